@@ -1,0 +1,48 @@
+"""Fixtures that every test may use, and the rule that slow tests run only with --all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="run the slow tests too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--all"):
+        return
+    skip = pytest.mark.skip(reason="slow: run with --all")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The read-only reference material beside the checkout; the test is skipped (and counted) where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("../shared is not here")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def command_env(root: Path) -> dict[str, str]:
+    """Environment in which Kaldi's command names answer from minikaldi/bin."""
+    env = dict(os.environ)
+    env["PATH"] = f"{root / 'minikaldi' / 'bin'}:{root / 'utils'}:{root / '.venv' / 'bin'}:{env['PATH']}"
+    env["LC_ALL"] = "C"
+    env.pop("KALDI_ROOT", None)
+    return env
