@@ -1,0 +1,1 @@
+"""The networks: configuration, data, encoders, pooling, losses, training, extraction."""

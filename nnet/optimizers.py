@@ -1,0 +1,117 @@
+"""Optimizers by name, and which parameters are kept from weight decay.
+
+`OPTIMIZERS` maps a name of the YAML's `optimizer:` section to the dataclass of its options. torch is imported when an
+optimizer is built, so that a config can be read and checked without it.
+The rate that an optimizer is built with is never used: the training loop sets it before each update (schedules.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import torch
+
+# Losses whose weights count by direction only. Decay would shrink their norm, which changes nothing but the effective
+# angular rate; so they are exempt by default.
+SCALE_INVARIANT = ("loss*.weight",)
+
+
+class OptimizerOptions(Protocol):
+    """Options of an optimizer, which builds itself from parameter groups."""
+
+    @property
+    def weight_decay(self) -> float:
+        """Decay of the parameters that are not exempt."""
+
+    @property
+    def decay_exempt(self) -> tuple[str, ...]:
+        """Patterns (`*`, `?`) of the names of parameters without decay."""
+
+    def build(self, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
+        """The optimizer over these groups."""
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam with L2 decay added to the gradient (coupled); `amsgrad` keeps the largest second moment.
+
+    Source: Kingma and Ba 2015; Reddi et al. 2018 for AMSGrad.
+    """
+
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = 1e-9
+    weight_decay: float = 1e-4
+    amsgrad: bool = True
+    decay_exempt: tuple[str, ...] = SCALE_INVARIANT
+
+    def build(self, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
+        """torch.optim.Adam."""
+        import torch
+
+        return torch.optim.Adam(groups, lr=0.0, betas=self.betas, eps=self.eps, amsgrad=self.amsgrad)
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """Adam with the decay applied to the weights themselves.
+
+    Source: Loshchilov and Hutter 2019.
+    """
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 1e-2
+    decay_exempt: tuple[str, ...] = SCALE_INVARIANT
+
+    def build(self, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
+        """torch.optim.AdamW."""
+        import torch
+
+        return torch.optim.AdamW(groups, lr=0.0, betas=self.betas, eps=self.eps)
+
+
+@dataclass(frozen=True)
+class Sgd:
+    """Stochastic gradient descent with momentum."""
+
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 1e-4
+    decay_exempt: tuple[str, ...] = SCALE_INVARIANT
+
+    def build(self, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
+        """torch.optim.SGD."""
+        import torch
+
+        return torch.optim.SGD(groups, lr=0.0, momentum=self.momentum, nesterov=self.nesterov)
+
+
+OPTIMIZERS: dict[str, type[OptimizerOptions]] = {"adam": Adam, "adamw": AdamW, "sgd": Sgd}
+
+
+def is_exempt(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a parameter of this name is kept from weight decay."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def build_optimizer(
+    options: OptimizerOptions, parameters: Iterable[tuple[str, torch.nn.Parameter]]
+) -> torch.optim.Optimizer:
+    """An optimizer with one group that decays and one that does not; parameters that need no gradient are left out.
+
+    Args:
+        options: one of the dataclasses of `OPTIMIZERS`.
+        parameters: what `named_parameters()` gives.
+    """
+    trained = [(name, p) for name, p in parameters if p.requires_grad]
+    decayed = [p for name, p in trained if not is_exempt(name, options.decay_exempt)]
+    exempt = [p for name, p in trained if is_exempt(name, options.decay_exempt)]
+    groups: list[dict[str, object]] = [
+        {"params": decayed, "weight_decay": options.weight_decay},
+        {"params": exempt, "weight_decay": 0.0},
+    ]
+    return options.build([group for group in groups if group["params"]])
