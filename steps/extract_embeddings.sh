@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# <data>_no_sil + trained encoder -> <out>/embedding.ark, embedding.scp: one vector an utterance, over all its frames.
+set -euo pipefail
+
+cmd=utils/run.pl
+nj=1
+checkpoint=best
+device=auto
+threads=
+max_loss=0.01
+label=
+help_message="Usage: steps/extract_embeddings.sh [options] <exp-dir> <data-dir> <out-dir>
+ e.g.: steps/extract_embeddings.sh --nj 4 exp/lde3 data/test_no_sil exp/lde3/embeddings_test
+Options:
+  --checkpoint best|last|<file>   which weights (default best)
+  --nj <n>                        number of jobs (default 1)
+  --device <d>                    auto, cpu, cuda or cuda:<n> (default auto)
+  --threads <n>                   CPU threads a job (default: the cores shared among the jobs)
+  --max-loss <share>              share of utterances that may be lost (default 0.01)
+  --cmd <runner>                  what runs the jobs (default utils/run.pl)
+  --label <text>                  what the progress line says"
+
+. ./path.sh
+. utils/parse_options.sh
+
+if [ $# -ne 3 ]; then
+  echo "$help_message" >&2
+  exit 1
+fi
+exp=$1 data=$2 out=$3
+for file in "$exp/config.yaml" "$data/feats.scp"; do
+  if [ ! -s "$file" ]; then
+    echo "extract_embeddings.sh: $file is missing or empty; stage 6 trains the encoder, stage 7 makes the features" >&2
+    exit 1
+  fi
+done
+mkdir -p "$out/log"
+out=$(cd "$out" && pwd)
+total=$(wc -l < "$data/feats.scp")
+if [ "$nj" -gt "$total" ]; then nj=$total; fi
+export OMP_NUM_THREADS=${threads:-$((($(nproc) + nj - 1) / nj))}
+parts=()
+for ((job = 1; job <= nj; job++)); do parts+=("$out/log/feats.scp.$job"); done
+utils/split_scp.pl "$data/feats.scp" "${parts[@]}"
+
+rm -f "$out"/embedding.*
+utils/progress.py --label "${label:-embeddings of $(basename "$data")}" --total "$total" --lines "$out/embedding.*.scp" -- \
+  $cmd "JOB=1:$nj" "$out/log/extract.JOB.log" \
+  python3 -m nnet.extract --exp "$exp" --checkpoint "$checkpoint" --device "$device" \
+  "scp:$out/log/feats.scp.JOB" "ark,scp:$out/embedding.JOB.ark,$out/embedding.JOB.scp"
+for ((job = 1; job <= nj; job++)); do cat "$out/embedding.$job.scp"; done > "$out/embedding.scp.partial"
+utils/check_counts.py --what "embeddings of $(basename "$data")" --in "$data/feats.scp" --out "$out/embedding.scp.partial" \
+  --reason-log "$out/log/extract.*.log" --max-loss "$max_loss"
+mv "$out/embedding.scp.partial" "$out/embedding.scp"
+rm -f "${parts[@]}"

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# <data> with wav.scp -> <data> with feats.scp, utt2num_frames, utt2dur; the arks lie in <ark-dir>.
+set -euo pipefail
+
+type=mfcc             # mfcc or fbank
+config=               # option file of the feature command; default conf/<type>.conf
+nj=4                  # number of jobs
+cmd=utils/run.pl      # what runs them
+compress=true         # store one byte a value, as Kaldi does by default
+max_loss=0.01         # share of utterances that may be lost before this step fails
+label=                # what the progress line says
+help_message="Usage: steps/make_feats.sh [options] <data-dir> <log-dir> <ark-dir>
+ e.g.: steps/make_feats.sh --type fbank --nj 8 data/train exp/make_fbank fbank
+Options:
+  --type mfcc|fbank      which features
+  --config <file>        options of compute-<type>-feats (default conf/<type>.conf)
+  --nj <n>               number of jobs (default 4)
+  --cmd <runner>         what runs the jobs (default utils/run.pl)
+  --compress true|false  compress the arks (default true)
+  --max-loss <share>     share of utterances that may be lost (default 0.01)
+  --label <text>         what the progress line says"
+
+. ./path.sh
+. utils/parse_options.sh
+
+if [ $# -ne 3 ]; then
+  echo "$help_message" >&2
+  exit 1
+fi
+data=$1 log_dir=$2 ark_dir=$3
+config=${config:-conf/$type.conf}
+case $type in
+  mfcc | fbank) ;;
+  *) echo "make_feats.sh: --type is \"$type\"; choose mfcc or fbank" >&2; exit 1 ;;
+esac
+for file in "$data/wav.scp" "$data/utt2spk" "$config"; do
+  if [ ! -s "$file" ]; then
+    echo "make_feats.sh: $file is missing or empty; stage 0 makes the data directory, conf/ holds the option files" >&2
+    exit 1
+  fi
+done
+
+mkdir -p "$log_dir" "$ark_dir"
+name=$(basename "$data")
+ark_dir=$(cd "$ark_dir" && pwd)
+list=wav.scp
+if [ -s "$data/segments" ]; then list=segments; fi
+total=$(wc -l < "$data/$list")
+if [ "$nj" -gt "$total" ]; then nj=$total; fi
+parts=()
+for ((job = 1; job <= nj; job++)); do parts+=("$log_dir/${list}_$name.$job"); done
+utils/split_scp.pl "$data/$list" "${parts[@]}"
+
+waves="scp,p:$log_dir/wav.scp_$name.JOB"
+if [ "$list" = segments ]; then
+  waves="ark,p:extract-segments scp,p:$data/wav.scp $log_dir/segments_$name.JOB ark:- |"
+fi
+rm -f "$ark_dir/raw_${type}_$name".*
+utils/progress.py --label "${label:-$type of $name}" --total "$total" --lines "$ark_dir/raw_${type}_$name.*.scp" -- \
+  $cmd "JOB=1:$nj" "$log_dir/make_${type}_$name.JOB.log" \
+  "compute-$type-feats" "--write-utt2dur=ark,t:$log_dir/utt2dur_$name.JOB" --verbose=1 "--config=$config" "$waves" ark:- \| \
+  copy-feats "--write-num-frames=ark,t:$log_dir/utt2num_frames_$name.JOB" "--compress=$compress" ark:- \
+  "ark,scp:$ark_dir/raw_${type}_$name.JOB.ark,$ark_dir/raw_${type}_$name.JOB.scp"
+
+join_parts() {  # <part-prefix> <suffix> <output>: the jobs' parts in order, atomically
+  for ((job = 1; job <= nj; job++)); do cat "$1.$job$2"; done > "$3.partial"
+  mv "$3.partial" "$3"
+}
+join_parts "$ark_dir/raw_${type}_$name" .scp "$data/feats.scp"
+join_parts "$log_dir/utt2num_frames_$name" "" "$data/utt2num_frames"
+join_parts "$log_dir/utt2dur_$name" "" "$data/utt2dur"
+rm -f "$log_dir/utt2num_frames_$name".* "$log_dir/utt2dur_$name".* "${parts[@]}"
+
+utils/check_counts.py --what "$type of $name" --in "$data/$list" --out "$data/feats.scp" \
+  --reason-log "$log_dir/make_${type}_$name.*.log" --max-loss "$max_loss"

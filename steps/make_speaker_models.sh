@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# embeddings + spk2utt -> one mean embedding a speaker (or enrolled model), and how many utterances it is the mean of.
+set -euo pipefail
+
+cmd=utils/run.pl
+help_message="Usage: steps/make_speaker_models.sh [options] <spk2utt> <embedding.scp> <out-dir>
+ e.g.: steps/make_speaker_models.sh data/train/spk2utt exp/a/embeddings_train/embedding.scp exp/a/embeddings_train
+Writes <out-dir>/spk_embedding.ark, .scp and num_utts.ark (text). An enrolment list \`model utt1 utt2 ...\` serves as spk2utt.
+Options:
+  --cmd <runner>   what runs the job (default utils/run.pl)"
+
+. ./path.sh
+. utils/parse_options.sh
+
+if [ $# -ne 3 ]; then
+  echo "$help_message" >&2
+  exit 1
+fi
+spk2utt=$1 embeddings=$2 out=$3
+for file in "$spk2utt" "$embeddings"; do
+  if [ ! -s "$file" ]; then
+    echo "make_speaker_models.sh: $file is missing or empty; stage 0 makes spk2utt, stage 8 the embeddings" >&2
+    exit 1
+  fi
+done
+mkdir -p "$out/log"
+out=$(cd "$out" && pwd)
+$cmd "$out/log/speaker_mean.log" \
+  ivector-mean "ark:$spk2utt" "scp:$embeddings" "ark,scp:$out/spk_embedding.ark,$out/spk_embedding.scp" "ark,t:$out/num_utts.ark"
+utils/check_counts.py --what "models of $(basename "$out")" --in "$spk2utt" --out "$out/spk_embedding.scp" \
+  --reason-log "$out/log/speaker_mean.log" --max-loss 0

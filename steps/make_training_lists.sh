@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# <data>_no_sil -> lists of training and held-out utterances, speaker classes and held-out trials.
+set -euo pipefail
+
+cmd=utils/run.pl
+min_frames=400
+min_utts=8
+valid_share=0.1
+seed=1
+help_message="Usage: steps/make_training_lists.sh [options] <data-dir> <lists-dir>
+ e.g.: steps/make_training_lists.sh --min-frames 400 --min-utts 8 data/train_combined_no_sil data/lists
+Options:
+  --min-frames <n>      drop utterances with fewer voiced frames (default 400)
+  --min-utts <n>        then drop speakers with fewer utterances (default 8)
+  --valid-share <x>     share of source recordings that is held out for model selection (default 0.1)
+  --seed <n>            of the split and of the held-out trials (default 1)
+  --cmd <runner>        what runs the job (default utils/run.pl)"
+
+. ./path.sh
+. utils/parse_options.sh
+
+if [ $# -ne 2 ]; then
+  echo "$help_message" >&2
+  exit 1
+fi
+data=$1 lists=$2
+for file in feats.scp utt2num_frames utt2spk; do
+  if [ ! -s "$data/$file" ]; then
+    echo "make_training_lists.sh: $data/$file is missing or empty; stage 4 makes it" >&2
+    exit 1
+  fi
+done
+mkdir -p "$(dirname "$lists")"
+log=$(dirname "$lists")/log/make_lists.log
+$cmd "$log" python3 -m nnet.make_lists --min-frames "$min_frames" --min-utts "$min_utts" --valid-share "$valid_share" \
+  --seed "$seed" "$data" "$lists"
+grep -v '^#' "$log"

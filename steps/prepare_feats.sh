@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# <data-in> with feats.scp, vad.scp -> <data-out>: voiced frames, with or without sliding-window mean normalisation, uncompressed.
+set -euo pipefail
+
+nj=4
+cmd=utils/run.pl
+cmvn=true             # subtract the sliding mean first
+cmn_window=300        # frames
+max_loss=0.01
+label=
+help_message="Usage: steps/prepare_feats.sh [options] <data-in> <data-out> <ark-dir>
+ e.g.: steps/prepare_feats.sh --nj 8 data/train data/train_no_sil exp/train_no_sil
+The arks are not compressed, so that training reads any row range of them with one seek.
+Options:
+  --nj <n>              number of jobs (default 4)
+  --cmd <runner>        what runs the jobs (default utils/run.pl)
+  --cmvn true|false     subtract the mean over a centred sliding window (default true)
+  --cmn-window <n>      its length in frames (default 300)
+  --max-loss <share>    share of utterances that may be lost (default 0.01)
+  --label <text>        what the progress line says"
+
+. ./path.sh
+. utils/parse_options.sh
+
+if [ $# -ne 3 ]; then
+  echo "$help_message" >&2
+  exit 1
+fi
+data_in=$1 data_out=$2 ark_dir=$3
+for file in feats.scp vad.scp utt2spk; do
+  if [ ! -s "$data_in/$file" ]; then
+    echo "prepare_feats.sh: $data_in/$file is missing or empty; stages 1 and 3 make it" >&2
+    exit 1
+  fi
+done
+
+name=$(basename "$data_out")
+mkdir -p "$ark_dir/log"
+ark_dir=$(cd "$ark_dir" && pwd)
+total=$(wc -l < "$data_in/feats.scp")
+if [ "$nj" -gt "$total" ]; then nj=$total; fi
+parts=()
+for ((job = 1; job <= nj; job++)); do parts+=("$ark_dir/log/feats_$name.scp.$job"); done
+utils/split_scp.pl "$data_in/feats.scp" "${parts[@]}"
+
+feats="scp:$ark_dir/log/feats_$name.scp.JOB"
+if [ "$cmvn" = true ]; then
+  feats="ark:apply-cmvn-sliding --norm-vars=false --center=true --cmn-window=$cmn_window $feats ark:- |"
+fi
+rm -f "$ark_dir/feats_$name".*
+utils/progress.py --label "${label:-voiced frames of $name}" --total "$total" --lines "$ark_dir/feats_$name.*.scp" -- \
+  $cmd "JOB=1:$nj" "$ark_dir/log/prepare_$name.JOB.log" \
+  select-voiced-frames "$feats" "scp,s,cs:$data_in/vad.scp" ark:- \| \
+  copy-feats --compress=false "--write-num-frames=ark,t:$ark_dir/log/utt2num_frames_$name.JOB" ark:- \
+  "ark,scp:$ark_dir/feats_$name.JOB.ark,$ark_dir/feats_$name.JOB.scp"
+
+building=$data_out.partial
+rm -rf "$building"
+mkdir -p "$building"
+for ((job = 1; job <= nj; job++)); do cat "$ark_dir/feats_$name.$job.scp"; done > "$building/feats.scp"
+for ((job = 1; job <= nj; job++)); do cat "$ark_dir/log/utt2num_frames_$name.$job"; done > "$building/utt2num_frames"
+for file in utt2spk utt2rec; do
+  if [ -s "$data_in/$file" ]; then utils/filter_scp.pl "$building/feats.scp" "$data_in/$file" > "$building/$file"; fi
+done
+utils/utt2spk_to_spk2utt.pl "$building/utt2spk" > "$building/spk2utt"
+if [ -s "$data_in/spk2gender" ]; then utils/filter_scp.pl "$building/spk2utt" "$data_in/spk2gender" > "$building/spk2gender"; fi
+rm -f "${parts[@]}" "$ark_dir/log/utt2num_frames_$name".*
+
+utils/check_counts.py --what "voiced frames of $name" --in "$data_in/feats.scp" --out "$building/feats.scp" \
+  --reason-log "$ark_dir/log/prepare_$name.*.log" --max-loss "$max_loss"
+rm -rf "$data_out"
+mv "$building" "$data_out"

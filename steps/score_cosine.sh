@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# enrolment and test embeddings + trials -> cosine scores, after centring, with or without LDA.
+set -euo pipefail
+
+cmd=utils/run.pl
+lda=false
+help_message="Usage: steps/score_cosine.sh [options] <backend-dir> <enroll-dir> <test-embedding.scp> <trials> <scores>
+ e.g.: steps/score_cosine.sh --lda true exp/a/backend exp/a/enroll_test exp/a/embeddings_test/embedding.scp data/test/trials exp/a/scores/cosine
+Options:
+  --lda true|false   project by the back end's LDA before the cosine (default false)
+  --cmd <runner>     what runs the job (default utils/run.pl)"
+
+. ./path.sh
+. utils/parse_options.sh
+
+if [ $# -ne 5 ]; then
+  echo "$help_message" >&2
+  exit 1
+fi
+backend=$1 enroll=$2 test=$3 trials=$4 scores=$5
+for file in "$backend/mean.vec" "$enroll/spk_embedding.scp" "$test" "$trials"; do
+  if [ ! -s "$file" ]; then
+    echo "score_cosine.sh: $file is missing or empty; stages 8 to 10 make embeddings, models and back end, stage 0 the trials" >&2
+    exit 1
+  fi
+done
+options=(--mean "$backend/mean.vec")
+if [ "$lda" = true ]; then options+=(--transform "$backend/transform.mat"); fi
+mkdir -p "$(dirname "$scores")/log"
+$cmd "$(dirname "$scores")/log/$(basename "$scores").log" \
+  python3 -m scoring.cosine "${options[@]}" "scp:$enroll/spk_embedding.scp" "scp:$test" "$trials" "$scores"

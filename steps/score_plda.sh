@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# enrolment and test embeddings + trials + back end -> PLDA log-likelihood ratios, one a trial.
+set -euo pipefail
+
+cmd=utils/run.pl
+smoothing=0.0
+help_message="Usage: steps/score_plda.sh [options] <backend-dir> <enroll-dir> <test-embedding.scp> <trials> <scores>
+ e.g.: steps/score_plda.sh exp/a/backend exp/a/enroll_test exp/a/embeddings_test/embedding.scp data/test/trials exp/a/scores/plda
+<enroll-dir> is made by steps/make_speaker_models.sh. A trial without a score is an error.
+Options:
+  --smoothing <x>   of ivector-copy-plda (default 0.0)
+  --cmd <runner>    what runs the job (default utils/run.pl)"
+
+. ./path.sh
+. utils/parse_options.sh
+
+if [ $# -ne 5 ]; then
+  echo "$help_message" >&2
+  exit 1
+fi
+backend=$1 enroll=$2 test=$3 trials=$4 scores=$5
+for file in "$backend/plda" "$backend/mean.vec" "$backend/transform.mat" "$enroll/spk_embedding.scp" "$enroll/num_utts.ark" "$test" "$trials"; do
+  if [ ! -s "$file" ]; then
+    echo "score_plda.sh: $file is missing or empty; stages 8 to 10 make embeddings, models and back end, stage 0 the trials" >&2
+    exit 1
+  fi
+done
+mkdir -p "$(dirname "$scores")/log"
+
+chain() {  # <scp>: mean subtraction, LDA, length normalisation
+  echo "ark:ivector-subtract-global-mean $backend/mean.vec scp:$1 ark:- | transform-vec $backend/transform.mat ark:- ark:- | ivector-normalize-length ark:- ark:- |"
+}
+$cmd "$(dirname "$scores")/log/$(basename "$scores").log" \
+  ivector-plda-scoring --normalize-length=true "--num-utts=ark:$enroll/num_utts.ark" \
+  "ivector-copy-plda --smoothing=$smoothing $backend/plda - |" \
+  "$(chain "$enroll/spk_embedding.scp")" "$(chain "$test")" "cut -d ' ' -f 1,2 $trials |" "$scores.partial"
+python3 -m scoring.trials --check "$scores.partial" "$trials"
+mv "$scores.partial" "$scores"

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# training lists + one YAML -> a trained speaker encoder in <exp-dir>. Takes up an interrupted run where it stopped.
+set -euo pipefail
+
+cmd=utils/run.pl
+device=auto            # auto, cpu, cuda or cuda:<n>
+threads=               # CPU threads; default: all cores
+label=training
+help_message="Usage: steps/train_nnet.sh [options] <config.yaml> <lists-dir> <exp-dir> [key.sub=value ...]
+ e.g.: steps/train_nnet.sh --cmd \"\$cuda_cmd\" conf/nnet/lde3.yaml data/lists exp/lde3 training.steps=20000
+Options:
+  --device <d>      auto, cpu, cuda or cuda:<n> (default auto)
+  --threads <n>     CPU threads (default: all cores)
+  --cmd <runner>    what runs the job (default utils/run.pl)
+  --label <text>    what the progress line says"
+
+. ./path.sh
+. utils/parse_options.sh
+
+if [ $# -lt 3 ]; then
+  echo "$help_message" >&2
+  exit 1
+fi
+config=$1 lists=$2 exp=$3
+shift 3
+for file in "$config" "$lists/train.scp" "$lists/spk2int"; do
+  if [ ! -s "$file" ]; then
+    echo "train_nnet.sh: $file is missing or empty; conf/nnet/ holds the configs, stage 5 makes the lists" >&2
+    exit 1
+  fi
+done
+overrides=()
+for override in "$@"; do overrides+=(--set "$override"); done
+mkdir -p "$exp/log"
+export OMP_NUM_THREADS=${threads:-$(nproc)}
+utils/progress.py --label "$label" --follow "$exp/log/train.log" -- \
+  $cmd "$exp/log/train.log" \
+  python3 -m nnet.train --config "$config" "${overrides[@]}" --lists "$lists" --exp "$exp" --device "$device"
