@@ -1,0 +1,38 @@
+"""The equal error rate by Kaldi's convention."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.errors import KaldiError
+
+
+def kaldi_eer(targets: NDArray[np.floating], nontargets: NDArray[np.floating]) -> tuple[float, float]:
+    """EER as a share, and its threshold, by Kaldi's walk over the sorted target scores.
+
+    The first target score, from the lowest, that exceeds the nontarget score at the same share from the top ends the
+    walk; the share of targets below it is the EER. Nothing is interpolated, so the value is a multiple of one over the
+    number of targets.
+
+    Args:
+        targets, nontargets: (N,), (M,) scores, higher for the same speaker.
+
+    Raises:
+        KaldiError: there are no targets, or no nontargets, or a score is NaN.
+
+    Source: ivectorbin/compute-eer.cc, ComputeEer.
+    """
+    if targets.size == 0:
+        raise KaldiError("No target scores seen.")
+    if nontargets.size == 0:
+        raise KaldiError("No non-target scores seen.")
+    if np.isnan(targets).any() or np.isnan(nontargets).any():
+        raise KaldiError("a score is NaN: look for NaN in the embeddings")
+    low_first, nontarget_sorted = np.sort(targets), np.sort(nontargets)
+    position = np.arange(targets.size)
+    opposite = np.maximum(nontargets.size - 1 - (nontargets.size * position) // targets.size, 0)
+    crossed = nontarget_sorted[opposite] < low_first
+    crossed[-1] = True  # the walk ends at the last target at the latest
+    found = int(np.argmax(crossed))
+    return found / targets.size, float(low_first[found])

@@ -1,0 +1,123 @@
+"""Linear discriminant analysis of embeddings, with the scatter gathered in one pass over the vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.errors import KaldiError
+from minikaldi.ivector.vectors import Float64Array, orient_rows
+
+
+class SpeakerScatter:
+    """Sums from which the total, within-speaker and between-speaker covariances follow.
+
+    Vectors are added in blocks and not kept, so memory is (S + D) x D whatever the number of utterances. The first
+    block's mean is taken off before squaring: embeddings far from the origin lose no digits.
+    """
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+        self.num_vectors = 0
+        self._origin: Float64Array | None = None
+        self._total = np.zeros((dim, dim))
+        self._sums = np.zeros((0, dim))
+        self._counts = np.zeros(0)
+
+    @property
+    def num_speakers(self) -> int:
+        """Speakers with at least one vector."""
+        return int(np.count_nonzero(self._counts))
+
+    def add(self, vectors: NDArray[np.floating], speakers: NDArray[np.integer]) -> None:
+        """Add a block.
+
+        Args:
+            vectors: (N, D).
+            speakers: (N,) speaker numbers, 0 and up, the same numbering in every block.
+        """
+        values = np.asarray(vectors, dtype=np.float64)
+        if self._origin is None:
+            self._origin = values.mean(axis=0)
+        values = values - self._origin
+        self._grow(int(speakers.max()) + 1)
+        np.add.at(self._sums, speakers, values)
+        self._counts += np.bincount(speakers, minlength=len(self._counts))  # counts of unused room stay zero
+        self._total += values.T @ values
+        self.num_vectors += len(values)
+
+    def _grow(self, num_speakers: int) -> None:
+        if num_speakers > len(self._counts):
+            extra = max(num_speakers, 2 * len(self._counts)) - len(self._counts)  # doubled: few copies of the sums
+            self._sums = np.vstack([self._sums, np.zeros((extra, self.dim))])
+            self._counts = np.concatenate([self._counts, np.zeros(extra)])
+
+    def mean(self) -> Float64Array:
+        """Mean over vectors, (D,)."""
+        assert self._origin is not None, "no vectors were added"
+        return self._origin + self._sums.sum(axis=0) / self.num_vectors
+
+    def covariances(self) -> tuple[Float64Array, Float64Array]:
+        """Total covariance about the mean and between-speaker covariance, both (D, D), divided by the vector count."""
+        seen = self._counts > 0
+        weights = np.sqrt(self._counts[seen])[:, None]
+        grand = self._sums.sum(axis=0) / self.num_vectors
+        total = self._total / self.num_vectors - np.outer(grand, grand)
+        scaled = (self._sums[seen] / self._counts[seen][:, None] - grand) * weights  # (S, D)
+        return total, scaled.T @ scaled / self.num_vectors
+
+
+@dataclass
+class LdaResult:
+    """`transform`: (dim, D + 1), the last column the offset that centres; `eigenvalues`: all D, falling;
+    `num_floored`: directions of the normalised covariance that were raised to the floor."""
+
+    transform: Float64Array
+    eigenvalues: Float64Array
+    num_floored: int
+
+
+def compute_lda(
+    scatter: SpeakerScatter, dim: int, total_covariance_factor: float = 0.0, covariance_floor: float = 1e-6
+) -> LdaResult:
+    """The `dim` directions with the most between-speaker variance once the within-speaker covariance is unit.
+
+    Args:
+        scatter: sums over the training vectors.
+        dim: directions to keep, 1 to D.
+        total_covariance_factor: 0 makes the within-speaker covariance unit, 1 the total, between: their interpolation.
+        covariance_floor: eigenvalues of that covariance below this share of the largest are raised to it.
+
+    Raises:
+        KaldiError: `dim` is out of range, or the covariance is zero or not finite.
+
+    Source: ivectorbin/ivector-compute-lda.cc. The signs of the rows are fixed by a rule here; Kaldi leaves them to its
+    eigensolver.
+    """
+    if not 0 < dim <= scatter.dim:
+        raise KaldiError(f"--dim={dim} is out of range: the vectors have {scatter.dim} dimensions; choose 1 to that")
+    total, between = scatter.covariances()
+    within = total - between
+    unit = total_covariance_factor * total + (1.0 - total_covariance_factor) * within
+    whitening, num_floored = whitening_transform(unit, covariance_floor)
+    eigenvalues, directions = np.linalg.eigh(whitening @ between @ whitening.T)
+    order = np.argsort(-eigenvalues, kind="stable")
+    linear = orient_rows(directions[:, order[:dim]].T @ whitening)  # (dim, D)
+    offset = -linear @ scatter.mean()
+    return LdaResult(np.column_stack([linear, offset]), eigenvalues[order], num_floored)
+
+
+def whitening_transform(covariance: Float64Array, floor: float) -> tuple[Float64Array, int]:
+    """Matrix T with T cov Tᵀ = I, and how many eigenvalues were below `floor` times the largest and raised to it."""
+    if not np.all(np.isfinite(covariance)):
+        raise KaldiError("the covariance of the vectors is not finite: look for NaN or infinity in the embeddings")
+    eigenvalues, vectors = np.linalg.eigh(covariance)
+    lowest = floor * eigenvalues[-1]
+    if lowest <= 0.0:
+        raise KaldiError(
+            "the vectors do not vary within speakers: LDA needs speakers with two or more different utterances"
+        )
+    floored = np.maximum(eigenvalues, lowest)
+    return (vectors / np.sqrt(floored)).T, int(np.count_nonzero(eigenvalues < lowest))

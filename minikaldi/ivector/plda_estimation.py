@@ -1,0 +1,128 @@
+"""Maximum-likelihood estimation of PLDA by EM over speaker means.
+
+Kaldi inverts a D x D matrix for each number of utterances per speaker. Here both covariances are first brought to
+diagonal form, one eigenproblem an iteration; then every speaker's posterior is diagonal whatever its number of
+utterances, and the E-step is arithmetic on one (S, D) array. The result is the same.
+
+Source: ivector/plda.cc, PldaEstimator; S. Ioffe, ECCV 2006.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.errors import KaldiError
+from minikaldi.ivector.plda import Plda
+from minikaldi.ivector.vectors import Float64Array, orient_rows
+
+
+class PldaStats:
+    """Speaker means, utterance counts and the scatter of the utterances about their speaker's mean."""
+
+    def __init__(self) -> None:
+        self._means: list[Float64Array] = []
+        self._counts: list[int] = []
+        self._scatter: Float64Array | None = None
+
+    def add_speaker(self, vectors: NDArray[np.floating]) -> None:
+        """Add all vectors (N, D) of one speaker."""
+        values = np.asarray(vectors, dtype=np.float64)
+        mean = values.mean(axis=0)
+        offsets = values - mean
+        scatter = offsets.T @ offsets
+        self._scatter = scatter if self._scatter is None else self._scatter + scatter
+        self._means.append(mean)
+        self._counts.append(len(values))
+
+    @property
+    def num_speakers(self) -> int:
+        """Speakers added so far."""
+        return len(self._counts)
+
+    @property
+    def num_utterances(self) -> int:
+        """Vectors added so far."""
+        return sum(self._counts)
+
+    def arrays(self) -> tuple[Float64Array, Float64Array, Float64Array]:
+        """Speaker means (S, D), counts (S,) as float64, and scatter (D, D).
+
+        Raises:
+            KaldiError: nothing was added, or no speaker has two utterances, so that the within-speaker covariance is
+                not determined.
+        """
+        if self._scatter is None:
+            raise KaldiError("No stats accumulated, unable to estimate PLDA: no speaker has an embedding.")
+        if self.num_speakers == self.num_utterances:
+            raise KaldiError("No speakers with multiple utterances, unable to estimate PLDA.")
+        return np.stack(self._means), np.asarray(self._counts, dtype=np.float64), self._scatter
+
+
+def diagonalize(within: Float64Array, between: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Transform A (D, D) and psi (D,), falling, with A within Aᵀ = I and A between Aᵀ = diag(psi), psi >= 0.
+
+    Raises:
+        KaldiError: `within` is not positive definite.
+    """
+    try:
+        whitening = np.linalg.inv(np.linalg.cholesky(within))
+    except np.linalg.LinAlgError as error:
+        raise KaldiError(
+            "the within-speaker covariance is singular: there are too few utterances for the number of dimensions "
+            f"({len(within)}), or the embeddings hold NaN; reduce the dimension by LDA"
+        ) from error
+    projected = whitening @ between @ whitening.T
+    psi, vectors = np.linalg.eigh(0.5 * (projected + projected.T))
+    return vectors[:, ::-1].T @ whitening, np.maximum(psi[::-1], 0.0)
+
+
+def em_step(
+    within: Float64Array, between: Float64Array, means: Float64Array, counts: Float64Array, scatter: Float64Array
+) -> tuple[Float64Array, Float64Array]:
+    """One EM iteration: the covariances (D, D) that maximise the expected likelihood under the given ones.
+
+    Args:
+        within, between: current covariances.
+        means: (S, D) speaker means, less their average.
+        counts: (S,) utterances per speaker.
+        scatter: (D, D) about the speaker means.
+    """
+    transform, psi = diagonalize(within, between)
+    back = np.linalg.inv(transform)
+    projected = means @ transform.T  # (S, D)
+    weights = counts[:, None]
+    posterior_var = psi / (1.0 + weights * psi)
+    posterior_mean = weights * posterior_var * projected
+    residual = projected - posterior_mean
+    between_stats = np.diag(posterior_var.sum(axis=0)) + posterior_mean.T @ posterior_mean
+    within_stats = np.diag((weights * posterior_var).sum(axis=0)) + residual.T @ (weights * residual)
+    # Each speaker counts once for its mean, and once less than its utterances for their spread about it.
+    new_within = (scatter + back @ within_stats @ back.T) / counts.sum()
+    return new_within, back @ between_stats @ back.T / len(counts)
+
+
+def estimate_plda(
+    stats: PldaStats, num_em_iters: int = 10, progress: Callable[[int, float, float], None] | None = None
+) -> Plda:
+    """PLDA model of the added speakers.
+
+    Args:
+        stats: at least one speaker with two utterances.
+        num_em_iters: EM iterations from unit covariances.
+        progress: called after each with its number and the traces of the within- and between-speaker covariances.
+
+    Raises:
+        KaldiError: no speaker has two utterances, or the within-speaker covariance became singular.
+    """
+    means, counts, scatter = stats.arrays()
+    mean = means.mean(axis=0)  # every speaker weighs the same, as in Kaldi
+    within = between = np.eye(len(mean))
+    for iteration in range(num_em_iters):
+        within, between = em_step(within, between, means - mean, counts, scatter)
+        if progress is not None:
+            progress(iteration, float(np.trace(within)), float(np.trace(between)))
+    transform, psi = diagonalize(within, between)
+    return Plda(mean, orient_rows(transform), psi)

@@ -1,0 +1,86 @@
+"""What is done to single embeddings and to tables of them: length, affine transform, mean, paired products.
+
+All functions take and return float64 and work on the last axis, so that one vector (D,) and a table (N, D) are alike.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.errors import KaldiError
+
+Float64Array = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+
+TRIALS_PER_BLOCK = 16384  # 16384 trials x 512 dims x 8 bytes x 2 sides = 128 MiB at most
+
+
+def length_ratio(vector: NDArray[np.floating], scale_up: bool = True) -> float:
+    """Length of a vector, or with `scale_up` its ratio to sqrt(D), the length that a unit-variance vector would have.
+
+    Args:
+        vector: (D,).
+
+    Source: ivectorbin/ivector-normalize-length.cc, options --normalize and --scaleup.
+    """
+    values = np.asarray(vector, dtype=np.float64)
+    norm = float(np.sqrt(values @ values))
+    return norm / float(np.sqrt(values.size)) if scale_up else norm
+
+
+def apply_transform(transform: NDArray[np.floating], vectors: NDArray[np.floating]) -> Float64Array:
+    """Linear or affine map of embeddings.
+
+    Args:
+        transform: (D', D), or (D', D + 1) whose last column is the offset.
+        vectors: (D,) or (N, D).
+
+    Returns:
+        float64 (D',) or (N, D').
+
+    Raises:
+        KaldiError: the vectors have neither as many dimensions as the transform has columns nor one less.
+
+    Source: bin/transform-vec.cc, ivectorbin/ivector-transform.cc.
+    """
+    matrix = np.asarray(transform, dtype=np.float64)
+    values = np.asarray(vectors, dtype=np.float64)
+    dim, columns = values.shape[-1], matrix.shape[1]
+    if dim == columns:
+        return values @ matrix.T
+    if dim == columns - 1:
+        return values @ matrix[:, :-1].T + matrix[:, -1]
+    raise KaldiError(
+        f"Dimension mismatch: input vector has dimension {dim} and transform has {columns} columns; "
+        f"expected {columns} (linear) or {columns - 1} (affine): was the transform made from other embeddings?"
+    )
+
+
+def paired_products(
+    left: NDArray[np.floating], right: NDArray[np.floating], left_index: IndexArray, right_index: IndexArray
+) -> Float64Array:
+    """Inner product of `left[left_index[i]]` and `right[right_index[i]]` for every trial i, in blocks.
+
+    Args:
+        left, right: (M, D) and (K, D).
+        left_index, right_index: (N,) row numbers.
+
+    Returns:
+        float64 (N,). Memory stays bounded by `TRIALS_PER_BLOCK` rows of each side whatever N is.
+    """
+    products = np.empty(len(left_index), dtype=np.float64)
+    for start in range(0, len(left_index), TRIALS_PER_BLOCK):
+        block = slice(start, start + TRIALS_PER_BLOCK)
+        products[block] = np.einsum("nd,nd->n", left[left_index[block]], right[right_index[block]])
+    return products
+
+
+def orient_rows(rows: Float64Array) -> Float64Array:
+    """Give each row the sign that makes its largest entry positive.
+
+    Eigenvectors are defined up to sign only; a rule makes results equal across LAPACK builds.
+    """
+    largest = np.argmax(np.abs(rows), axis=1)
+    signs = np.where(rows[np.arange(len(rows)), largest] < 0.0, -1.0, 1.0)
+    return rows * signs[:, None]
