@@ -1,0 +1,218 @@
+"""One YAML describes one experiment: read strictly, changed from the command line, saved beside the checkpoints.
+
+    python3 -m nnet.config --config conf/nnet/mini.yaml --set loss.margin=2 --get features.type
+
+Reading a config imports no torch. `--set pooling={name: mean}` replaces a whole section.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+
+from nnet.encoders import ENCODERS
+from nnet.losses import LOSSES
+from nnet.optimizers import OPTIMIZERS
+from nnet.options import ConfigError, OptionError, OptionTable, choices, describe, name_of, parse, parse_named, show
+from nnet.pooling import POOLINGS
+from nnet.schedules import SCHEDULES
+from nnet.sections import DataOptions, EmbeddingOptions, FeatureOptions, HeadOptions, TrainingOptions
+
+# Section -> its option set, or the table of names from which its key `name` chooses one.
+SECTIONS: dict[str, type[Any] | OptionTable] = {
+    "features": FeatureOptions,
+    "encoder": ENCODERS,
+    "pooling": POOLINGS,
+    "embedding": EmbeddingOptions,
+    "head": HeadOptions,
+    "loss": LOSSES,
+    "data": DataOptions,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "training": TrainingOptions,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """An experiment. The sections that are chosen by name hold the option set of that name."""
+
+    features: FeatureOptions
+    encoder: Any
+    pooling: Any
+    embedding: EmbeddingOptions
+    head: HeadOptions
+    loss: Any
+    data: DataOptions
+    optimizer: Any
+    schedule: Any
+    training: TrainingOptions
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """PyYAML's safe loader, but a key that appears twice is an error: YAML says so, PyYAML keeps the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key_node, _ in node.value:
+            if isinstance(key_node, yaml.ScalarNode) and key_node.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f'key "{key_node.value}" appears twice', problem_mark=key_node.start_mark
+                )
+            seen.add(str(key_node.value))
+        return super().construct_mapping(node, deep)
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """The value of a YAML text; errors name `source` and the line."""
+    try:
+        return yaml.load(text, _UniqueKeyLoader)  # noqa: S506 - a subclass of SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{source}:{mark.line + 1}" if mark else source
+        raise ConfigError(f"{where}: {getattr(error, 'problem', None) or error}") from error
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """The experiment of a YAML file.
+
+    Args:
+        path: the file.
+        overrides: `section.key=value`, the value in YAML; applied in order before anything is checked.
+
+    Raises:
+        ConfigError: unreadable or wrong; the message names the file (or the override), the key, what was found and
+            the choices.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    return from_mapping(parse_yaml(text, str(path)), str(path), overrides)
+
+
+def from_mapping(mapping: object, source: str, overrides: Sequence[str] = ()) -> Config:
+    """The experiment that a mapping section -> options describes, as `to_mapping` gives it. See `load`."""
+    if not isinstance(mapping, Mapping):
+        raise ConfigError(f"{source}: is {show(mapping)}; expected the sections {', '.join(SECTIONS)}")
+    merged = {key: dict(value) if isinstance(value, Mapping) else value for key, value in mapping.items()}
+    origins = {key: f"--set {override}" for override in overrides for key in [_apply(merged, override)]}
+    for section in merged:
+        if section not in SECTIONS:
+            raise ConfigError(f'{source}: section "{section}" is unknown; {choices(str(section), SECTIONS)}')
+    missing = [section for section in SECTIONS if section not in merged]
+    if missing:
+        raise ConfigError(f"{source}: missing: {', '.join(missing)}; expected the sections {', '.join(SECTIONS)}")
+    try:
+        return Config(**{section: _parse_section(section, merged[section]) for section in SECTIONS})
+    except OptionError as error:
+        where = origins.get(error.key) or origins.get(f"{error.key}.name") or source
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _parse_section(section: str, mapping: object) -> Any:
+    kind = SECTIONS[section]
+    return parse_named(kind, section, mapping) if isinstance(kind, Mapping) else parse(kind, section, mapping)
+
+
+def _apply(merged: dict[Any, Any], override: str) -> str:
+    """Write one `section[.key]=value` into the mapping; returns the dotted key."""
+    key, equals, text = override.partition("=")
+    section, _, option = key.partition(".")
+    if not equals or section not in SECTIONS:
+        raise ConfigError(f"--set {override}: expected section.key=value; {choices(section, SECTIONS)}")
+    value = parse_yaml(text, f"--set {override}")
+    if not option:
+        merged[section] = value
+    elif isinstance(merged.setdefault(section, {}), dict):
+        merged[section][option] = value
+    return key
+
+
+def to_mapping(config: Config) -> dict[str, dict[str, Any]]:
+    """Section -> options with every default written out, in plain YAML types; `from_mapping` reads it back."""
+    mapping = {}
+    for section, kind in SECTIONS.items():
+        options = getattr(config, section)
+        named = {"name": name_of(kind, options)} if isinstance(kind, Mapping) else {}
+        values = dataclasses.asdict(options)
+        plain = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+        mapping[section] = {**named, **plain}
+    return mapping
+
+
+def to_yaml(config: Config) -> str:
+    """The YAML of `to_mapping`."""
+    return yaml.safe_dump(to_mapping(config), default_flow_style=None, sort_keys=False)
+
+
+def get(config: Config, key: str) -> Any:
+    """The value of a dotted key, `features.type` or `pooling.name`; a whole section without a dot."""
+    value: Any = to_mapping(config)
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            known = value if isinstance(value, Mapping) else {}
+            raise ConfigError(f'--get {key}: "{part}" is unknown; {choices(part, known)}')
+        value = value[part]
+    return value
+
+
+def list_choices() -> Iterator[str]:
+    """Lines that show each section, its choices, and each option with its type and default."""
+    for section, kind in SECTIONS.items():
+        if isinstance(kind, Mapping):
+            for name in sorted(kind):
+                yield f"{section}: {{name: {name}}}"
+                yield from _list_options(kind[name])
+        else:
+            yield f"{section}:"
+            yield from _list_options(kind)
+
+
+def _list_options(options_class: type[Any]) -> Iterator[str]:
+    hints = get_type_hints(options_class)
+    for field in dataclasses.fields(options_class):
+        default = "required" if field.default is dataclasses.MISSING else f"default {show(field.default)}"
+        yield f"    {field.name}: {describe(hints[field.name])} ({default})"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The program; exit status 1 for a config that cannot be used."""
+    parser = argparse.ArgumentParser(prog="python3 -m nnet.config", description="Check and show an experiment's YAML.")
+    parser.add_argument("--config", metavar="FILE", help="the experiment, e.g. conf/nnet/mini.yaml")
+    parser.add_argument("--set", metavar="SECTION.KEY=VALUE", action="append", default=[], help="change one option")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--get", metavar="SECTION.KEY", help="print the value of one key")
+    action.add_argument("--print", action="store_true", help="print the whole config with its defaults (the default)")
+    action.add_argument("--list", action="store_true", help="print every section, choice and option; needs no --config")
+    options = parser.parse_args(arguments)
+    if options.list:
+        print("\n".join(list_choices()))
+        return 0
+    if options.config is None:
+        parser.error("--config is required")
+    try:
+        config = load(options.config, options.set)
+        text = _plain(get(config, options.get)) if options.get else to_yaml(config).rstrip()
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(text)
+    return 0
+
+
+def _plain(value: Any) -> str:
+    """A value for a shell: a bare word or number, YAML for a list or a section."""
+    if isinstance(value, (dict, list)):
+        return yaml.safe_dump(value, default_flow_style=True, sort_keys=False).rstrip()
+    return value if isinstance(value, str) else show(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

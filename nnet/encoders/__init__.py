@@ -1,0 +1,36 @@
+"""The encoders: their options, and the table of their names. No torch here: ``nnet.config`` reads this.
+
+An encoder is a module made as ``Encoder(options, in_dim)`` that has ``out_dim`` (C) and ``min_frames`` and maps
+``feats (B, T, F), lengths (B,)`` to ``frames (B, T', C), lengths' (B,)``. What it gives for an utterance may not
+depend on the padding behind it. To add one: its file here, its options and its line below, a YAML, a test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nnet.options import OptionTable, at_least
+
+
+@dataclass(frozen=True)
+class TdnnOptions:
+    """The x-vector's time-delay network.
+
+    width: channels of the first four layers. last_width: channels of the fifth, which is pooled.
+    pad_short: repeat the first and last frame of an utterance that is shorter than the 15 frames that the network
+    sees at once; otherwise such an utterance is an error.
+    """
+
+    implementation: ClassVar[str] = "nnet.encoders.tdnn:Tdnn"
+    width: int = 512
+    last_width: int = 1500
+    pad_short: bool = True
+
+    def __post_init__(self) -> None:
+        at_least(1, width=self.width, last_width=self.last_width)
+
+
+ENCODERS: OptionTable = {
+    "tdnn": TdnnOptions,
+}

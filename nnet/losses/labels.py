@@ -1,0 +1,19 @@
+"""The check that every loss makes on its labels."""
+
+from __future__ import annotations
+
+import torch
+
+
+def check_labels(labels: torch.Tensor, num_classes: int) -> None:
+    """Raise ValueError for a label outside 0 … num_classes − 1, which CUDA would answer with a bare assertion.
+
+    `labels` (B,) is best on the CPU here: on a device the check waits for it.
+    """
+    least, greatest = int(labels.min()), int(labels.max())
+    if least < 0 or greatest >= num_classes:
+        wrong = least if least < 0 else greatest
+        raise ValueError(
+            f"label {wrong} is out of range: the loss has {num_classes} speakers, 0 to {num_classes - 1}; "
+            "was the network built with another spk2int?"
+        )

@@ -1,0 +1,26 @@
+"""A linear layer and cross-entropy."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from nnet.losses import SoftmaxOptions
+from nnet.losses.labels import check_labels
+
+
+class Softmax(nn.Module):
+    """(B, H), labels (B,) → mean cross-entropy, logits (B, S)."""
+
+    scale_invariant: tuple[str, ...] = ()
+
+    def __init__(self, options: SoftmaxOptions, in_dim: int, num_classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_dim, num_classes)
+
+    def forward(self, inputs: torch.Tensor, labels: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss and logits; the same at every `step`. Raises: ValueError for a label out of range."""
+        check_labels(labels, self.linear.out_features)
+        logits = self.linear(inputs)
+        return functional.cross_entropy(logits, labels.to(logits.device)), logits

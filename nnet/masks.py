@@ -1,0 +1,28 @@
+"""Which frames are real: the one place where lengths become masks."""
+
+from __future__ import annotations
+
+import torch
+
+
+def frame_mask(lengths: torch.Tensor, num_frames: int, device: torch.device) -> torch.Tensor | None:
+    """True at the frames that belong to an utterance; None where no frame is padding, so that callers skip the work.
+
+    Args:
+        lengths: (B,), on the CPU, so that asking whether there is padding waits for no device.
+        num_frames: T.
+        device: where the mask is used.
+
+    Returns:
+        bool (B, T), or None.
+    """
+    if bool((lengths == num_frames).all()):
+        return None
+    return (torch.arange(num_frames) < lengths[:, None].cpu()).to(device)
+
+
+def zero_padding(frames: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """`frames` (B, T, ...) with zeros where the mask (B, T) is False; also where the padding holds NaN."""
+    if mask is None:
+        return frames
+    return frames.masked_fill(~mask.reshape(*mask.shape, *[1] * (frames.dim() - 2)), 0.0)

@@ -1,0 +1,124 @@
+"""The network that a config describes: encoder → pooling → embedding, and for training head → loss.
+
+Each part says what it gives (`out_dim`), and the next is built from it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import nn
+
+from nnet.config import Config
+from nnet.sections import HeadOptions
+
+
+class SpeakerNet(nn.Module):
+    """An embedding network and its training loss.
+
+    Only the encoder runs under an autocast that the caller opens: statistics, embedding, head and loss are computed in
+    float32, since bf16's 8 bits are too few for sums over frames and for angles.
+    """
+
+    def __init__(self, encoder: nn.Module, pooling: nn.Module, embedding: nn.Linear, head: nn.Module, loss: nn.Module):
+        super().__init__()
+        self.encoder = encoder
+        self.pooling = pooling
+        self.embedding = embedding
+        self.head = head
+        self.loss_function = loss
+
+    @property
+    def embedding_dim(self) -> int:
+        """E."""
+        return self.embedding.out_features
+
+    @property
+    def min_frames(self) -> int:
+        """The fewest frames that the encoder sees at once; shorter utterances are lengthened by repetition."""
+        return int(self.encoder.min_frames)  # type: ignore[arg-type]
+
+    def embed(self, feats: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Embeddings of a padded batch; in eval mode none depends on the others or on the padding.
+
+        In training mode batch norm sees every frame of the batch, so training batches hold chunks of one length.
+
+        Args:
+            feats: float32 (B, T, F); what stands after an utterance's length may be anything.
+            lengths: integer (B,), frames of each utterance, 1 … T; best on the CPU, where reading it waits for nothing.
+
+        Returns:
+            float32 (B, E), not length-normalised.
+
+        Raises:
+            ValueError: lengths that do not fit `feats`.
+        """
+        lengths = lengths.cpu()
+        _check_lengths(feats, lengths)
+        frames, lengths = self.encoder(feats, lengths)  # (B, T, F) -> (B, T', C)
+        with torch.autocast(frames.device.type, enabled=False):
+            return self.embedding(self.pooling(frames.float(), lengths))  # (B, T', C) -> (B, D) -> (B, E)
+
+    def loss(self, embedding: torch.Tensor, labels: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The training loss.
+
+        Args:
+            embedding: (B, E), from `embed`.
+            labels: integer (B,), 0 … S − 1; best on the CPU, where they are checked without waiting for the device.
+            step: the training step, counted from 1; a loss that is annealed depends on it.
+
+        Returns:
+            the mean loss, (), and the logits without margin, (B, S).
+
+        Raises:
+            ValueError: a label out of range.
+        """
+        with torch.autocast(embedding.device.type, enabled=False):
+            return self.loss_function(self.head(embedding.float()), labels, step)
+
+    def scale_invariant_parameters(self) -> set[str]:
+        """Names of the parameters of which only the direction counts; weight decay must leave them alone."""
+        return {f"loss_function.{name}" for name in self.loss_function.scale_invariant}  # type: ignore[union-attr]
+
+
+def build(config: Config, num_speakers: int) -> SpeakerNet:
+    """The network of `config` for `num_speakers` training speakers, with random weights from torch's generator."""
+    if num_speakers < 2:
+        raise ValueError(f"{num_speakers} training speakers; a network needs at least 2 to tell apart")
+    encoder = _part(config.encoder)(config.encoder, config.features.dim)
+    pooling = _part(config.pooling)(config.pooling, encoder.out_dim)
+    embedding = nn.Linear(pooling.out_dim, config.embedding.dim)
+    head, head_dim = _build_head(config.head, config.embedding.dim)
+    loss = _part(config.loss)(config.loss, head_dim, num_speakers)
+    return SpeakerNet(encoder, pooling, embedding, head, loss)
+
+
+def _part(options: Any) -> Any:
+    """The class that an option set names, `package.module:Class`."""
+    module, _, name = options.implementation.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _build_head(options: HeadOptions, in_dim: int) -> tuple[nn.Sequential, int]:
+    """The layers between embedding and loss, and the width of the last one."""
+    layers = _norm_relu(options, in_dim, relu=options.relu)
+    for width in options.hidden:
+        layers += [nn.Linear(in_dim, width), *_norm_relu(options, width, relu=True)]
+        in_dim = width
+    return nn.Sequential(*layers), in_dim
+
+
+def _norm_relu(options: HeadOptions, dim: int, relu: bool) -> list[nn.Module]:
+    layers: list[nn.Module] = [nn.BatchNorm1d(dim)] if options.batch_norm else []
+    if relu:
+        layers.insert(0 if options.order == "relu_norm" else len(layers), nn.ReLU())
+    return layers
+
+
+def _check_lengths(feats: torch.Tensor, lengths: torch.Tensor) -> None:
+    if feats.dim() != 3 or lengths.shape != feats.shape[:1]:
+        raise ValueError(f"feats {tuple(feats.shape)} and lengths {tuple(lengths.shape)}; expected (B, T, F) and (B,)")
+    if int(lengths.min()) < 1 or int(lengths.max()) > feats.shape[1]:
+        raise ValueError(f"lengths {lengths.tolist()}; expected 1 to {feats.shape[1]} frames")

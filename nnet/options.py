@@ -1,0 +1,165 @@
+"""From a YAML mapping to a frozen dataclass, strictly: an unknown key, a wrong type or a missing value is an error.
+
+An option set is a frozen dataclass; the field's annotation is its type. Known annotations: ``bool``, ``int``,
+``float``, ``str``, ``Literal["a", "b"]``, ``X | None``, ``tuple[int, int]`` (one number stands for both) and
+``tuple[int, ...]``.
+A set that is chosen by name (a pooling, a schedule) stands in a table ``name -> dataclass``.
+Ranges are checked by the dataclass itself, in ``__post_init__``, with ``require``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeVar
+
+Options = TypeVar("Options")
+OptionTable = Mapping[str, type[Any]]
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used. The message names the file, the key, what was found and what to do."""
+
+
+class OptionError(ValueError):
+    """One wrong value: ``key`` is relative to the option set; the reader of the file adds where it stands."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(f"{key} {message}")
+        self.key = key
+        self.message = message
+
+
+def require(condition: bool, key: str, found: object, expected: str) -> None:
+    """Raise OptionError for option `key` unless `condition` holds; for the range checks of an option set."""
+    if not condition:
+        raise OptionError(key, f"is {show(found)}; expected {expected}")
+
+
+def at_least(minimum: float, **values: float | None) -> None:
+    """Raise OptionError unless each value that is set is at least `minimum`."""
+    for key, value in values.items():
+        require(value is None or value >= minimum, key, value, f"at least {minimum}")
+
+
+def show(value: object) -> str:
+    """A value as YAML would show it: strings in double quotes, true, false and null in YAML's spelling."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def choices(wrong: str, right: Iterable[str]) -> str:
+    """The end of an error message: all choices, and the nearest one where the word looks misspelt."""
+    names = sorted(right)
+    nearest = difflib.get_close_matches(wrong, names, n=1)
+    hint = f' (did you mean "{nearest[0]}"?)' if nearest else ""
+    return f"choose one of: {', '.join(names)}{hint}"
+
+
+def parse_named(table: OptionTable, section: str, mapping: object) -> Any:
+    """The option set that `mapping`'s key ``name`` chooses from `table`, filled from the rest of the mapping.
+
+    Raises:
+        OptionError: no mapping, no name, an unknown name (the message lists the choices), or a wrong option.
+    """
+    if not isinstance(mapping, Mapping) or "name" not in mapping:
+        raise OptionError(section, f'has no "name"; {choices("", table)}')
+    name = mapping["name"]
+    if name not in table:
+        raise OptionError(section, f"{show(name)} is unknown; {choices(str(name), table)}")
+    return parse(table[name], section, {key: value for key, value in mapping.items() if key != "name"})
+
+
+def name_of(table: OptionTable, options: object) -> str:
+    """The name that `options`'s class has in `table`; each class stands there once."""
+    return next(name for name, options_class in table.items() if type(options) is options_class)
+
+
+def parse(options_class: type[Options], section: str, mapping: object) -> Options:
+    """`options_class` filled from `mapping`; the defaults of the class stand for what the mapping leaves out.
+
+    Raises:
+        OptionError: an unknown or missing key, a value of the wrong type, or one that the class itself refuses.
+    """
+    if not isinstance(mapping, Mapping):
+        raise OptionError(section, f"is {show(mapping)}; expected a mapping of options")
+    hints = typing.get_type_hints(options_class)
+    fields = {field.name: field for field in dataclasses.fields(options_class)}  # type: ignore[arg-type]
+    for key in mapping:
+        if key not in fields:
+            raise OptionError(f"{section}.{key}", f"is unknown; {choices(str(key), fields)}")
+    for key, field in fields.items():
+        if key not in mapping and field.default is dataclasses.MISSING:
+            raise OptionError(f"{section}.{key}", f"is missing; expected {describe(hints[key])}")
+    values = {key: convert(hints[key], f"{section}.{key}", value) for key, value in mapping.items()}
+    try:
+        return options_class(**values)
+    except OptionError as error:  # from __post_init__, which does not know its section
+        raise OptionError(f"{section}.{error.key}", error.message) from error
+    except ValueError as error:
+        raise OptionError(section, f"cannot be used: {error}") from error
+
+
+def convert(kind: Any, key: str, value: object) -> Any:
+    """`value` as the annotation `kind` asks for it.
+
+    Raises:
+        OptionError: the value is of another type; a number never becomes a string, nor true a number.
+    """
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):  # X | None
+        return None if value is None else convert(arguments[0], key, value)
+    if origin is Literal:
+        if value not in arguments:
+            raise OptionError(key, f"is {show(value)}; {choices(str(value), arguments)}")
+        return value
+    if origin is tuple:
+        return _convert_tuple(arguments, key, value)
+    if kind is float:
+        return _convert_float(key, value)
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    raise OptionError(key, f"is {show(value)}; expected {describe(kind)}")
+
+
+def _convert_float(key: str, value: object) -> float:
+    """A float from a number, or from `1e-4`, which YAML 1.1 (and so PyYAML) takes for a string."""
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except ValueError:
+            pass  # reported below, with the key
+    raise OptionError(key, f"is {show(value)}; expected {describe(float)}")
+
+
+def _convert_tuple(arguments: tuple[Any, ...], key: str, value: object) -> tuple[Any, ...]:
+    """A tuple from a list; where the length is fixed, one scalar stands for every place."""
+    fixed = Ellipsis not in arguments
+    if fixed and isinstance(value, (int, float)):
+        value = [value] * len(arguments)
+    if not isinstance(value, (list, tuple)) or (fixed and len(value) != len(arguments)):
+        raise OptionError(key, f"is {show(value)}; expected {_describe_tuple(arguments)}")
+    return tuple(convert(arguments[0], f"{key}[{index}]", item) for index, item in enumerate(value))
+
+
+def describe(kind: Any) -> str:
+    """An annotation in words, for messages and for ``--list``."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return f"{describe(arguments[0])} or null"
+    if origin is Literal:
+        return " | ".join(str(argument) for argument in arguments)
+    if origin is tuple:
+        return _describe_tuple(arguments)
+    return {bool: "true or false", int: "an integer", float: "a number", str: "a string"}[kind]
+
+
+def _describe_tuple(arguments: tuple[Any, ...]) -> str:
+    item = describe(arguments[0])
+    return f"a list, each {item}" if Ellipsis in arguments else f"a list of {len(arguments)}, each {item}, or one"

@@ -1,0 +1,45 @@
+"""Mean, and mean with standard deviation, over the frames of each utterance."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from nnet.masks import frame_mask, zero_padding
+from nnet.pooling import MeanOptions, StatisticsOptions
+
+
+class MeanPooling(nn.Module):
+    """(B, T, C) → (B, C)."""
+
+    def __init__(self, options: MeanOptions, in_dim: int) -> None:
+        super().__init__()
+        self.out_dim = in_dim
+
+    def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Mean of each utterance's own frames. Args: frames (B, T, C); lengths (B,), on the CPU."""
+        frames = zero_padding(frames, frame_mask(lengths, frames.shape[1], frames.device))
+        return frames.sum(dim=1) / lengths.to(frames)[:, None]
+
+
+class StatisticsPooling(nn.Module):
+    """(B, T, C) → (B, 2C): means, then standard deviations.
+
+    The variance is the biased one (divided by T), which is 0 and not NaN for one frame, and has a floor, under which
+    the gradient is 0 and not infinite. Source: Snyder et al. 2017; Kaldi's StatisticsPoolingComponent.
+    """
+
+    def __init__(self, options: StatisticsOptions, in_dim: int) -> None:
+        super().__init__()
+        self.variance_floor = options.variance_floor
+        self.out_dim = 2 * in_dim
+
+    def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Statistics of each utterance's own frames. Args: frames (B, T, C); lengths (B,), on the CPU."""
+        mask = frame_mask(lengths, frames.shape[1], frames.device)
+        counts = lengths.to(frames)[:, None]
+        mean = zero_padding(frames, mask).sum(dim=1) / counts
+        # Deviations from the mean, not E[x²] − mean²: the difference of two large numbers can come out below zero.
+        deviations = zero_padding(frames - mean[:, None, :], mask)
+        variance = deviations.square().sum(dim=1) / counts
+        return torch.cat([mean, variance.clamp(min=self.variance_floor).sqrt()], dim=1)  # (B, C), (B, C) -> (B, 2C)

@@ -1,0 +1,96 @@
+"""The sections of an experiment's YAML that hold plain options, no choice by name. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nnet.options import at_least, require
+
+
+@dataclass(frozen=True)
+class FeatureOptions:
+    """What the network reads: the type names the data directories, config the Kaldi option file, dim the columns."""
+
+    type: Literal["mfcc", "fbank"]
+    config: str
+    dim: int
+
+    def __post_init__(self) -> None:
+        at_least(1, dim=self.dim)
+
+
+@dataclass(frozen=True)
+class EmbeddingOptions:
+    """The affine layer after the pooling; its output, before anything else, is the embedding."""
+
+    dim: int = 512
+
+    def __post_init__(self) -> None:
+        at_least(1, dim=self.dim)
+
+
+@dataclass(frozen=True)
+class HeadOptions:
+    """What stands between embedding and loss in training only.
+
+    batch_norm, relu: on the embedding. hidden: widths of further affine layers, each followed by a ReLU and, where
+    batch_norm is on, a batch norm. order: which of the two comes first; Kaldi's x-vector has the ReLU first.
+    """
+
+    batch_norm: bool = True
+    relu: bool = False
+    hidden: tuple[int, ...] = ()
+    order: Literal["norm_relu", "relu_norm"] = "norm_relu"
+
+    def __post_init__(self) -> None:
+        for width in self.hidden:
+            at_least(1, hidden=width)
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """How training batches are drawn.
+
+    chunk_frames: least and greatest chunk length; each batch draws one length for all its chunks. batch_size: chunks.
+    valid_batch_frames: frames of a validation batch, padding included. workers: loader processes.
+    balance: "none" draws utterances evenly, "speakers" draws speakers evenly, "seed" repeats the utterances of rare
+    speakers as the seed recipe does.
+    """
+
+    chunk_frames: tuple[int, int] = (200, 400)
+    batch_size: int = 64
+    valid_batch_frames: int = 20000
+    workers: int = 2
+    balance: Literal["none", "speakers", "seed"] = "speakers"
+
+    def __post_init__(self) -> None:
+        at_least(1, batch_size=self.batch_size, valid_batch_frames=self.valid_batch_frames)
+        at_least(0, workers=self.workers)
+        shortest, longest = self.chunk_frames
+        require(1 <= shortest <= longest, "chunk_frames", list(self.chunk_frames), "[least, greatest], least first")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """The training loop.
+
+    steps: updates in all. valid_every, save_every, log_every: in steps. precision: "auto" takes bf16 where the machine
+    gains by it. clip_norm: greatest norm of the gradient, null for no limit. keep_last: checkpoints kept beside the
+    best one.
+    """
+
+    steps: int = 100000
+    valid_every: int = 1000
+    save_every: int = 1000
+    log_every: int = 100
+    seed: int = 1
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    clip_norm: float | None = None
+    keep_last: int = 2
+
+    def __post_init__(self) -> None:
+        at_least(1, steps=self.steps, valid_every=self.valid_every, save_every=self.save_every)
+        at_least(1, log_every=self.log_every, keep_last=self.keep_last)
+        at_least(0, seed=self.seed)
+        require(self.clip_norm is None or self.clip_norm > 0, "clip_norm", self.clip_norm, "a positive number or null")
