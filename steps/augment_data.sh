@@ -25,13 +25,12 @@ if [ $# -ne 1 ]; then
   exit 1
 fi
 data=${1%/}
-for file in "$data/wav.scp" "$data/vad.scp" "$data/utt2dur" "${rir_sets:-rir_sets}" "$noise_dir/wav.scp" "$music_dir/wav.scp"; do
+for file in "$data/wav.scp" "$data/vad.scp" "$data/reco2dur" "${rir_sets:-rir_sets}" "$noise_dir/wav.scp" "$music_dir/wav.scp"; do
   if [ ! -s "$file" ]; then
-    echo "augment_data.sh: $file is missing or empty; stage 0 makes noises and rooms, stage 1 vad.scp and utt2dur" >&2
+    echo "augment_data.sh: $file is missing or empty; stage 0 makes noises and rooms, stage 1 vad.scp and reco2dur" >&2
     exit 1
   fi
 done
-cp "$data/utt2dur" "$data/reco2dur"     # a recording is an utterance here: there are no segments
 
 rir_options=()
 while read -r line; do

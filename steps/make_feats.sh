@@ -69,6 +69,7 @@ join_parts() {  # <part-prefix> <suffix> <output>: the jobs' parts in order, ato
 join_parts "$ark_dir/raw_${type}_$name" .scp "$data/feats.scp"
 join_parts "$log_dir/utt2num_frames_$name" "" "$data/utt2num_frames"
 join_parts "$log_dir/utt2dur_$name" "" "$data/utt2dur"
+if [ "$list" = wav.scp ]; then cp "$data/utt2dur" "$data/reco2dur"; fi     # a recording is an utterance here
 rm -f "$log_dir/utt2num_frames_$name".* "$log_dir/utt2dur_$name".* "${parts[@]}"
 
 utils/check_counts.py --what "$type of $name" --in "$data/$list" --out "$data/feats.scp" \

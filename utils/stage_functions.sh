@@ -43,9 +43,9 @@ stage() {  # <n> <dir that holds the marker> <title> [--input P | --output P | -
   _stage_started=$SECONDS
 }
 
-stage_done() {  # [--count k=v]...: record that the stage that was begun is complete
+stage_done() {  # record that the stage that was begun is complete
   mkdir -p "$(dirname "$_stage_marker")"
-  utils/stage_marker.py write "$_stage_marker" "${_stage_facts[@]}" --seconds $((SECONDS - _stage_started)) "$@"
+  utils/stage_marker.py write "$_stage_marker" "${_stage_facts[@]}" --seconds $((SECONDS - _stage_started))
   log "stage $_stage_number/12: done in $((SECONDS - _stage_started)) s"
 }
 

@@ -1,0 +1,237 @@
+#!/usr/bin/env bash
+# From a corpus to a table of speaker-verification results, in 13 stages. ./pipeline.sh --help tells the options.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+. utils/stage_functions.sh
+. utils/pipeline_options.sh
+parse_pipeline_options "$@"
+
+first_stage=${option[stage]} last_stage=${option[stop-stage]} corpus=${option[corpus]} seed=${option[seed]}
+force=${option[force]} dry_run=${option[dry-run]} trust_earlier=${option[trust-earlier]} max_loss=${option[max-loss]}
+nj=${option[nj]/#-/$(nproc)}
+nnet_config=${option[nnet-config]}
+
+if [ "$dry_run" != true ]; then utils/prepare_environment.sh; fi
+. ./path.sh
+. ./cmd.sh
+
+# --- names of what goes in and comes out (docs/architecture.md) ---
+name=${option[name]}
+if [ "$name" = - ]; then
+  name=$corpus
+  if [ "$corpus" = folder ]; then
+    if [ "${option[train-root]}" = - ]; then die "--corpus folder needs --train-root and --test-root"; fi
+    name=$(basename "$(cd "${option[train-root]}/.." && pwd)")
+  elif [ "$corpus" = mini ]; then
+    if [ "${option[mini-size]}" = tiny ]; then name+=-tiny; fi
+    if [ "${option[mini-seed]}" != - ]; then name+=-seed${option[mini-seed]}; fi
+  fi
+fi
+data=${option[data]/#-/data/$name}
+overrides=("training.seed=$seed" "${nnet_opts[@]}")
+settings=()
+for override in "${overrides[@]}"; do settings+=(--set "$override"); done
+feats_type=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.type)
+feats_conf=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.config)
+feats=$data/$feats_type mfcc=$data/mfcc
+exp=${option[exp]/#-/exp/$name-$(basename "$nnet_config" .yaml)}
+
+tests=()            # names of the test sets: data/<name>/<test>
+if [ "$corpus" = folder ]; then
+  for root in "${test_roots[@]}"; do
+    test=$(basename "$root")
+    if [ ${#tests[@]} -eq 0 ]; then test='test'; elif [[ $test != test* ]]; then test=test_$test; fi
+    tests+=("$test")
+  done
+  if [ ${#tests[@]} -eq 0 ]; then die "--corpus folder needs --train-root and --test-root"; fi
+else
+  tests=(test)
+fi
+sets=(train "${tests[@]}")
+
+paths() {  # <flag> <prefix> <suffix> <set>...: the arguments `flag prefix/set/suffix` of each set, into the array `listed`
+  local flag=$1 prefix=$2 suffix=$3 set
+  shift 3
+  for set in "$@"; do listed+=("$flag" "$prefix$set$suffix"); done
+}
+
+# --- 0: the corpus ---
+listed=(--option "corpus=$corpus")
+case $corpus in
+  mini) listed+=(--input conf/mini_corpus.yaml --option "size=${option[mini-size]}" --option "seed=${option[mini-seed]}") ;;
+  folder)
+    listed+=(--option "train_root=${option[train-root]}" --option "test_roots=${test_roots[*]}" --option "spk2gender=${option[spk2gender]}")
+    if [ "${option[trials]}" != - ]; then listed+=(--input "${option[trials]}"); fi ;;
+  voxceleb) listed+=(--option "voxceleb1=${option[voxceleb1-root]}" --option "voxceleb2=${option[voxceleb2-root]}" --option "trials=${option[trials]}") ;;
+esac
+listed+=(--option "musan=${option[musan-root]}" --option "rirs=${option[rirs-root]}" --option "trial_seed=$seed")
+paths --output "$data/" "" "${sets[@]}"
+if stage 0 "$data" "$corpus corpus -> $data/{$(IFS=,; echo "${sets[*]}")}, noises, rooms" "${listed[@]}" --output "$data/musan_noise" --output "$data/rir_sets"; then
+  prepare=(--data "$data" --nj "$nj" --seed "$seed" --max-loss "$max_loss" --musan-root "${option[musan-root]}" --rirs-root "${option[rirs-root]}")
+  case $corpus in
+    mini) local/prepare_mini.sh "${prepare[@]}" --size "${option[mini-size]}" --mini-seed "${option[mini-seed]}" ;;
+    folder)
+      local/prepare_folder.sh "${prepare[@]}" --train-root "${option[train-root]}" --trials "${option[trials]}" \
+        --spk2gender "${option[spk2gender]}" --tests "${tests[*]}" "${test_roots[@]}" ;;
+    voxceleb)
+      local/prepare_voxceleb.sh "${prepare[@]}" --trials "${option[trials]}" "${option[voxceleb1-root]}" "${option[voxceleb2-root]}" ;;
+  esac
+  stage_done
+fi
+
+# --- 1: features and voice activity ---
+listed=(--input conf/mfcc.conf --input conf/vad.conf --input "$feats_conf")
+paths --input "$data/" /wav.scp "${sets[@]}"
+paths --output "$mfcc/" "" "${sets[@]}"
+if [ "$feats" != "$mfcc" ]; then paths --output "$feats/" "" "${sets[@]}"; fi
+if stage 1 "$feats" "audio -> MFCC, energy VAD$([ "$feats" = "$mfcc" ] || echo ", $feats_type")" "${listed[@]}"; then
+  for set in "${sets[@]}"; do
+    steps/copy_for_features.sh "$data/$set" "$mfcc/$set"
+    steps/make_mfcc.sh --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" --label "stage 1: MFCC of $set" "$mfcc/$set" "$mfcc/log" "$mfcc/ark"
+    steps/compute_vad_decision.sh --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" "$mfcc/$set" "$mfcc/log" "$mfcc/ark"
+    utils/fix_data_dir.sh "$mfcc/$set"
+    if [ "$feats" != "$mfcc" ]; then
+      steps/copy_for_features.sh "$mfcc/$set" "$feats/$set"
+      steps/make_feats.sh --type "$feats_type" --config "$feats_conf" --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" \
+        --label "stage 1: $feats_type of $set" "$feats/$set" "$feats/log" "$feats/ark"
+      utils/fix_data_dir.sh "$feats/$set"
+    fi
+  done
+  stage_done
+fi
+
+# --- 2: augmented copies, as pipes ---
+copies=(train_reverb train_noise train_music train_babble train_aug)
+listed=(--option "seed=$seed" --input "$feats/train" --input "$data/musan_noise" --input "$data/musan_music" --input "$data/rir_sets")
+paths --output "$feats/" "" "${copies[@]}"
+if stage 2 "$feats" "$feats/train -> reverberated, noise, music and babble copies" "${listed[@]}"; then
+  speech=()
+  if [ -d "$data/musan_speech" ]; then speech=(--speech-dir "$data/musan_speech"); fi
+  steps/augment_data.sh --seed "$seed" --rir-sets "$data/rir_sets" --noise-dir "$data/musan_noise" --music-dir "$data/musan_music" "${speech[@]}" "$feats/train"
+  stage_done
+fi
+
+# --- 3: features of some of them, combined with the clean ones ---
+if stage 3 "$feats" "train_aug -> train_aug_subset -> train_combined" --option "num_augmented=${option[num-augmented]}" \
+  --input "$feats/train_aug" --input "$feats/train" --input "$feats_conf" --output "$feats/train_aug_subset" --output "$feats/train_combined"; then
+  steps/combine_augmented.sh --type "$feats_type" --config "$feats_conf" --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" \
+    --label "stage 3: $feats_type of augmented copies" "${option[num-augmented]}" "$feats/train" "$feats/train_aug" "$feats/train_combined"
+  stage_done
+fi
+
+# --- 4: sliding mean normalisation, voiced frames ---
+if stage 4 "$feats" "train_combined -> train_combined_no_sil" --input "$feats/train_combined" --output "$feats/train_combined_no_sil"; then
+  steps/prepare_feats.sh --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" --label "stage 4: voiced frames" \
+    "$feats/train_combined" "$feats/train_combined_no_sil" "$feats/no_sil"
+  stage_done
+fi
+
+# --- 5: training lists ---
+if stage 5 "$feats" "train_combined_no_sil -> lists of training and held-out utterances" --option "min_frames=${option[min-frames]}" \
+  --option "min_utts=${option[min-utts]}" --option "valid_share=${option[valid-share]}" --option "seed=$seed" \
+  --input "$feats/train_combined_no_sil" --output "$feats/lists"; then
+  steps/make_training_lists.sh --cmd "$train_cmd" --min-frames "${option[min-frames]}" --min-utts "${option[min-utts]}" \
+    --valid-share "${option[valid-share]}" --seed "$seed" "$feats/train_combined_no_sil" "$feats/lists"
+  stage_done
+fi
+
+# --- 6: training ---
+if stage 6 "$exp" "$nnet_config -> $exp" --input "$nnet_config" --option "overrides=${overrides[*]}" --input "$feats/lists" \
+  --output "$exp/config.yaml" --output "$exp/best.pt"; then
+  steps/train_nnet.sh --cmd "$cuda_cmd" --device "${option[device]}" --label "stage 6: training" "$nnet_config" "$feats/lists" "$exp" "${overrides[@]}"
+  stage_done
+fi
+
+# --- 7: what the network is to embed ---
+listed=()
+paths --input "$feats/" "" "${sets[@]}"
+paths --output "$feats/" _no_sil "${sets[@]}"
+if stage 7 "$feats" "clean train and test -> voiced frames" "${listed[@]}"; then
+  for set in "${sets[@]}"; do
+    steps/prepare_feats.sh --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" --label "stage 7: voiced frames of $set" \
+      "$feats/$set" "$feats/${set}_no_sil" "$feats/no_sil"
+  done
+  stage_done
+fi
+
+# --- 8: embeddings, of the network and of the two baselines without one ---
+systems=("$exp" "$exp/baseline" "$exp/baseline_cmvn")
+per_system() {  # <flag> <sub-path of a system>: into `listed`
+  local system
+  for system in "${systems[@]}"; do listed+=("$1" "$system/$2"); done
+}
+listed=(--input "$exp/best.pt")
+paths --input "$feats/" _no_sil/feats.scp "${sets[@]}"
+paths --input "$mfcc/" /feats.scp "${sets[@]}"
+for set in "${sets[@]}"; do per_system --output "embeddings_$set/embedding.scp"; done
+if stage 8 "$exp" "voiced frames -> embeddings; mean and std of MFCC frames as baselines" "${listed[@]}"; then
+  for set in "${sets[@]}"; do
+    steps/extract_embeddings.sh --nj 1 --cmd "$cuda_cmd" --device "${option[device]}" --max-loss "$max_loss" \
+      --label "stage 8: embeddings of $set" "$exp" "$feats/${set}_no_sil" "$exp/embeddings_$set"
+    steps/make_statistics_embeddings.sh --cmd "$train_cmd" --max-loss "$max_loss" "$mfcc/$set" "$exp/baseline/embeddings_$set"
+    steps/make_statistics_embeddings.sh --cmd "$train_cmd" --max-loss "$max_loss" --cmvn true "$mfcc/$set" "$exp/baseline_cmvn/embeddings_$set"
+  done
+  stage_done
+fi
+
+# --- 9: enrolment models ---
+listed=()
+for test in "${tests[@]}"; do
+  per_system --input "embeddings_$test/embedding.scp"
+  per_system --output "enroll_$test/spk_embedding.scp"
+done
+per_system --output "embeddings_train/spk_embedding.scp"
+if stage 9 "$exp" "embeddings -> speaker means, enrolment models, num_utts" "${listed[@]}"; then
+  for system in "${systems[@]}"; do
+    utils/filter_scp.pl "$system/embeddings_train/embedding.scp" "$data/train/utt2spk" | utils/utt2spk_to_spk2utt.pl > "$system/embeddings_train/spk2utt"
+    steps/make_speaker_models.sh --cmd "$train_cmd" "$system/embeddings_train/spk2utt" "$system/embeddings_train/embedding.scp" "$system/embeddings_train"
+    for test in "${tests[@]}"; do
+      steps/make_enrollment.sh --cmd "$train_cmd" "$data/$test" "$system/embeddings_$test/embedding.scp" "$system/enroll_$test"
+    done
+  done
+  stage_done
+fi
+
+# --- 10: back end ---
+listed=()
+per_system --input "embeddings_train/embedding.scp"
+per_system --output "backend/plda"
+if stage 10 "$exp" "training embeddings -> mean, LDA, PLDA" --option "lda_dim=${option[lda-dim]}" "${listed[@]}"; then
+  for system in "${systems[@]}"; do
+    steps/train_backend.sh --cmd "$train_cmd" --lda-dim "${option[lda-dim]}" "$data/train" "$system/embeddings_train/embedding.scp" "$system/backend"
+  done
+  stage_done
+fi
+
+# --- 11: scores ---
+listed=()
+per_system --input "backend/plda"
+for test in "${tests[@]}"; do
+  listed+=(--input "$data/$test/trials")
+  per_system --input "enroll_$test/spk_embedding.scp"
+  for kind in plda lda_cosine cosine; do per_system --output "scores/${test}_$kind"; done
+done
+if stage 11 "$exp" "trials -> PLDA, LDA-cosine and cosine scores" "${listed[@]}"; then
+  for system in "${systems[@]}"; do
+    for test in "${tests[@]}"; do
+      ends=("$system/backend" "$system/enroll_$test" "$system/embeddings_$test/embedding.scp" "$data/$test/trials")
+      steps/score_plda.sh --cmd "$train_cmd" "${ends[@]}" "$system/scores/${test}_plda"
+      steps/score_cosine.sh --cmd "$train_cmd" --lda true "${ends[@]}" "$system/scores/${test}_lda_cosine"
+      steps/score_cosine.sh --cmd "$train_cmd" "${ends[@]}" "$system/scores/${test}_cosine"
+    done
+  done
+  stage_done
+fi
+
+# --- 12: results ---
+listed=()
+for test in "${tests[@]}"; do
+  listed+=(--input "$data/$test/trials")
+  for kind in plda lda_cosine cosine; do per_system --input "scores/${test}_$kind"; done
+done
+if stage 12 "$exp" "scores -> $exp/RESULTS.md" --option "bootstrap=${option[bootstrap]}" "${listed[@]}" --output "$exp/RESULTS.md"; then
+  steps/report.sh --bootstrap "${option[bootstrap]}" --seed "$seed" --command "./pipeline.sh $*" "$data" "$exp" "${tests[@]}"
+  stage_done
+fi
+if [ "$dry_run" != true ] && [ "$last_stage" -ge 12 ]; then cat "$exp/RESULTS.md"; fi

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# clean <data> + augmented <data-aug> -> features of a seeded choice of the augmented utterances; clean + chosen = <data-out>.
+set -euo pipefail
+
+type=mfcc
+config=
+nj=4
+cmd=utils/run.pl
+max_loss=0.01
+label=
+help_message="Usage: steps/combine_augmented.sh [options] <number|2x> <data> <data-aug> <data-out>
+ e.g.: steps/combine_augmented.sh --type fbank 1000000 data/train data/train_aug data/train_combined
+The number may be a multiple of the clean utterances (2x). The features of the chosen copies stand in <data-aug>_subset.
+Options: --type, --config, --nj, --cmd, --max-loss, --label as steps/make_feats.sh has them"
+
+. ./path.sh
+. utils/parse_options.sh
+
+if [ $# -ne 4 ]; then
+  echo "$help_message" >&2
+  exit 1
+fi
+number=$1 data=$2 augmented=$3 combined=$4
+for file in "$data/feats.scp" "$augmented/wav.scp" "$augmented/vad.scp"; do
+  if [ ! -s "$file" ]; then
+    echo "combine_augmented.sh: $file is missing or empty; stage 1 makes the features, stage 2 the copies" >&2
+    exit 1
+  fi
+done
+root=$(dirname "$data")
+if [ "${number%x}" != "$number" ]; then number=$((${number%x} * $(wc -l < "$data/feats.scp"))); fi
+available=$(wc -l < "$augmented/wav.scp")
+if [ "$number" -gt "$available" ]; then
+  echo "combine_augmented.sh: $number augmented utterances asked for, $available are there: all are used"
+  number=$available
+fi
+rm -rf "${augmented}_subset" "$combined"
+utils/subset_data_dir.sh "$augmented" "$number" "${augmented}_subset"
+steps/make_feats.sh --type "$type" --config "${config:-conf/$type.conf}" --nj "$nj" --cmd "$cmd" --max-loss "$max_loss" \
+  --label "${label:-$type of augmented copies}" "${augmented}_subset" "$root/log" "$root/ark"
+utils/fix_data_dir.sh "${augmented}_subset"
+utils/combine_data.sh --extra-files utt2num_frames "$combined" "$data" "${augmented}_subset"

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# <data> with trials [enroll2utt] + embeddings -> one enrolment model for each id on the left of a trial.
+set -euo pipefail
+
+cmd=utils/run.pl
+help_message="Usage: steps/make_enrollment.sh [options] <data-dir> <embedding.scp> <out-dir>
+ e.g.: steps/make_enrollment.sh data/test exp/a/embeddings_test/embedding.scp exp/a/enroll_test
+Where <data-dir>/enroll2utt (\`model utt1 utt2 ...\`) is there, a model is the mean of its utterances; otherwise each
+enrolment id of the trials is an utterance.
+Options:
+  --cmd <runner>   what runs the job (default utils/run.pl)"
+
+. ./path.sh
+. utils/parse_options.sh
+
+if [ $# -ne 3 ]; then
+  echo "$help_message" >&2
+  exit 1
+fi
+data=$1 embeddings=$2 out=$3
+for file in "$data/trials" "$embeddings"; do
+  if [ ! -s "$file" ]; then
+    echo "make_enrollment.sh: $file is missing or empty; stage 0 makes the trials, stage 8 the embeddings" >&2
+    exit 1
+  fi
+done
+mkdir -p "$out"
+if [ -s "$data/enroll2utt" ]; then
+  cp "$data/enroll2utt" "$out/enroll2utt"
+else
+  cut -d ' ' -f 1 "$data/trials" | sort -u | sed 's/.*/& &/' > "$out/enroll2utt"
+fi
+steps/make_speaker_models.sh --cmd "$cmd" "$out/enroll2utt" "$embeddings" "$out"

@@ -1,0 +1,133 @@
+# shellcheck shell=bash disable=SC2034
+# Sourced by pipeline.sh: its options, their defaults, and how they are read. An unknown option, corpus or key is an error
+# that lists the choices. Order of precedence: command line, conf/pipeline/<corpus>.conf, the defaults here.
+
+# name            default      what it is
+_option_table='
+stage             0            first stage to run (0-12)
+stop-stage        12           last stage to run
+corpus            mini         mini, folder or voxceleb
+name              -            name of the data, data/<name>; default: the corpus, or the folder that holds --train-root
+data              -            where the data directories go; default data/<name>
+exp               -            where the experiment goes; default exp/<name>-<config>
+nnet-config       -            conf/nnet/<row>.yaml: encoder, pooling, loss, schedule
+nnet-opts         -            key.sub=value, changes one key of it; may be given again
+nj                -            jobs at once; default: the number of cores
+seed              1            of augmentation, held-out split and training
+device            auto         auto, cpu, cuda or cuda:<n>
+mini-size         full         full or tiny (a minute from end to end)
+mini-seed         -            generator seed of the mini corpus; default: conf/mini_corpus.yaml
+train-root        -            folder: <root>/<speaker>/**/<audio> to train on
+test-root         -            folder: the same, of unseen speakers; may be given again, each is a test set
+trials            -            trials file: ids or paths relative to --test-root; default: a seeded, balanced list
+spk2gender        -            speaker m|f, for both roots; default <root>.spk2gender where it is there
+voxceleb1-root    -            voxceleb: wav/id10001/... (or the old voxceleb1_wav/<Name>/...)
+voxceleb2-root    -            voxceleb: dev/aac/id.../... (m4a, by ffmpeg) or a converted wav tree
+musan-root        -            MUSAN; default: the seeded noise and music of the mini corpus
+rirs-root         -            RIRS_NOISES; default: the seeded rooms of the mini corpus
+num-augmented     -            augmented utterances in training, or 2x: twice the clean ones
+min-frames        -            voiced frames that a training utterance must have
+min-utts          -            utterances that a training speaker must have
+valid-share       0.1          share of source recordings held out for choosing the best model
+lda-dim           -            LDA dimension at most
+max-loss          0.01         share of utterances a stage may lose
+bootstrap         1000         resamples of the speakers for the 95 % intervals
+force             false        run the stages even where they are up to date
+trust-earlier     false        use the files of the stages before --stage as they are
+dry-run           false        print the stages with inputs, outputs and sizes; run nothing
+'
+_repeatable=' nnet-opts test-root '
+_flags=' force trust-earlier dry-run '
+_corpora='folder mini voxceleb'
+declare -A option=()
+declare -a nnet_opts=() test_roots=()
+
+pipeline_usage() {
+  cat <<'EOF'
+Usage: ./pipeline.sh [options]
+
+  ./pipeline.sh                                               the mini corpus, from nothing to a table of results
+  ./pipeline.sh --stage 6 --nnet-config conf/nnet/lde3.yaml   another network on the same data
+  ./pipeline.sh --corpus folder --train-root T --test-root E  your own audio
+  ./pipeline.sh --corpus voxceleb --voxceleb1-root A --voxceleb2-root B --musan-root C --rirs-root D
+
+Stages: 0 corpus  1 features, VAD  2 augmented copies  3 their features  4 CMVN, voiced frames  5 training lists
+        6 training  7 test features  8 embeddings  9 models  10 LDA, PLDA  11 scores  12 results
+A stage that is up to date is not run again. Real Kaldi answers where KALDI_ROOT has the commands.
+
+Options (--name value or --name=value; "-" stands for the default that is told):
+EOF
+  echo "$_option_table" | while read -r name default about; do
+    if [ -n "$name" ]; then printf '  --%-16s %-6s %s\n' "$name" "$default" "$about"; fi
+  done
+}
+
+_option_names() { echo "$_option_table" | while read -r name _; do if [ -n "$name" ]; then echo -n "--$name "; fi; done; }
+
+_set_option() {  # <name> <value> <where it was found>: checks the name and the value
+  local name=$1 value=$2 where=$3
+  if [ -z "${option[$name]+known}" ]; then die "$where: --$name is unknown; choose from: $(_option_names)"; fi
+  case $name in
+    stage | stop-stage)
+      if ! [[ $value =~ ^([0-9]|1[0-2])$ ]]; then die "$where: --$name is \"$value\"; choose a stage from 0 to 12"; fi ;;
+    nj | seed | mini-seed | min-frames | min-utts | lda-dim | bootstrap)
+      if ! [[ $value =~ ^[0-9]+$ ]]; then die "$where: --$name is \"$value\", expected is a whole number"; fi ;;
+    num-augmented)
+      if ! [[ $value =~ ^[0-9]+x?$ ]]; then die "$where: --$name is \"$value\", expected is a number, or e.g. 2x"; fi ;;
+    max-loss | valid-share)
+      if ! [[ $value =~ ^(0(\.[0-9]*)?|1(\.0*)?|\.[0-9]+)$ ]]; then die "$where: --$name is \"$value\", expected is a share from 0 to 1"; fi ;;
+    corpus)
+      if [[ " $_corpora " != *" $value "* ]]; then die "$where: --corpus is \"$value\"; choose one of: $_corpora"; fi ;;
+    mini-size)
+      if [ "$value" != full ] && [ "$value" != tiny ]; then die "$where: --mini-size is \"$value\"; choose full or tiny"; fi ;;
+    force | trust-earlier | dry-run)
+      if [ "$value" != true ] && [ "$value" != false ]; then die "$where: --$name is \"$value\"; choose true or false"; fi ;;
+  esac
+  case $name in
+    nnet-opts) nnet_opts+=("$value") ;;
+    test-root) test_roots+=("${value%/}") ;;
+  esac
+  option[$name]=$value
+}
+
+_read_corpus_conf() {  # <file>: key=value lines for what the command line left open
+  local file=$1 line key value number=0
+  while IFS= read -r line || [ -n "$line" ]; do
+    number=$((number + 1))
+    line=${line%%#*}
+    line=${line//[[:space:]]/}
+    if [ -z "$line" ]; then continue; fi
+    key=${line%%=*} value=${line#*=}
+    key=${key//_/-}
+    if [ "$key" = "$line" ]; then die "$file:$number: found \"$line\", expected key=value"; fi
+    if [ "${option[$key]-missing}" = - ] || [ -z "${option[$key]+known}" ]; then _set_option "$key" "$value" "$file:$number"; fi
+  done < "$file"
+}
+
+parse_pipeline_options() {  # "$@" of pipeline.sh -> the array `option`, nnet_opts, test_roots
+  local name default argument
+  while read -r name default _; do
+    if [ -n "$name" ]; then option[$name]=$default; fi
+  done <<< "$_option_table"
+  while [ $# -gt 0 ]; do
+    argument=$1
+    shift
+    case $argument in
+      -h | --help) pipeline_usage; exit 0 ;;
+      --*=*) name=${argument%%=*}; _set_option "${name#--}" "${argument#*=}" "command line" ;;
+      --*)
+        name=${argument#--}
+        if [[ $_flags == *" $name "* ]] && [[ ${1-} != true && ${1-} != false ]]; then
+          _set_option "$name" true "command line"
+        elif [ -n "${option[$name]+known}" ]; then
+          if [ $# -eq 0 ]; then die "--$name needs a value"; fi
+          _set_option "$name" "$1" "command line"
+          shift
+        else
+          _set_option "$name" "" "command line"
+        fi ;;
+      *) die "found \"$argument\", expected an option; ./pipeline.sh --help lists them" ;;
+    esac
+  done
+  _read_corpus_conf "conf/pipeline/${option[corpus]}.conf"
+}
