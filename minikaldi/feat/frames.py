@@ -1,0 +1,184 @@
+"""From samples to windowed frames.
+
+Source: Kaldi, feat/feature-window.cc. All frames of a block are handled at once, and the sum of squares is taken
+in float32, so values differ from Kaldi's in the last bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.errors import KaldiError
+from minikaldi.options import option
+
+FLOAT32_EPSILON = np.finfo(np.float32).eps
+"""Kaldi's floor under every log of an energy: the log of silence is -15.94, not -inf."""
+
+BLOCK_FRAMES = 256
+"""Frames handled at once: 256 frames of 512 float32 samples stay in a core's second-level cache."""
+
+
+@dataclass
+class FrameOptions:
+    """How the wave is cut into frames (Kaldi's FrameExtractionOptions)."""
+
+    sample_frequency: float = option(16000.0, "Sampling rate in Hz; the wave must have it")
+    frame_length: float = option(25.0, "Frame length in milliseconds")
+    frame_shift: float = option(10.0, "Frame shift in milliseconds")
+    preemphasis_coefficient: float = option(0.97, "Coefficient of the pre-emphasis filter 1 - c/z")
+    remove_dc_offset: bool = option(True, "Subtract from each frame its mean")
+    dither: float = option(1.0, "Standard deviation of the noise added to each sample; drawn from the utterance's key")
+    window_type: str = option("povey", "hamming, hanning, povey, rectangular, sine or blackman")
+    blackman_coeff: float = option(0.42, "Constant term of the Blackman window")
+    round_to_power_of_two: bool = option(True, "Pad each frame with zeros to a power of two for the FFT")
+    snip_edges: bool = option(
+        True, "If true, only frames that fit into the wave; if false, one frame per shift, the wave mirrored at its ends"
+    )
+    allow_downsample: bool = option(False, "Resample waves of a higher rate to --sample-frequency")
+    allow_upsample: bool = option(False, "Resample waves of a lower rate to --sample-frequency")
+    max_feature_vectors: int = option(-1, "Used by Kaldi's online decoding alone; without effect here, as in Kaldi")
+
+    @property
+    def shift_samples(self) -> int:
+        """Samples from one frame to the next."""
+        return int(self.sample_frequency * 0.001 * self.frame_shift)
+
+    @property
+    def length_samples(self) -> int:
+        """Samples in a frame."""
+        return int(self.sample_frequency * 0.001 * self.frame_length)
+
+    @property
+    def fft_samples(self) -> int:
+        """Samples given to the FFT: the frame, padded."""
+        length = self.length_samples
+        return 1 << (length - 1).bit_length() if self.round_to_power_of_two else length
+
+
+def check_frame_options(options: FrameOptions) -> None:
+    """Raises: KaldiError where the options allow no frame."""
+    if options.shift_samples < 1 or options.length_samples < 2:
+        raise KaldiError(
+            f"--frame-length={options.frame_length:g} and --frame-shift={options.frame_shift:g} milliseconds at "
+            f"--sample-frequency={options.sample_frequency:g} leave no sample in a frame or a shift; make them longer"
+        )
+    if options.dither < 0:
+        raise KaldiError(f"--dither={options.dither:g} is negative; give 0 for none, 1 for Kaldi's default")
+
+
+def num_frames(num_samples: int, options: FrameOptions) -> int:
+    """The number of frames of a wave of `num_samples` samples."""
+    shift, length = options.shift_samples, options.length_samples
+    if options.snip_edges:
+        return 0 if num_samples < length else 1 + (num_samples - length) // shift
+    return (num_samples + shift // 2) // shift
+
+
+def mirrored(samples: NDArray[np.float32], options: FrameOptions) -> NDArray[np.float32]:
+    """The wave with both ends mirrored as far as frames reach, so that frame t begins at sample t * shift.
+
+    Args:
+        samples: float32 (N,), N >= 1.
+
+    Returns:
+        float32 (M,); the edge sample is repeated once (… 1 0 | 0 1 2 …), and a wave shorter than the reach is mirrored
+        again and again.
+    """
+    shift, length = options.shift_samples, options.length_samples
+    left = length // 2 - shift // 2
+    right = max(0, (num_frames(len(samples), options) - 1) * shift + length - left - len(samples))
+    if left < 0:  # a frame shorter than its shift begins inside the wave
+        samples, left = samples[-left:], 0
+    return np.pad(samples, (left, right), mode="symmetric")
+
+
+@lru_cache(maxsize=16)
+def window_function(window_type: str, length: int, blackman_coeff: float) -> NDArray[np.float32]:
+    """The window of a frame.
+
+    Args:
+        window_type: its name as in --window-type.
+        length: samples in a frame.
+        blackman_coeff: the constant term of the Blackman window.
+
+    Returns:
+        float32 (length,).
+
+    Raises:
+        KaldiError: the name is unknown.
+    """
+    phase = 2 * np.pi / (length - 1) * np.arange(length)
+    hanning = 0.5 - 0.5 * np.cos(phase)
+    windows = {
+        "hamming": 0.54 - 0.46 * np.cos(phase),
+        "hanning": hanning,
+        "povey": np.maximum(hanning, 0) ** 0.85,  # cos may round above 1 at the ends
+        "rectangular": np.ones(length),
+        "sine": np.sin(0.5 * phase),
+        "blackman": blackman_coeff - 0.5 * np.cos(phase) + (0.5 - blackman_coeff) * np.cos(2 * phase),
+    }
+    if window_type not in windows:
+        raise KaldiError(f'--window-type="{window_type}" is unknown; choose one of: {", ".join(sorted(windows))}')
+    return windows[window_type].astype(np.float32)
+
+
+def dither_generator(key: str) -> np.random.Generator:
+    """A generator seeded by the utterance's key alone: the same on every machine, in every order, in every job."""
+    return np.random.default_rng(int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little"))
+
+
+def log_energy(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """log of the sum of squares of each frame, float32 (T, L) -> (T,), floored at the log of the float32 epsilon."""
+    return np.log(np.maximum(np.einsum("tl,tl->t", frames, frames), FLOAT32_EPSILON))
+
+
+def preemphasized(frames: NDArray[np.float32], coefficient: float) -> NDArray[np.float32]:
+    """x[n] - c x[n-1] within each frame; the sample before the first is taken to equal the first. (T, L) -> (T, L)."""
+    if coefficient == 0.0:
+        return frames
+    emphasized = np.empty_like(frames)
+    np.subtract(frames[:, 1:], np.float32(coefficient) * frames[:, :-1], out=emphasized[:, 1:])
+    emphasized[:, 0] = frames[:, 0] * np.float32(1 - coefficient)
+    return emphasized
+
+
+def windowed_blocks(
+    samples: NDArray[np.float32], options: FrameOptions, dither_key: str = ""
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Cuts a wave into frames and prepares them for the FFT: dither, mean off, pre-emphasis, window.
+
+    Args:
+        samples: float32 (N,) in 16-bit scale.
+        options: how frames are cut.
+        dither_key: the utterance's key, from which the dither is drawn.
+
+    Yields:
+        blocks in order: windowed frames float32 (T', L), and the log energy that each frame had before pre-emphasis
+        and window, float32 (T',). Nothing where the wave has no frame.
+
+    Raises:
+        KaldiError: the options allow no frame, or name an unknown window.
+    """
+    check_frame_options(options)
+    shift, length = options.shift_samples, options.length_samples
+    window = window_function(options.window_type, length, options.blackman_coeff)
+    total = num_frames(len(samples), options)
+    if total == 0:
+        return
+    wave = samples if options.snip_edges else mirrored(samples, options)
+    views = np.lib.stride_tricks.sliding_window_view(wave, length)[::shift][:total]  # (T, L), no copy
+    generator = dither_generator(dither_key)
+    for start in range(0, total, BLOCK_FRAMES):
+        frames = views[start : start + BLOCK_FRAMES]
+        if options.dither != 0.0:  # each frame has its own noise, as in Kaldi, though frames overlap
+            noise = generator.standard_normal(frames.shape, dtype=np.float32)
+            frames = frames + np.float32(options.dither) * noise
+        if options.remove_dc_offset:
+            frames = frames - frames.mean(axis=1, keepdims=True)
+        yield preemphasized(frames, options.preemphasis_coefficient) * window, log_energy(frames)

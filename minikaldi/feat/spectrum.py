@@ -1,0 +1,48 @@
+"""What MFCC and filter bank share: the rate's check, the power spectrum, the floor under the energy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.errors import KaldiError
+from minikaldi.feat.frames import FrameOptions
+from minikaldi.feat.resample import kaldi_resample
+
+
+def at_rate(samples: NDArray[np.float32], sample_rate: float, options: FrameOptions) -> NDArray[np.float32]:
+    """The wave at the configured rate: as it is, or resampled where that is allowed.
+
+    Args:
+        samples: float32 (N,).
+        sample_rate: Hz of `samples`.
+        options: --sample-frequency, --allow-downsample, --allow-upsample.
+
+    Returns:
+        float32 (M,).
+
+    Raises:
+        KaldiError: the rates differ and may not be made equal.
+    """
+    wanted = options.sample_frequency
+    if sample_rate == wanted:
+        return samples.astype(np.float32, copy=False)
+    if not (options.allow_downsample if sample_rate > wanted else options.allow_upsample):
+        raise KaldiError(
+            f"audio is {sample_rate:g} Hz, --sample-frequency (in the conf file) says {wanted:g}; "
+            "resample, or set --allow-downsample/--allow-upsample"
+        )
+    return kaldi_resample(samples, round(sample_rate), round(wanted))
+
+
+def power_spectrum(frames: NDArray[np.float32], fft_samples: int) -> NDArray[np.float32]:
+    """|FFT|² of each frame, float32 (T, L) -> (T, fft_samples // 2 + 1)."""
+    from scipy.fft import rfft  # 0.2 s to import; unlike numpy's it stays in float32 throughout
+
+    spectrum = rfft(frames, fft_samples, axis=1)
+    return spectrum.real**2 + spectrum.imag**2
+
+
+def floored_energy(energy: NDArray[np.float32], energy_floor: float) -> NDArray[np.float32]:
+    """Log energies (T,) with the floor's log under them; a floor of 0 is none."""
+    return np.maximum(energy, np.float32(np.log(energy_floor))) if energy_floor > 0 else energy
