@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Protocol
 
+from nnet.options import at_least, require
+
 if TYPE_CHECKING:
     import torch
 
@@ -35,6 +37,12 @@ class OptimizerOptions(Protocol):
         """The optimizer over these groups."""
 
 
+def _check_adam(betas: tuple[float, float], eps: float, weight_decay: float) -> None:
+    require(all(0 <= beta < 1 for beta in betas), "betas", list(betas), "two numbers, 0 <= beta < 1")
+    require(eps > 0, "eps", eps, "more than 0")
+    at_least(0, weight_decay=weight_decay)
+
+
 @dataclass(frozen=True)
 class Adam:
     """Adam with L2 decay added to the gradient (coupled); `amsgrad` keeps the largest second moment.
@@ -47,6 +55,9 @@ class Adam:
     weight_decay: float = 1e-4
     amsgrad: bool = True
     decay_exempt: tuple[str, ...] = SCALE_INVARIANT
+
+    def __post_init__(self) -> None:
+        _check_adam(self.betas, self.eps, self.weight_decay)
 
     def build(self, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
         """torch.optim.Adam."""
@@ -67,6 +78,9 @@ class AdamW:
     weight_decay: float = 1e-2
     decay_exempt: tuple[str, ...] = SCALE_INVARIANT
 
+    def __post_init__(self) -> None:
+        _check_adam(self.betas, self.eps, self.weight_decay)
+
     def build(self, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
         """torch.optim.AdamW."""
         import torch
@@ -82,6 +96,11 @@ class Sgd:
     nesterov: bool = True
     weight_decay: float = 1e-4
     decay_exempt: tuple[str, ...] = SCALE_INVARIANT
+
+    def __post_init__(self) -> None:
+        require(0 <= self.momentum < 1, "momentum", self.momentum, "0 <= momentum < 1")
+        require(self.momentum > 0 or not self.nesterov, "nesterov", self.nesterov, "false where momentum is 0")
+        at_least(0, weight_decay=self.weight_decay)
 
     def build(self, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
         """torch.optim.SGD."""

@@ -11,17 +11,14 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+from nnet.options import require
+
 
 class Schedule(Protocol):
     """Options of a schedule together with its formula."""
 
     def lr(self, step: int, total_steps: int) -> float:
         """Learning rate of update `step`, 1 … `total_steps`."""
-
-
-def _require(condition: bool, name: str, found: object, expected: str) -> None:
-    if not condition:
-        raise ValueError(f"schedule: {name} is {found}, expected {expected}")
 
 
 def _cosine(start: float, end: float, done: float) -> float:
@@ -36,7 +33,7 @@ class Constant:
     peak_lr: float = 1e-3
 
     def __post_init__(self) -> None:
-        _require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
+        require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
 
     def lr(self, step: int, total_steps: int) -> float:
         """The rate of each step."""
@@ -55,9 +52,9 @@ class Noam:
     factor: float = 1.0
 
     def __post_init__(self) -> None:
-        _require(self.d_model > 0, "d_model", self.d_model, "more than 0")
-        _require(self.warmup_steps > 0, "warmup_steps", self.warmup_steps, "more than 0")
-        _require(self.factor > 0, "factor", self.factor, "more than 0")
+        require(self.d_model > 0, "d_model", self.d_model, "more than 0")
+        require(self.warmup_steps > 0, "warmup_steps", self.warmup_steps, "more than 0")
+        require(self.factor > 0, "factor", self.factor, "more than 0")
 
     def lr(self, step: int, total_steps: int) -> float:
         """factor · d_model^-0.5 · min(n^-0.5, n · warmup^-1.5)."""
@@ -77,10 +74,10 @@ class OneCycle:
     end_div: float = 1e4
 
     def __post_init__(self) -> None:
-        _require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
-        _require(0 <= self.warmup_share < 1, "warmup_share", self.warmup_share, "0 <= share < 1")
-        _require(self.start_div >= 1, "start_div", self.start_div, "1 or more")
-        _require(self.end_div >= 1, "end_div", self.end_div, "1 or more")
+        require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
+        require(0 <= self.warmup_share < 1, "warmup_share", self.warmup_share, "0 <= share < 1")
+        require(self.start_div >= 1, "start_div", self.start_div, "1 or more")
+        require(self.end_div >= 1, "end_div", self.end_div, "1 or more")
 
     def lr(self, step: int, total_steps: int) -> float:
         """Peak at step round(warmup_share · total_steps), the lowest rate at the last step."""
@@ -102,9 +99,9 @@ class Cosine:
     final_lr: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
-        _require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "0 or more")
-        _require(0 <= self.final_lr <= self.peak_lr, "final_lr", self.final_lr, "from 0 to peak_lr")
+        require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
+        require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "0 or more")
+        require(0 <= self.final_lr <= self.peak_lr, "final_lr", self.final_lr, "from 0 to peak_lr")
 
     def lr(self, step: int, total_steps: int) -> float:
         """peak · n / warmup, then the cosine."""
@@ -123,9 +120,9 @@ class Step:
     gamma: float = 0.5
 
     def __post_init__(self) -> None:
-        _require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
-        _require(self.every > 0, "every", self.every, "more than 0")
-        _require(0 < self.gamma <= 1, "gamma", self.gamma, "0 < gamma <= 1")
+        require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
+        require(self.every > 0, "every", self.every, "more than 0")
+        require(0 < self.gamma <= 1, "gamma", self.gamma, "0 < gamma <= 1")
 
     def lr(self, step: int, total_steps: int) -> float:
         """Steps 1 … every have the peak rate, every + 1 … 2·every the next lower."""
@@ -141,9 +138,9 @@ class Exponential:
     warmup_steps: int = 0
 
     def __post_init__(self) -> None:
-        _require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
-        _require(0 < self.final_lr <= self.peak_lr, "final_lr", self.final_lr, "more than 0, at most peak_lr")
-        _require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "0 or more")
+        require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
+        require(0 < self.final_lr <= self.peak_lr, "final_lr", self.final_lr, "more than 0, at most peak_lr")
+        require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "0 or more")
 
     def lr(self, step: int, total_steps: int) -> float:
         """peak · (final / peak)^((n - 1) / (total - 1)), times n / warmup while warming up."""

@@ -1,0 +1,162 @@
+"""Choosing which recordings are held out of training, and the trials over them.
+
+Of a chosen speaker at least two recordings are held out, because a target trial joins two different recordings: two
+utterances of one recording share its channel and would be too easy. At least one recording stays for training.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from nnet.errors import NnetError
+
+AUGMENTATION_SUFFIXES = ("-reverb", "-noise", "-music", "-babble")
+MIN_SPEAKERS = 5  # with fewer, the held-out error rate is mostly chance; a small corpus may exceed its share for them
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """An utterance, its speaker, its source recording, and whether it is an original, not an augmented copy."""
+
+    utt_id: str
+    spk_id: str
+    rec_id: str
+    clean: bool
+
+
+@dataclass(frozen=True)
+class HoldOutOptions:
+    """How much to hold out.
+
+    Args:
+        share: share of the clean utterances, 0 (train without validation) to 0.5.
+        max_valid: about this many utterances at most.
+        max_pairs: target pairs, and nontarget pairs, at most.
+        seed: the same seed gives the same choice.
+    """
+
+    share: float = 0.1
+    max_valid: int = 2000
+    max_pairs: int = 10000
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 0.5:
+            raise NnetError(f"--valid-share is {self.share}, expected 0 to 0.5")
+        for name, value in (("--max-valid", self.max_valid), ("--max-pairs", self.max_pairs), ("--seed", self.seed)):
+            if value < 0 or (value == 0 and name != "--seed"):
+                raise NnetError(f"{name} is {value}, expected more")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Training and held-out utterances; `twins` are augmented copies of held-out ones, used on neither side."""
+
+    train: list[Utterance]
+    valid: list[Utterance]
+    twins: list[Utterance]
+
+
+def source_of(utt_id: str) -> str | None:
+    """The id without its augmentation suffix; None where it has none."""
+    for suffix in AUGMENTATION_SUFFIXES:
+        if utt_id.endswith(suffix) and len(utt_id) > len(suffix):
+            return utt_id.removesuffix(suffix)
+    return None
+
+
+def split_by_recording(utterances: Sequence[Utterance], options: HoldOutOptions) -> Split:
+    """Hold out whole recordings of some speakers.
+
+    Speakers come in a random order, each giving `share` of its recordings but at least two and never all, until
+    `share` of the clean utterances are held out, or `max_valid`. A recording of several speakers stays in training.
+
+    Args:
+        utterances: in order of their ids, which is also the order of each part of the result.
+
+    Raises:
+        NnetError: fewer than two speakers have three recordings.
+    """
+    held_out: set[str] = set()
+    if options.share > 0:
+        held_out = _choose_recordings(utterances, options)
+    valid = [u for u in utterances if u.clean and u.rec_id in held_out]
+    twins = [u for u in utterances if not u.clean and u.rec_id in held_out]
+    return Split([u for u in utterances if u.rec_id not in held_out], valid, twins)
+
+
+def _choose_recordings(utterances: Sequence[Utterance], options: HoldOutOptions) -> set[str]:
+    clean_counts: dict[str, int] = defaultdict(int)
+    speakers_of: dict[str, set[str]] = defaultdict(set)
+    for u in utterances:
+        clean_counts[u.rec_id] += u.clean
+        speakers_of[u.rec_id].add(u.spk_id)
+    recordings: dict[str, list[str]] = defaultdict(list)
+    for rec_id in sorted(clean_counts):
+        if clean_counts[rec_id] and len(speakers_of[rec_id]) == 1:
+            recordings[next(iter(speakers_of[rec_id]))].append(rec_id)
+    able = sorted(spk_id for spk_id, own in recordings.items() if len(own) >= 3)
+    if len(able) < 2:
+        most = max((len(own) for own in recordings.values()), default=0)
+        raise NnetError(
+            f"{len(able)} speakers have three or more recordings (the most is {most}), expected two speakers at least:"
+            " two recordings of each are held out and one trained on; give more data, remove utt2rec to split by"
+            " utterance, or train without validation by --valid-share 0"
+        )
+    rng = np.random.default_rng(options.seed)
+    wanted = min(options.share * sum(clean_counts.values()), options.max_valid)
+    held_out: set[str] = set()
+    count = 0
+    for done, index in enumerate(rng.permutation(len(able))):
+        if count >= wanted and done >= MIN_SPEAKERS:
+            break
+        own = recordings[able[index]]
+        number = min(max(2, round(options.share * len(own))), len(own) - 1)
+        chosen = [own[place] for place in rng.permutation(len(own))[:number]]
+        held_out.update(chosen)
+        count += sum(clean_counts[rec_id] for rec_id in chosen)
+    return held_out
+
+
+def draw_trials(valid: Sequence[Utterance], options: HoldOutOptions) -> list[tuple[str, str, bool]]:
+    """Target pairs across recordings and as many nontarget pairs, each pair once, in order of the ids.
+
+    Returns:
+        (enroll_id, test_id, is target); empty where nothing is held out.
+    """
+    rng = np.random.default_rng([options.seed, 1])
+    targets = _target_pairs(valid)
+    if len(targets) > options.max_pairs:
+        chosen = rng.choice(len(targets), options.max_pairs, replace=False)
+        targets = [targets[place] for place in chosen]
+    nontargets = _nontarget_pairs(valid, len(targets), rng)
+    pairs = [(a, b, True) for a, b in targets] + [(a, b, False) for a, b in nontargets]
+    return sorted((valid[a].utt_id, valid[b].utt_id, target) for a, b, target in pairs)
+
+
+def _target_pairs(valid: Sequence[Utterance]) -> list[tuple[int, int]]:
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, u in enumerate(valid):
+        places[u.spk_id].append(place)
+    pairs = (pair for own in places.values() for pair in combinations(own, 2))
+    return [(a, b) for a, b in pairs if valid[a].rec_id != valid[b].rec_id]
+
+
+def _nontarget_pairs(valid: Sequence[Utterance], wanted: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """`wanted` different pairs of two speakers, or all there are."""
+    counts = np.unique([u.spk_id for u in valid], return_counts=True)[1] if valid else np.zeros(1, np.int64)
+    possible = int((len(valid) ** 2 - (counts**2).sum()) // 2)
+    if possible <= 2 * wanted:
+        pairs = [(a, b) for a, b in combinations(range(len(valid)), 2) if valid[a].spk_id != valid[b].spk_id]
+        return [pairs[place] for place in rng.permutation(len(pairs))[:wanted]]
+    drawn: set[tuple[int, int]] = set()
+    while len(drawn) < wanted:
+        a, b = sorted(rng.integers(len(valid), size=2).tolist())
+        if valid[a].spk_id != valid[b].spk_id:
+            drawn.add((a, b))
+    return sorted(drawn)

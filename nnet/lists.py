@@ -1,0 +1,191 @@
+"""Reading the training lists that make_lists.py writes, in a form that holds millions of utterances.
+
+Without torch. Ids and file names are kept as one block of bytes with offsets: a list of a million Python strings would
+take ten times the memory, and reading it in a forked worker would copy each page of it (reference counts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from nnet.errors import NnetError
+
+LIST_FILES = ("train.scp", "valid.scp", "utt2num_frames", "utt2spk", "spk2int", "valid.trials", "dropped")
+
+
+def read_table(path: Path) -> dict[str, str]:
+    """Lines `id value` as a dict in file order; values keep their inner spaces, line ends may be CRLF.
+
+    Raises:
+        NnetError: no such file, a line without a value, or an id that occurs twice.
+    """
+    if not path.is_file():
+        raise NnetError(f"{path}: no such file")
+    table: dict[str, str] = {}
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            fields = line.split(None, 1)
+            if not fields:
+                continue
+            if len(fields) == 1:
+                raise NnetError(f"{path}:{number}: found {fields[0]!r} alone, expected an id and a value")
+            if fields[0] in table:
+                raise NnetError(f"{path}:{number}: the id {fields[0]} occurs twice; remove one of the lines")
+            table[fields[0]] = fields[1].rstrip()
+    return table
+
+
+def read_int_table(path: Path) -> dict[str, int]:
+    """Lines `id integer`.
+
+    Raises:
+        NnetError: as in `read_table`, or a value that is no whole number.
+    """
+    table = read_table(path)
+    for key, value in table.items():
+        if not value.lstrip("-").isdigit():
+            raise NnetError(f"{path}: {key} has {value!r}, expected a whole number")
+    return {key: int(value) for key, value in table.items()}
+
+
+def look_up(table: dict[str, str] | dict[str, int], keys: Iterable[str], path: Path) -> None:
+    """Check that `table`, read from `path`, has all the keys.
+
+    Raises:
+        NnetError: with the count of those that are missing and the first.
+    """
+    missing = [key for key in keys if key not in table]
+    if missing:
+        raise NnetError(f"{path}: {len(missing)} utterances of the feature list are missing (first: {missing[0]})")
+
+
+class StringTable:
+    """An immutable sequence of strings in two arrays."""
+
+    def __init__(self, strings: Iterable[str]) -> None:
+        encoded = [text.encode() for text in strings]
+        lengths = np.fromiter((len(text) for text in encoded), dtype=np.int64, count=len(encoded))
+        self._ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        self._bytes = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, index: int) -> str:
+        if not 0 <= index < len(self):
+            raise IndexError(f"index {index} of {len(self)} strings")
+        return self._bytes[self._ends[index] : self._ends[index + 1]].tobytes().decode()
+
+
+@dataclass(frozen=True)
+class Utterances:
+    """Utterances of one list; row n of each field belongs to the n-th.
+
+    Args:
+        utt_ids: the ids.
+        feats: Kaldi rxfilenames of the feature matrices.
+        num_frames: int32 (N,).
+        speakers: int32 (N,), places in the list of speakers.
+    """
+
+    utt_ids: StringTable
+    feats: StringTable
+    num_frames: npt.NDArray[np.int32]
+    speakers: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.utt_ids)
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Pairs of the held-out utterances: places in `valid`, and whether both are of one speaker; each of shape (N,)."""
+
+    enroll: npt.NDArray[np.int32]
+    test: npt.NDArray[np.int32]
+    target: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+@dataclass(frozen=True)
+class TrainingLists:
+    """What a lists directory holds: the speaker of class n is `speaker_ids[n]`."""
+
+    train: Utterances
+    valid: Utterances
+    speaker_ids: tuple[str, ...]
+    trials: Trials
+
+
+def read_lists(lists_dir: Path) -> TrainingLists:
+    """Read a directory that `python3 -m nnet.make_lists` wrote.
+
+    Raises:
+        NnetError: a missing or inconsistent file, or no training utterances.
+    """
+    missing = [name for name in LIST_FILES if not (lists_dir / name).is_file()]
+    if missing:
+        raise NnetError(f"{lists_dir}: no {', '.join(missing)}; make the lists with python3 -m nnet.make_lists")
+    spk2int = read_int_table(lists_dir / "spk2int")
+    if sorted(spk2int.values()) != list(range(len(spk2int))):
+        raise NnetError(f"{lists_dir}/spk2int: the classes are not 0 … {len(spk2int) - 1}, each once")
+    num_frames = read_int_table(lists_dir / "utt2num_frames")
+    utt2spk = read_table(lists_dir / "utt2spk")
+    train_scp, valid_scp = read_table(lists_dir / "train.scp"), read_table(lists_dir / "valid.scp")
+    if not train_scp:
+        raise NnetError(f"{lists_dir}/train.scp: is empty, expected training utterances")
+    for scp in (train_scp, valid_scp):
+        look_up(num_frames, scp, lists_dir / "utt2num_frames")
+        look_up(utt2spk, scp, lists_dir / "utt2spk")
+    return TrainingLists(
+        train=_utterances(train_scp, num_frames, utt2spk, spk2int, lists_dir),
+        valid=_utterances(valid_scp, num_frames, utt2spk, spk2int, lists_dir),
+        speaker_ids=tuple(sorted(spk2int, key=lambda spk_id: spk2int[spk_id])),
+        trials=read_trials(lists_dir / "valid.trials", list(valid_scp)),
+    )
+
+
+def _utterances(
+    scp: dict[str, str], num_frames: dict[str, int], utt2spk: dict[str, str], spk2int: dict[str, int], lists_dir: Path
+) -> Utterances:
+    empty = [utt_id for utt_id in scp if num_frames[utt_id] < 1]
+    if empty:
+        raise NnetError(f"{lists_dir}/utt2num_frames: {empty[0]} has {num_frames[empty[0]]} frames, expected 1 or more")
+    unknown = [utt_id for utt_id in scp if utt2spk[utt_id] not in spk2int]
+    if unknown:
+        raise NnetError(f"{lists_dir}/spk2int: no speaker {utt2spk[unknown[0]]} (of {unknown[0]})")
+    return Utterances(
+        StringTable(scp),
+        StringTable(scp.values()),
+        np.fromiter((num_frames[utt_id] for utt_id in scp), dtype=np.int32, count=len(scp)),
+        np.fromiter((spk2int[utt2spk[utt_id]] for utt_id in scp), dtype=np.int32, count=len(scp)),
+    )
+
+
+def read_trials(path: Path, utt_ids: list[str]) -> Trials:
+    """Lines `enroll_id test_id target|nontarget` over `utt_ids`.
+
+    Raises:
+        NnetError: another form of line, or an id that is not in `utt_ids`.
+    """
+    places = {utt_id: place for place, utt_id in enumerate(utt_ids)}
+    pairs: list[tuple[int, int, bool]] = []
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            fields = line.split()
+            if len(fields) != 3 or fields[2] not in ("target", "nontarget"):
+                expected = "`enroll_id test_id target|nontarget`"
+                raise NnetError(f"{path}:{number}: found {line.strip()!r}, expected {expected}")
+            for utt_id in fields[:2]:
+                if utt_id not in places:
+                    raise NnetError(f"{path}:{number}: {utt_id} is not in valid.scp")
+            pairs.append((places[fields[0]], places[fields[1]], fields[2] == "target"))
+    enroll, test, target = zip(*pairs, strict=True) if pairs else ((), (), ())
+    return Trials(np.array(enroll, np.int32), np.array(test, np.int32), np.array(target, np.bool_))

@@ -1,0 +1,189 @@
+"""Make the training lists: what to train on, what to hold out, and the trials that choose the best model.
+
+    python3 -m nnet.make_lists [options] <data-dir> <out-dir>
+
+The data directory has feats.scp, utt2num_frames, utt2spk and, where the corpus knows its recordings, utt2rec. The
+output directory gets train.scp valid.scp utt2num_frames utt2spk spk2int valid.trials dropped, all at once.
+
+The split is by source recording: an augmented copy (`-reverb -noise -music -babble`) belongs to the recording of its
+clean utterance, and no recording is on both sides. Were twins on both sides, the held-out score would measure memory.
+The same seed gives the same lists, whatever the order of the input lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnet.errors import NnetError
+from nnet.hold_out import HoldOutOptions, Split, Utterance, draw_trials, source_of, split_by_recording
+from nnet.lists import LIST_FILES, look_up, read_int_table, read_table
+
+log = logging.getLogger("make_lists")
+
+
+@dataclass(frozen=True)
+class DataDir:
+    """The tables of a data directory, and its utterances in order of their ids."""
+
+    feats: dict[str, str]
+    num_frames: dict[str, int]
+    utterances: list[Utterance]
+
+
+def read_data_dir(data_dir: Path) -> DataDir:
+    """Read the tables and find the source recording of each utterance.
+
+    Raises:
+        NnetError: a file is missing, malformed, or lacks an utterance of feats.scp.
+    """
+    feats = read_table(data_dir / "feats.scp")
+    num_frames = read_int_table(data_dir / "utt2num_frames")
+    utt2spk = read_table(data_dir / "utt2spk")
+    utt2rec = read_table(data_dir / "utt2rec") if (data_dir / "utt2rec").is_file() else None
+    look_up(num_frames, feats, data_dir / "utt2num_frames")
+    look_up(utt2spk, feats, data_dir / "utt2spk")
+    utterances = [
+        Utterance(utt_id, utt2spk[utt_id], _recording(utt_id, utt2rec, data_dir), source_of(utt_id) not in feats)
+        for utt_id in sorted(feats)
+    ]
+    return DataDir(feats, num_frames, utterances)
+
+
+def _recording(utt_id: str, utt2rec: dict[str, str] | None, data_dir: Path) -> str:
+    """The recording of an utterance or, for an augmented copy, of its clean source."""
+    source = source_of(utt_id) or utt_id
+    if utt2rec is None:
+        return source
+    for key in (source, utt_id):
+        if key in utt2rec:
+            return source_of(utt2rec[key]) or utt2rec[key]
+    raise NnetError(f"{data_dir}/utt2rec: no recording of {utt_id}; complete the file, or remove it")
+
+
+def drop_utterances(data: DataDir, min_frames: int, min_utts: int) -> tuple[list[Utterance], dict[str, str]]:
+    """Leave out short utterances, then speakers with few of those that remain (augmented copies count, as in Kaldi).
+
+    Returns:
+        The utterances that stay, and utt_id -> reason for the others.
+    """
+    dropped = {u.utt_id: "too_short" for u in data.utterances if data.num_frames[u.utt_id] < min_frames}
+    counts = Counter(u.spk_id for u in data.utterances if u.utt_id not in dropped)
+    for u in data.utterances:
+        if counts[u.spk_id] < min_utts:
+            dropped.setdefault(u.utt_id, "few_utterances")
+    return [u for u in data.utterances if u.utt_id not in dropped], dropped
+
+
+def list_contents(data: DataDir, split: Split, trials: list[tuple[str, str, bool]], dropped: dict[str, str]) -> dict:
+    """File name -> lines."""
+    used = sorted((*split.train, *split.valid), key=lambda u: u.utt_id)
+    speakers = sorted({u.spk_id for u in split.train})
+    return {
+        "train.scp": [f"{u.utt_id} {data.feats[u.utt_id]}" for u in split.train],
+        "valid.scp": [f"{u.utt_id} {data.feats[u.utt_id]}" for u in split.valid],
+        "utt2num_frames": [f"{u.utt_id} {data.num_frames[u.utt_id]}" for u in used],
+        "utt2spk": [f"{u.utt_id} {u.spk_id}" for u in used],
+        "spk2int": [f"{spk_id} {number}" for number, spk_id in enumerate(speakers)],
+        "valid.trials": [f"{a} {b} {'target' if target else 'nontarget'}" for a, b, target in trials],
+        "dropped": [f"{utt_id} {reason}" for utt_id, reason in sorted(dropped.items())],
+    }
+
+
+def write_directory(out_dir: Path, contents: dict[str, list[str]]) -> None:
+    """Write the files to a temporary directory and put it in the place of `out_dir`; other files there are kept."""
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
+    fresh = out_dir.with_name(f"{out_dir.name}.tmp{os.getpid()}")
+    stale = out_dir.with_name(f"{out_dir.name}.old{os.getpid()}")
+    fresh.mkdir()
+    try:
+        for name, lines in contents.items():
+            (fresh / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    except OSError:
+        shutil.rmtree(fresh)
+        raise
+    if out_dir.exists():
+        for other in out_dir.iterdir():
+            if other.name not in contents:
+                other.rename(fresh / other.name)
+        out_dir.rename(stale)
+    fresh.rename(out_dir)
+    if stale.exists():
+        shutil.rmtree(stale)
+
+
+def make_lists(data_dir: Path, out_dir: Path, min_frames: int, min_utts: int, hold_out: HoldOutOptions) -> None:
+    """The whole program.
+
+    Raises:
+        NnetError: bad input, nothing left to train on, or too few recordings to hold out.
+    """
+    data = read_data_dir(data_dir)
+    kept, dropped = drop_utterances(data, min_frames, min_utts)
+    if len({u.spk_id for u in kept}) < 2:
+        raise NnetError(
+            f"{data_dir}: of {len(data.utterances)} utterances {len(kept)} are left (dropped: {_counts(dropped)}),"
+            f" of fewer than two speakers; give more data, or lower --min-frames {min_frames} or --min-utts {min_utts}"
+        )
+    split = split_by_recording(kept, hold_out)
+    dropped.update({u.utt_id: "twin_of_valid" for u in split.twins})
+    trials = draw_trials(split.valid, hold_out)
+    write_directory(out_dir, list_contents(data, split, trials, dropped))
+    _report(data, split, trials, dropped, out_dir)
+
+
+def _counts(dropped: dict[str, str]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(Counter(dropped.values()).items())) or "none"
+
+
+def _report(
+    data: DataDir, split: Split, trials: list[tuple[str, str, bool]], dropped: dict[str, str], out_dir: Path
+) -> None:
+    all_speakers, speakers = {u.spk_id for u in data.utterances}, {u.spk_id for u in split.train}
+    log.info(
+        "%d utterances = train %d + valid %d + dropped %d (%s); %d of %d speakers",
+        len(data.utterances), len(split.train), len(split.valid), len(dropped), _counts(dropped),
+        len(speakers), len(all_speakers),
+    )  # fmt: skip
+    targets = sum(target for _, _, target in trials)
+    log.info(
+        "valid: %d utterances of %d speakers, %d target and %d nontarget trials; %s",
+        len(split.valid), len({u.spk_id for u in split.valid}), targets, len(trials) - targets, out_dir / LIST_FILES[5],
+    )  # fmt: skip
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="nnet.make_lists", description="Make training and held-out lists.")
+    parser.add_argument("--min-frames", type=int, default=100, help="drop shorter utterances (default %(default)s)")
+    parser.add_argument("--min-utts", type=int, default=2, help="drop speakers with fewer (default %(default)s)")
+    parser.add_argument("--valid-share", type=float, default=0.1, help="share of clean utterances to hold out")
+    parser.add_argument("--max-valid", type=int, default=2000, help="hold out about this many at most")
+    parser.add_argument("--max-pairs", type=int, default=10000, help="target pairs, and nontarget pairs, at most")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("data_dir", type=Path)
+    parser.add_argument("out_dir", type=Path)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the program; returns its exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+    try:
+        hold_out = HoldOutOptions(options.valid_share, options.max_valid, options.max_pairs, options.seed)
+        make_lists(options.data_dir, options.out_dir, options.min_frames, options.min_utts, hold_out)
+    except (NnetError, OSError) as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
