@@ -21,8 +21,10 @@ def frame_mask(lengths: torch.Tensor, num_frames: int, device: torch.device) -> 
     return (torch.arange(num_frames) < lengths[:, None].cpu()).to(device)
 
 
-def zero_padding(frames: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """`frames` (B, T, ...) with zeros where the mask (B, T) is False; also where the padding holds NaN."""
+def zero_padding(frames: torch.Tensor, mask: torch.Tensor | None, time_dim: int = 1) -> torch.Tensor:
+    """`frames` (B, ..., T, ...), T at `time_dim`, with zeros where the mask (B, T) is False, even over NaN."""
     if mask is None:
         return frames
-    return frames.masked_fill(~mask.reshape(*mask.shape, *[1] * (frames.dim() - 2)), 0.0)
+    shape = [1] * frames.dim()
+    shape[0], shape[time_dim] = mask.shape
+    return frames.masked_fill(~mask.reshape(shape), 0.0)

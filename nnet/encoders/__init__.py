@@ -31,6 +31,24 @@ class TdnnOptions:
         at_least(1, width=self.width, last_width=self.last_width)
 
 
+@dataclass(frozen=True)
+class ResNet34Options:
+    """A ResNet of 34 layers over the time-frequency plane.
+
+    width: channels of the first stage; the others have 2, 4 and 8 times as many.
+    seed_compatible: average the lowest three of the last frequency columns, as the published systems do, which works
+    for 17 to 40 features; otherwise all columns of any number of features.
+    """
+
+    implementation: ClassVar[str] = "nnet.encoders.resnet:ResNet34"
+    width: int = 16
+    seed_compatible: bool = False
+
+    def __post_init__(self) -> None:
+        at_least(1, width=self.width)
+
+
 ENCODERS: OptionTable = {
+    "resnet34": ResNet34Options,
     "tdnn": TdnnOptions,
 }

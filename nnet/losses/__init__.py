@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nnet.options import OptionTable
+from nnet.options import OptionTable, at_least, require
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,40 @@ class SoftmaxOptions:
     implementation: ClassVar[str] = "nnet.losses.softmax:Softmax"
 
 
+@dataclass(frozen=True)
+class AsoftmaxOptions:
+    """A-softmax (SphereFace).
+
+    margin: m, 1 to 4; 1 has none. lambda_base, lambda_min, lambda_gamma: of the annealing
+    λ = max(lambda_min, lambda_base / (1 + lambda_gamma · step)); a large λ is plain softmax.
+    """
+
+    implementation: ClassVar[str] = "nnet.losses.asoftmax:Asoftmax"
+    margin: int = 2
+    lambda_base: float = 1500.0
+    lambda_min: float = 5.0
+    lambda_gamma: float = 0.01
+
+    def __post_init__(self) -> None:
+        require(1 <= self.margin <= 4, "margin", self.margin, "1 to 4")
+        at_least(0, lambda_base=self.lambda_base, lambda_min=self.lambda_min, lambda_gamma=self.lambda_gamma)
+
+
+@dataclass(frozen=True)
+class AamOptions:
+    """AAM-softmax (ArcFace). margin: m, in radians. scale: s, the length that every input is given."""
+
+    implementation: ClassVar[str] = "nnet.losses.aam:Aam"
+    margin: float = 0.2
+    scale: float = 30.0
+
+    def __post_init__(self) -> None:
+        require(0 <= self.margin < 1.5, "margin", self.margin, "radians, 0 to less than 1.5")
+        require(self.scale > 0, "scale", self.scale, "a positive number")
+
+
 LOSSES: OptionTable = {
+    "aam": AamOptions,
+    "asoftmax": AsoftmaxOptions,
     "softmax": SoftmaxOptions,
 }

@@ -8,9 +8,9 @@ its file here, its options and its line below, a YAML, a test.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from nnet.options import OptionTable, require
+from nnet.options import OptionTable, at_least, require
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,29 @@ class StatisticsOptions:
         require(self.variance_floor > 0, "variance_floor", self.variance_floor, "a positive number")
 
 
+@dataclass(frozen=True)
+class LdeOptions:
+    """Learnable dictionary encoding.
+
+    components: D, entries of the dictionary. assignment: weights by softmax over the entries (lde) or over time (att).
+    distance: squared Euclidean (sqr) or Euclidean (norm). output: per entry the mean of the residuals, or also their
+    spread. centred: whether the spread is about that mean, a standard deviation; if not, it is the root of the second
+    moment, as the published systems have it.
+    """
+
+    implementation: ClassVar[str] = "nnet.pooling.lde:LdePooling"
+    components: int = 32
+    assignment: Literal["lde", "att"] = "lde"
+    distance: Literal["sqr", "norm"] = "sqr"
+    output: Literal["mean", "mean+std"] = "mean"
+    centred: bool = False
+
+    def __post_init__(self) -> None:
+        at_least(1, components=self.components)
+
+
 POOLINGS: OptionTable = {
+    "lde": LdeOptions,
     "mean": MeanOptions,
     "statistics": StatisticsOptions,
 }
