@@ -1,0 +1,175 @@
+"""A wave in a room and among noises.
+
+Source: Kaldi, featbin/wav-reverberate.cc. It differs where Kaldi divides by a power of zero (a silent noise, room or
+input becomes NaN there; here it is left out, or stays silent, with a warning), and where --shift-output=false without an
+impulse response drops Kaldi's last sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.errors import KaldiError
+from minikaldi.log import warning
+from minikaldi.options import option
+
+EARLY_SECONDS_BEFORE_PEAK = 0.001
+EARLY_SECONDS_AFTER_PEAK = 0.05
+
+
+@dataclass
+class CorruptionOptions:
+    """What becomes of the wave after room and noises."""
+
+    shift_output: bool = option(
+        True, "Shift the output by the delay of the impulse response's peak, and keep the input's length"
+    )
+    normalize_output: bool = option(True, "Scale the output to the input's power; see also --volume")
+    volume: float = option(0.0, "If above 0, scale the output by this instead of normalising it")
+    duration: float = option(0.0, "If above 0, length of the output in seconds: cut, or repeated from its start")
+
+
+@dataclass(frozen=True)
+class Noise:
+    """A wave to be added: float32 samples (M,), the level in dB below the speech, its start in seconds, its name."""
+
+    samples: NDArray[np.float32]
+    snr_db: float
+    start_time: float
+    name: str
+
+
+def power(samples: NDArray[np.float32]) -> float:
+    """Mean square of the samples; 0 for none."""
+    wide = samples.astype(np.float64)
+    return float(wide @ wide) / max(1, len(wide))
+
+
+def block_convolved(signal: NDArray[np.float32], response: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Convolution by overlap-add, with the numbers that Kaldi gives.
+
+    Kaldi's real FFT packs the values at 0 Hz and at half the sampling rate, both real, into one complex pair, and its
+    convolution multiplies that pair as if it were a complex number. Each block of the output so gets a small wrong
+    constant and alternation (0.4 % of the signal in the golden case), which is kept: the waves are to be Kaldi's.
+
+    Args:
+        signal: float32 (N,).
+        response: float32 (R,), R >= 1.
+
+    Returns:
+        float32 (N + R - 1,).
+
+    Source: Kaldi, feat/signal.cc (FFTbasedBlockConvolveSignals, ElementwiseProductOfFft).
+    """
+    from scipy.fft import irfft, rfft
+
+    length, tail = len(signal) + len(response) - 1, len(response) - 1
+    fft_length = 1 << (4 * len(response) - 1).bit_length()
+    block = fft_length - tail
+    blocks = np.zeros((-(-length // block), block), np.float32)
+    blocks.reshape(-1)[: len(signal)] = signal
+    x, h = rfft(blocks, fft_length, axis=1), rfft(response, fft_length)
+    product = x * h
+    zero, half = x[:, 0].real, x[:, -1].real
+    product[:, 0] = zero * h[0].real - half * h[-1].real
+    product[:, -1] = zero * h[-1].real + half * h[0].real
+    output = irfft(product, fft_length, axis=1)
+    output[1:, :tail] += output[:-1, block:]
+    return output[:, :block].reshape(-1)[:length]
+
+
+def reverberated(
+    signal: NDArray[np.float32], impulse_response: NDArray[np.float32], sample_rate: float
+) -> tuple[NDArray[np.float32], float]:
+    """The signal in the room, and the power of its early part (direct sound and reflections within 50 ms).
+
+    Args:
+        signal: float32 (N,), N >= 1.
+        impulse_response: float32 (R,), R >= 1, in units where a unit impulse is 1.
+        sample_rate: Hz, of the impulse response.
+
+    Returns:
+        float32 (N + R - 1,), and the early part's mean square. Noise levels refer to that power, not to the tail's.
+    """
+    early = block_convolved(signal, early_response(impulse_response, sample_rate))
+    return block_convolved(signal, impulse_response), power(early)
+
+
+def early_response(impulse_response: NDArray[np.float32], sample_rate: float) -> NDArray[np.float32]:
+    """The part from 1 ms before to 50 ms after the largest (not the largest absolute) value, (R,) -> (R',)."""
+    peak = int(np.argmax(impulse_response))
+    start = max(0, int(peak - EARLY_SECONDS_BEFORE_PEAK * sample_rate))
+    return impulse_response[start : int(peak + EARLY_SECONDS_AFTER_PEAK * sample_rate)]
+
+
+def add_noise(signal: NDArray[np.float32], noise: Noise, sample_rate: float, signal_power: float) -> None:
+    """Adds the noise in place, `snr_db` below `signal_power`. What reaches over the signal's end is cut off.
+
+    Args:
+        signal: float32 (N,), changed.
+        noise: a noise that ends early is not repeated; one that starts after the end adds nothing.
+        sample_rate: Hz of both.
+        signal_power: the mean square that the noise's level refers to.
+    """
+    noise_power = power(noise.samples)
+    if noise_power == 0.0:
+        warning(f"{noise.name}: the noise is silent, so nothing is added")
+        return
+    start = int(noise.start_time * sample_rate)
+    length = min(len(signal) - start, len(noise.samples))
+    if length <= 0:
+        return
+    scale = np.sqrt(10 ** (-noise.snr_db / 10) * signal_power / noise_power)
+    signal[start : start + length] += np.float32(scale) * noise.samples[:length]
+
+
+def corrupted(
+    signal: NDArray[np.float32],
+    sample_rate: float,
+    impulse_response: NDArray[np.float32] | None,
+    noises: list[Noise],
+    options: CorruptionOptions,
+) -> NDArray[np.float32]:
+    """The wave in the room, among the noises, at the wanted level and length.
+
+    Args:
+        signal: float32 (N,), N >= 1, in 16-bit scale.
+        sample_rate: Hz of signal and noises.
+        impulse_response: float32 (R,), where a unit impulse is 1; None for no room.
+        noises: waves to be added.
+        options: level and length.
+
+    Returns:
+        float32 (M,): N samples, or --duration's. With --shift-output=false N + R - 1, of which the last R - 1 repeat
+        the first: Kaldi fills them so.
+
+    Raises:
+        KaldiError: there is no sample, or a start time is negative.
+    """
+    if len(signal) == 0:
+        raise KaldiError("the input wave holds no samples")
+    if any(noise.start_time < 0 for noise in noises):
+        raise KaldiError("--start-times must not be negative")
+    before = early_power = power(signal)
+    output, delay, wanted = signal.astype(np.float32), 0, len(signal)
+    if impulse_response is not None:
+        output, early_power = reverberated(signal, impulse_response, sample_rate)
+        delay = int(np.argmax(impulse_response)) if options.shift_output else 0
+        wanted = wanted if options.shift_output else len(output)
+    for noise in noises:
+        add_noise(output, noise, sample_rate, early_power)
+    output *= np.float32(_gain(before, power(output), options))
+    if options.duration > 0:
+        wanted = int(options.duration * sample_rate)
+    return np.resize(output[delay : delay + len(signal)], wanted)
+
+
+def _gain(power_before: float, power_after: float, options: CorruptionOptions) -> float:
+    if options.volume > 0:
+        return options.volume
+    if not options.normalize_output or power_after == 0.0:
+        return 1.0
+    return float(np.sqrt(power_before / power_after))

@@ -1,0 +1,69 @@
+"""Decoded impulse responses and noises, kept for the next call.
+
+One process runs thousands of `wav-reverberate … |` of a wav.scp, and they share a few hundred rooms and noises.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+from minikaldi.io import Wave
+
+MAX_BYTES = 256 * 2**20
+
+_Key = tuple[str, int, int]
+
+
+class WaveCache:
+    """Waves by file, least recently used dropped first, safe to share between the threads of inner pipes.
+
+    Args:
+        max_bytes: bound on the samples kept; a wave larger than that is not kept.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self.max_bytes = max_bytes
+        self.held_bytes = 0
+        self._waves: OrderedDict[_Key, Wave] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, rxfilename: str, read: Callable[[str], Wave]) -> Wave:
+        """The wave of a plain file, read at most once as long as the file does not change.
+
+        Args:
+            rxfilename: pipes, `-` and archive offsets are not files, and are read each time.
+            read: reads the wave.
+
+        Returns:
+            the wave; its samples are shared, so they must not be written to.
+        """
+        path = Path(rxfilename)
+        if not path.is_file():
+            return read(rxfilename)
+        stat = path.stat()
+        key = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)
+        with self._lock:
+            if key in self._waves:
+                self._waves.move_to_end(key)
+                return self._waves[key]
+        wave = read(rxfilename)  # outside the lock: two threads may read the same file, none waits for the other
+        self._keep(key, wave)
+        return wave
+
+    def _keep(self, key: _Key, wave: Wave) -> None:
+        wave.samples.flags.writeable = False
+        with self._lock:
+            if key in self._waves or wave.samples.nbytes > self.max_bytes:
+                return
+            self._waves[key] = wave
+            self.held_bytes += wave.samples.nbytes
+            while self.held_bytes > self.max_bytes:
+                _, dropped = self._waves.popitem(last=False)
+                self.held_bytes -= dropped.samples.nbytes
+
+
+SHARED_WAVES = WaveCache()
+"""The process's cache."""
