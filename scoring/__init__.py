@@ -1,0 +1,1 @@
+"""What Kaldi lacks after the embeddings: trials, cosine scores, error rates with intervals, the report. No torch."""

@@ -1,0 +1,141 @@
+"""Confidence intervals of EER and minDCF by resampling speakers.
+
+Trials that share a speaker are not independent, so resampling trials gives intervals that are far too narrow. Here the
+speakers are drawn with replacement, as many as there are; m(s) is how often speaker s was drawn. A nontarget trial of
+speakers a and b then counts m(a) · m(b) times, a target trial of speaker s counts m(s) times. The 95 % interval is
+that between the 2.5 and 97.5 percentiles over the resamples.
+
+The scores are sorted once; a resample is a new weighting and two cumulative sums.
+
+Source: A. B. Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1(2), 2007, for weights that are products
+over crossed factors; B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13, for the
+percentiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.metrics import P_TARGETS, Labels, Scores, SortedTrials, eer_of_rates, min_dcf_of_rates
+from scoring.trials import Trials
+
+SpeakerNumbers = NDArray[np.intp]
+
+MAX_DRAWS_PER_RESAMPLE = 1000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure on all trials, and the interval in which 95 % of the resamples lie."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """EER (share) and minDCF by prior, each with its interval."""
+
+    eer: Interval
+    min_dcf: dict[float, Interval]
+
+
+def trial_speakers(trials: Trials, utt2spk: Mapping[str, str]) -> tuple[SpeakerNumbers, SpeakerNumbers]:
+    """Numbers of the enrolled and of the tested speaker of every trial, both (N,).
+
+    Args:
+        trials: pairs of utterance ids; an enrolment id may also be a speaker id.
+        utt2spk: speaker of each utterance.
+
+    Raises:
+        ValueError: an id is unknown, or the speakers contradict the label of a trial.
+    """
+    speakers = set(utt2spk.values())
+    number = {speaker: index for index, speaker in enumerate(sorted(speakers))}
+
+    def number_of(utt_id: str) -> int:
+        speaker = utt2spk.get(utt_id, utt_id if utt_id in speakers else None)
+        if speaker is None:
+            raise ValueError(f"trial id {utt_id!r} is neither an utterance nor a speaker of utt2spk")
+        return number[speaker]
+
+    enroll = np.array([number_of(enroll_id) for enroll_id, _ in trials.pairs], dtype=np.intp)
+    test = np.array([number_of(test_id) for _, test_id in trials.pairs], dtype=np.intp)
+    wrong = np.flatnonzero((enroll == test) != trials.is_target)
+    if wrong.size:
+        pair, label = trials.pairs[wrong[0]], "target" if trials.is_target[wrong[0]] else "nontarget"
+        raise ValueError(
+            f"utt2spk contradicts the label of {wrong.size} trials (first: `{pair[0]} {pair[1]} {label}`); "
+            "one of the two lists is not of these data"
+        )
+    return enroll, test
+
+
+def summarize(
+    scores: Scores,
+    is_target: Labels,
+    enroll_speaker: SpeakerNumbers,
+    test_speaker: SpeakerNumbers,
+    p_targets: Sequence[float] = P_TARGETS,
+    num_resamples: int = 1000,
+    seed: int = 0,
+) -> Summary:
+    """EER and minDCF with 95 % intervals.
+
+    Args:
+        scores: (N,), higher for the same speaker.
+        is_target: bool (N,).
+        enroll_speaker, test_speaker: (N,) numbers, from `trial_speakers`.
+        p_targets: priors of minDCF.
+        num_resamples: resamples of the speakers.
+        seed: of the draw; the same seed and speakers give the same resamples whatever the scores, so that the intervals
+            of two systems on the same trials rest on the same draws.
+
+    Raises:
+        ValueError: no targets, no nontargets, a NaN, fewer than two speakers.
+    """
+    ordered = SortedTrials(scores, is_target)
+    resamples = _resampled_weights(ordered.order, is_target, enroll_speaker, test_speaker, seed)
+    figures = np.array([_figures(ordered, next(resamples), p_targets) for _ in range(num_resamples)])
+    low, high = np.percentile(figures, [2.5, 97.5], axis=0)
+    values = _figures(ordered, None, p_targets)
+    intervals = [Interval(*map(float, figure)) for figure in zip(values, low, high, strict=True)]
+    return Summary(intervals[0], dict(zip(p_targets, intervals[1:], strict=True)))
+
+
+def _figures(ordered: SortedTrials, weights: NDArray[np.float64] | None, p_targets: Sequence[float]) -> list[float]:
+    rates = ordered.rates(weights)
+    return [eer_of_rates(rates), *(min_dcf_of_rates(rates, p_target)[0] for p_target in p_targets)]
+
+
+def _resampled_weights(
+    order: NDArray[np.intp],
+    is_target: Labels,
+    enroll_speaker: SpeakerNumbers,
+    test_speaker: SpeakerNumbers,
+    seed: int,
+) -> Iterator[NDArray[np.float64]]:
+    """Weights of the trials, (N,) in sorted order, one resample of the speakers after another, without end."""
+    speakers, compact = np.unique(np.concatenate([enroll_speaker, test_speaker]), return_inverse=True)
+    if len(speakers) < 2:
+        raise ValueError("the trials have fewer than two speakers; there is nothing to resample")
+    enroll, test = compact[: len(order)][order], compact[len(order) :][order]
+    target = is_target[order]
+    rng = np.random.default_rng(seed)
+    failures = 0
+    while failures < MAX_DRAWS_PER_RESAMPLE:
+        drawn = rng.integers(len(speakers), size=len(speakers))
+        multiplicity = np.bincount(drawn, minlength=len(speakers)).astype(np.float64)
+        weights = multiplicity[enroll]
+        weights = np.where(target, weights, weights * multiplicity[test])
+        if weights[target].any() and weights[~target].any():
+            failures = 0
+            yield weights
+        else:  # with a handful of speakers a draw can miss all targets or all nontargets: it is drawn again
+            failures += 1
+    raise ValueError("resampled speakers hardly ever share a trial; the list has too few speakers for an interval")

@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""The command line of Kaldi's sid/compute_min_dcf.py: minDCF with four decimals on stdout, its threshold on stderr.
+
+Equal scores are told apart by their order in the score file, as there; `scoring.metrics.min_dcf` does not do that, and
+the two can differ in the last decimals where many scores are equal. Differs from the source: a trial without a score is
+an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):  # run as a script: the checkout is one folder up
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import numpy as np
+
+from scoring.metrics import SortedTrials, min_dcf_of_rates
+from scoring.program import run_program
+from scoring.trials import align, read_scores, read_trials
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print minDCF of a score file."""
+    parser = argparse.ArgumentParser(
+        description="Minimum of c-miss * FNR * p-target + c-fa * FPR * (1 - p-target) over all thresholds, normalised."
+    )
+    parser.add_argument("--p-target", type=float, default=0.01, help="prior of a target (default %(default)s)")
+    parser.add_argument("--c-miss", type=float, default=1.0, help="cost of a rejected target (default %(default)s)")
+    parser.add_argument("--c-fa", type=float, default=1.0, help="cost of an accepted nontarget (default %(default)s)")
+    parser.add_argument("scores_filename", help="lines `enroll test score`")
+    parser.add_argument("trials_filename", help="lines `enroll test target|nontarget`")
+    args = parser.parse_args(argv)
+    trials = read_trials(args.trials_filename)
+    scores = read_scores(args.scores_filename)
+    align(scores, trials, args.scores_filename)  # for its refusal of trials without a score
+    label_of = dict(zip(trials.pairs, trials.is_target, strict=True))
+    extra = [pair for pair in scores if pair not in label_of]
+    if extra:
+        raise ValueError(f"{args.scores_filename}: {len(extra)} scores are of no trial (first: `{' '.join(extra[0])}`)")
+    labels = np.array([label_of[pair] for pair in scores])
+    rates = SortedTrials(np.array(list(scores.values())), labels, split_ties=True).rates()
+    value, threshold = min_dcf_of_rates(rates, args.p_target, args.c_miss, args.c_fa)
+    print(f"{value:.4f}")
+    settings = f"p-target={args.p_target}, c-miss={args.c_miss},c-fa={args.c_fa}"
+    print(f"minDCF is {value:.4f} at threshold {threshold:.4f} ({settings})", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    run_program(main)

@@ -1,0 +1,59 @@
+"""Reading embeddings for scoring: one matrix and its row numbers, or a refusal that names the utterance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.io import FLOAT_VECTOR, sequential
+
+Float64Array = NDArray[np.float64]
+
+
+class EmbeddingTable:
+    """Embeddings by utterance. `vectors`: float64 (M, D); `row`: utterance id to row."""
+
+    def __init__(self, utt_ids: Sequence[str], vectors: Float64Array) -> None:
+        self.vectors = vectors
+        self.row = {utt_id: index for index, utt_id in enumerate(utt_ids)}
+
+    def rows(self, utt_ids: Sequence[str], name: str) -> NDArray[np.intp]:
+        """Row numbers (N,) of the utterances.
+
+        Raises:
+            ValueError: embeddings are missing; the text has `name`, their count and the first.
+        """
+        missing = list(dict.fromkeys(utt_id for utt_id in utt_ids if utt_id not in self.row))
+        if missing:
+            raise ValueError(
+                f"{name}: {len(missing)} ids of the trial list have no embedding (first: {missing[0]}); "
+                "see the log of the extraction, and that the trial list belongs to these embeddings"
+            )
+        return np.array([self.row[utt_id] for utt_id in utt_ids], dtype=np.intp)
+
+
+def read_embeddings(source: str) -> EmbeddingTable:
+    """Read all embeddings of an rspecifier (`ark:…`, `scp:…`, pipes included) or of an scp file.
+
+    Raises:
+        ValueError: there are none, one holds NaN or infinity, an id comes twice, or dimensions differ; the text names
+            the utterance.
+    """
+    rspecifier = source if source.partition(":")[0].split(",")[0] in ("ark", "scp") else f"scp:{source}"
+    vectors: dict[str, NDArray[np.float32]] = {}
+    dim = 0
+    with sequential(rspecifier, FLOAT_VECTOR) as embeddings:
+        for utt_id, vector in embeddings:
+            dim = dim or len(vector)
+            if utt_id in vectors:
+                raise ValueError(f"{source}: {utt_id}: embedding comes twice")
+            if len(vector) != dim:
+                raise ValueError(f"{source}: {utt_id}: embedding has {len(vector)} dimensions, those before {dim}")
+            if not np.isfinite(vector).all():
+                raise ValueError(f"{source}: {utt_id}: embedding holds NaN or infinity; extract it again")
+            vectors[utt_id] = vector
+    if not vectors:
+        raise ValueError(f"{source}: no embeddings")
+    return EmbeddingTable(list(vectors), np.array(list(vectors.values()), dtype=np.float64))
