@@ -1,0 +1,200 @@
+"""Audio files of any kind as one float32 channel at one rate.
+
+libsndfile (through soundfile) reads WAV, FLAC, MP3, Ogg Vorbis, Opus, AIFF, AU and PCM SPHERE; MP4/M4A, AAC, WMA,
+Matroska and AMR go through an ffmpeg on PATH.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import shutil
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.errors import KaldiError
+from minikaldi.feat.resample import wideband_resample
+
+FULL_SCALE = 32768.0
+"""A float sample of 1.0, in Kaldi's 16-bit scale."""
+
+_UNKNOWN_SIZES = (0, 0x7FFFF000, 0xFFFFFFFF)  # what a writer to a pipe leaves in a WAV header
+_HEAD_BYTES = 4096
+
+
+def load_audio(
+    source: str | Path | BinaryIO, sample_rate: int, speed: float = 1.0, channel: Literal["mean"] | int = "mean"
+) -> NDArray[np.float32]:
+    """One channel of an audio file at the wanted rate and speed.
+
+    Args:
+        source: a file's name, or a stream of a whole file's bytes.
+        sample_rate: Hz of the result.
+        speed: tempo and pitch factor, as `sox speed`: 1.1 is a tenth faster, higher and shorter.
+        channel: an index, or "mean" for the mean of the channels.
+
+    Returns:
+        float32 (N,) in 16-bit scale, N >= 1; not rounded, and a resampled peak may exceed the 16-bit range.
+
+    Raises:
+        KaldiError: empty, truncated or no audio, samples that are no numbers, no such channel; ffmpeg is needed and
+            absent.
+    """
+    channels, rate = read_audio(source)
+    name = source_name(source)
+    if isinstance(channel, int):
+        if not 0 <= channel < len(channels):
+            raise KaldiError(f"{name}: has {len(channels)} channels, so there is no channel {channel} (from 0)")
+        samples = channels[channel]
+    else:
+        samples = channels.mean(axis=0)
+    return changed_rate(samples, rate, sample_rate, speed)
+
+
+def changed_rate(samples: NDArray[np.float32], rate: int, sample_rate: int, speed: float) -> NDArray[np.float32]:
+    """The samples (N,) at another rate in Hz and another speed, (ceil(N sample_rate / (rate speed)),).
+
+    Raises:
+        KaldiError: a rate below 1 Hz, or a speed outside 0.1 … 10.
+    """
+    if sample_rate < 1 or not 0.1 <= speed <= 10:
+        raise KaldiError(f"rate {sample_rate} Hz and speed {speed:g}: the rate must be 1 or more, the speed 0.1 to 10")
+    # Playing faster is taking the samples for samples of a higher rate.
+    played_rate = rate * Fraction(speed).limit_denominator(1000)
+    return wideband_resample(samples, played_rate.numerator, sample_rate * played_rate.denominator)
+
+
+def read_audio(source: str | Path | BinaryIO) -> tuple[NDArray[np.float32], int]:
+    """All channels of an audio file.
+
+    Args:
+        source: a file's name, or a stream of a whole file's bytes.
+
+    Returns:
+        float32 (channels, N) in 16-bit scale, N >= 1, and the sampling rate in Hz.
+
+    Raises:
+        KaldiError: as `load_audio`.
+    """
+    name, data = source_name(source), _contents(source)
+    if not data:
+        raise KaldiError(f"{name}: the file is empty; remove it from the list, or fetch it again")
+    container = foreign_container(data)
+    if container:
+        data = _through_ffmpeg(name, data, container, None if _is_stream(source) else str(source))
+    return _decoded(name, data)
+
+
+def source_name(source: str | Path | BinaryIO) -> str:
+    """What messages call the source."""
+    return str(source) if isinstance(source, (str, Path)) else "standard input"
+
+
+def needs_ffmpeg(path: str | Path) -> bool:
+    """Whether the file is of a kind that libsndfile cannot read and ffmpeg can. Reads its first bytes.
+
+    Raises:
+        KaldiError: it cannot be opened.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            return bool(foreign_container(stream.read(_HEAD_BYTES)))
+    except OSError as error:
+        raise KaldiError(f"{path}: cannot open: {error.strerror}") from error
+
+
+def foreign_container(head: bytes) -> str:
+    """The name of the container that the bytes begin, where only ffmpeg reads it; "" for any other."""
+    starts = {
+        b"\x1a\x45\xdf\xa3": "Matroska/WebM",
+        b"\x30\x26\xb2\x75": "WMA",
+        b"#!AMR": "AMR",
+        b"\xff\xf1": "AAC",
+        b"\xff\xf9": "AAC",
+        b"ADIF": "AAC",
+    }
+    if head[4:8] == b"ftyp":
+        return "MP4/M4A"
+    return next((kind for start, kind in starts.items() if head.startswith(start)), "")
+
+
+def _is_stream(source: str | Path | BinaryIO) -> bool:
+    return not isinstance(source, (str, Path))
+
+
+def _contents(source: str | Path | BinaryIO) -> bytes:
+    if not isinstance(source, (str, Path)):
+        return source.read()
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise KaldiError(f"{source}: cannot read: {error.strerror}") from error
+
+
+def _through_ffmpeg(name: str, data: bytes, container: str, path: str | None) -> bytes:
+    """The file as WAV bytes, float samples, all channels, own rate."""
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        raise KaldiError(f"{name}: is {container}, which needs ffmpeg, and there is none on PATH; install ffmpeg")
+    given = ["-i", f"file:{path}"] if path is not None else ["-i", "pipe:0"]
+    command = [ffmpeg, "-nostdin", "-v", "error", *given, "-vn", "-c:a", "pcm_f32le", "-f", "wav", "pipe:1"]
+    result = subprocess.run(command, input=None if path is not None else data, capture_output=True, check=False)
+    if result.returncode != 0 or not result.stdout:
+        said = result.stderr.decode(errors="replace").strip()[-400:] or "nothing"
+        raise KaldiError(f"{name}: ffmpeg could not decode this {container} file (exit {result.returncode}): {said}")
+    return result.stdout
+
+
+def _decoded(name: str, data: bytes) -> tuple[NDArray[np.float32], int]:
+    import soundfile
+
+    missing = _missing_bytes(data)
+    if missing:
+        raise KaldiError(f"{name}: truncated: its header promises {missing} bytes more than there are; fetch it again")
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as audio:
+            expected, rate = audio.frames, audio.samplerate
+            samples = audio.read(dtype="float32", always_2d=True).T  # (channels, N)
+    except soundfile.LibsndfileError as error:
+        raise KaldiError(
+            f"{name}: no audio that libsndfile can read ({error.error_string.rstrip('.')}): {len(data)} bytes that "
+            f"begin {data[:12]!r}; convert it, or remove it from the list"
+        ) from error
+    if samples.shape[1] < expected:
+        raise KaldiError(f"{name}: truncated: {samples.shape[1]} of {expected} samples decode; fetch it again")
+    if samples.shape[1] == 0:
+        raise KaldiError(f"{name}: holds a header and no samples; remove it from the list")
+    if not np.isfinite(samples).all():
+        raise KaldiError(f"{name}: holds samples that are no finite numbers; convert it anew from its source")
+    return np.ascontiguousarray(samples * np.float32(FULL_SCALE)), rate
+
+
+def _missing_bytes(data: bytes) -> int:
+    """How many bytes of its samples a WAV or SPHERE file lacks: libsndfile reads what there is, without a word."""
+    if data.startswith(b"NIST_1A"):
+        return _missing_sphere_bytes(data)
+    return _missing_wave_bytes(data) if data[:4] == b"RIFF" and data[8:12] == b"WAVE" else 0
+
+
+def _missing_wave_bytes(data: bytes) -> int:
+    at = 12
+    while at + 8 <= len(data):
+        chunk, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        if chunk == b"data":
+            return 0 if size in _UNKNOWN_SIZES else max(0, at + 8 + size - len(data))
+        at += 8 + size + size % 2
+    return 0
+
+
+def _missing_sphere_bytes(data: bytes) -> int:
+    fields = dict(re.findall(rb"^(sample_count|channel_count|sample_n_bytes) -i (\d+)", data[:1024], re.MULTILINE))
+    if len(fields) < 3:
+        return 0
+    header_bytes = int(data[8:16])
+    return max(0, header_bytes + math.prod(int(value) for value in fields.values()) - len(data))
