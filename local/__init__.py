@@ -1,0 +1,1 @@
+"""Stage 0: one script per corpus, corpus in, Kaldi data directory out."""

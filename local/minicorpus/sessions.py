@@ -1,0 +1,133 @@
+"""What two utterances of one recording session share: channel, telephone band, room, noise and level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.signal import fftconvolve, lfilter
+
+from local.minicorpus.config import SessionOptions
+from local.minicorpus.rooms import room_impulse_response
+
+CHANNEL_BINS = 257              # of the log magnitude curve: a linear-phase filter of 512 taps
+CHANNEL_COSINES = 6
+TELEPHONE_DEPTH_DB = 40.0
+
+
+@dataclass(frozen=True)
+class Session:
+    """channel: (512,) taps; room: (N,) or None; snr_db; noise: its kind; colour: pole of the noise; hum_hz; level_db."""
+
+    channel: np.ndarray
+    room: np.ndarray | None
+    snr_db: float
+    noise: str
+    colour: float
+    hum_hz: float
+    level_db: float
+
+
+def draw_session(rng: np.random.Generator, options: SessionOptions, sample_rate: int) -> Session:
+    """Draw the parameters that the utterances of one session share."""
+    channel_db = draw_channel(rng, options, sample_rate)
+    room = None
+    if rng.random() < options.room:
+        room = room_impulse_response(
+            rng, rng.uniform(*options.t60), rng.uniform(*options.direct_to_reverberant_db), sample_rate
+        )
+    kinds = sorted(options.noises)
+    return Session(
+        channel=linear_phase_filter(channel_db),
+        room=room,
+        snr_db=rng.uniform(*options.snr_db),
+        noise=str(rng.choice(kinds, p=[options.noises[kind] for kind in kinds])),
+        colour=rng.uniform(0.3, 0.97),
+        hum_hz=float(rng.choice([50, 60, 100, 120])),
+        level_db=rng.uniform(*options.level_db),
+    )
+
+
+def draw_channel(rng: np.random.Generator, options: SessionOptions, sample_rate: int) -> np.ndarray:
+    """A smooth random magnitude curve in dB over 0 … Nyquist, (257,), with a telephone band in some sessions."""
+    frequency = np.linspace(0.0, 1.0, CHANNEL_BINS)
+    order = np.arange(1, CHANNEL_COSINES + 1)
+    weights = rng.standard_normal(CHANNEL_COSINES) * options.eq_db / np.sqrt(order)
+    curve = weights @ np.cos(np.pi * order[:, None] * frequency)
+    curve += rng.normal(0, options.tilt_db) * (2 * frequency - 1)
+    if rng.random() < options.telephone:
+        hertz = frequency * sample_rate / 2
+        low, high = rng.uniform(*options.telephone_low_hz), rng.uniform(*options.telephone_high_hz)
+        curve -= TELEPHONE_DEPTH_DB / (1 + np.exp((hertz - low) / 25.0))
+        curve -= TELEPHONE_DEPTH_DB / (1 + np.exp(-(hertz - high) / 120.0))
+    return curve
+
+
+def linear_phase_filter(curve_db: np.ndarray) -> np.ndarray:
+    """Taps (2 (K - 1),) of a filter with the magnitude curve (K,) in dB, delayed by half its length."""
+    taps = np.fft.irfft(10 ** (curve_db / 20))
+    return np.roll(taps, len(taps) // 2) * np.hanning(len(taps))
+
+
+def record(
+    rng: np.random.Generator,
+    speech: np.ndarray,
+    session: Session,
+    options: SessionOptions,
+    babble_voices: Sequence[np.ndarray],
+    sample_rate: int,
+) -> np.ndarray:
+    """Speech as the session records it: room, noise, channel, level.
+
+    Args:
+        speech: (N,) clean.
+        babble_voices: clean speech of other speakers, each (M,).
+
+    Returns:
+        (N,) int16.
+    """
+    signal = _unit_power(speech)
+    if session.room is not None:
+        signal = _unit_power(fftconvolve(signal, session.room)[: len(speech)])
+    noise = _unit_power(session_noise(rng, len(signal), session, options, babble_voices, sample_rate))
+    snr_db = session.snr_db + rng.normal(0, options.snr_utterance_db)
+    signal = fftconvolve(signal + noise * 10 ** (-snr_db / 20), session.channel, mode="same")
+    peak = 0.9 * 32767 * 10 ** (session.level_db / 20)
+    return np.round(signal / (np.abs(signal).max() + 1e-9) * peak).astype(np.int16)
+
+
+def session_noise(
+    rng: np.random.Generator,
+    num_samples: int,
+    session: Session,
+    options: SessionOptions,
+    babble_voices: Sequence[np.ndarray],
+    sample_rate: int,
+) -> np.ndarray:
+    """Background of one utterance, (num_samples,) of arbitrary level."""
+    if session.noise == "babble":
+        return babble(rng, num_samples, int(rng.integers(options.babble_talkers[0], options.babble_talkers[1] + 1)), babble_voices)
+    noise = rng.standard_normal(num_samples)
+    if session.noise == "white":
+        return noise
+    noise = lfilter([1.0], [1.0, -session.colour], noise)
+    if session.noise == "hum":
+        time = np.arange(num_samples) / sample_rate
+        for harmonic in range(1, 8):
+            tone = np.sin(2 * np.pi * session.hum_hz * harmonic * time + rng.uniform(0, 2 * np.pi))
+            noise += rng.uniform(0, 3) * tone
+    return noise
+
+
+def babble(rng: np.random.Generator, num_samples: int, num_talkers: int, voices: Sequence[np.ndarray]) -> np.ndarray:
+    """Sum of different voices, each from a random place and repeated to the length."""
+    mixture = np.zeros(num_samples)
+    for index in rng.choice(len(voices), num_talkers, replace=False):
+        voice = np.roll(voices[index], -int(rng.integers(len(voices[index]))))
+        mixture += rng.uniform(0.4, 1.0) * np.resize(voice, num_samples)
+    return mixture
+
+
+def _unit_power(signal: np.ndarray) -> np.ndarray:
+    return signal / (signal.std() + 1e-9)
