@@ -1,0 +1,179 @@
+"""What a command is, and how one is run: over streams, so that a pipe of commands need not be processes.
+
+Exit codes: 0; what the command returns; 1 for a wrong number of arguments; 255 for a bad option or any other error; 141 when the
+reader of the output has gone.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+from minikaldi import commands, log
+from minikaldi.errors import KaldiError, UsageError
+from minikaldi.io.context import Context, as_reader, pipes_allowed
+from minikaldi.io.holders import Holder
+from minikaldi.io.inner import BROKEN_PIPE
+from minikaldi.io.objects import read_object, write_object
+from minikaldi.io.opening import open_read, open_write
+from minikaldi.io.primitives import Reader
+from minikaldi.io.random_access import RandomAccessReader, random_access
+from minikaldi.io.sequential import SequentialReader, sequential
+from minikaldi.io.writers import TableWriter, writer
+from minikaldi.options import NoOptions, parse, usage_text
+
+T = TypeVar("T")
+USAGE_ERROR, ERROR = 1, 255
+
+
+@dataclass(frozen=True)
+class Run:
+    """All of the outside world that a command may touch; errors are `minikaldi.errors.KaldiError`."""
+
+    name: str
+    context: Context
+    verbose: int = 0
+
+    @property
+    def stdin(self) -> Reader:
+        """The standard input (bytes)."""
+        return self.context.stdin
+
+    @property
+    def stdout(self) -> BinaryIO:
+        """The standard output (bytes)."""
+        return self.context.stdout
+
+    def log(self, text: str) -> None:
+        """A LOG line on stderr."""
+        log.log(text)
+
+    def warning(self, text: str) -> None:
+        """A WARNING line on stderr."""
+        log.warning(text)
+
+    def sequential(self, rspecifier: str, holder: Holder[T]) -> SequentialReader[T]:
+        """See `minikaldi.io.sequential`."""
+        return sequential(rspecifier, holder, self.context)
+
+    def random_access(self, rspecifier: str, holder: Holder[T]) -> RandomAccessReader[T]:
+        """See `minikaldi.io.random_access`."""
+        return random_access(rspecifier, holder, self.context)
+
+    def writer(self, wspecifier: str, holder: Holder[T]) -> TableWriter[T]:
+        """See `minikaldi.io.writer`."""
+        return writer(wspecifier, holder, self.context)
+
+    def open_read(self, rxfilename: str) -> AbstractContextManager[Reader]:
+        """See `minikaldi.io.open_read`."""
+        return open_read(rxfilename, self.context)
+
+    def open_write(self, wxfilename: str) -> AbstractContextManager[BinaryIO]:
+        """See `minikaldi.io.open_write`."""
+        return open_write(wxfilename, self.context)
+
+    def read_object(self, rxfilename: str, holder: Holder[T]) -> T:
+        """See `minikaldi.io.read_object`."""
+        return read_object(rxfilename, holder, self.context)
+
+    def write_object(self, wxfilename: str, holder: Holder[T], value: T, binary: bool = True) -> None:
+        """See `minikaldi.io.write_object`."""
+        write_object(wxfilename, holder, value, binary, self.context)
+
+
+Main = Callable[[Run, Any, list[str]], int]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A declared command: its name, how it is called, and the function that does it."""
+
+    name: str
+    usage: str
+    about: str
+    num_args: tuple[int, int | None]
+    options: type
+    main: Main
+
+    def help(self) -> str:
+        """The text of ``--help``."""
+        return usage_text(self.about, f"{self.name} {self.usage}", self.options)
+
+    def accepts(self, count: int) -> bool:
+        """Whether this is a right number of positional arguments."""
+        least, most = self.num_args
+        return least <= count and (most is None or count <= most)
+
+
+def command(
+    name: str, *, usage: str, about: str, num_args: tuple[int, int | None], options: type = NoOptions
+) -> Callable[[Main], Command]:
+    """Declare the function below as a command.
+
+    Args:
+        name: what it is called by.
+        usage: its options and arguments, in one line.
+        about: what it does.
+        num_args: least and most positional arguments (None: any number).
+        options: a dataclass of `minikaldi.options.option` fields.
+    """
+
+    def declare(main: Main) -> Command:
+        return Command(name, usage, about, num_args, options, main)
+
+    return declare
+
+
+def run_command(argv: list[str], stdin: BinaryIO, stdout: BinaryIO, allow_pipes: bool | None = None) -> int:
+    """Run one command over the two streams.
+
+    Args:
+        argv: the command's name or path, then its options and arguments.
+        stdin: bytes in.
+        stdout: bytes out; flushed, not closed.
+        allow_pipes: whether file names may hold commands (default: unless MINIKALDI_NO_PIPES is set).
+
+    Returns:
+        The exit code; nothing is raised for bad input.
+    """
+    name = Path(argv[0]).name
+    log.current_command.set((name, name.removesuffix(".py").replace("-", "_")))
+    try:
+        context = Context(as_reader(stdin), stdout, pipes_allowed() if allow_pipes is None else allow_pipes)
+        code = _run(commands.load(name), argv, context)
+        stdout.flush()
+        return code
+    except BrokenPipeError:
+        return BROKEN_PIPE
+    except (KaldiError, OSError, MemoryError) as exc:
+        log.error(str(exc) or type(exc).__name__)
+        return ERROR
+    except Exception:
+        # A fault of ours: say where, and let the reading end of an inner pipe know by the exit code.
+        log.error(traceback.format_exc())
+        return ERROR
+
+
+def _run(declared: Command, argv: list[str], context: Context) -> int:
+    try:
+        options, standard, args = parse(argv[1:], declared.options)
+    except UsageError:
+        sys.stderr.write(declared.help() + f"Command line was: {shlex.join(argv)}\n")
+        raise
+    if standard.help:
+        sys.stderr.write(declared.help())
+        return 0
+    if standard.print_args:
+        sys.stderr.write(shlex.join([declared.name, *argv[1:]]) + " \n")
+    if not declared.accepts(len(args)):
+        sys.stderr.write(declared.help())
+        return USAGE_ERROR
+    if standard.no_pipes:
+        context = Context(context.stdin, context.stdout, allow_pipes=False)
+    return declared.main(Run(declared.name, context, standard.verbose), options, args)

@@ -1,0 +1,60 @@
+"""Which module answers to which command name; a module is imported only when its command is called."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from minikaldi.errors import KaldiError
+
+if TYPE_CHECKING:
+    from minikaldi.command import Command
+
+_FOLDERS: dict[str, tuple[str, ...]] = {
+    "basebin": ("copy-vector", "transform-vec"),
+    "featbin": (
+        "apply-cmvn-sliding",
+        "compute-fbank-feats",
+        "compute-mfcc-feats",
+        "copy-feats",
+        "extract-segments",
+        "feat-to-dim",
+        "feat-to-len",
+        "to_wav.py",
+        "wav-copy",
+        "wav-reverberate",
+        "wav-to-duration",
+    ),
+    "ivectorbin": (
+        "compute-eer",
+        "compute-vad",
+        "ivector-compute-dot-products",
+        "ivector-compute-lda",
+        "ivector-compute-plda",
+        "ivector-copy-plda",
+        "ivector-mean",
+        "ivector-normalize-length",
+        "ivector-plda-scoring",
+        "ivector-subtract-global-mean",
+        "ivector-transform",
+        "select-voiced-frames",
+    ),
+}
+
+# "copy-feats" -> "minikaldi.featbin.copy_feats"
+MODULES: dict[str, str] = {
+    name: f"minikaldi.{folder}.{name.removesuffix('.py').replace('-', '_')}"
+    for folder, names in _FOLDERS.items()
+    for name in names
+}
+
+
+def load(name: str) -> Command:
+    """The command of this name, its module imported now.
+
+    Raises:
+        KaldiError: no such command.
+    """
+    if name not in MODULES:
+        raise KaldiError(f"minikaldi has no command {name!r}; it has: {' '.join(sorted(MODULES))}")
+    return importlib.import_module(MODULES[name]).main

@@ -1,0 +1,25 @@
+"""feat-to-len. Source: Kaldi featbin/feat-to-len.cc."""
+
+from __future__ import annotations
+
+from minikaldi.command import Run, command
+from minikaldi.io import FLOAT_MATRIX, INT32
+from minikaldi.options import NoOptions
+
+
+@command(
+    "feat-to-len",
+    usage="[options] <in-rspecifier> [<out-wspecifier>]",
+    num_args=(1, 2),
+    about="Write the number of frames: of each utterance to a table, or of all together to the standard output.",
+)
+def main(run: Run, options: NoOptions, args: list[str]) -> int:
+    """One number per utterance, or their sum."""
+    with run.sequential(args[0], FLOAT_MATRIX) as feats:
+        if len(args) == 2:
+            with run.writer(args[1], INT32) as lengths:
+                for key, matrix in feats:
+                    lengths.write(key, matrix.shape[0])
+        else:
+            run.stdout.write(b"%d\n" % sum(matrix.shape[0] for _, matrix in feats))
+    return 0

@@ -1,0 +1,125 @@
+"""A bounded stream of bytes between two threads, with a pipe's manners: the writer waits when it is full, the reader when it is
+empty; a closed reader breaks the writer, a closed writer ends the reader."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import deque
+
+_CAPACITY_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 16
+
+
+class Channel:
+    """The bytes under way and the two ends' states."""
+
+    def __init__(self, capacity: int = _CAPACITY_BYTES) -> None:
+        self._capacity = capacity
+        self._blocks: deque[memoryview] = deque()
+        self._held = 0
+        self._changed = threading.Condition()
+        self._writer_closed = False
+        self._reader_closed = False
+
+    def put(self, data: bytes) -> None:
+        """Add `data`; waits while the channel is full.
+
+        Raises:
+            BrokenPipeError: the reader has closed.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._reader_closed or self._held < self._capacity)
+            if self._reader_closed:
+                raise BrokenPipeError("the reader has closed the pipe")
+            self._blocks.append(memoryview(data))
+            self._held += len(data)
+            self._changed.notify_all()
+
+    def take(self, buffer: memoryview) -> int:
+        """Fill a part of `buffer`; waits while the channel is empty. 0: the writer has closed."""
+        with self._changed:
+            if not self._wait_for_data():
+                return 0
+            block = self._blocks.popleft()
+            count = min(len(block), len(buffer))
+            buffer[:count] = block[:count]
+            if count < len(block):
+                self._blocks.appendleft(block[count:])
+            self._held -= count
+            self._changed.notify_all()
+            return count
+
+    def at_end(self) -> bool:
+        """Whether nothing more will come; waits until that is known."""
+        with self._changed:
+            return not self._wait_for_data()
+
+    def close_writer(self) -> None:
+        """No more data."""
+        with self._changed:
+            self._writer_closed = True
+            self._changed.notify_all()
+
+    def close_reader(self) -> None:
+        """No more interest: the writer's next `put` fails."""
+        with self._changed:
+            self._reader_closed = True
+            self._blocks.clear()
+            self._changed.notify_all()
+
+    def _wait_for_data(self) -> bool:
+        self._changed.wait_for(lambda: bool(self._blocks) or self._writer_closed)
+        return bool(self._blocks)
+
+
+class ChannelReader(io.RawIOBase):
+    """The reading end as a raw stream."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Some bytes; 0 at the end."""
+        return self._channel.take(memoryview(buffer).cast("B"))
+
+    def at_end(self) -> bool:
+        """Whether the writer has closed and everything has been read."""
+        return self._channel.at_end()
+
+    def close(self) -> None:
+        """Break the writer."""
+        if not self.closed:
+            super().close()
+            self._channel.close_reader()
+
+
+class ChannelWriter(io.RawIOBase):
+    """The writing end as a raw stream."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def writable(self) -> bool:
+        """True."""
+        return True
+
+    def write(self, data: memoryview) -> int:  # type: ignore[override]
+        """All of `data`."""
+        block = bytes(data)  # the caller reuses its buffer
+        self._channel.put(block)
+        return len(block)
+
+    def buffered(self) -> io.BufferedWriter:
+        """This end, with small writes gathered."""
+        return io.BufferedWriter(self, _BUFFER_BYTES)
+
+    def close(self) -> None:
+        """End the reader."""
+        if not self.closed:
+            super().close()
+            self._channel.close_writer()

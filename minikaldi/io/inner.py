@@ -1,0 +1,198 @@
+"""Pipes without processes: `wav-reverberate … - - |` run by this process, one thread a command, joined by bounded streams.
+
+A command line is run so only if it cannot mean anything else: words and quotes joined by `|`, each command found on PATH in this
+checkout's minikaldi/bin, or utils/to_wav.py of this checkout. A first command `cat <file>`, which Kaldi's augmentation scripts
+write, is the opening of that file. Real Kaldi or a wrapper, where PATH finds it first, is never bypassed.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import io
+import os
+import re
+import shutil
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+from minikaldi.commands import MODULES
+from minikaldi.errors import KaldiError
+from minikaldi.io.channel import Channel, ChannelReader, ChannelWriter
+from minikaldi.io.context import Context
+from minikaldi.io.primitives import Reader
+
+_BUFFER_BYTES = 1 << 16
+BROKEN_PIPE = 141  # what a shell reports of a command that wrote to a closed pipe
+_ROOT = Path(__file__).resolve().parents[2]
+_BIN, _UTILS = str(_ROOT / "minikaldi" / "bin"), str(_ROOT / "utils")
+# A blank, the pipe sign, a quoted piece that the shell would not look into, or plain characters.
+_PIECE = re.compile(r"""[ \t]+|\||'[^']*'|"[^"$`\\]*"|[^\s|'"$`\\;&<>()*?\[\]{}~#!]+""")
+
+Stages = list[list[str]]
+
+
+def parse_pipeline(command: str) -> Stages | None:
+    """The words of each command of a pipeline that this process can run itself, or None."""
+    stages = _split(command)
+    if stages is None or not all(stages):
+        return None
+    first, *rest = stages
+    if not (_is_ours(first[0]) or _is_plain_cat(first)) or not all(_is_ours(words[0]) for words in rest):
+        return None
+    return stages
+
+
+def open_input(command: str, stages: Stages, context: Context) -> Reader:
+    """What the pipeline writes; errors surface on closing."""
+    source, stages = _source(stages, context)
+    if not stages:
+        return source
+    channel = Channel()
+    pipeline = _Pipeline(command, stages, source, ChannelWriter(channel).buffered(), context)
+    return io.BufferedReader(_PipelineReader(channel, pipeline), _BUFFER_BYTES)
+
+
+def open_output(command: str, stages: Stages, context: Context) -> BinaryIO:
+    """A stream that the pipeline reads; errors surface on closing."""
+    if _is_plain_cat(stages[0]):
+        raise KaldiError(f"the pipe {command!r} does not read its input")
+    channel = Channel()
+    source = io.BufferedReader(ChannelReader(channel), _BUFFER_BYTES)
+    pipeline = _Pipeline(command, stages, source, context.stdout, context)
+    return io.BufferedWriter(_PipelineWriter(channel, pipeline), _BUFFER_BYTES)
+
+
+def _split(command: str) -> Stages | None:
+    stages: Stages = [[]]
+    word: str | None = None
+    at = 0
+    while at < len(command):
+        found = _PIECE.match(command, at)
+        if not found:
+            return None
+        piece, at = found[0], found.end()
+        if piece == "|" or piece[0] in " \t":
+            if word is not None:
+                stages[-1].append(word)
+            word = None
+            if piece == "|":
+                stages.append([])
+        else:
+            word = (word or "") + (piece[1:-1] if piece[0] in "'\"" else piece)
+    if word is not None:
+        stages[-1].append(word)
+    return stages
+
+
+def _is_ours(name: str) -> bool:
+    return _found_in_checkout(name, os.environ.get("PATH", os.defpath), str(Path.cwd()) if "/" in name else "")
+
+
+@lru_cache(maxsize=256)
+def _found_in_checkout(name: str, path: str, cwd: str) -> bool:
+    """Whether the shell would run our own program for `name`; `cwd` only tells cached answers apart."""
+    base = Path(name).name
+    found = shutil.which(name, path=path) if base in MODULES else None
+    if found is None:
+        return False
+    return str(Path(found).parent.resolve()) == (_UTILS if base.endswith(".py") else _BIN)
+
+
+def _is_plain_cat(words: list[str]) -> bool:
+    return len(words) == 2 and words[0] == "cat" and not words[1].startswith("-")
+
+
+def _source(stages: Stages, context: Context) -> tuple[Reader, Stages]:
+    """The first command's input, and the commands left when a leading cat has become that input."""
+    if not _is_plain_cat(stages[0]):
+        return context.stdin, stages
+    try:
+        return Path(stages[0][1]).open("rb"), stages[1:]
+    except OSError as exc:
+        raise KaldiError(f"{stages[0][1]}: cannot open to read: {exc.strerror}") from exc
+
+
+class _Pipeline:
+    """The running threads of one command line, and their exit codes."""
+
+    def __init__(self, command: str, stages: Stages, source: Reader, sink: BinaryIO, context: Context) -> None:
+        self._command = command
+        self._context = context
+        self._codes = [0] * len(stages)
+        self._threads: list[threading.Thread] = []
+        stdin = source
+        for i, words in enumerate(stages):
+            last = i == len(stages) - 1
+            link = None if last else Channel()
+            stdout = sink if link is None else ChannelWriter(link).buffered()
+            thread = threading.Thread(target=self._run, args=(i, words, stdin, stdout), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+            if link is not None:
+                stdin = io.BufferedReader(ChannelReader(link), _BUFFER_BYTES)
+
+    def _run(self, i: int, words: list[str], stdin: Reader, stdout: BinaryIO) -> None:
+        # Imported here: commands read and write tables, so that module imports this one.
+        from minikaldi.command import run_command
+
+        try:
+            run = contextvars.Context().run
+            self._codes[i] = run(run_command, words, stdin, stdout, self._context.allow_pipes)
+        finally:
+            # The ends are closed whatever happened, or the neighbours would wait for ever.
+            if stdin is not self._context.stdin:
+                stdin.close()
+            if stdout is not self._context.stdout:
+                self._close(i, stdout)
+
+    def _close(self, i: int, stdout: BinaryIO) -> None:
+        try:
+            stdout.close()
+        except BrokenPipeError:
+            self._codes[i] = self._codes[i] or BROKEN_PIPE
+
+    def join(self) -> list[int]:
+        """Wait for all commands; their exit codes."""
+        for thread in self._threads:
+            thread.join()
+        return self._codes
+
+    def check(self) -> None:
+        """Wait for all commands; raises KaldiError for the first that failed of itself."""
+        for code in self.join():
+            if code not in (0, BROKEN_PIPE):
+                raise KaldiError(f"the pipe {self._command!r} failed with exit code {code}")
+
+
+class _PipelineReader(ChannelReader):
+    """The reading end, which answers for the pipeline when it is closed."""
+
+    def __init__(self, channel: Channel, pipeline: _Pipeline) -> None:
+        super().__init__(channel)
+        self._pipeline = pipeline
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        ended = self.at_end()
+        super().close()
+        if ended:
+            self._pipeline.check()
+        else:
+            self._pipeline.join()
+
+
+class _PipelineWriter(ChannelWriter):
+    """The writing end, which answers for the pipeline when it is closed."""
+
+    def __init__(self, channel: Channel, pipeline: _Pipeline) -> None:
+        super().__init__(channel)
+        self._pipeline = pipeline
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        super().close()
+        self._pipeline.check()

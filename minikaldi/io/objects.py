@@ -1,0 +1,121 @@
+"""Reading and writing single objects by extended file name, with ranges.
+
+Source: Kaldi util/kaldi-io.h (ReadKaldiObject, WriteKaldiObject) and kaldi-holder.cc (ExtractObjectRange).
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from minikaldi.errors import KaldiError
+from minikaldi.io.context import Context, default_context
+from minikaldi.io.holders import Holder
+from minikaldi.io.opening import open_file, open_read, open_write
+from minikaldi.io.primitives import Reader
+from minikaldi.io.specifiers import Range, parse_rxfilename, split_range
+from minikaldi.log import warning
+
+T = TypeVar("T")
+# Segment times are rounded and the last frames need a whole window: a range may end this far behind the matrix.
+_ROWS_TOLERANCE = 3
+
+
+def read_object(rxfilename: str, holder: Holder[T], context: Context | None = None) -> T:
+    """One object from a file, a pipe or the standard input.
+
+    Raises:
+        KaldiError: it cannot be opened or read; the text names the file.
+    """
+    with ObjectReader(holder, context or default_context()) as objects:
+        return objects.read(rxfilename)
+
+
+def write_object(
+    wxfilename: str, holder: Holder[T], value: T, binary: bool = True, context: Context | None = None
+) -> None:
+    """One object to a file, a pipe or the standard output."""
+    with open_write(wxfilename, context) as stream:
+        holder.write(stream, value, binary)
+
+
+class ObjectReader(Generic[T]):
+    """Reads objects by extended file name; the last archive stays open, since scripts name the same one again and again."""
+
+    def __init__(self, holder: Holder[T], context: Context) -> None:
+        self._holder = holder
+        self._context = context
+        self._path = ""
+        self._stream: Reader | None = None
+
+    def __enter__(self) -> ObjectReader[T]:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the archive that is still open."""
+        if self._stream is not None:
+            self._stream.close()
+        self._stream, self._path = None, ""
+
+    def read(self, rxfilename: str, key: str = "") -> T:
+        """The object; errors name the file and, if given, the key.
+
+        Raises:
+            KaldiError: it cannot be opened or read, or its pipe fails.
+        """
+        name, (rows, cols) = split_range(rxfilename)
+        try:
+            value = self._read_whole(name)
+            return value if rows is None and cols is None else extract_range(value, rows, cols)
+        except KaldiError as exc:
+            place = where(rxfilename)
+            told = str(exc) if str(exc).startswith(parse_rxfilename(name).target or "-") else f"{place}: {exc}"
+            raise KaldiError(f"key {key}: {told}" if key else told) from exc
+
+    def _read_whole(self, rxfilename: str) -> T:
+        name = parse_rxfilename(rxfilename)
+        if name.kind != "file":
+            with open_read(rxfilename, self._context) as stream:
+                return self._holder.read(stream)
+        if self._stream is None or name.target != self._path:
+            self.close()
+            self._stream, self._path = open_file(name.target, name.offset), name.target
+        elif self._stream.tell() != name.offset:
+            self._stream.seek(name.offset)
+        return self._holder.read(self._stream)
+
+
+def extract_range(value: Any, rows: Range, cols: Range) -> Any:
+    """Rows and columns of a matrix, elements of a vector; both ends included.
+
+    Raises:
+        KaldiError: outside of the object by more than Kaldi's tolerance, or not an array.
+    """
+    if not isinstance(value, np.ndarray) or (value.ndim == 1 and cols is not None):
+        raise KaldiError("a range can be taken of a matrix (rows,columns) or a vector only")
+    part: npt.NDArray[Any] = value[_slice(rows, value.shape[0], "row", _ROWS_TOLERANCE)]
+    if cols is not None:
+        part = part[:, _slice(cols, value.shape[1], "column", 0)]
+    return part
+
+
+def _slice(wanted: Range, size: int, what: str, tolerance: int) -> slice:
+    if wanted is None:
+        return slice(None)
+    first, last = wanted
+    if first >= size or last >= size + tolerance:
+        raise KaldiError(f"the {what} range {first}:{last} is outside of 0:{size - 1}")
+    if last >= size:
+        warning(f"the {what} range {first}:{last} ends behind the last {what} {size - 1} and is cut there")
+    return slice(first, min(last, size - 1) + 1)
+
+
+def where(rxfilename: str) -> str:
+    """How a message names a file."""
+    return "standard input" if rxfilename in ("", "-") else rxfilename

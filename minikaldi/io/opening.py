@@ -1,0 +1,60 @@
+"""Opening what an extended file name means: a file at an offset, a standard stream, a pipe.
+
+Source: Kaldi util/kaldi-io.cc.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import BinaryIO
+
+from minikaldi.errors import KaldiError
+from minikaldi.io.context import Context, default_context
+from minikaldi.io.pipes import open_input_pipe, open_output_pipe
+from minikaldi.io.primitives import Reader
+from minikaldi.io.specifiers import parse_rxfilename, parse_wxfilename
+
+
+def open_read(rxfilename: str, context: Context | None = None) -> AbstractContextManager[Reader]:
+    """A stream to read from; closing it checks a pipe's exit code and leaves the standard input open.
+
+    Raises:
+        KaldiError: no such file, or a pipe that fails (then on closing).
+    """
+    context = context or default_context()
+    name = parse_rxfilename(rxfilename)
+    if name.kind == "std":
+        return nullcontext(context.stdin)
+    if name.kind == "pipe":
+        return open_input_pipe(name.target, context)
+    return open_file(name.target, name.offset)
+
+
+def open_file(path: str, offset: int = 0) -> Reader:
+    """A file at a byte offset."""
+    try:
+        stream = Path(path).open("rb")  # noqa: SIM115 (the caller closes it)
+    except OSError as exc:
+        raise KaldiError(f"{path}: cannot open to read: {exc.strerror}") from exc
+    if offset:
+        stream.seek(offset)
+    return stream
+
+
+def open_write(wxfilename: str, context: Context | None = None) -> AbstractContextManager[BinaryIO]:
+    """A stream to write to; closing it checks a pipe's exit code and only flushes the standard output.
+
+    Raises:
+        KaldiError: the file cannot be made, or a pipe that fails (then on closing).
+    """
+    context = context or default_context()
+    name = parse_wxfilename(wxfilename)
+    if name.kind == "std":
+        return nullcontext(context.stdout)
+    if name.kind == "pipe":
+        return open_output_pipe(name.target, context)
+    try:
+        return Path(name.target).open("wb")
+    except OSError as exc:
+        raise KaldiError(f"{name.target}: cannot open to write: {exc.strerror}") from exc

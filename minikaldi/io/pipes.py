@@ -1,0 +1,100 @@
+"""Commands in file names, as byte streams: `cmd |` to read from, `| cmd` to write to.
+
+A line that consists of our own commands runs inside this process (`minikaldi.io.inner`); any other is given to bash, as Kaldi
+gives it to sh. Either way the exit code is checked when the stream is closed. A reader that has enough may close before the end:
+what the command then says of its broken pipe is not an error.
+"""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+from typing import IO, BinaryIO
+
+from minikaldi.errors import KaldiError
+from minikaldi.io import inner
+from minikaldi.io.context import Context
+
+_BUFFER_BYTES = 1 << 16
+_BROKEN_PIPE = (-signal.SIGPIPE, 128 + signal.SIGPIPE)
+
+
+def open_input_pipe(command: str, context: Context) -> io.BufferedReader:
+    """What `command` writes."""
+    context.check_pipe(command)
+    stages = inner.parse_pipeline(command)
+    if stages is None:
+        return io.BufferedReader(_ShellReader(command), _BUFFER_BYTES)
+    return inner.open_input(command, stages, context)
+
+
+def open_output_pipe(command: str, context: Context) -> BinaryIO:
+    """A stream that `command` reads."""
+    context.check_pipe(command)
+    stages = inner.parse_pipeline(command)
+    if stages is None:
+        return io.BufferedWriter(_ShellWriter(command), _BUFFER_BYTES)
+    return inner.open_output(command, stages, context)
+
+
+def _pipe_of(stream: IO[bytes] | None) -> io.FileIO:
+    assert isinstance(stream, io.FileIO)  # bufsize=0 makes it one
+    return stream
+
+
+def _start(command: str, stdin: int | None, stdout: int | None) -> subprocess.Popen[bytes]:
+    # restore_signals (the default) gives the command the usual SIGPIPE, which Python itself ignores.
+    return subprocess.Popen(["bash", "-c", command], stdin=stdin, stdout=stdout, bufsize=0)
+
+
+class _ShellReader(io.RawIOBase):
+    """The standard output of a shell command."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+        self._process = _start(command, None, subprocess.PIPE)
+        self._pipe = _pipe_of(self._process.stdout)
+        self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        count = self._pipe.readinto(buffer) or 0
+        self._ended = count == 0
+        return count
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        super().close()
+        ended = self._ended or not self._pipe.read(1)
+        self._pipe.close()
+        code = self._process.wait()
+        if ended and code != 0:
+            raise KaldiError(f"the pipe {self._command!r} failed with exit code {code}")
+
+
+class _ShellWriter(io.RawIOBase):
+    """The standard input of a shell command."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+        self._process = _start(command, subprocess.PIPE, None)
+        self._pipe = _pipe_of(self._process.stdin)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: memoryview) -> int:  # type: ignore[override]
+        return self._pipe.write(data) or 0
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        super().close()
+        self._pipe.close()
+        code = self._process.wait()
+        if code not in (0, *_BROKEN_PIPE):
+            raise KaldiError(f"the pipe {self._command!r} failed with exit code {code}")

@@ -1,0 +1,152 @@
+"""Reading a table by key.
+
+Source: Kaldi util/kaldi-table-inl.h (RandomAccessTableReader). A script is kept as a map of its lines. An archive is read as far as
+a key is looked for; what was passed is kept, unless the caller promises (`s`, `cs`) that both sides are sorted.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from minikaldi.errors import KaldiError
+from minikaldi.io.context import Context, default_context
+from minikaldi.io.holders import Holder
+from minikaldi.io.objects import ObjectReader, where
+from minikaldi.io.opening import open_read
+from minikaldi.io.primitives import encode
+from minikaldi.io.sequential import next_key, read_entry, script_lines
+from minikaldi.io.specifiers import Rspecifier, parse_rspecifier
+from minikaldi.log import warning
+
+T = TypeVar("T")
+
+
+def random_access(rspecifier: str, holder: Holder[T], context: Context | None = None) -> RandomAccessReader[T]:
+    """A table to be asked by key: ``with random_access("scp:vad.scp", FLOAT_VECTOR) as vad: if key in vad: vad[key]``
+
+    Raises:
+        KaldiError: the table cannot be opened, holds a key twice, or is not sorted although `s` says so.
+    """
+    context = context or default_context()
+    spec = parse_rspecifier(rspecifier)
+    return ScriptReader(spec, holder, context) if spec.kind == "scp" else ArchiveReader(spec, holder, context)
+
+
+class RandomAccessReader(Generic[T]):
+    """An open table; a context manager with `in` and `[]`."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+
+    def __enter__(self) -> RandomAccessReader[T]:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self._open.close()
+
+    def __contains__(self, key: str) -> bool:
+        raise TypeError(f"{type(self).__name__} does not say which keys it has")
+
+    def __getitem__(self, key: str) -> T:
+        raise TypeError(f"{type(self).__name__} does not say what its keys hold")
+
+
+class ScriptReader(RandomAccessReader[T]):
+    """A script file: one map from key to file name, read at once; the last object is kept."""
+
+    def __init__(self, spec: Rspecifier, holder: Holder[T], context: Context) -> None:
+        super().__init__()
+        self._spec = spec
+        self._objects = self._open.enter_context(ObjectReader(holder, context))
+        self._files: dict[str, str] = {}
+        self._last: tuple[str, T] | None = None
+        with open_read(spec.rxfilename, context) as stream:
+            for key, rxfilename in script_lines(stream, spec.rxfilename):
+                if key in self._files:
+                    raise KaldiError(f"{where(spec.rxfilename)}: the key {key} is there twice")
+                self._files[key] = rxfilename
+
+    def __contains__(self, key: str) -> bool:
+        if key not in self._files:
+            return False
+        if not self._spec.permissive:
+            return True
+        try:  # permissive: an entry that cannot be read counts as absent
+            self._load(key)
+        except KaldiError as exc:
+            warning(str(exc))
+            return False
+        return True
+
+    def __getitem__(self, key: str) -> T:
+        if key not in self._files:
+            raise KaldiError(f"{where(self._spec.rxfilename)}: the key {key} is not there")
+        return self._load(key)
+
+    def _load(self, key: str) -> T:
+        if self._last is None or self._last[0] != key:
+            self._last = (key, self._objects.read(self._files[key], key))
+        return self._last[1]
+
+
+class ArchiveReader(RandomAccessReader[T]):
+    """An archive, read forward as keys are asked for."""
+
+    def __init__(self, spec: Rspecifier, holder: Holder[T], context: Context) -> None:
+        super().__init__()
+        self._spec = spec
+        self._holder = holder
+        self._name = where(spec.rxfilename)
+        self._stream = self._open.enter_context(open_read(spec.rxfilename, context))
+        self._kept: dict[str, T] = {}
+        self._last_key = ""
+        self._ended = False
+
+    def __contains__(self, key: str) -> bool:
+        if self._spec.sorted and self._spec.called_sorted:
+            self._forget_before(key)
+        while key not in self._kept and not self._ended and not self._is_past(key):
+            self._read_next()
+        return key in self._kept
+
+    def __getitem__(self, key: str) -> T:
+        if key not in self:
+            raise KaldiError(f"{self._name}: the key {key} is not there{self._sorted_hint()}")
+        return self._kept.pop(key) if self._spec.once else self._kept[key]
+
+    def _is_past(self, key: str) -> bool:
+        return self._spec.sorted and self._last_key != "" and encode(self._last_key) > encode(key)
+
+    def _read_next(self) -> None:
+        try:
+            key = next_key(self._stream, self._name)
+            if not key:
+                self._ended = True
+                return
+            self._check_order(key)
+            self._kept[key] = read_entry(self._stream, self._holder, self._name, key)
+            self._last_key = key
+        except KaldiError as exc:
+            if not self._spec.permissive:
+                raise
+            warning(f"{exc}; the rest of the archive is passed over")
+            self._ended = True
+
+    def _check_order(self, key: str) -> None:
+        if key in self._kept:
+            raise KaldiError(f"{self._name}: the key {key} is there twice")
+        if self._is_past(key):
+            raise KaldiError(
+                f"{self._name}: the key {key} comes after {self._last_key}, but the option s says it is sorted; "
+                "sort it (LC_ALL=C) or drop the s"
+            )
+
+    def _forget_before(self, key: str) -> None:
+        wanted = encode(key)
+        for kept in [k for k in self._kept if encode(k) < wanted]:
+            del self._kept[kept]
+
+    def _sorted_hint(self) -> str:
+        return " (the options s,cs promise keys in C order)" if self._spec.sorted else ""

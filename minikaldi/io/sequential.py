@@ -1,0 +1,106 @@
+"""Reading a table from its first entry to its last, in bounded memory.
+
+Source: Kaldi util/kaldi-table-inl.h (SequentialTableReader).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from minikaldi.errors import KaldiError
+from minikaldi.io.context import Context, default_context
+from minikaldi.io.holders import Holder
+from minikaldi.io.objects import ObjectReader, where
+from minikaldi.io.opening import open_read
+from minikaldi.io.primitives import Reader, read_word, skip_space
+from minikaldi.io.specifiers import parse_rspecifier, parse_script_line
+from minikaldi.log import warning
+
+T = TypeVar("T")
+
+
+def sequential(rspecifier: str, holder: Holder[T], context: Context | None = None) -> SequentialReader[T]:
+    """A table to be iterated once: ``with sequential("scp:feats.scp", FLOAT_MATRIX) as feats: for key, matrix in feats: …``
+
+    Raises:
+        KaldiError: the table cannot be opened; while iterating, an entry that cannot be read (with `p`: a warning, and the entry is
+            passed over in a script, the rest is passed over in an archive).
+    """
+    return SequentialReader(rspecifier, holder, context or default_context())
+
+
+class SequentialReader(Generic[T]):
+    """An open table; a context manager and an iterator of (key, value)."""
+
+    def __init__(self, rspecifier: str, holder: Holder[T], context: Context) -> None:
+        self._spec = parse_rspecifier(rspecifier)
+        self._holder = holder
+        self._context = context
+        self._open = ExitStack()
+        self._stream: Reader = self._open.enter_context(open_read(self._spec.rxfilename, context))
+        self._entries = self._script_entries() if self._spec.kind == "scp" else self._archive_entries()
+
+    def __enter__(self) -> SequentialReader[T]:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[tuple[str, T]]:
+        return self._entries
+
+    def close(self) -> None:
+        """Close files and check the exit codes of pipes."""
+        self._open.close()
+
+    def _archive_entries(self) -> Iterator[tuple[str, T]]:
+        name = where(self._spec.rxfilename)
+        try:
+            while key := next_key(self._stream, name):
+                yield key, read_entry(self._stream, self._holder, name, key)
+        except KaldiError as exc:
+            if not self._spec.permissive:
+                raise
+            warning(f"{exc}; the rest of the archive is passed over")
+
+    def _script_entries(self) -> Iterator[tuple[str, T]]:
+        objects = self._open.enter_context(ObjectReader(self._holder, self._context))
+        for key, rxfilename in script_lines(self._stream, self._spec.rxfilename):
+            try:
+                value = objects.read(rxfilename, key)
+            except KaldiError as exc:
+                if not self._spec.permissive:
+                    raise
+                warning(str(exc))
+                continue
+            yield key, value
+
+
+def script_lines(stream: Reader, rxfilename: str) -> Iterator[tuple[str, str]]:
+    """(key, extended file name) of each line of a script file."""
+    for number, line in enumerate(stream, 1):
+        yield parse_script_line(line.decode("utf-8", "surrogateescape"), f"{where(rxfilename)}:{number}")
+
+
+def next_key(stream: Reader, name: str) -> str:
+    """The next key of an archive, its following blank passed over; '' at the end."""
+    if not skip_space(stream):
+        return ""
+    key = read_word(stream)
+    after = stream.peek(1)[:1]
+    if after not in (b" ", b"\t", b"\n"):
+        raise KaldiError(f"{name}: the archive ends after {key[:80]!r}, expected a space and an object: truncated?")
+    if after != b"\n":  # an empty line's end belongs to its (empty) object
+        stream.read(1)
+    return key
+
+
+def read_entry(stream: Reader, holder: Holder[T], name: str, key: str) -> T:
+    """The object after the key; errors name the archive and the key."""
+    try:
+        return holder.read(stream)
+    except KaldiError as exc:
+        raise KaldiError(f"{name}: key {key}: {exc}") from exc

@@ -1,0 +1,170 @@
+"""Kaldi's names for tables and files: rspecifiers, wspecifiers, extended file names, script lines.
+
+Source: Kaldi util/kaldi-table.cc and kaldi-io.cc. `ark:x`, `scp,p:x`, `ark,t:-`, `ark,s,cs:cmd |`, `ark,scp:a,b`; `file:123` (byte
+offset); `cmd |`, `| cmd`; `file[0:9,2:5]` (rows and columns, both ends included).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from minikaldi.errors import KaldiError
+
+_READ_FLAGS = {"o", "no", "p", "np", "s", "ns", "cs", "ncs", "b", "t", "bg"}
+_WRITE_FLAGS = {"b", "t", "f", "nf", "p"}
+_OFFSET = re.compile(r"(.+):(\d+)", re.DOTALL)
+_RANGE = re.compile(r"(.*)\[([^\[\]]*)\]", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Rspecifier:
+    """Where to read a table: kind 'ark' or 'scp', the file name, and what the caller promises about it."""
+
+    kind: str
+    rxfilename: str
+    once: bool = False
+    permissive: bool = False
+    sorted: bool = False
+    called_sorted: bool = False
+
+
+@dataclass(frozen=True)
+class Wspecifier:
+    """Where to write a table: archive and/or script file names (None: not written)."""
+
+    archive: str | None
+    script: str | None
+    binary: bool = True
+    flush: bool = True
+    permissive: bool = False
+
+
+@dataclass(frozen=True)
+class FileName:
+    """One file name taken apart: kind 'std', 'file', 'pipe'; `target` is the path or the command."""
+
+    kind: str
+    target: str
+    offset: int = 0
+
+
+Range = tuple[int, int] | None  # first and last, both included; None: all
+
+
+def is_rspecifier(text: str) -> bool:
+    """True for a table's name, False for a file's (a pipe's, a path's)."""
+    kinds = text.partition(":")[0].split(",")
+    return ":" in text and text == text.strip() and ("ark" in kinds or "scp" in kinds) and set(kinds) <= _READ_FLAGS | {
+        "ark",
+        "scp",
+    }
+
+
+def parse_rspecifier(text: str) -> Rspecifier:
+    """`ark:x`, `scp,s,cs:x` … in any order of the options.
+
+    Raises:
+        KaldiError: no such form; the text says what is allowed.
+    """
+    head, colon, name = text.partition(":")
+    words = head.split(",")
+    kinds = [word for word in words if word in ("ark", "scp")]
+    unknown = [word for word in words if word not in _READ_FLAGS and word not in ("ark", "scp")]
+    if not colon or len(kinds) != 1 or unknown or text != text.strip():
+        raise KaldiError(f"{text!r} is no rspecifier; expected ark:… or scp:… with options o p s cs (as in scp,p:wav.scp)")
+    flags = {flag: _last(words, flag, "n" + flag) for flag in ("o", "p", "s", "cs")}
+    return Rspecifier(kinds[0], name, flags["o"], flags["p"], flags["s"], flags["cs"])
+
+
+def parse_wspecifier(text: str) -> Wspecifier:
+    """`ark:x`, `ark,t:x`, `scp:x`, `ark,scp:x,y`.
+
+    Raises:
+        KaldiError: no such form.
+    """
+    head, colon, names = text.partition(":")
+    words = head.split(",")
+    kinds = [word for word in words if word in ("ark", "scp")]
+    unknown = [word for word in words if word not in _WRITE_FLAGS and word not in ("ark", "scp")]
+    if not colon or unknown or text != text.strip() or kinds not in (["ark"], ["scp"], ["ark", "scp"]):
+        raise KaldiError(f"{text!r} is no wspecifier; expected ark:… , scp:… or ark,scp:…,… with options t f p")
+    archive, script = (names, None) if kinds == ["ark"] else (None, names)
+    if len(kinds) == 2:
+        archive, comma, script = names.partition(",")
+        if not comma:
+            raise KaldiError(f"{text!r}: expected two file names, archive and script, with a comma between")
+    return Wspecifier(archive, script, not _last(words, "t", "b"), not _last(words, "nf", "f"), "p" in words)
+
+
+def parse_rxfilename(text: str) -> FileName:
+    """A file name for reading: '-' or '' is the standard input, `cmd |` a pipe, `file:123` a byte offset.
+
+    Raises:
+        KaldiError: a name that means nothing.
+    """
+    if text in ("", "-"):
+        return FileName("std", text)
+    if text != text.strip():
+        raise KaldiError(f"{text!r} is no file name: it starts or ends with a space")
+    if text.endswith("|") and not text.startswith("|"):
+        return FileName("pipe", text[:-1].strip())
+    if "|" in text:
+        raise KaldiError(f"{text!r}: a command to read from ends in '|' and does not start with it")
+    found = _OFFSET.fullmatch(text)
+    return FileName("file", found[1], int(found[2])) if found else FileName("file", text)
+
+
+def parse_wxfilename(text: str) -> FileName:
+    """A file name for writing: '-' or '' is the standard output, `| cmd` a pipe.
+
+    Raises:
+        KaldiError: a name that means nothing.
+    """
+    if text in ("", "-"):
+        return FileName("std", text)
+    if text.startswith("|") and not text.endswith("|"):
+        return FileName("pipe", text[1:].strip())
+    if text != text.strip() or "|" in text:
+        raise KaldiError(f"{text!r} is no file name to write to; a command to write to starts with '|'")
+    return FileName("file", text)
+
+
+def split_range(text: str) -> tuple[str, tuple[Range, Range]]:
+    """`file:123[0:9,2:5]` into the file name and its (rows, columns), each both ends included, None for all.
+
+    Raises:
+        KaldiError: a range that is not `first:last`.
+    """
+    found = _RANGE.fullmatch(text) if text.endswith("]") else None
+    if not found:
+        return text, (None, None)
+    rows, _, cols = found[2].partition(",")
+    return found[1], (_parse_range(rows, text), _parse_range(cols, text))
+
+
+def parse_script_line(line: str, where: str) -> tuple[str, str]:
+    """(key, extended file name) of one line of a script file; `where` names it in the error.
+
+    Raises:
+        KaldiError: fewer than two words.
+    """
+    words = line.split(None, 1)
+    if len(words) < 2:
+        raise KaldiError(f"{where}: found {line.strip()!r}, expected a key and a file name")
+    return words[0], words[1].strip()
+
+
+def _parse_range(text: str, whole: str) -> Range:
+    if text in ("", ":"):
+        return None
+    found = re.fullmatch(r"(\d+):(\d+)", text)
+    if not found or int(found[1]) > int(found[2]):
+        raise KaldiError(f"{whole!r}: found the range {text!r}, expected first:last, as in [0:9] or [0:9,2:5]")
+    return int(found[1]), int(found[2])
+
+
+def _last(words: list[str], on: str, off: str) -> bool:
+    """Whether `on` or `off` was given last; off by default."""
+    given = [word for word in words if word in (on, off)]
+    return bool(given) and given[-1] == on

@@ -1,0 +1,132 @@
+"""Writing a table: an archive, a script that names one file a key, or both.
+
+Source: Kaldi util/kaldi-table-inl.h (TableWriter).
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from types import TracebackType
+from typing import BinaryIO, Generic, TypeVar
+
+from minikaldi.errors import KaldiError
+from minikaldi.io.context import Context, default_context
+from minikaldi.io.holders import Holder
+from minikaldi.io.objects import write_object
+from minikaldi.io.opening import open_read, open_write
+from minikaldi.io.primitives import encode
+from minikaldi.io.sequential import script_lines
+from minikaldi.io.specifiers import parse_wspecifier, parse_wxfilename
+
+T = TypeVar("T")
+
+
+def writer(wspecifier: str, holder: Holder[T], context: Context | None = None) -> TableWriter[T]:
+    """A table to write to: ``with writer("ark,scp:a.ark,a.scp", FLOAT_VECTOR) as out: out.write(key, vector)``
+
+    Raises:
+        KaldiError: a file cannot be made, a pipe fails, a key is no word, or a script (`scp:`) does not name the key.
+    """
+    context = context or default_context()
+    spec = parse_wspecifier(wspecifier)
+    if spec.archive is None:
+        assert spec.script is not None  # a wspecifier names at least one of the two
+        return ScriptWriter(spec.script, holder, spec.binary, spec.permissive, context)
+    return ArchiveWriter(spec.archive, spec.script, holder, spec.binary, context)
+
+
+class TableWriter(Generic[T]):
+    """An open table; a context manager with `write`."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+
+    def __enter__(self) -> TableWriter[T]:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def write(self, key: str, value: T) -> None:
+        """Add an entry; `key` is one word."""
+        raise TypeError(f"{type(self).__name__} does not write")
+
+    def close(self) -> None:
+        """Flush and close; checks the exit code of a pipe."""
+        self._open.close()
+
+
+class ArchiveWriter(TableWriter[T]):
+    """An archive, and beside it the script with the byte offset of each object."""
+
+    def __init__(self, archive: str, script: str | None, holder: Holder[T], binary: bool, context: Context) -> None:
+        super().__init__()
+        if script is not None and parse_wxfilename(archive).kind != "file":
+            raise KaldiError(f"cannot write a script with offsets into {archive!r}, which is not a file")
+        self._archive = archive
+        self._holder = holder
+        self._binary = binary
+        self._stream = _CountingWriter(self._open.enter_context(open_write(archive, context)))
+        self._script = self._open.enter_context(open_write(script, context)) if script is not None else None
+        self._open.callback(self._flush)
+
+    def write(self, key: str, value: T) -> None:
+        """Add an entry.
+
+        Raises:
+            KaldiError: the key is no word, or the value is none that the holder writes.
+        """
+        _check_key(key)
+        self._stream.write(encode(key) + b" ")
+        if self._script is not None:
+            self._script.write(encode(f"{key} {self._archive}:{self._stream.count}\n"))
+        try:
+            self._holder.write(self._stream, value, self._binary)  # type: ignore[arg-type]
+        except KaldiError as exc:
+            raise KaldiError(f"key {key}: {exc}") from exc
+
+    def _flush(self) -> None:
+        self._stream.flush()
+
+
+class ScriptWriter(TableWriter[T]):
+    """A script that was there before: each key's object goes to the file that its line names."""
+
+    def __init__(self, script: str, holder: Holder[T], binary: bool, permissive: bool, context: Context) -> None:
+        super().__init__()
+        self._script, self._holder = script, holder
+        self._binary, self._permissive, self._context = binary, permissive, context
+        with open_read(script, context) as stream:
+            self._files = dict(script_lines(stream, script))
+
+    def write(self, key: str, value: T) -> None:
+        """Write the key's file.
+
+        Raises:
+            KaldiError: the script does not name the key (with `p`: the value is passed over).
+        """
+        if key in self._files:
+            write_object(self._files[key], self._holder, value, self._binary, self._context)
+        elif not self._permissive:
+            raise KaldiError(f"{self._script}: the key {key} is not there, so its object has no file to go to")
+
+
+class _CountingWriter:
+    """A stream that knows how many bytes went through it (a pipe cannot tell)."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.count = 0
+
+    def write(self, data: bytes | memoryview) -> int:
+        self._stream.write(data)
+        self.count += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+def _check_key(key: str) -> None:
+    if not key or key.split() != [key]:
+        raise KaldiError(f"the key {key!r} is not one word")

@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""What every link in minikaldi/bin starts: the link's name is the command's."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> int:
+    """Run the command this file was called as; the exit code is the command's."""
+    # Python puts this file's folder first; there `io` and others would stand before the library's own.
+    sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p or ".").resolve() != HERE)]
+    # Kaldi's commands use one thread, and recipes start one per processor.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from minikaldi.command import run_command
+
+    return run_command(sys.argv, sys.stdin.buffer, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        code = 130
+    # Inner commands live in daemon threads and hold no unwritten output: leave at once, without waiting for them.
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,172 @@
+"""Kaldi's command-line options, declared as dataclass fields.
+
+Source: Kaldi util/parse-options.cc. Options stand before the first positional argument; `--` ends them; `_` and `-` are the
+same in names, and case does not matter; `--flag` alone is `--flag=true`; `--config=file` holds one `--name=value` per line and
+is read before the rest of the command line, which overrides it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from minikaldi.errors import UsageError
+
+Value = bool | int | float | str
+Options = TypeVar("Options")
+
+_TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
+_SHOWN_TYPE = {bool: "bool", int: "int", float: "float", str: "string"}
+
+
+def option(default: Value, help: str) -> Any:
+    """A dataclass field that is an option: ``num_ceps: int = option(13, "number of cepstra")`` is ``--num-ceps``."""
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+@dataclasses.dataclass
+class StandardOptions:
+    """What every command accepts."""
+
+    config: str = option("", "Configuration file to read (this option may be repeated)")
+    help: bool = option(False, "Print out usage message")
+    no_pipes: bool = option(False, "Refuse commands in rspecifiers and scp lines (also MINIKALDI_NO_PIPES=1)")
+    print_args: bool = option(True, "Print the command line arguments (to stderr)")
+    verbose: int = option(0, "Verbose level (higher->more logging)")
+
+
+@dataclasses.dataclass
+class NoOptions:
+    """The option set of a command without options of its own."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OptionSpec:
+    """One declared option: field name, type, default and help text."""
+
+    field: str
+    type: type
+    default: Value
+    help: str
+
+    @property
+    def name(self) -> str:
+        """The name on the command line, without the dashes."""
+        return self.field.replace("_", "-")
+
+    def describe(self) -> str:
+        """One line of ``--help``."""
+        default = f'"{self.default}"' if self.type is str else _shown(self.default)
+        return f"  --{self.name:<25} : {self.help} ({_SHOWN_TYPE[self.type]}, default = {default})"
+
+
+@lru_cache(maxsize=None)
+def option_specs(options: type) -> dict[str, OptionSpec]:
+    """Declared options of a dataclass, its bases' included, by command-line name."""
+    specs: dict[str, OptionSpec] = {}
+    for field in dataclasses.fields(options):
+        kind = _TYPES[field.type] if isinstance(field.type, str) else field.type
+        spec = OptionSpec(field.name, kind, field.default, field.metadata.get("help", ""))
+        specs[spec.name] = spec
+    return specs
+
+
+def parse(argv: list[str], options: type[Options]) -> tuple[Options, StandardOptions, list[str]]:
+    """Split a command line (without the command's name) into options and positional arguments.
+
+    Args:
+        argv: the words after the command's name.
+        options: a dataclass whose fields were made by `option`.
+
+    Returns:
+        (options, standard options, positional arguments).
+
+    Raises:
+        UsageError: unknown option, bad value, unreadable configuration file.
+    """
+    specs = {**option_specs(StandardOptions), **option_specs(options)}
+    given, args = _split(argv)
+    values: dict[str, Value] = {}
+    for name, text, _ in given:
+        if name == "config" and text:
+            _read_config(text, specs, values)
+    for name, text, word in given:
+        _set(specs, values, name, text, word)
+    standard_names = set(option_specs(StandardOptions))
+    standard = StandardOptions(**{s.field: values[n] for n, s in specs.items() if n in values and n in standard_names})
+    own = options(**{s.field: values[n] for n, s in specs.items() if n in values and n not in standard_names})
+    return own, standard, args
+
+
+def _split(argv: list[str]) -> tuple[list[tuple[str, str | None, str]], list[str]]:
+    """Options as (name, value or None, the word itself), and what follows them."""
+    given: list[tuple[str, str | None, str]] = []
+    for i, word in enumerate(argv):
+        if word == "--":
+            return given, argv[i + 1 :]
+        if not word.startswith("--"):
+            return given, argv[i:]
+        given.append((*_name_and_value(word), word))
+    return given, []
+
+
+def _name_and_value(word: str) -> tuple[str, str | None]:
+    name, equals, value = word[2:].partition("=")
+    return name.replace("_", "-").lower(), value.strip() if equals else None
+
+
+def _read_config(path: str, specs: dict[str, OptionSpec], values: dict[str, Value]) -> None:
+    try:
+        lines = Path(path).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UsageError(f"--config={path}: cannot read the configuration file: {exc}") from exc
+    for number, line in enumerate(lines, 1):
+        word = line.partition("#")[0].strip()
+        if not word:
+            continue
+        if not word.startswith("--"):
+            raise UsageError(f"{path}:{number}: found {word!r}, expected --name=value")
+        name, text = _name_and_value(word)
+        _set(specs, values, name, text, f"{word} in config file {path}:{number}")
+
+
+def _set(specs: dict[str, OptionSpec], values: dict[str, Value], name: str, text: str | None, word: str) -> None:
+    spec = specs.get(name)
+    if spec is None:
+        raise UsageError(f"Invalid option {word}")
+    if text is None and spec.type is not bool:
+        raise UsageError(f"Invalid option {word} (option format is --x=y)")
+    if text == "" and spec.type is bool:
+        raise UsageError(f"Invalid option {word} (give true or false after =)")
+    try:
+        values[name] = _CONVERTERS[spec.type](text if text is not None else "true")
+    except ValueError as exc:
+        raise UsageError(f"Invalid option {word}: expected {_SHOWN_TYPE[spec.type]}, found {text!r}") from exc
+
+
+def _to_bool(text: str) -> bool:
+    lowered = text.lower()
+    if lowered in ("true", "t", "1"):
+        return True
+    if lowered in ("false", "f", "0"):
+        return False
+    raise ValueError(text)
+
+
+_CONVERTERS: dict[type, Callable[[str], Value]] = {bool: _to_bool, int: int, float: float, str: str}
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def usage_text(about: str, usage: str, options: type) -> str:
+    """The text of ``--help``: what the command does, how it is called, its options and the standard ones."""
+    own = [spec.describe() for _, spec in sorted(option_specs(options).items())]
+    standard = [spec.describe() for _, spec in sorted(option_specs(StandardOptions).items())]
+    return "\n".join(["", about, f"Usage: {usage}", "", "Options:", *own, "", "Standard options:", *standard, "", ""])
