@@ -1,7 +1,7 @@
 """What a command is, and how one is run: over streams, so that a pipe of commands need not be processes.
 
-Exit codes: 0; what the command returns; 1 for a wrong number of arguments; 255 for a bad option or any other error; 141 when the
-reader of the output has gone.
+Exit codes: 0; what the command returns; 1 for a wrong number of arguments; 255 for a bad option or any other error;
+141 when the reader of the output has gone.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Command:
     usage: str
     about: str
     num_args: tuple[int, int | None]
-    options: type
+    options: type[Any]
     main: Main
 
     def help(self) -> str:
@@ -112,7 +112,7 @@ class Command:
 
 
 def command(
-    name: str, *, usage: str, about: str, num_args: tuple[int, int | None], options: type = NoOptions
+    name: str, *, usage: str, about: str, num_args: tuple[int, int | None], options: type[Any] = NoOptions
 ) -> Callable[[Main], Command]:
     """Declare the function below as a command.
 

@@ -1,7 +1,7 @@
 """Messages in Kaldi's form on stderr, under the name of the command that runs in the current thread.
 
-Several commands can run in one process (see `minikaldi.io.inner`), each in its own thread, so the name is a context variable.
-Outside of any command (a caller of `minikaldi.io`) messages go to the logger ``minikaldi``.
+Several commands can run in one process (see `minikaldi.io.inner`), each in its own thread, so the name is a context
+variable. Outside of any command (a caller of `minikaldi.io`) messages go to the logger ``minikaldi``.
 """
 
 from __future__ import annotations

@@ -1,15 +1,14 @@
 """Kaldi's command-line options, declared as dataclass fields.
 
-Source: Kaldi util/parse-options.cc. Options stand before the first positional argument; `--` ends them; `_` and `-` are the
-same in names, and case does not matter; `--flag` alone is `--flag=true`; `--config=file` holds one `--name=value` per line and
-is read before the rest of the command line, which overrides it.
+Source: Kaldi util/parse-options.cc. Options stand before the first positional argument; `--` ends them; `_` and `-` are
+the same in names, and case does not matter; `--flag` alone is `--flag=true`; `--config=file` holds one `--name=value`
+per line and is read before the rest of the command line, which overrides it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +19,10 @@ Options = TypeVar("Options")
 
 _TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 _SHOWN_TYPE = {bool: "bool", int: "int", float: "float", str: "string"}
+
+
+# A command inside a pipe may be called once per utterance: its declaration is read once.
+_known_specs: dict[type[Any], dict[str, OptionSpec]] = {}
 
 
 def option(default: Value, help: str) -> Any:
@@ -49,7 +52,7 @@ class OptionSpec:
 
     field: str
     type: type
-    default: Value
+    default: Any
     help: str
 
     @property
@@ -63,14 +66,16 @@ class OptionSpec:
         return f"  --{self.name:<25} : {self.help} ({_SHOWN_TYPE[self.type]}, default = {default})"
 
 
-@lru_cache(maxsize=None)
-def option_specs(options: type) -> dict[str, OptionSpec]:
+def option_specs(options: type[Any]) -> dict[str, OptionSpec]:
     """Declared options of a dataclass, its bases' included, by command-line name."""
+    if options in _known_specs:
+        return _known_specs[options]
     specs: dict[str, OptionSpec] = {}
     for field in dataclasses.fields(options):
         kind = _TYPES[field.type] if isinstance(field.type, str) else field.type
         spec = OptionSpec(field.name, kind, field.default, field.metadata.get("help", ""))
         specs[spec.name] = spec
+    _known_specs[options] = specs
     return specs
 
 
@@ -89,7 +94,7 @@ def parse(argv: list[str], options: type[Options]) -> tuple[Options, StandardOpt
     """
     specs = {**option_specs(StandardOptions), **option_specs(options)}
     given, args = _split(argv)
-    values: dict[str, Value] = {}
+    values: dict[str, Any] = {}
     for name, text, _ in given:
         if name == "config" and text:
             _read_config(text, specs, values)
@@ -118,7 +123,7 @@ def _name_and_value(word: str) -> tuple[str, str | None]:
     return name.replace("_", "-").lower(), value.strip() if equals else None
 
 
-def _read_config(path: str, specs: dict[str, OptionSpec], values: dict[str, Value]) -> None:
+def _read_config(path: str, specs: dict[str, OptionSpec], values: dict[str, Any]) -> None:
     try:
         lines = Path(path).read_text().splitlines()
     except (OSError, UnicodeDecodeError) as exc:
@@ -133,7 +138,7 @@ def _read_config(path: str, specs: dict[str, OptionSpec], values: dict[str, Valu
         _set(specs, values, name, text, f"{word} in config file {path}:{number}")
 
 
-def _set(specs: dict[str, OptionSpec], values: dict[str, Value], name: str, text: str | None, word: str) -> None:
+def _set(specs: dict[str, OptionSpec], values: dict[str, Any], name: str, text: str | None, word: str) -> None:
     spec = specs.get(name)
     if spec is None:
         raise UsageError(f"Invalid option {word}")
@@ -165,7 +170,7 @@ def _shown(value: Value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def usage_text(about: str, usage: str, options: type) -> str:
+def usage_text(about: str, usage: str, options: type[Any]) -> str:
     """The text of ``--help``: what the command does, how it is called, its options and the standard ones."""
     own = [spec.describe() for _, spec in sorted(option_specs(options).items())]
     standard = [spec.describe() for _, spec in sorted(option_specs(StandardOptions).items())]

@@ -34,7 +34,8 @@ def main(run: Run, options: CopyVectorOptions, args: list[str]) -> int:
     if is_rspecifier(args[0]) != is_rspecifier(args[1]):
         raise KaldiError(f"cannot copy between a table and a file: {args[0]!r} to {args[1]!r}")
     if not is_rspecifier(args[0]):
-        run.write_object(args[1], FLOAT_VECTOR, _changed(run.read_object(args[0], FLOAT_VECTOR), options), options.binary)
+        vector = _changed(run.read_object(args[0], FLOAT_VECTOR), options)
+        run.write_object(args[1], FLOAT_VECTOR, vector, options.binary)
         run.log(f"Copied vector from {args[0]} to {args[1]}")
         return 0
     done = 0

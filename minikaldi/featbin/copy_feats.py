@@ -18,11 +18,11 @@ class CopyFeatsOptions:
     binary: bool = option(True, "Binary-mode output (not relevant if writing to an archive)")
     compress: bool = option(False, "If true, write output in compressed form (only possible in binary mode)")
     compression_method: int = option(
-        1, "Only relevant if --compress=true; 1 chooses, 2 = one byte with column headers, 3-4 = two bytes, 5-7 = one byte"
+        1, "Only relevant if --compress=true: 1 chooses, 2 one byte with column headers, 3-4 two bytes, 5-7 one byte"
     )
     htk_in: bool = option(False, "Read input as HTK features (not available here)")
     sphinx_in: bool = option(False, "Read input as Sphinx features (not available here)")
-    write_num_frames: str = option("", "Wspecifier to write the number of frames of each utterance, e.g. ark,t:utt2num_frames")
+    write_num_frames: str = option("", "Wspecifier for the number of frames of each utterance (ark,t:utt2num_frames)")
 
 
 @command(

@@ -1,11 +1,15 @@
-"""A bounded stream of bytes between two threads, with a pipe's manners: the writer waits when it is full, the reader when it is
-empty; a closed reader breaks the writer, a closed writer ends the reader."""
+"""A bounded stream of bytes between two threads, with a pipe's manners: the writer waits when it is full, the reader
+when it is empty; a closed reader breaks the writer, a closed writer ends the reader."""
 
 from __future__ import annotations
 
 import io
 import threading
 from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 _CAPACITY_BYTES = 1 << 20
 _BUFFER_BYTES = 1 << 16
@@ -83,7 +87,7 @@ class ChannelReader(io.RawIOBase):
         """True."""
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: WriteableBuffer) -> int:
         """Some bytes; 0 at the end."""
         return self._channel.take(memoryview(buffer).cast("B"))
 
@@ -108,7 +112,7 @@ class ChannelWriter(io.RawIOBase):
         """True."""
         return True
 
-    def write(self, data: memoryview) -> int:  # type: ignore[override]
+    def write(self, data: ReadableBuffer) -> int:
         """All of `data`."""
         block = bytes(data)  # the caller reuses its buffer
         self._channel.put(block)

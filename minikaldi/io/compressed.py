@@ -1,7 +1,7 @@
 """Kaldi's compressed matrices: one byte per value with four quantiles per column (CM), two bytes (CM2), one byte (CM3).
 
-Source: Kaldi matrix/compressed-matrix.{h,cc}. Everything is computed in float32 in the order of the source, so that the bytes
-agree with Kaldi's.
+Source: Kaldi matrix/compressed-matrix.{h,cc}. Everything is computed in float32 in the order of the source, so that
+the bytes agree with Kaldi's.
 """
 
 from __future__ import annotations
@@ -80,10 +80,11 @@ def decompress(header: CompressedHeader, quantiles: Codes | None, codes: Codes) 
         return (header.min_value + codes.astype(np.float32) * increment).astype(np.float32)
     q0, q25, q75, q100 = _from_uint16(header, quantiles).T
     values = codes.astype(np.float32)
-    low = q0 + (q25 - q0) * values * np.float32(1 / 64)
-    middle = q25 + (q75 - q25) * (values - 64) * np.float32(1 / 128)
-    high = (q75 + ((q100 - q75) * (values - 192)) * (1 / 63.0)).astype(np.float32)
-    return np.where(codes <= 64, low, np.where(codes <= 192, middle, high))
+    # The products are float32, what follows them float64, as in the source.
+    low = q0 + ((q25 - q0) * values).astype(np.float64) * (1 / 64.0)
+    middle = q25 + ((q75 - q25) * (values - 64)).astype(np.float64) * (1 / 128.0)
+    high = q75 + ((q100 - q75) * (values - 192)).astype(np.float64) * (1 / 63.0)
+    return np.where(codes <= 64, low, np.where(codes <= 192, middle, high)).astype(np.float32)
 
 
 def write_compressed(stream: Writer, matrix: Float32, method: int) -> None:
@@ -137,7 +138,9 @@ def _quantiles(header: CompressedHeader, matrix: Float32) -> npt.NDArray[np.int3
     rows = matrix.shape[0]
     ordered = np.sort(matrix, axis=0)
     quarter = rows // 4
-    at = [0, quarter, 3 * quarter, rows - 1] if rows >= _SHORTEST_WITH_QUARTILES else [min(i, rows - 1) for i in range(4)]
+    at = [0, quarter, 3 * quarter, rows - 1]
+    if rows < _SHORTEST_WITH_QUARTILES:
+        at = [min(i, rows - 1) for i in range(4)]
     codes = _to_levels(header, ordered[at], 65535).T  # (4, cols) -> (cols, 4)
     if rows < 4:
         codes[:, rows:] = 0  # a quantile that has no value of its own is one more than the one before

@@ -41,4 +41,4 @@ def default_context() -> Context:
 
 def as_reader(stream: BinaryIO) -> Reader:
     """`stream` as a buffered reader that can peek (a BytesIO cannot)."""
-    return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var,arg-type]
+    return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[arg-type]

@@ -1,8 +1,10 @@
-"""Pipes without processes: `wav-reverberate … - - |` run by this process, one thread a command, joined by bounded streams.
+"""Pipes without processes: `wav-reverberate … - - |` run by this process, one thread a command, joined by bounded
+streams.
 
-A command line is run so only if it cannot mean anything else: words and quotes joined by `|`, each command found on PATH in this
-checkout's minikaldi/bin, or utils/to_wav.py of this checkout. A first command `cat <file>`, which Kaldi's augmentation scripts
-write, is the opening of that file. Real Kaldi or a wrapper, where PATH finds it first, is never bypassed.
+A command line is run so only if it cannot mean anything else: words and quotes joined by `|`, each command found on
+PATH in this checkout's minikaldi/bin, or utils/to_wav.py of this checkout. A first command `cat <file>`, which
+Kaldi's augmentation scripts write, is the opening of that file. Real Kaldi or a wrapper, where PATH finds it first,
+is never bypassed.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ def open_input(command: str, stages: Stages, context: Context) -> Reader:
         return source
     channel = Channel()
     pipeline = _Pipeline(command, stages, source, ChannelWriter(channel).buffered(), context)
-    return io.BufferedReader(_PipelineReader(channel, pipeline), _BUFFER_BYTES)
+    return _buffered(_PipelineReader(channel, pipeline))
 
 
 def open_output(command: str, stages: Stages, context: Context) -> BinaryIO:
@@ -59,9 +61,13 @@ def open_output(command: str, stages: Stages, context: Context) -> BinaryIO:
     if _is_plain_cat(stages[0]):
         raise KaldiError(f"the pipe {command!r} does not read its input")
     channel = Channel()
-    source = io.BufferedReader(ChannelReader(channel), _BUFFER_BYTES)
+    source = _buffered(ChannelReader(channel))
     pipeline = _Pipeline(command, stages, source, context.stdout, context)
-    return io.BufferedWriter(_PipelineWriter(channel, pipeline), _BUFFER_BYTES)
+    return _PipelineWriter(channel, pipeline).buffered()
+
+
+def _buffered(end: ChannelReader) -> Reader:
+    return io.BufferedReader(end, _BUFFER_BYTES)
 
 
 def _split(command: str) -> Stages | None:
@@ -131,7 +137,7 @@ class _Pipeline:
             thread.start()
             self._threads.append(thread)
             if link is not None:
-                stdin = io.BufferedReader(ChannelReader(link), _BUFFER_BYTES)
+                stdin = _buffered(ChannelReader(link))
 
     def _run(self, i: int, words: list[str], stdin: Reader, stdout: BinaryIO) -> None:
         # Imported here: commands read and write tables, so that module imports this one.

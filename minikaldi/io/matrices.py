@@ -1,7 +1,7 @@
 r"""Vectors and matrices on a stream.
 
-Source: Kaldi matrix/kaldi-{vector,matrix}.cc. Binary: ``FV 4 <dim> data``, ``FM 4 <rows> 4 <cols> data`` (``DV``, ``DM`` double;
-``CM…`` compressed). Text: `` [ a b ]\n`` and `` [\n  a b \n  c d ]\n`` with seven significant digits.
+Source: Kaldi matrix/kaldi-{vector,matrix}.cc. Binary: ``FV 4 <dim> data``, ``FM 4 <rows> 4 <cols> data`` (``DV``,
+``DM`` double; ``CM…`` compressed). Text: `` [ a b ]\n`` and `` [\n  a b \n  c d ]\n`` with seven significant digits.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def read_dim(stream: Reader) -> int:
 
 def _check(array: FloatArray, ndim: int) -> None:
     if array.ndim != ndim or array.dtype not in (np.float32, np.float64):
-        raise KaldiError(f"cannot write an array of shape {array.shape} and type {array.dtype}; expected {ndim}-d float")
+        found = f"an array of shape {array.shape} and type {array.dtype}"
+        raise KaldiError(f"cannot write {found}; expected {ndim} dimensions, float32 or float64")
 
 
 def _hint(tag: bytes) -> str:

@@ -43,7 +43,8 @@ def write_object(
 
 
 class ObjectReader(Generic[T]):
-    """Reads objects by extended file name; the last archive stays open, since scripts name the same one again and again."""
+    """Reads objects by extended file name; the last archive stays open, since scripts name the same one again and
+    again."""
 
     def __init__(self, holder: Holder[T], context: Context) -> None:
         self._holder = holder

@@ -1,8 +1,8 @@
 """Commands in file names, as byte streams: `cmd |` to read from, `| cmd` to write to.
 
-A line that consists of our own commands runs inside this process (`minikaldi.io.inner`); any other is given to bash, as Kaldi
-gives it to sh. Either way the exit code is checked when the stream is closed. A reader that has enough may close before the end:
-what the command then says of its broken pipe is not an error.
+A line that consists of our own commands runs inside this process (`minikaldi.io.inner`); any other is given to bash,
+as Kaldi gives it to sh. Either way the exit code is checked when the stream is closed. A reader that has enough may
+close before the end: what the command then says of its broken pipe is not an error.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from __future__ import annotations
 import io
 import signal
 import subprocess
-from typing import IO, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from minikaldi.errors import KaldiError
 from minikaldi.io import inner
 from minikaldi.io.context import Context
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 _BUFFER_BYTES = 1 << 16
 _BROKEN_PIPE = (-signal.SIGPIPE, 128 + signal.SIGPIPE)
@@ -60,7 +63,7 @@ class _ShellReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: WriteableBuffer) -> int:
         count = self._pipe.readinto(buffer) or 0
         self._ended = count == 0
         return count
@@ -87,7 +90,7 @@ class _ShellWriter(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: memoryview) -> int:  # type: ignore[override]
+    def write(self, data: ReadableBuffer) -> int:
         return self._pipe.write(data) or 0
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """Tokens, numbers and blocks of bytes on a stream, in Kaldi's binary and text forms.
 
-Source: Kaldi base/io-funcs.{h,cc}. Streams are buffered byte streams; only `peek`, `read`, `readinto` and `readline` are used, so a
-pipe does as well as a file. A size that a header claims is believed only as far as the bytes are there.
+Source: Kaldi base/io-funcs.{h,cc}. Streams are buffered byte streams; only `peek`, `read`, `readinto` and `readline`
+are used, so a pipe does as well as a file. A size that a header claims is believed only as far as the bytes are
+there.
 """
 
 from __future__ import annotations

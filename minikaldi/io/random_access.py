@@ -1,7 +1,8 @@
 """Reading a table by key.
 
-Source: Kaldi util/kaldi-table-inl.h (RandomAccessTableReader). A script is kept as a map of its lines. An archive is read as far as
-a key is looked for; what was passed is kept, unless the caller promises (`s`, `cs`) that both sides are sorted.
+Source: Kaldi util/kaldi-table-inl.h (RandomAccessTableReader). A script is kept as a map of its lines. An archive is
+read as far as a key is looked for; what was passed is kept, unless the caller promises (`s`, `cs`) that both sides
+are sorted.
 """
 
 from __future__ import annotations

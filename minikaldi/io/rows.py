@@ -7,7 +7,7 @@ import os
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from minikaldi.io.matrices import read_matrix_header
 from minikaldi.io.objects import read_object
 from minikaldi.io.primitives import Reader, read_array, read_binary_header
 from minikaldi.io.specifiers import parse_rxfilename, split_range
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _OPEN_FILES = 64
 _HEADER_BYTES = 64
@@ -80,7 +83,7 @@ class _Source(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: WriteableBuffer) -> int:
         count = os.preadv(self._descriptor, [buffer], self._at)
         self._at += count
         return count

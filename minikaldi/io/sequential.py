@@ -23,10 +23,12 @@ T = TypeVar("T")
 
 
 def sequential(rspecifier: str, holder: Holder[T], context: Context | None = None) -> SequentialReader[T]:
-    """A table to be iterated once: ``with sequential("scp:feats.scp", FLOAT_MATRIX) as feats: for key, matrix in feats: …``
+    """A table to be iterated once: ``with sequential("scp:feats.scp", FLOAT_MATRIX) as feats: for key, matrix in
+    feats: …``
 
     Raises:
-        KaldiError: the table cannot be opened; while iterating, an entry that cannot be read (with `p`: a warning, and the entry is
+        KaldiError: the table cannot be opened; while iterating, an entry that cannot be read (with `p`: a warning,
+        and the entry is
             passed over in a script, the rest is passed over in an archive).
     """
     return SequentialReader(rspecifier, holder, context or default_context())

@@ -1,7 +1,7 @@
 """Kaldi's names for tables and files: rspecifiers, wspecifiers, extended file names, script lines.
 
-Source: Kaldi util/kaldi-table.cc and kaldi-io.cc. `ark:x`, `scp,p:x`, `ark,t:-`, `ark,s,cs:cmd |`, `ark,scp:a,b`; `file:123` (byte
-offset); `cmd |`, `| cmd`; `file[0:9,2:5]` (rows and columns, both ends included).
+Source: Kaldi util/kaldi-table.cc and kaldi-io.cc. `ark:x`, `scp,p:x`, `ark,t:-`, `ark,s,cs:cmd |`, `ark,scp:a,b`;
+`file:123` (byte offset); `cmd |`, `| cmd`; `file[0:9,2:5]` (rows and columns, both ends included).
 """
 
 from __future__ import annotations
@@ -53,12 +53,10 @@ Range = tuple[int, int] | None  # first and last, both included; None: all
 
 
 def is_rspecifier(text: str) -> bool:
-    """True for a table's name, False for a file's (a pipe's, a path's)."""
+    """True for a table's name, to read or to write, False for a file's (a pipe's, a path's)."""
     kinds = text.partition(":")[0].split(",")
-    return ":" in text and text == text.strip() and ("ark" in kinds or "scp" in kinds) and set(kinds) <= _READ_FLAGS | {
-        "ark",
-        "scp",
-    }
+    known = set(kinds) <= _READ_FLAGS | _WRITE_FLAGS | {"ark", "scp"}
+    return ":" in text and text == text.strip() and known and ("ark" in kinds or "scp" in kinds)
 
 
 def parse_rspecifier(text: str) -> Rspecifier:
@@ -72,7 +70,8 @@ def parse_rspecifier(text: str) -> Rspecifier:
     kinds = [word for word in words if word in ("ark", "scp")]
     unknown = [word for word in words if word not in _READ_FLAGS and word not in ("ark", "scp")]
     if not colon or len(kinds) != 1 or unknown or text != text.strip():
-        raise KaldiError(f"{text!r} is no rspecifier; expected ark:… or scp:… with options o p s cs (as in scp,p:wav.scp)")
+        expected = "ark:… or scp:… with options o p s cs, as in scp,p:wav.scp"
+        raise KaldiError(f"{text!r} is no rspecifier; expected {expected}")
     flags = {flag: _last(words, flag, "n" + flag) for flag in ("o", "p", "s", "cs")}
     return Rspecifier(kinds[0], name, flags["o"], flags["p"], flags["s"], flags["cs"])
 

@@ -1,7 +1,7 @@
 """16-bit PCM waves in RIFF files, with the liberties that pipes need.
 
-Source: Kaldi feat/wave-reader.cc. A writer that cannot seek (sox into a pipe) leaves the sizes 0, 0xFFFFFFFF or 0x7FFFF000; the
-samples then go on to the end of the stream. A file that ends early gives what it has, with a warning.
+Source: Kaldi feat/wave-reader.cc. A writer that cannot seek (sox into a pipe) leaves the sizes 0, 0xFFFFFFFF or
+0x7FFFF000; the samples then go on to the end of the stream. A file that ends early gives what it has, with a warning.
 """
 
 from __future__ import annotations
