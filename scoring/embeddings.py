@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.io import FLOAT_VECTOR, sequential
+from minikaldi.io import FLOAT_VECTOR, is_rspecifier, sequential
 
 Float64Array = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def read_embeddings(source: str) -> EmbeddingTable:
         ValueError: there are none, one holds NaN or infinity, an id comes twice, or dimensions differ; the text names
             the utterance.
     """
-    rspecifier = source if source.partition(":")[0].split(",")[0] in ("ark", "scp") else f"scp:{source}"
+    rspecifier = source if is_rspecifier(source) else f"scp:{source}"
     vectors: dict[str, NDArray[np.float32]] = {}
     dim = 0
     with sequential(rspecifier, FLOAT_VECTOR) as embeddings:

@@ -1,0 +1,1 @@
+"""The commands on embeddings and voice activity: tables and files in, tables and files out."""

@@ -1,0 +1,48 @@
+"""compute-eer: the equal error rate of a list of scores with labels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minikaldi.command import Run, command
+from minikaldi.errors import KaldiError
+from minikaldi.ivector.equal_error_rate import kaldi_eer
+from minikaldi.options import NoOptions
+
+
+@command(
+    "compute-eer",
+    usage="<scores-in>",
+    num_args=(1, 1),
+    about="Compute the equal error rate of lines `score target|nontarget`; per cent on the standard output.",
+)
+def main(run: Run, options: NoOptions, args: list[str]) -> int:
+    """Source: ivectorbin/compute-eer.cc."""
+    scores: dict[str, list[float]] = {"target": [], "nontarget": []}
+    with run.open_read(args[0]) as lines:
+        for number, raw in enumerate(lines, 1):
+            score, label = parse_line(raw.decode("utf-8", "backslashreplace"), f"{args[0]}:{number}")
+            scores[label].append(score)
+    if not scores["target"] and not scores["nontarget"]:
+        raise KaldiError(f"{args[0]}: Empty input.")
+    eer, threshold = kaldi_eer(np.array(scores["target"]), np.array(scores["nontarget"]))
+    run.log(f"Equal error rate is {100.0 * eer:.6g}%, at threshold {threshold:.6g}")
+    run.stdout.write(f"{100.0 * eer:.4g}".encode())
+    return 0
+
+
+def parse_line(line: str, where: str) -> tuple[float, str]:
+    """Score and label of a line.
+
+    Raises:
+        KaldiError: not two fields, no number, or another label than target and nontarget; the text names the line.
+    """
+    fields = line.split()
+    if len(fields) != 2:
+        raise KaldiError(f"{where}: Invalid input line (must have two fields): {line.strip()}")
+    if fields[1] not in ("target", "nontarget"):
+        raise KaldiError(f"{where}: Invalid input line (second field must be 'target' or 'nontarget'): {line.strip()}")
+    try:
+        return float(fields[0]), fields[1]
+    except ValueError as error:
+        raise KaldiError(f"{where}: Invalid input line (first field must be float): {line.strip()}") from error

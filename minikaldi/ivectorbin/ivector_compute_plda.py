@@ -1,0 +1,50 @@
+"""ivector-compute-plda: a PLDA model from vectors and their speakers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minikaldi.command import Run, command
+from minikaldi.io import FLOAT_VECTOR, TOKEN_VECTOR
+from minikaldi.ivector.plda_estimation import PldaStats, estimate_plda
+from minikaldi.ivectorbin.plda_holder import PLDA
+from minikaldi.ivectorbin.speaker_vectors import SpeakerCounts, speaker_vectors
+from minikaldi.options import option
+
+
+@dataclass
+class ComputePldaOptions:
+    """Options of ivector-compute-plda."""
+
+    num_em_iters: int = option(10, "Number of iterations of E-M used for PLDA estimation")
+    binary: bool = option(True, "Write output in binary mode")
+
+
+@command(
+    "ivector-compute-plda",
+    usage="[options] <spk2utt-rspecifier> <ivector-rspecifier> <plda-out>",
+    num_args=(3, 3),
+    options=ComputePldaOptions,
+    about="Estimate a PLDA model (Probabilistic Linear Discriminant Analysis) from vectors and a spk2utt table.",
+)
+def main(run: Run, options: ComputePldaOptions, args: list[str]) -> int:
+    """Source: ivectorbin/ivector-compute-plda.cc."""
+    stats, counts = PldaStats(), SpeakerCounts()
+    with run.sequential(args[0], TOKEN_VECTOR) as spk2utt, run.random_access(args[1], FLOAT_VECTOR) as vectors:
+        for _, rows in speaker_vectors(run, spk2utt, vectors, counts):
+            stats.add_speaker(rows)
+    run.log(counts.describe("Accumulated stats from"))
+
+    def say(iteration: int, within: float, between: float) -> None:
+        run.log(f"Plda estimation iteration {iteration} of {options.num_em_iters}")
+        run.log(f"Trace of within-class variance is {within:.6g}")
+        run.log(f"Trace of between-class variance is {between:.6g}")
+
+    plda = estimate_plda(stats, options.num_em_iters, say)
+    run.log(f"Norm of mean of iVector distribution is {np.linalg.norm(plda.mean):.6g}")
+    psi = " ".join(f"{value:.6g}" for value in plda.psi)
+    run.log(f"Diagonal of between-class variance in normalized space is  [ {psi} ]")
+    run.write_object(args[2], PLDA, plda, options.binary)
+    return 0

@@ -1,0 +1,93 @@
+"""ivector-plda-scoring: log-likelihood ratios of the pairs of a trial list under a PLDA model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.command import Run, command
+from minikaldi.errors import KaldiError
+from minikaldi.io import INT32
+from minikaldi.ivector.plda import Plda, log_likelihood_ratios, normalization_factors
+from minikaldi.ivectorbin.plda_holder import PLDA
+from minikaldi.ivectorbin.plda_options import PldaOptions
+from minikaldi.ivectorbin.trial_scores import VectorTable, log_mean, read_table, read_trial_rows, write_trial_scores
+from minikaldi.options import option
+
+Float64Array = NDArray[np.float64]
+
+
+@dataclass
+class PldaScoringOptions(PldaOptions):
+    """Options of ivector-plda-scoring."""
+
+    num_utts: str = option("", "Table of the number of utterances averaged per speaker, e.g. ark:num_utts.ark")
+
+
+@command(
+    "ivector-plda-scoring",
+    usage="<plda> <train-ivector-rspecifier> <test-ivector-rspecifier> <trials-rxfilename> <scores-wxfilename>",
+    num_args=(5, 5),
+    options=PldaScoringOptions,
+    about="Compute log-likelihood ratios for lines `key1 key2` of a trial list under a PLDA model.",
+)
+def main(run: Run, options: PldaScoringOptions, args: list[str]) -> int:
+    """Source: ivectorbin/ivector-plda-scoring.cc."""
+    plda = run.read_object(args[0], PLDA)
+    run.log("Reading train iVectors")
+    enroll, num_examples, num_enroll_err = with_num_utts(run, read_table(run, args[1], "training"), options.num_utts)
+    enroll_vectors, scale = to_model_space(plda, enroll, num_examples, options, args[1])
+    run.log(f"Read {len(enroll.row)} training iVectors, errors on {num_enroll_err}")
+    run.log(f"Average renormalization scale on training iVectors was {scale:.6g}")
+    run.log("Reading test iVectors")
+    test = read_table(run, args[2], "test")
+    test_vectors, scale = to_model_space(plda, test, np.ones(len(test.row), dtype=np.int64), options, args[2])
+    run.log(f"Read {len(test.row)} test iVectors.")
+    run.log(f"Average renormalization scale on test iVectors was {scale:.6g}")
+    trials = read_trial_rows(run, args[3], enroll.row, test.row, "training iVectors", "test iVectors")
+    ratios = log_likelihood_ratios(plda.psi, enroll_vectors, num_examples, test_vectors, trials.left, trials.right)
+    write_trial_scores(run, args[4], trials, ratios)
+    log_mean(run, "score", ratios)
+    run.log(f"Processed {len(ratios)} trials, {trials.num_err} had errors.")
+    return 0 if len(ratios) else 1
+
+
+def with_num_utts(run: Run, table: VectorTable, num_utts: str) -> tuple[VectorTable, NDArray[np.int64], int]:
+    """The table with the number of utterances of each row, (M,), and how many rows had none and were left out.
+
+    Raises:
+        KaldiError: a number is below one, or no row has one.
+    """
+    if not num_utts:
+        return table, np.ones(len(table.row), dtype=np.int64), 0
+    counts: dict[str, int] = {}
+    with run.random_access(num_utts, INT32) as numbers:
+        for key in table.row:
+            if key not in numbers:
+                run.warning(f"Number of utterances not given for speaker {key}")
+                continue
+            counts[key] = numbers[key]
+            if counts[key] < 1:
+                raise KaldiError(f"{num_utts}: {key}: found {counts[key]} utterances, expected at least 1")
+    if not counts:
+        raise KaldiError(f"{num_utts}: No training iVectors present that have a number of utterances.")
+    kept = VectorTable(
+        {key: index for index, key in enumerate(counts)}, table.vectors[[table.row[key] for key in counts]]
+    )
+    return kept, np.array(list(counts.values()), dtype=np.int64), len(table.row) - len(counts)
+
+
+def to_model_space(
+    plda: Plda, table: VectorTable, num_examples: NDArray[np.int64], options: PldaOptions, name: str
+) -> tuple[Float64Array, float]:
+    """Vectors in the model's space, (M, D), normalised if so asked, and their mean normalisation factor."""
+    try:
+        projected = plda.project(table.vectors)
+    except KaldiError as error:
+        raise KaldiError(f"{name}: {error}") from error
+    factors = normalization_factors(projected, plda.psi, num_examples, options.simple_length_normalization)
+    if options.normalize_length:
+        projected = projected * factors[:, None]
+    return projected, float(factors.mean())

@@ -1,0 +1,65 @@
+"""The vectors of one speaker after another, for the commands that take a spk2utt table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.command import Run
+from minikaldi.errors import KaldiError
+from minikaldi.io import RandomAccessReader
+
+
+@dataclass
+class SpeakerCounts:
+    """What was found and what was missing."""
+
+    speakers_done: int = 0
+    speakers_empty: int = 0
+    utts_done: int = 0
+    utts_missing: int = 0
+
+    def describe(self, what: str) -> str:
+        """Kaldi's line on the counts, after `what` (`Computed mean of`)."""
+        return (
+            f"{what} {self.speakers_done} speakers ({self.speakers_empty} with no utterances), consisting of "
+            f"{self.utts_done} utterances ({self.utts_missing} absent from input)."
+        )
+
+
+def speaker_vectors(
+    run: Run,
+    spk2utt: Iterable[tuple[str, list[str]]],
+    vectors: RandomAccessReader[NDArray[np.float32]],
+    counts: SpeakerCounts,
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Each speaker that has vectors, with them, float64 (N, D). Absent utterances are warned of and counted.
+
+    Raises:
+        KaldiError: a speaker's line names no utterance, or vectors differ in dimension.
+    """
+    dim = 0
+    for speaker, utt_ids in spk2utt:
+        if not utt_ids:
+            raise KaldiError(f"Speaker with no utterances: {speaker}")
+        rows = []
+        for utt_id in utt_ids:
+            if utt_id not in vectors:
+                run.warning(f"No iVector present in input for utterance {utt_id}")
+                counts.utts_missing += 1
+                continue
+            vector = vectors[utt_id]
+            dim = dim or vector.size
+            if vector.size != dim:
+                raise KaldiError(f"{utt_id}: vector has {vector.size} dimensions, those before {dim}")
+            rows.append(vector)
+        counts.utts_done += len(rows)
+        if rows:
+            counts.speakers_done += 1
+            yield speaker, np.array(rows, dtype=np.float64)
+        else:
+            run.warning(f"Not producing output for speaker {speaker} since no utterances had iVectors")
+            counts.speakers_empty += 1
