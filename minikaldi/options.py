@@ -93,7 +93,7 @@ def parse(argv: list[str], options: type[Options]) -> tuple[Options, StandardOpt
         UsageError: unknown option, bad value, unreadable configuration file.
     """
     specs = {**option_specs(StandardOptions), **option_specs(options)}
-    given, args = _split(argv)
+    given, args = _split(_joined(argv, specs) if getattr(options, "SPACED_VALUES", False) else argv)
     values: dict[str, Any] = {}
     for name, text, _ in given:
         if name == "config" and text:
@@ -104,6 +104,20 @@ def parse(argv: list[str], options: type[Options]) -> tuple[Options, StandardOpt
     standard = StandardOptions(**{s.field: values[n] for n, s in specs.items() if n in values and n in standard_names})
     own = options(**{s.field: values[n] for n, s in specs.items() if n in values and n not in standard_names})
     return own, standard, args
+
+
+def _joined(argv: list[str], specs: dict[str, OptionSpec]) -> list[str]:
+    """`--rate 16000` as `--rate=16000`, for a command whose options have `SPACED_VALUES: ClassVar[bool] = True`.
+
+    Kaldi's own commands never take a value so; our helpers that recipes call as they would call sox do.
+    """
+    words, rest = [], list(argv)
+    while rest and rest[0].startswith("--") and rest[0] != "--":
+        word = rest.pop(0)
+        spec = specs.get(_name_and_value(word)[0])
+        takes_next = "=" not in word and spec is not None and spec.type is not bool and bool(rest)
+        words.append(f"{word}={rest.pop(0)}" if takes_next else word)
+    return words + rest
 
 
 def _split(argv: list[str]) -> tuple[list[tuple[str, str | None, str]], list[str]]:

@@ -47,14 +47,22 @@ def load_audio(
             absent.
     """
     channels, rate = read_audio(source)
-    name = source_name(source)
-    if isinstance(channel, int):
-        if not 0 <= channel < len(channels):
-            raise KaldiError(f"{name}: has {len(channels)} channels, so there is no channel {channel} (from 0)")
-        samples = channels[channel]
-    else:
-        samples = channels.mean(axis=0)
-    return changed_rate(samples, rate, sample_rate, speed)
+    return changed_rate(one_channel(channels, channel, source_name(source)), rate, sample_rate, speed)
+
+
+def one_channel(channels: NDArray[np.float32], channel: Literal["mean"] | int, name: str) -> NDArray[np.float32]:
+    """One channel, or the mean of all, (channels, N) -> (N,); `name` is what an error calls the file.
+
+    Raises:
+        KaldiError: there is no such channel.
+    """
+    if channel == "mean":
+        mean: NDArray[np.float32] = channels.mean(axis=0)
+        return mean
+    if not 0 <= channel < len(channels):
+        raise KaldiError(f"{name}: has {len(channels)} channels, so there is no channel {channel} (counted from 0)")
+    samples: NDArray[np.float32] = channels[channel]
+    return samples
 
 
 def changed_rate(samples: NDArray[np.float32], rate: int, sample_rate: int, speed: float) -> NDArray[np.float32]:

@@ -38,7 +38,7 @@ class FrameOptions:
     blackman_coeff: float = option(0.42, "Constant term of the Blackman window")
     round_to_power_of_two: bool = option(True, "Pad each frame with zeros to a power of two for the FFT")
     snip_edges: bool = option(
-        True, "If true, only frames that fit into the wave; if false, one frame per shift, the wave mirrored at its ends"
+        True, "If true, only frames that fit into the wave; if false, a frame for each shift, the wave's ends mirrored"
     )
     allow_downsample: bool = option(False, "Resample waves of a higher rate to --sample-frequency")
     allow_upsample: bool = option(False, "Resample waves of a lower rate to --sample-frequency")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,13 @@ class MelOptions:
 
     num_mel_bins: int = option(23, "Number of mel filters")
     low_freq: float = option(20.0, "Lower edge of the first filter in Hz")
-    high_freq: float = option(0.0, "Upper edge of the last filter in Hz; 0 or less: counted from half the sampling rate")
+    high_freq: float = option(0.0, "Upper edge of the last filter in Hz; if 0 or less, counted from half the rate")
     vtln_low: float = option(100.0, "Lower end, in Hz, of the linear part of the frequency warp")
-    vtln_high: float = option(-500.0, "Upper end of the linear part; if negative, counted from half the sampling rate")
+    vtln_high: float = option(-500.0, "Upper end of the linear part in Hz; if negative, counted from half the rate")
     debug_mel: bool = option(False, "Log the filters' outputs of each frame")
 
 
-def mel_scale(freq: NDArray[np.float64] | float) -> NDArray[np.float64]:
+def mel_scale(freq: NDArray[np.floating[Any]] | float) -> NDArray[np.float64]:
     """Mel of a frequency in Hz: 1127 ln(1 + f / 700)."""
     return 1127.0 * np.log1p(np.asarray(freq, np.float64) / 700.0)
 

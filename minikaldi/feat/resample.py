@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +57,10 @@ def _polyphase(
         return samples.astype(np.float32)
     from scipy.signal import resample_poly  # a second to import, so only where a rate differs
 
-    # resample_poly multiplies its filter by `up`, so the prototype's sum is one
-    return resample_poly(samples.astype(np.float32), up, down, window=prototype(up, down))
+    # resample_poly multiplies its filter by `up`, so the prototype's sum is one. (Its type stubs know no array there.)
+    window: Any = prototype(up, down)
+    resampled: NDArray[np.float32] = resample_poly(samples.astype(np.float32), up, down, window=window)
+    return resampled
 
 
 @lru_cache(maxsize=32)

@@ -1,8 +1,8 @@
 """A wave in a room and among noises.
 
-Source: Kaldi, featbin/wav-reverberate.cc. It differs where Kaldi divides by a power of zero (a silent noise, room or
-input becomes NaN there; here it is left out, or stays silent, with a warning), and where --shift-output=false without an
-impulse response drops Kaldi's last sample.
+Source: Kaldi, featbin/wav-reverberate.cc. It differs where Kaldi divides by a power of zero and gives NaN: a silent
+noise or room is left out with a warning, and a silent input stays silent. Kaldi's --shift-output=false drops the last
+sample where there is no impulse response; here it is kept.
 """
 
 from __future__ import annotations
@@ -153,6 +153,9 @@ def corrupted(
         raise KaldiError("the input wave holds no samples")
     if any(noise.start_time < 0 for noise in noises):
         raise KaldiError("--start-times must not be negative")
+    if impulse_response is not None and not impulse_response.any():
+        warning("the impulse response is silent, so the wave is left without a room")
+        impulse_response = None
     before = early_power = power(signal)
     output, delay, wanted = signal.astype(np.float32), 0, len(signal)
     if impulse_response is not None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from minikaldi.io import Wave
+from minikaldi.io.specifiers import parse_rxfilename
 
 MAX_BYTES = 256 * 2**20
 
@@ -40,8 +41,9 @@ class WaveCache:
         Returns:
             the wave; its samples are shared, so they must not be written to.
         """
-        path = Path(rxfilename)
-        if not path.is_file():
+        name = parse_rxfilename(rxfilename)
+        path = Path(name.target)
+        if name.kind != "file" or name.offset or not path.is_file():
             return read(rxfilename)
         stat = path.stat()
         key = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)

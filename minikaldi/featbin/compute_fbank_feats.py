@@ -1,0 +1,20 @@
+"""compute-fbank-feats: waves in, mel filter-bank features out. Source: Kaldi, featbin/compute-fbank-feats.cc."""
+
+from __future__ import annotations
+
+from minikaldi.command import Run, command
+from minikaldi.feat.fbank import compute_fbank
+from minikaldi.feat.htk import FBANK_KIND
+from minikaldi.featbin.compute_feats import ComputeFbankOptions, compute_table
+
+
+@command(
+    "compute-fbank-feats",
+    usage="[options...] <wav-rspecifier> <feats-wspecifier>",
+    num_args=(2, 2),
+    options=ComputeFbankOptions,
+    about="Create mel filter-bank feature files.",
+)
+def main(run: Run, options: ComputeFbankOptions, args: list[str]) -> int:
+    """Computes the filter-bank features of each wave of a table."""
+    return compute_table(run, options, args, compute_fbank, FBANK_KIND)

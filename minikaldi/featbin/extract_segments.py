@@ -1,0 +1,143 @@
+"""extract-segments: pieces of long recordings as waves. Source: Kaldi, featbin/extract-segments.cc."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minikaldi.command import Run, command
+from minikaldi.errors import KaldiError
+from minikaldi.io import WAVE, RandomAccessReader, Wave
+from minikaldi.options import option
+
+TO_THE_END = -1.0
+
+
+@dataclass
+class ExtractSegmentsOptions:
+    """Which segments are accepted."""
+
+    max_overshoot: float = option(0.5, "Seconds by which a segment may end behind its recording; it is cut there")
+    min_segment_length: float = option(0.1, "Shortest segment in seconds")
+
+
+class UnusableSegmentError(Exception):
+    """A line of the segments file that is left out, and why."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A line of the segments file. Seconds; `end` -1 is the recording's end; `channel` -1 is the only one."""
+
+    segment_id: str
+    recording_id: str
+    start: float
+    end: float
+    channel: int
+
+
+def parse_segment(line: str) -> Segment:
+    """A line `segment recording start end [channel]`.
+
+    Raises:
+        UnusableSegmentError: another number of fields, no numbers, or no positive length.
+    """
+    fields = line.split()
+    if len(fields) not in (4, 5):
+        raise UnusableSegmentError(f"Invalid line in segments file: {line}")
+    try:
+        start, end = float(fields[2]), float(fields[3])
+        channel = int(fields[4]) if len(fields) == 5 else -1
+    except ValueError as error:
+        raise UnusableSegmentError(f"Invalid line in segments file [{error}]: {line}") from error
+    positive = start >= 0 and (end == TO_THE_END or start < end)
+    if not positive or not np.isfinite([start, end]).all() or (len(fields) == 5 and channel < 0):
+        raise UnusableSegmentError(f"Invalid line in segments file [empty or invalid segment]: {line}")
+    return Segment(fields[0], fields[1], start, end, channel)
+
+
+def cut(wave: Wave, segment: Segment, line: str, options: ExtractSegmentsOptions) -> Wave:
+    """The segment of the recording.
+
+    Args:
+        wave: samples (channels, N).
+        segment: where to cut.
+        line: what messages show.
+        options: which segments are accepted.
+
+    Returns:
+        samples (1, N').
+
+    Raises:
+        UnusableSegmentError: it starts behind the recording's end, ends too far behind it, is too short, or there is
+            no such channel.
+        KaldiError: several channels, and none is named.
+    """
+    rate, num_samples = wave.sample_rate, wave.samples.shape[1]
+    start = int(segment.start * rate)
+    end = num_samples if segment.end == TO_THE_END else int(segment.end * rate)
+    if start >= num_samples:
+        raise UnusableSegmentError(
+            f"Start sample out of range {start} [length:] {num_samples}, skipping segment {segment.segment_id}"
+        )
+    if end > num_samples and end >= num_samples + int(options.max_overshoot * rate):
+        raise UnusableSegmentError(
+            f"Segment end is too far out of file data range [0,{wave.duration:g}s]; skipping segment '{line}'"
+        )
+    end = min(end, num_samples)
+    if end <= start + int(options.min_segment_length * rate):
+        raise UnusableSegmentError(f"Segment {segment.segment_id} too short, skipping it.")
+    channel = _channel(len(wave.samples), segment)
+    return Wave(rate, wave.samples[channel : channel + 1, start:end])
+
+
+def _channel(num_channels: int, segment: Segment) -> int:
+    if segment.channel >= num_channels:
+        raise UnusableSegmentError(
+            f"Invalid channel {segment.channel} >= {num_channels}, processing segment {segment.segment_id}"
+        )
+    if segment.channel == -1 and num_channels > 1:
+        raise KaldiError(
+            f"segment {segment.segment_id}: recording {segment.recording_id} has {num_channels} channels; name one, "
+            "counted from 0, as the fifth field of the segments file"
+        )
+    return max(0, segment.channel)
+
+
+def _extracted(
+    waves: RandomAccessReader[Wave], line: str, options: ExtractSegmentsOptions
+) -> tuple[str, Wave]:
+    segment = parse_segment(line)
+    if segment.recording_id not in waves:
+        raise UnusableSegmentError(
+            f"Could not find recording {segment.recording_id}, skipping segment {segment.segment_id}"
+        )
+    return segment.segment_id, cut(waves[segment.recording_id], segment, line, options)
+
+
+@command(
+    "extract-segments",
+    usage="[options] <wav-rspecifier> <segments-file> <wav-wspecifier>",
+    num_args=(3, 3),
+    options=ExtractSegmentsOptions,
+    about="Extract segments from longer waves; a line of the segments file is: segment recording start end [channel], "
+    "in seconds, an end of -1 being the recording's.",
+)
+def main(run: Run, options: ExtractSegmentsOptions, args: list[str]) -> int:
+    """Writes each segment as a wave; a line that cannot be used is warned of and left out. 0 even if none is left."""
+    num_done = num_lines = 0
+    with (
+        run.random_access(args[0], WAVE) as waves,
+        run.writer(args[2], WAVE) as segments,
+        run.open_read(args[1]) as lines,
+    ):
+        for raw in lines:
+            num_lines += 1
+            try:
+                segments.write(*_extracted(waves, raw.decode("utf-8", "surrogateescape").rstrip("\r\n"), options))
+                num_done += 1
+            except UnusableSegmentError as error:
+                run.warning(str(error))
+    run.log(f"Successfully processed {num_done} lines out of {num_lines} in the segments file. ")
+    return 0

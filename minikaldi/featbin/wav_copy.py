@@ -1,0 +1,28 @@
+"""wav-copy: copy a table of waves, or one wave. Source: Kaldi, featbin/wav-copy.cc."""
+
+from __future__ import annotations
+
+from minikaldi.command import Run, command
+from minikaldi.io import WAVE, is_rspecifier
+from minikaldi.options import NoOptions
+
+
+@command(
+    "wav-copy",
+    usage="[options] (<wav-rspecifier> <wav-wspecifier>|<wav-rxfilename> <wav-wxfilename>)",
+    num_args=(2, 2),
+    options=NoOptions,
+    about="Copy wave files.",
+)
+def main(run: Run, options: NoOptions, args: list[str]) -> int:
+    """Copies a table or a single wave; 0 where at least one was copied."""
+    if not is_rspecifier(args[0]):
+        run.write_object(args[1], WAVE, run.read_object(args[0], WAVE))
+        return 0
+    num_done = 0
+    with run.sequential(args[0], WAVE) as waves, run.writer(args[1], WAVE) as copies:
+        for key, wave in waves:
+            copies.write(key, wave)
+            num_done += 1
+    run.log(f"Copied {num_done} wave files")
+    return 0 if num_done else 1

@@ -1,0 +1,140 @@
+"""wav-reverberate: put a wave into a room and among noises. Source: Kaldi, featbin/wav-reverberate.cc."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.command import Run, command
+from minikaldi.errors import KaldiError
+from minikaldi.feat.reverberate import CorruptionOptions, Noise, corrupted
+from minikaldi.feat.wave_cache import SHARED_WAVES
+from minikaldi.io import WAVE, Wave
+from minikaldi.options import option
+
+RIR_SCALE = np.float32(1 / 32768)
+"""An impulse response's file holds 16-bit values; full scale is a unit impulse."""
+
+
+@dataclass
+class WavReverberateOptions(CorruptionOptions):
+    """Room, noises, channels, level and length."""
+
+    impulse_response: str = option("", "The room's impulse response (rxfilename)")
+    additive_signals: str = option("", "Noises to add (rxfilenames with commas between)")
+    snrs: str = option("", "Signal-to-noise ratio in dB of each noise, with commas between")
+    start_times: str = option("", "Start in seconds of each noise, with commas between; behind the end it adds nothing")
+    input_wave_channel: int = option(0, "Channel of the input to use")
+    rir_channel: int = option(0, "Channel of the impulse response to use")
+    noise_channel: int = option(0, "Channel of each noise to use")
+    multi_channel_output: bool = option(
+        False, "One output channel for each of the impulse response's, with the same channel of the noises"
+    )
+
+
+@command(
+    "wav-reverberate",
+    usage="[options...] <wav-in-rxfilename> <wav-out-wxfilename>",
+    num_args=(2, 2),
+    options=WavReverberateOptions,
+    about="Corrupt a wave with a room impulse response and additive noises.",
+)
+def main(run: Run, options: WavReverberateOptions, args: list[str]) -> int:
+    """Corrupts one wave."""
+    if options.multi_channel_output and (options.rir_channel or options.noise_channel):
+        run.warning("--rir-channel and --noise-channel are ignored, as --multi-channel-output is true")
+    speech = _read_input(run, args[0], options)
+    signal = _channel(speech, options.input_wave_channel, args[0], "--input-wave-channel")
+    rir = _read_rir(run, options, speech.sample_rate)
+    noises = _read_noises(run, options, speech.sample_rate)
+    if options.multi_channel_output:
+        if rir is None:
+            raise KaldiError("--multi-channel-output=true takes its channels from --impulse-response; give one")
+        pairs = [(channel, channel) for channel in range(len(rir.samples))]
+    else:
+        pairs = [(options.rir_channel, options.noise_channel)]
+    outputs = []
+    for rir_channel, noise_channel in pairs:
+        response = None
+        if rir is not None:
+            response = _channel(rir, rir_channel, options.impulse_response, "--rir-channel") * RIR_SCALE
+        added = [_noise(wave, name, noise_channel, snr, start) for wave, name, snr, start in noises]
+        outputs.append(_corrupted(args[0], signal, speech.sample_rate, response, added, options))
+    run.write_object(args[1], WAVE, Wave(speech.sample_rate, np.stack(outputs)))
+    return 0
+
+
+def _read_input(run: Run, rxfilename: str, options: WavReverberateOptions) -> Wave:
+    """The input; kept for later calls only where --duration fits a noise to an utterance, as Kaldi's recipes do."""
+    read = partial(run.read_object, holder=WAVE)
+    return SHARED_WAVES.get(rxfilename, read) if options.duration > 0 else read(rxfilename)
+
+
+def _read_rir(run: Run, options: WavReverberateOptions, sample_rate: float) -> Wave | None:
+    name = options.impulse_response
+    if not name:
+        return None
+    rir = SHARED_WAVES.get(name, partial(run.read_object, holder=WAVE))
+    if rir.sample_rate != sample_rate:  # Kaldi takes it as it is, without a word
+        run.warning(f"{name}: the impulse response is {rir.sample_rate:g} Hz, the wave {sample_rate:g} Hz; resample it")
+    return rir
+
+
+def _read_noises(
+    run: Run, options: WavReverberateOptions, sample_rate: float
+) -> list[tuple[Wave, str, float, float]]:
+    """Each noise's wave, name, level and start."""
+    names = [name for name in options.additive_signals.split(",") if name]
+    snrs, starts = _numbers(options.snrs, "--snrs"), _numbers(options.start_times, "--start-times")
+    if names and not len(names) == len(snrs) == len(starts):
+        raise KaldiError(
+            f"--additive-signals names {len(names)} waves, --snrs {len(snrs)} and --start-times {len(starts)} numbers; "
+            "give as many of each"
+        )
+    waves = [SHARED_WAVES.get(name, partial(run.read_object, holder=WAVE)) for name in names]
+    for name, wave in zip(names, waves, strict=True):
+        if wave.sample_rate != sample_rate:
+            raise KaldiError(
+                f"{name}: the noise is {wave.sample_rate:g} Hz, the wave {sample_rate:g} Hz; resample one "
+                "(utils/to_wav.py <file> <rate> |)"
+            )
+    return list(zip(waves, names, snrs, starts, strict=False))
+
+
+def _numbers(text: str, option_name: str) -> list[float]:
+    try:
+        numbers = [float(word) for word in text.split(",") if word]
+    except ValueError as error:
+        raise KaldiError(f"{option_name}={text}: {error}; expected numbers with commas between") from error
+    if not np.isfinite(numbers).all():
+        raise KaldiError(f"{option_name}={text}: expected finite numbers")
+    return numbers
+
+
+def _channel(wave: Wave, channel: int, name: str, option_name: str) -> NDArray[np.float32]:
+    """One channel's samples (N,)."""
+    if not 0 <= channel < len(wave.samples):
+        raise KaldiError(f"{name}: {option_name}={channel}, but its channels are 0 to {len(wave.samples) - 1}")
+    samples: NDArray[np.float32] = wave.samples[channel]
+    return samples
+
+
+def _noise(wave: Wave, name: str, channel: int, snr_db: float, start_time: float) -> Noise:
+    return Noise(_channel(wave, channel, name, "--noise-channel"), snr_db, start_time, name)
+
+
+def _corrupted(
+    name: str,
+    signal: NDArray[np.float32],
+    sample_rate: float,
+    response: NDArray[np.float32] | None,
+    noises: list[Noise],
+    options: WavReverberateOptions,
+) -> NDArray[np.float32]:
+    try:
+        return corrupted(signal, sample_rate, response, noises, options)
+    except KaldiError as error:
+        raise KaldiError(f"{name}: {error}") from error

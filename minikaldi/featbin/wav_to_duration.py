@@ -1,0 +1,71 @@
+"""wav-to-duration: seconds of each wave. Source: Kaldi, featbin/wav-to-duration.cc."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from minikaldi.command import Run, command
+from minikaldi.errors import KaldiError
+from minikaldi.io import FLOAT, Reader, Writer
+from minikaldi.io.specifiers import parse_rspecifier
+from minikaldi.io.wave import read_wave, read_wave_header
+from minikaldi.options import option
+
+
+@dataclass
+class WavToDurationOptions:
+    """How much is read."""
+
+    read_entire_file: bool = option(
+        False, "Read all samples, and count those that are there, also where each wave is a file with a known length"
+    )
+
+
+class DurationHolder:
+    """The seconds of a wave, from its header where that suffices.
+
+    Args:
+        entire: whether all samples are read: in an archive the next wave stands behind them.
+    """
+
+    what = "wave"
+
+    def __init__(self, entire: bool) -> None:
+        self.entire = entire
+
+    def read(self, stream: Reader) -> float:
+        """Seconds."""
+        if self.entire:
+            return read_wave(stream).duration
+        header = read_wave_header(stream)
+        num_bytes = len(stream.read()) if header.data_bytes is None else header.data_bytes
+        return num_bytes // (2 * header.channels) / header.sample_rate
+
+    def write(self, stream: Writer, value: float, binary: bool) -> None:
+        """Refused: a duration is no wave."""
+        raise KaldiError("a duration cannot be written as a wave")
+
+
+@command(
+    "wav-to-duration",
+    usage="[options...] <wav-rspecifier> <duration-wspecifier>",
+    num_args=(2, 2),
+    options=WavToDurationOptions,
+    about="Write the duration of each wave in seconds.",
+)
+def main(run: Run, options: WavToDurationOptions, args: list[str]) -> int:
+    """Writes a table of seconds; 0 where at least one was written."""
+    entire = options.read_entire_file or parse_rspecifier(args[0]).kind == "ark"
+    seconds: list[float] = []
+    with run.sequential(args[0], DurationHolder(entire)) as waves, run.writer(args[1], FLOAT) as durations:
+        for key, duration in waves:
+            durations.write(key, duration)
+            seconds.append(duration)
+    run.log(f"Printed duration for {len(seconds)} audio files.")
+    if not seconds:
+        return 1
+    run.log(
+        f"Mean duration was {sum(seconds) / len(seconds):g}, min and max durations were {min(seconds):g}, "
+        f"{max(seconds):g}"
+    )
+    return 0

@@ -1,0 +1,69 @@
+"""select-voiced-frames: the rows that the VAD judged voiced. Source: Kaldi, ivectorbin/select-voiced-frames.cc."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.command import Run, command
+from minikaldi.errors import KaldiError
+from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR
+from minikaldi.options import NoOptions
+
+
+class UnusableUtteranceError(Exception):
+    """An utterance that is left out, and why."""
+
+
+def voiced_frames(feats: NDArray[np.float32], vad: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """The voiced rows.
+
+    Args:
+        feats: float32 (T, F).
+        vad: float32 (T,), 1 where voiced, 0 where not; None where the utterance has none.
+
+    Returns:
+        float32 (T', F), T' >= 1.
+
+    Raises:
+        UnusableUtteranceError: no rows or decisions, lengths that differ, none voiced.
+        KaldiError: decisions other than 0 and 1, which no VAD makes.
+    """
+    if len(feats) == 0:
+        raise UnusableUtteranceError("Empty feature matrix")
+    if vad is None:
+        raise UnusableUtteranceError("No VAD input found")
+    if len(feats) != len(vad):
+        raise UnusableUtteranceError(f"Mismatch in number of frames, {len(feats)} for features and {len(vad)} for VAD,")
+    if not vad.any():
+        raise UnusableUtteranceError("No features were judged as voiced")
+    if not np.isin(vad, (0.0, 1.0)).all():
+        raise KaldiError("the VAD holds values other than 0 and 1; is the second table the output of compute-vad?")
+    return feats[vad == 1.0]
+
+
+@command(
+    "select-voiced-frames",
+    usage="[options] <feats-rspecifier> <vad-rspecifier> <feats-wspecifier>",
+    num_args=(3, 3),
+    options=NoOptions,
+    about="Select the frames that compute-vad judged voiced.",
+)
+def main(run: Run, options: NoOptions, args: list[str]) -> int:
+    """Selects from each matrix of a table; an utterance that fails is warned of, counted and left out."""
+    num_done = num_errors = 0
+    with (
+        run.sequential(args[0], FLOAT_MATRIX) as feats,
+        run.random_access(args[1], FLOAT_VECTOR) as decisions,
+        run.writer(args[2], FLOAT_MATRIX) as selected,
+    ):
+        for key, matrix in feats:
+            vad = decisions[key] if key in decisions else None  # noqa: SIM401 (a table has no get)
+            try:
+                selected.write(key, voiced_frames(matrix, vad))
+                num_done += 1
+            except UnusableUtteranceError as error:
+                run.warning(f"{error} for utterance {key}")
+                num_errors += 1
+    run.log(f"Done selecting voiced frames; processed {num_done} utterances, {num_errors} had errors.")
+    return 0 if num_done else 1
