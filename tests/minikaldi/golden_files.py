@@ -1,0 +1,161 @@
+"""Comparing a file that a command wrote with the one that Kaldi wrote; see tests/golden/README.md for the tolerances."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from minikaldi.io import DOUBLE_MATRIX, DOUBLE_VECTOR, WAVE, expect_token, read_matrix, read_vector
+from minikaldi.io.compressed import read_compressed_header, read_compressed_parts
+from minikaldi.io.primitives import Reader, read_binary_header
+from minikaldi.io.sequential import next_key
+
+_BINARY_ARCHIVE = re.compile(rb"\S+ (\0B|RIFF)")
+_INTEGER = re.compile(r"[-+]?\d+")
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far numbers may be apart: all within `most`, and 99.9 % within `usual`; relative to the largest magnitude or not."""
+
+    usual: float
+    most: float
+    relative: bool
+
+
+FEATURES = Tolerance(5e-3, 0.1, relative=False)  # the float32 FFT
+EXACT_ARITHMETIC = Tolerance(1e-4, 1e-4, relative=True)
+SAMPLES = Tolerance(1.0, 1.0, relative=False)  # 16-bit rounding
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One object of a file: its key, how it is stored, its numbers, and the size of a quantisation step."""
+
+    key: str
+    tag: str
+    values: npt.NDArray[Any]
+    step: float = 0.0
+
+
+def compare_files(ours: Path, kaldis: Path, out: Path, tolerance: Tolerance, free_sign: bool) -> None:
+    """Raises AssertionError, with the place, where `ours` is not close to `kaldis`; `out` is the folder that $OUT named."""
+    if "plda" in kaldis.name:
+        _compare_entries(_read_plda(ours), _read_plda(kaldis), tolerance, free_sign)
+        return
+    text_ours, text_kaldis = ours.read_bytes().replace(str(out).encode(), b"$OUT"), kaldis.read_bytes()
+    if _is_binary(text_kaldis):
+        _compare_entries(_read_binary(ours), _read_binary(kaldis), tolerance, free_sign)
+    else:
+        compare_text(text_ours.decode(), text_kaldis.decode(), tolerance)
+
+
+def compare_text(ours: str, kaldis: str, tolerance: Tolerance) -> None:
+    """Words, integers, blanks and line ends equal; other numbers close."""
+    numbers: list[tuple[float, float]] = []
+    words_ours, words_kaldis = re.split(r"(\s+)", ours), re.split(r"(\s+)", kaldis)
+    for mine, theirs in zip(words_ours, words_kaldis, strict=False):
+        if mine != theirs:
+            assert not (_INTEGER.fullmatch(mine) and _INTEGER.fullmatch(theirs)), f"{mine} is not {theirs}"
+            numbers.append((_number(mine, theirs), _number(theirs, mine)))
+        elif _is_number(mine):
+            numbers.append((float(mine), float(mine)))
+    assert len(words_ours) == len(words_kaldis), f"{len(words_ours)} words, Kaldi has {len(words_kaldis)}"
+    mine_all, theirs_all = np.array(numbers, dtype=np.float64).reshape(-1, 2).T
+    _compare_values("text", mine_all, theirs_all, tolerance)
+
+
+def _compare_entries(ours: list[Entry], kaldis: list[Entry], tolerance: Tolerance, free_sign: bool) -> None:
+    assert [(e.key, e.tag) for e in ours] == [(e.key, e.tag) for e in kaldis]
+    for mine, theirs in zip(ours, kaldis, strict=True):
+        values = mine.values
+        assert values.shape == theirs.values.shape, f"{mine.key}: {values.shape}, Kaldi has {theirs.values.shape}"
+        if free_sign and values.ndim == 2:
+            values = values * np.sign((values * theirs.values).sum(axis=1, keepdims=True))
+        kind = SAMPLES if mine.tag == "RIFF" else tolerance
+        _compare_values(mine.key, values, theirs.values, kind, theirs.step)
+
+
+def _compare_values(
+    key: str, ours: npt.NDArray[Any], kaldis: npt.NDArray[Any], tolerance: Tolerance, step: float = 0.0
+) -> None:
+    if not kaldis.size:
+        return
+    scale = np.abs(kaldis).max() if tolerance.relative else 1.0
+    error = np.abs(ours.astype(np.float64) - kaldis.astype(np.float64)) - step
+    worst = np.unravel_index(np.argmax(error), error.shape)
+    assert error[worst] <= tolerance.most * scale, f"{key}{list(worst)}: {ours[worst]}, Kaldi has {kaldis[worst]}"
+    share = float((error <= tolerance.usual * scale).mean())
+    assert share >= 0.999, f"{key}: only {share:.4%} of the values are within {tolerance.usual}"
+
+
+def _is_binary(data: bytes) -> bool:
+    return data[:4] == b"RIFF" or data[:2] == b"\0B" or bool(_BINARY_ARCHIVE.match(data))
+
+
+def _read_binary(path: Path) -> list[Entry]:
+    data = path.read_bytes()
+    stream = io.BufferedReader(io.BytesIO(data))
+    if not _BINARY_ARCHIVE.match(data):
+        return [_read_entry("", stream)]
+    entries = []
+    while key := next_key(stream, str(path)):
+        entries.append(_read_entry(key, stream))
+    return entries
+
+
+def _read_entry(key: str, stream: Reader) -> Entry:
+    if stream.peek(4)[:4] == b"RIFF":
+        return Entry(key, "RIFF", WAVE.read(stream).samples)
+    tag = stream.peek(6)[2:6].split(b" ")[0].decode()
+    if tag.startswith("CM"):
+        rest = stream.peek(1 << 30)
+        step = _quantisation_step(rest)
+        return Entry(key, tag, DOUBLE_MATRIX.read(stream), step)
+    holder = DOUBLE_VECTOR if tag.endswith("V") else DOUBLE_MATRIX
+    return Entry(key, tag, holder.read(stream))
+
+
+def _quantisation_step(data: bytes) -> float:
+    """The widest gap between two neighbouring codes of the compressed matrix that starts here."""
+    # The header and the quantiles come first; the codes may be cut off by the buffer, so zeros are appended for them.
+    stream = io.BufferedReader(io.BytesIO(data + bytes(1 << 20)))
+    read_binary_header(stream)
+    header = read_compressed_header(stream)
+    if header.tag != "CM":
+        return float(header.span) / (65535 if header.tag == "CM2" else 255)
+    quantiles, _ = read_compressed_parts(stream, header)
+    assert quantiles is not None
+    gaps = np.diff(quantiles.astype(np.float64), axis=1) / [64, 128, 63]
+    return float(gaps.max() * header.span / 65535)
+
+
+def _read_plda(path: Path) -> list[Entry]:
+    stream = io.BufferedReader(io.BytesIO(path.read_bytes()))
+    binary = read_binary_header(stream)
+    form = "binary" if binary else "text"
+    expect_token(stream, "<Plda>")
+    mean = read_vector(stream, binary, np.float64)
+    transform = read_matrix(stream, binary, np.float64)
+    psi = read_vector(stream, binary, np.float64)
+    expect_token(stream, "</Plda>")
+    return [Entry("mean", form, mean), Entry("transform", form, transform), Entry("psi", form, psi)]
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(word: str, other: str) -> float:
+    assert _is_number(word), f"found {word!r} beside {other!r}"
+    return float(word)
