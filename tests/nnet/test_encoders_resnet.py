@@ -1,0 +1,81 @@
+"""ResNet34 over the time-frequency plane."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nnet.encoders import ResNet34Options
+from nnet.encoders.resnet import ResNet34
+from nnet.options import ConfigError
+
+SMALL = ResNet34Options(width=2)
+
+
+def make(options: ResNet34Options = SMALL, in_dim: int = 30) -> ResNet34:
+    """An encoder whose batch norms shift, so that padding would show: relu(BN(0)) is not 0."""
+    torch.manual_seed(0)
+    encoder = ResNet34(options, in_dim)
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.bias, 0.1, 1.0)
+    return encoder.eval()
+
+
+def test_it_has_the_published_number_of_parameters() -> None:
+    assert sum(p.numel() for p in ResNet34(ResNet34Options(), 30).parameters()) == 1_333_680
+
+
+@pytest.mark.parametrize(("num_frames", "out_frames"), [(1, 1), (8, 1), (9, 2), (300, 38), (800, 100)])
+def test_time_is_an_eighth_rounded_up(num_frames: int, out_frames: int) -> None:
+    with torch.no_grad():
+        frames, lengths = make()(torch.randn(1, num_frames, 30), torch.tensor([num_frames]))
+    assert frames.shape == (1, out_frames, 16)
+    assert lengths.tolist() == [out_frames]
+
+
+@pytest.mark.parametrize("in_dim", [1, 13, 24, 40, 80])
+def test_any_number_of_features_works(in_dim: int) -> None:
+    with torch.no_grad():
+        frames, _ = make(in_dim=in_dim)(torch.randn(2, 20, in_dim), torch.tensor([20, 20]))
+    assert frames.shape == (2, 3, 16)
+
+
+@pytest.mark.parametrize("in_dim", [17, 24])
+def test_three_columns_make_the_seed_compatible_average_the_same(in_dim: int) -> None:
+    feats, lengths = torch.randn(1, 20, in_dim), torch.tensor([20])
+    with torch.no_grad():
+        every, _ = make(in_dim=in_dim)(feats, lengths)
+        three, _ = make(ResNet34Options(width=2, seed_compatible=True), in_dim)(feats, lengths)
+    torch.testing.assert_close(every, three)
+
+
+@pytest.mark.parametrize("in_dim", [16, 41, 80])
+def test_the_seed_compatible_average_refuses_features_that_it_cannot_take(in_dim: int) -> None:
+    with pytest.raises(ConfigError, match=f"from 17 to 40; it is {in_dim}; set encoder.seed_compatible=false"):
+        ResNet34(ResNet34Options(seed_compatible=True), in_dim)
+
+
+@pytest.mark.parametrize("padding", [0.0, 1e3, float("nan")])
+def test_a_batch_gives_what_each_utterance_gives_alone(padding: float) -> None:
+    encoder = make().double()
+    lengths = torch.tensor([75, 64, 33, 9, 1])
+    feats = torch.randn(5, 75, 30, dtype=torch.float64)
+    for index, length in enumerate(lengths.tolist()):
+        feats[index, length:] = padding
+    with torch.no_grad():
+        frames, out_lengths = encoder(feats, lengths)
+        for index, length in enumerate(lengths.tolist()):
+            alone, (alone_length,) = encoder(feats[index : index + 1, :length], torch.tensor([length]))
+            assert out_lengths[index] == alone_length
+            # float64, so that what is compared is the mask and not the rounding.
+            torch.testing.assert_close(frames[index, :alone_length], alone[0], atol=1e-10, rtol=1e-10)
+
+
+def test_padding_would_show_without_the_masks() -> None:
+    # The test above can fail: frames behind an utterance change its last frames when they are counted as its own.
+    encoder, feats = make(), torch.randn(1, 48, 30)
+    with torch.no_grad():
+        alone, _ = encoder(feats[:, :33], torch.tensor([33]))
+        leaked, _ = encoder(feats, torch.tensor([48]))
+    assert (alone[0, 4] - leaked[0, 4]).abs().max() > 1e-2

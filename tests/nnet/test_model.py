@@ -1,0 +1,165 @@
+"""The whole network: each published experiment, sizes that follow from one another, padding, precision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from nnet.config import Config, load
+from nnet.errors import NnetError
+from nnet.model import SpeakerNet, build
+
+CONFIGS = sorted((Path(__file__).resolve().parents[2] / "conf" / "nnet").glob("*.yaml"))
+MINI = next(path for path in CONFIGS if path.name == "mini.yaml")
+every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+
+
+def make(config: Config, num_speakers: int = 5) -> SpeakerNet:
+    torch.manual_seed(0)
+    return build(config, num_speakers)
+
+
+def small(*overrides: str) -> SpeakerNet:
+    return make(load(MINI, ["encoder.width=8", "encoder.last_width=12", "embedding.dim=6", *overrides]))
+
+
+def calibrated(net: SpeakerNet) -> SpeakerNet:
+    """The network with batch norms that have seen data; untrained, a deep one gives values in the hundreds."""
+    for module in net.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.momentum = 1.0
+    with torch.no_grad():
+        net.embed(torch.randn(4, 100, 30), torch.full((4,), 100))
+    return net.eval()
+
+
+@every_config
+def test_a_training_step_of_each_experiment_reaches_every_parameter(path: Path) -> None:
+    net = make(load(path))
+    embedding = net.embed(torch.randn(3, 40, 30), torch.full((3,), 40))
+    loss, logits = net.loss(embedding, torch.tensor([0, 4, 2]), 1)
+    loss.backward()
+    assert embedding.shape == (3, net.embedding_dim)
+    assert logits.shape == (3, 5)
+    assert loss.isfinite()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    # Encoder, pooling, embedding and batch norm of the published systems; and the x-vector with 10 speakers, where the
+    # published 4,496,818 count a batch norm of 20 parameters on the logits.
+    [("lde1", 3_436_496), ("lde7", 5_533_648), ("xvector", 4_496_798)],
+)
+def test_published_experiments_have_the_published_number_of_parameters(name: str, expected: int) -> None:
+    net = make(load(MINI.with_name(f"{name}.yaml")), num_speakers=10)
+    counted = {key: p for key, p in net.named_parameters() if name == "xvector" or not key.startswith("loss_function")}
+    assert sum(p.numel() for p in counted.values()) == expected
+
+
+@every_config
+def test_a_batch_gives_what_each_utterance_gives_alone(path: Path) -> None:
+    net = calibrated(make(load(path)))
+    lengths = torch.tensor([90, 41, 15, 3])
+    feats = torch.randn(4, 90, 30)
+    feats[1, 41:] = 100.0
+    with torch.no_grad():
+        together = net.embed(feats, lengths)
+        for index, length in enumerate(lengths.tolist()):
+            alone = net.embed(feats[index : index + 1, :length], torch.tensor([length]))[0]
+            # 1e-5 of the embedding's size: float32 sums in another order.
+            assert (together[index] - alone).abs().max() <= 1e-5 * together.abs().max()
+
+
+def test_the_embedding_is_the_affine_output_before_the_head() -> None:
+    plain, with_head = small("head={batch_norm: false}"), small("head={relu: true, hidden: [7]}")
+    shared = {key: value for key, value in plain.state_dict().items() if not key.startswith("loss_function")}
+    with_head.load_state_dict({**with_head.state_dict(), **shared})
+    feats, lengths = torch.randn(2, 30, 30), torch.tensor([30, 30])
+    torch.testing.assert_close(plain.eval().embed(feats, lengths), with_head.eval().embed(feats, lengths))
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("{batch_norm: false}", []),
+        ("{}", ["BatchNorm1d"]),
+        ("{relu: true}", ["BatchNorm1d", "ReLU"]),
+        ("{relu: true, order: relu_norm}", ["ReLU", "BatchNorm1d"]),
+        ("{hidden: [7]}", ["BatchNorm1d", "Linear", "BatchNorm1d", "ReLU"]),
+        ("{relu: true, batch_norm: false, hidden: [7, 8]}", ["ReLU", "Linear", "ReLU", "Linear", "ReLU"]),
+    ],
+)
+def test_the_head_is_built_as_told(head: str, expected: list[str]) -> None:
+    net = small(f"head={head}")
+    assert [type(layer).__name__ for layer in net.head.children()] == expected
+    loss, _ = net.loss(torch.randn(4, 6), torch.tensor([0, 1, 2, 3]), 1)
+    assert loss.isfinite()
+
+
+@pytest.mark.parametrize("pooling", ["{name: statistics}", "{name: lde, components: 3, output: mean+std}"])
+def test_bf16_autocast_keeps_statistics_and_loss_in_float32(pooling: str) -> None:
+    net = small(f"pooling={pooling}", "loss={name: asoftmax}")
+    pooled_types = []
+    net.pooling.register_forward_hook(lambda module, inputs, output: pooled_types.append(output.dtype))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        embedding = net.embed(torch.randn(3, 40, 30), torch.full((3,), 40))
+        loss, logits = net.loss(embedding, torch.tensor([0, 1, 2]), 1)
+    loss.backward()
+    assert [*pooled_types, embedding.dtype, loss.dtype, logits.dtype] == [torch.float32] * 4
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_scale_invariant_parameters_are_named_as_the_optimizer_sees_them() -> None:
+    angular, plain = small("loss={name: asoftmax}"), small()
+    assert angular.scale_invariant_parameters() == {"loss_function.weight"}
+    assert angular.scale_invariant_parameters() <= {name for name, _ in angular.named_parameters()}
+    assert plain.scale_invariant_parameters() == set()
+
+
+def test_the_weights_follow_torchs_seed() -> None:
+    first, second = small().state_dict(), small().state_dict()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [([30, 0], "expected 1 to 30 frames"), ([30, 31], "expected 1 to 30 frames"), ([30], r"expected \(B, T, F\)")],
+)
+def test_lengths_that_do_not_fit_are_refused(lengths: list[int], expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
+        small().embed(torch.randn(2, 30, 30), torch.tensor(lengths))
+
+
+def test_one_speaker_is_refused() -> None:
+    with pytest.raises(NnetError, match="1 training speakers; a network needs at least 2"):
+        make(load(MINI), num_speakers=1)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@every_config
+def test_a_training_step_runs_on_cuda(path: Path, precision: torch.dtype) -> None:
+    net = make(load(path)).cuda()
+    feats, lengths, labels = torch.randn(4, 100, 30).cuda(), torch.full((4,), 100), torch.tensor([0, 1, 2, 3])
+    with torch.autocast("cuda", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
+        loss, _ = net.loss(net.embed(feats, lengths), labels, 1)
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@every_config
+def test_cuda_gives_what_the_cpu_gives(path: Path) -> None:
+    net = calibrated(make(load(path)))
+    feats, lengths = torch.randn(3, 90, 30), torch.tensor([90, 41, 3])
+    with torch.no_grad():
+        on_cpu = net.embed(feats, lengths)
+        on_cuda = net.cuda().embed(feats.cuda(), lengths).cpu()
+    # 1e-2 of the size: cuDNN may multiply in TF32, with 10 bits.
+    assert (on_cpu - on_cuda).abs().max() <= 1e-2 * on_cpu.abs().max()
