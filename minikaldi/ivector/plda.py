@@ -82,41 +82,46 @@ def normalization_factors(
         return np.sqrt(dim / energy)
 
 
-def log_likelihood_ratios(
-    psi: Float64Array,
-    enroll: Float64Array,
-    num_examples: NDArray[np.integer],
-    test: Float64Array,
-    enroll_index: IndexArray,
-    test_index: IndexArray,
-) -> Float64Array:
-    """log p(test | same speaker as enroll) − log p(test | another speaker), for every trial.
+class TrialScorer:
+    """log p(test | same speaker as enrol) − log p(test | another speaker), for any trials of two tables of vectors.
 
     With n utterances averaged into the enrolment vector u, the speaker's mean has the posterior
     N(n psi / (n psi + 1) u, psi / (n psi + 1)); the test vector adds the within-speaker variance 1. Written out, the
-    squares of u and of the test vector separate, and only one inner product per trial is left.
+    squares of u and of the test vector separate and are worked out once; one inner product per trial is left.
 
     Args:
         psi: (D,).
-        enroll: (M, D) in the model's space; num_examples: (M,) utterances averaged into each.
+        enroll: (M, D) in the model's space, `num_examples`: (M,) utterances averaged into each.
         test: (K, D) in the model's space.
-        enroll_index, test_index: (N,) rows of `enroll` and `test` that each trial compares.
-
-    Returns:
-        (N,), natural log.
 
     Source: ivector/plda.cc, LogLikelihoodRatio.
     """
-    counts = np.asarray(num_examples, dtype=np.float64)[:, None]  # (M, 1)
-    variance = 1.0 + psi / (counts * psi + 1.0)  # (M, D)
-    mean = counts * psi / (counts * psi + 1.0) * enroll
-    weighted = mean / variance
-    enroll_term = 0.5 * (np.log1p(psi).sum() - np.log(variance).sum(axis=1) - (weighted * mean).sum(axis=1))  # (M,)
-    ratios = enroll_term[enroll_index] + paired_products(weighted, test, enroll_index, test_index)
-    squares = test**2
-    trial_counts = np.asarray(num_examples)[enroll_index]
-    for count in np.unique(trial_counts):
-        test_term = 0.5 * squares @ (1.0 / (1.0 + psi) - 1.0 / (1.0 + psi / (count * psi + 1.0)))  # (K,)
-        trials = np.flatnonzero(trial_counts == count)
-        ratios[trials] += test_term[test_index[trials]]
-    return ratios
+
+    def __init__(
+        self, psi: Float64Array, enroll: Float64Array, num_examples: NDArray[np.integer], test: Float64Array
+    ) -> None:
+        counts = np.asarray(num_examples)[:, None]  # (M, 1)
+        variance = 1.0 + psi / (counts * psi + 1.0)  # (M, D)
+        mean = counts * psi / (counts * psi + 1.0) * enroll
+        self._psi, self._num_examples, self._test = psi, np.asarray(num_examples), test
+        self._weighted_mean = mean / variance
+        energy = np.einsum("md,md->m", self._weighted_mean, mean)
+        self._enroll_term = 0.5 * (np.log1p(psi).sum() - np.log(variance).sum(axis=1) - energy)  # (M,)
+        self._test_terms: dict[int, Float64Array] = {}
+
+    def score(self, enroll_index: IndexArray, test_index: IndexArray) -> Float64Array:
+        """Log-likelihood ratios (N,), natural log, of rows `enroll_index` and `test_index`, both (N,)."""
+        ratios = paired_products(self._weighted_mean, self._test, enroll_index, test_index)
+        ratios += self._enroll_term[enroll_index]
+        counts = self._num_examples[enroll_index]
+        for count in np.unique(counts):
+            trials = np.flatnonzero(counts == count)
+            ratios[trials] += self._test_term(int(count))[test_index[trials]]
+        return ratios
+
+    def _test_term(self, count: int) -> Float64Array:
+        """(K,): what the test vectors' squares add against an average of `count` utterances."""
+        if count not in self._test_terms:
+            difference = 1.0 / (1.0 + self._psi) - 1.0 / (1.0 + self._psi / (count * self._psi + 1.0))
+            self._test_terms[count] = 0.5 * self._test**2 @ difference
+        return self._test_terms[count]

@@ -13,7 +13,7 @@ from minikaldi.errors import KaldiError
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-TRIALS_PER_BLOCK = 16384  # 16384 trials x 512 dims x 8 bytes x 2 sides = 128 MiB at most
+TRIALS_PER_BLOCK = 1024  # 1024 trials x 200 dims x 8 bytes x 2 sides stay in the cache; 16384 took five times as long
 
 
 def length_ratio(vector: NDArray[np.floating], scale_up: bool = True) -> float:

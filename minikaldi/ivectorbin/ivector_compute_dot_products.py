@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.ivector.vectors import paired_products
-from minikaldi.ivectorbin.trial_scores import log_mean, read_table, read_trial_rows, write_trial_scores
+from minikaldi.ivectorbin.trial_scores import read_table, score_trials
 from minikaldi.options import NoOptions
 
 
@@ -23,13 +25,9 @@ def main(run: Run, options: NoOptions, args: list[str]) -> int:
             f"{args[1]} has {first.vectors.shape[1]} dimensions, {args[2]} {second.vectors.shape[1]}; "
             "expected vectors of the same kind"
         )
-    trials = read_trial_rows(
-        run, args[0], first.row, second.row, "1st table of ivectors", "2nd table of ivectors"
-    )
-    products = paired_products(
-        first.vectors.astype("float64"), second.vectors.astype("float64"), trials.left, trials.right
-    )
-    write_trial_scores(run, args[3], trials, products)
-    log_mean(run, "dot-product", products)
-    run.log(f"Processed {len(products)} trials {trials.num_err} had errors.")
-    return 0 if len(products) else 1
+    left, right = first.vectors.astype("float64"), second.vectors.astype("float64")
+    tables = (first.row, "1st table of ivectors"), (second.row, "2nd table of ivectors")
+    totals = score_trials(run, args[0], args[3], tables, partial(paired_products, left, right))
+    totals.log_mean(run, "dot-product")
+    run.log(f"Processed {totals.num_done} trials {totals.num_err} had errors.")
+    return 0 if totals.num_done else 1

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.io import INT32
-from minikaldi.ivector.plda import Plda, log_likelihood_ratios, normalization_factors
+from minikaldi.ivector.plda import Plda, TrialScorer, normalization_factors
 from minikaldi.ivectorbin.plda_holder import PLDA
 from minikaldi.ivectorbin.plda_options import PldaOptions
-from minikaldi.ivectorbin.trial_scores import VectorTable, log_mean, read_table, read_trial_rows, write_trial_scores
+from minikaldi.ivectorbin.trial_scores import VectorTable, read_table, score_trials
 from minikaldi.options import option
 
 Float64Array = NDArray[np.float64]
@@ -46,12 +46,12 @@ def main(run: Run, options: PldaScoringOptions, args: list[str]) -> int:
     test_vectors, scale = to_model_space(plda, test, np.ones(len(test.row), dtype=np.int64), options, args[2])
     run.log(f"Read {len(test.row)} test iVectors.")
     run.log(f"Average renormalization scale on test iVectors was {scale:.6g}")
-    trials = read_trial_rows(run, args[3], enroll.row, test.row, "training iVectors", "test iVectors")
-    ratios = log_likelihood_ratios(plda.psi, enroll_vectors, num_examples, test_vectors, trials.left, trials.right)
-    write_trial_scores(run, args[4], trials, ratios)
-    log_mean(run, "score", ratios)
-    run.log(f"Processed {len(ratios)} trials, {trials.num_err} had errors.")
-    return 0 if len(ratios) else 1
+    scorer = TrialScorer(plda.psi, enroll_vectors, num_examples, test_vectors)
+    tables = (enroll.row, "training iVectors"), (test.row, "test iVectors")
+    totals = score_trials(run, args[3], args[4], tables, scorer.score)
+    totals.log_mean(run, "score")
+    run.log(f"Processed {totals.num_done} trials, {totals.num_err} had errors.")
+    return 0 if totals.num_done else 1
 
 
 def with_num_utts(run: Run, table: VectorTable, num_utts: str) -> tuple[VectorTable, NDArray[np.int64], int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from minikaldi.command import Run
 from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_VECTOR
 
+NamedRows = tuple[Mapping[str, int], str]
+
+TRIALS_PER_BLOCK = 65536  # read, scored and written at once: memory does not grow with the list
 
 @dataclass
 class VectorTable:
@@ -22,13 +26,35 @@ class VectorTable:
 
 
 @dataclass
-class TrialRows:
-    """The trials whose keys are both there: `pairs` as in the list, their rows (N,), and how many were left out."""
+class TrialBlock:
+    """Trials whose keys are both there: `pairs` as in the list, their rows in the two tables, both (N,)."""
 
     pairs: list[tuple[str, str]]
     left: NDArray[np.intp]
     right: NDArray[np.intp]
-    num_err: int
+
+
+@dataclass
+class ScoreTotals:
+    """Trials scored, trials left out, and the sums that give the log's mean and deviation."""
+
+    num_done: int = 0
+    num_err: int = 0
+    total: float = 0.0
+    energy: float = 0.0
+
+    def add(self, scores: NDArray[np.float64]) -> None:
+        """Take in the scores of a block."""
+        self.num_done += len(scores)
+        self.total += float(scores.sum())
+        self.energy += float(scores @ scores)
+
+    def log_mean(self, run: Run, what: str) -> None:
+        """Kaldi's line on mean and standard deviation, where there are scores."""
+        if self.num_done:
+            mean = self.total / self.num_done
+            deviation = np.sqrt(max(self.energy / self.num_done - mean**2, 0.0))
+            run.log(f"Mean {what} was {mean:.6g}, standard deviation was {deviation:.6g}")
 
 
 def read_table(run: Run, rspecifier: str, what: str) -> VectorTable:
@@ -52,48 +78,66 @@ def read_table(run: Run, rspecifier: str, what: str) -> VectorTable:
     return VectorTable(row, np.array(vectors))
 
 
-def read_trial_rows(
-    run: Run, rxfilename: str, left: Mapping[str, int], right: Mapping[str, int], left_name: str, right_name: str
-) -> TrialRows:
-    """Read lines `key1 key2` and find both in the tables; absent ones are warned of and counted, as Kaldi does.
+def score_trials(
+    run: Run,
+    trials_rxfilename: str,
+    scores_wxfilename: str,
+    tables: tuple[NamedRows, NamedRows],
+    score: Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.float64]],
+) -> ScoreTotals:
+    """Score a trial list of any length, a block at a time.
+
+    Args:
+        run: the command's surroundings.
+        trials_rxfilename: lines `key1 key2`.
+        scores_wxfilename: gets lines `key1 key2 score`, seven digits.
+        tables: rows by key, and the name for messages, of the two tables.
+        score: scores (N,) of rows (N,) of the first and (N,) of the second table.
 
     Raises:
         KaldiError: a line has not two fields.
     """
-    pairs, left_rows, right_rows, num_err = [], [], [], 0
-    with run.open_read(rxfilename) as lines:
-        for number, raw in enumerate(lines, 1):
-            fields = raw.decode("utf-8", "surrogateescape").split()
-            if len(fields) != 2:
-                line = raw.decode("utf-8", "backslashreplace").rstrip()
-                raise KaldiError(f"{rxfilename}: Bad line {number} in input (expected two fields: key1 key2): {line}")
-            left_row, right_row = left.get(fields[0]), right.get(fields[1])
-            if left_row is None:
-                run.warning(f"Key {fields[0]} not present in {left_name}.")
-            elif right_row is None:
-                run.warning(f"Key {fields[1]} not present in {right_name}.")
+    totals = ScoreTotals()
+    with run.open_read(trials_rxfilename) as lines, run.open_write(scores_wxfilename) as out:
+        for block in trial_blocks(run, lines, trials_rxfilename, tables, totals):
+            scores = score(block.left, block.right)
+            totals.add(scores)
+            rows = zip(block.pairs, scores.tolist(), strict=True)
+            text = "".join(f"{key1} {key2} {value:.7g}\n" for (key1, key2), value in rows)
+            out.write(text.encode("utf-8", "surrogateescape"))
+    return totals
+
+
+def trial_blocks(
+    run: Run, lines: Iterable[bytes], name: str, tables: tuple[NamedRows, NamedRows], totals: ScoreTotals
+) -> Iterator[TrialBlock]:
+    """The trials in blocks; keys that a table lacks are warned of and counted in `totals`, as Kaldi does."""
+    (left, left_name), (right, right_name) = tables
+    numbered = enumerate(lines, 1)
+    while part := list(islice(numbered, TRIALS_PER_BLOCK)):
+        pairs, left_rows, right_rows = [], [], []
+        for number, raw in part:
+            key1, key2 = parse_trial(raw, f"{name}: Bad line {number} in input")
+            if key1 not in left:
+                run.warning(f"Key {key1} not present in {left_name}.")
+            elif key2 not in right:
+                run.warning(f"Key {key2} not present in {right_name}.")
             else:
-                pairs.append((fields[0], fields[1]))
-                left_rows.append(left_row)
-                right_rows.append(right_row)
-                continue
-            num_err += 1
-    return TrialRows(pairs, np.array(left_rows, dtype=np.intp), np.array(right_rows, dtype=np.intp), num_err)
+                pairs.append((key1, key2))
+                left_rows.append(left[key1])
+                right_rows.append(right[key2])
+        totals.num_err += len(part) - len(pairs)
+        yield TrialBlock(pairs, np.array(left_rows, dtype=np.intp), np.array(right_rows, dtype=np.intp))
 
 
-def write_trial_scores(run: Run, wxfilename: str, trials: TrialRows, scores: NDArray[np.float64]) -> None:
-    """Write lines `key1 key2 score`, seven digits."""
-    with run.open_write(wxfilename) as out:
-        for start in range(0, len(scores), 65536):  # the text of a part of the list at a time
-            block = slice(start, start + 65536)
-            lines = [
-                f"{key1} {key2} {score:.7g}\n"
-                for (key1, key2), score in zip(trials.pairs[block], scores[block].tolist(), strict=True)
-            ]
-            out.write("".join(lines).encode("utf-8", "surrogateescape"))
+def parse_trial(raw: bytes, where: str) -> tuple[str, str]:
+    """The two keys of a line.
 
-
-def log_mean(run: Run, what: str, scores: NDArray[np.float64]) -> None:
-    """Kaldi's line on mean and standard deviation, where there are scores."""
-    if len(scores):
-        run.log(f"Mean {what} was {scores.mean():.6g}, standard deviation was {scores.std():.6g}")
+    Raises:
+        KaldiError: it has not two fields.
+    """
+    fields = raw.decode("utf-8", "surrogateescape").split()
+    if len(fields) != 2:
+        line = raw.decode("utf-8", "backslashreplace").rstrip()
+        raise KaldiError(f"{where} (expected two fields: key1 key2): {line}")
+    return fields[0], fields[1]
