@@ -81,7 +81,8 @@ def network_step(pooling: nn.Module) -> Callable[[], None]:
 
 def compare(title: str, products: Callable[[], None], broadcast: Callable[[], None], repeats: int) -> None:
     """Print one line of the table: median milliseconds of each, and their ratio."""
-    products(), broadcast()  # warm-up
+    products()  # warm-up
+    broadcast()
     pairs = [(seconds(products), seconds(broadcast)) for _ in range(repeats)]
     fast, slow = (1000 * statistics.median(times) for times in zip(*pairs, strict=True))
     print(f"{title:<34} {fast:>10.1f} {slow:>10.1f} {slow / fast:>7.1f}")
@@ -101,10 +102,11 @@ def main() -> None:
     for output in ("mean", "mean+std"):
         pooling = LdePooling(LdeOptions(components=COMPONENTS, output=output), CHANNELS)
         broadcast = BroadcastLde(pooling)
-        compare(f"pooling, {BATCH} × {FRAMES} frames, {output}", pooling_step(pooling), pooling_step(broadcast),
-                options.repeats)
-        compare(f"ResNet34, {STEP_BATCH} × {STEP_FRAMES}, {output}", network_step(pooling), network_step(broadcast),
-                options.repeats)
+        for title, step in (
+            (f"pooling, {BATCH} × {FRAMES} frames, {output}", pooling_step),
+            (f"ResNet34, {STEP_BATCH} × {STEP_FRAMES}, {output}", network_step),
+        ):
+            compare(title, step(pooling), step(broadcast), options.repeats)
 
 
 if __name__ == "__main__":

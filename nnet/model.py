@@ -20,11 +20,20 @@ class SpeakerNet(nn.Module):
     """An embedding network and its training loss.
 
     Only the encoder runs under an autocast that the caller opens: statistics, embedding, head and loss are computed in
-    float32, since bf16's 8 bits are too few for sums over frames and for angles.
+    the parameters' own precision, float32, since bf16's 8 bits are too few for sums over frames and for angles.
     """
 
-    def __init__(self, encoder: nn.Module, pooling: nn.Module, embedding: nn.Linear, head: nn.Module, loss: nn.Module):
+    def __init__(
+        self,
+        feature_dim: int,
+        encoder: nn.Module,
+        pooling: nn.Module,
+        embedding: nn.Linear,
+        head: nn.Module,
+        loss: nn.Module,
+    ) -> None:
         super().__init__()
+        self.feature_dim = feature_dim
         self.encoder = encoder
         self.pooling = pooling
         self.embedding = embedding
@@ -54,13 +63,14 @@ class SpeakerNet(nn.Module):
             float32 (B, E), not length-normalised.
 
         Raises:
-            ValueError: lengths that do not fit `feats`.
+            ValueError: lengths that do not fit `feats`, or another number of features than the config's.
         """
         lengths = lengths.cpu()
-        _check_lengths(feats, lengths)
+        self._check(feats, lengths)
         frames, lengths = self.encoder(feats, lengths)  # (B, T, F) -> (B, T', C)
         with torch.autocast(frames.device.type, enabled=False):
-            return self.embedding(self.pooling(frames.float(), lengths))  # (B, T', C) -> (B, D) -> (B, E)
+            pooled = self.pooling(frames.to(self.embedding.weight.dtype), lengths)  # (B, T', C) -> (B, D)
+            return self.embedding(pooled)  # (B, D) -> (B, E)
 
     def loss(self, embedding: torch.Tensor, labels: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The training loss.
@@ -77,11 +87,20 @@ class SpeakerNet(nn.Module):
             ValueError: a label out of range.
         """
         with torch.autocast(embedding.device.type, enabled=False):
-            return self.loss_function(self.head(embedding.float()), labels, step)
+            return self.loss_function(self.head(embedding), labels, step)
 
     def scale_invariant_parameters(self) -> set[str]:
         """Names of the parameters of which only the direction counts; weight decay must leave them alone."""
         return {f"loss_function.{name}" for name in self.loss_function.scale_invariant}  # type: ignore[union-attr]
+
+    def _check(self, feats: torch.Tensor, lengths: torch.Tensor) -> None:
+        if feats.dim() != 3 or lengths.shape != feats.shape[:1]:
+            found = f"feats {tuple(feats.shape)} and lengths {tuple(lengths.shape)}"
+            raise ValueError(f"{found}; expected (B, T, F) and (B,)")
+        if feats.shape[2] != self.feature_dim:
+            raise ValueError(f"features of {feats.shape[2]} columns; the network was built for {self.feature_dim}")
+        if int(lengths.min()) < 1 or int(lengths.max()) > feats.shape[1]:
+            raise ValueError(f"lengths {lengths.tolist()}; expected 1 to {feats.shape[1]} frames")
 
 
 def build(config: Config, num_speakers: int) -> SpeakerNet:
@@ -97,7 +116,7 @@ def build(config: Config, num_speakers: int) -> SpeakerNet:
     embedding = nn.Linear(pooling.out_dim, config.embedding.dim)
     head, head_dim = _build_head(config.head, config.embedding.dim)
     loss = _part(config.loss)(config.loss, head_dim, num_speakers)
-    return SpeakerNet(encoder, pooling, embedding, head, loss)
+    return SpeakerNet(config.features.dim, encoder, pooling, embedding, head, loss)
 
 
 def _part(options: Any) -> Any:
@@ -120,10 +139,3 @@ def _norm_relu(options: HeadOptions, dim: int, relu: bool) -> list[nn.Module]:
     if relu:
         layers.insert(0 if options.order == "relu_norm" else len(layers), nn.ReLU())
     return layers
-
-
-def _check_lengths(feats: torch.Tensor, lengths: torch.Tensor) -> None:
-    if feats.dim() != 3 or lengths.shape != feats.shape[:1]:
-        raise ValueError(f"feats {tuple(feats.shape)} and lengths {tuple(lengths.shape)}; expected (B, T, F) and (B,)")
-    if int(lengths.min()) < 1 or int(lengths.max()) > feats.shape[1]:
-        raise ValueError(f"lengths {lengths.tolist()}; expected 1 to {feats.shape[1]} frames")
