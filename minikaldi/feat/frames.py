@@ -20,8 +20,8 @@ from minikaldi.options import option
 FLOAT32_EPSILON = np.finfo(np.float32).eps
 """Kaldi's floor under every log of an energy: the log of silence is -15.94, not -inf."""
 
-BLOCK_FRAMES = 256
-"""Frames handled at once: 256 frames of 512 float32 samples stay in a core's second-level cache."""
+BLOCK_FRAMES = 64
+"""Frames handled at once: 64 padded frames and their spectrum stay in a core's second-level cache."""
 
 
 @dataclass

@@ -36,10 +36,14 @@ def at_rate(samples: NDArray[np.float32], sample_rate: float, options: FrameOpti
 
 
 def power_spectrum(frames: NDArray[np.float32], fft_samples: int) -> NDArray[np.float32]:
-    """|FFT|² of each frame, float32 (T, L) -> (T, fft_samples // 2 + 1)."""
-    from scipy.fft import rfft  # 0.2 s to import; unlike numpy's it stays in float32 throughout
+    """|FFT|² of each frame, float32 (T, L) -> (T, fft_samples // 2 + 1).
 
-    spectrum = rfft(frames, fft_samples, axis=1)
+    The FFT itself is float64: a pure tone leaves filters 90 dB below its peak, where two float32 FFTs (Kaldi's and
+    another) differ by more than 5e-3 in the cepstra. numpy's costs no import, as scipy's would.
+    """
+    padded = np.zeros((len(frames), fft_samples))
+    padded[:, : frames.shape[1]] = frames
+    spectrum = np.fft.rfft(padded, axis=1).astype(np.complex64)
     return spectrum.real**2 + spectrum.imag**2
 
 
