@@ -69,7 +69,7 @@ def tell(message: str) -> None:
 
 
 def run(module: str) -> NoReturn:
-    """Run `main(argv)` of minikaldi.scripts.<module> over the command line; the launchers in utils/ end in this call."""
+    """Run `main(argv)` of minikaldi.scripts.<module> over the command line: the last line of a launcher in utils/."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `… | head` ends us silently, as it ends any filter
     try:
         code: int = importlib.import_module(f"minikaldi.scripts.{module}").main(sys.argv[1:])

@@ -1,7 +1,7 @@
 """stage_marker.py: whether a stage's last complete run still holds, by fingerprints of what went in and came out.
 
-A marker is a JSON file. A fingerprint is of the content for a file below 1 MB, of size and modification time for a larger
-one; a directory's is that of its regular files, not of its folders, without hidden files and logs.
+A marker is a JSON file. A fingerprint is of the content for a file below 1 MB, of size and modification time for a
+larger one; a directory's is that of its regular files, not of its folders, without hidden files and logs.
 """
 
 from __future__ import annotations

@@ -1,0 +1,179 @@
+"""Kaldi data directories: which tables they may hold, what the tables' keys are, and how new ones are put in place.
+
+Without `segments` a recording is an utterance, and the keys of wav.scp are utterance ids.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import filecmp
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from minikaldi.scripts.cli import ScriptError
+from minikaldi.scripts.tables import key_of, open_text, read_pairs, read_table, speaker_lines
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the lines of a table look like."""
+
+    level: str  # whose ids the keys are: "utt", "spk" or "rec"
+    min_fields: int = 2
+    max_fields: int | None = None
+    value: str = "text"  # "seconds", "frames", "gender" or "text"
+
+
+def _pair(level: str, value: str = "text") -> Kind:
+    return Kind(level, 2, 2, value)
+
+
+KINDS: dict[str, Kind] = {
+    "utt2spk": _pair("utt"),
+    "spk2utt": Kind("spk"),
+    "wav.scp": Kind("rec"),
+    "segments": Kind("utt", 4, 5),
+    "text": Kind("utt", 1),
+    "feats.scp": Kind("utt"),
+    "vad.scp": Kind("utt"),
+    "cmvn.scp": Kind("spk"),
+    "utt2num_frames": _pair("utt", "frames"),
+    "utt2dur": _pair("utt", "seconds"),
+    "reco2dur": _pair("rec", "seconds"),
+    "reco2file_and_channel": Kind("rec", 3, 3),
+    "spk2gender": _pair("spk", "gender"),
+    "utt2rec": _pair("utt"),  # the source recording (session, video) of each utterance; ours
+    "utt2uniq": _pair("utt"),
+    "utt2lang": _pair("utt"),
+    "utt2warp": _pair("utt"),
+    "spk2warp": _pair("spk"),
+}
+
+
+def tables_of(directory: Path, extra: Iterable[str] = ()) -> list[str]:
+    """The known tables that are there, and the extra ones."""
+    return [name for name in dict.fromkeys([*KINDS, *extra]) if (directory / name).is_file()]
+
+
+def require_directory(directory: Path) -> None:
+    """Refuse what is no data directory.
+
+    Raises:
+        ScriptError: no directory, or one without utterances.
+    """
+    if not directory.is_dir():
+        raise ScriptError(f"{directory}: no such directory")
+    if not (directory / "utt2spk").is_file():
+        raise ScriptError(f"{directory}/utt2spk: no such file; a data directory has one, lines `utt_id spk_id`")
+    if not (directory / "utt2spk").stat().st_size:
+        raise ScriptError(f"{directory}/utt2spk: is empty; expected lines `utt_id spk_id`")
+
+
+def read_segments(directory: Path) -> dict[str, tuple[str, list[str]]] | None:
+    """utt_id -> (rec_id, [start, end, …] as written); None where there is no segments file.
+
+    Raises:
+        ScriptError: a line without start and end.
+    """
+    path = directory / "segments"
+    if not path.is_file():
+        return None
+    segments = {}
+    for number, (utt_id, rest) in enumerate(read_table(path).items(), start=1):
+        fields = rest.split()
+        if len(fields) not in (3, 4):
+            raise ScriptError(f"{path}:{number}: found {len(fields) + 1} fields, expected `utt_id rec_id start end`")
+        segments[utt_id] = (fields[0], fields[1:])
+    return segments
+
+
+def read_utt2spk(directory: Path) -> dict[str, str]:
+    """utt_id -> spk_id.
+
+    Raises:
+        ScriptError: no such directory, no utterances, or a bad line.
+    """
+    require_directory(directory)
+    return read_pairs(directory / "utt2spk")
+
+
+class DirectoryWriter:
+    """Writes tables to a hidden folder, and puts all of them in place at the end of the `with` block, or none.
+
+    A table that comes out as it was is left alone, so that its time stays.
+    """
+
+    def __init__(self, directory: Path, backup: bool = False) -> None:
+        self.directory = directory
+        self.backup = backup
+        self._existed = directory.is_dir()
+        self._building = directory / f".writing.{os.getpid()}"
+        self._written: list[str] = []
+        self._removed: list[str] = []
+
+    def __enter__(self) -> DirectoryWriter:
+        self._building.mkdir(parents=True)
+        return self
+
+    def write(self, name: str, lines: Iterable[str]) -> None:
+        """Write a table; lines that do not come sorted by key are sorted."""
+        path = self._building / name
+        in_order, last = True, ""
+        with open_text(path, "w") as stream:
+            for line in lines:
+                in_order = in_order and last <= line
+                last = line
+                stream.write(line + "\n")
+        if not in_order:
+            with open_text(path) as stream:
+                ordered = sorted(stream, key=key_of)
+            with open_text(path, "w") as stream:
+                stream.writelines(ordered)
+        self._written.append(name)
+
+    def write_speakers(self, utt2spk: dict[str, str]) -> None:
+        """Write utt2spk and spk2utt."""
+        in_order = {utt_id: utt2spk[utt_id] for utt_id in sorted(utt2spk)}
+        self.write("utt2spk", (f"{utt_id} {spk_id}" for utt_id, spk_id in in_order.items()))
+        self.write("spk2utt", speaker_lines(in_order))
+
+    def remove(self, name: str) -> None:
+        """Remove a table that is no longer true."""
+        self._removed.append(name)
+
+    def remove_others(self) -> None:
+        """Remove all known tables that are not written here: they belong to an earlier content of the directory."""
+        self._removed += [name for name in tables_of(self.directory) if name not in self._written]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._put_in_place()
+        finally:
+            shutil.rmtree(self._building, ignore_errors=True)
+            if error is not None and not self._existed:
+                with contextlib.suppress(OSError):  # not empty: another process writes here, leave it
+                    self.directory.rmdir()
+
+    def _put_in_place(self) -> None:
+        changed = [name for name in self._written if not _same(self._building / name, self.directory / name)]
+        gone = [name for name in self._removed if (self.directory / name).exists()]
+        if self.backup and (changed or gone):
+            (self.directory / ".backup").mkdir(exist_ok=True)
+            for name in (*changed, *gone):
+                if (self.directory / name).exists():
+                    shutil.copy2(self.directory / name, self.directory / ".backup" / name)
+        for name in changed:
+            (self._building / name).replace(self.directory / name)
+        for name in gone:
+            (self.directory / name).unlink()
+
+
+def _same(new: Path, old: Path) -> bool:
+    return old.is_file() and not old.is_symlink() and filecmp.cmp(new, old, shallow=False)

@@ -1,0 +1,186 @@
+"""get_utt2dur.sh, get_reco2dur.sh, get_utt2num_frames.sh: lengths, from the cheapest source that knows them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from minikaldi.scripts.cli import Parser, ScriptError, boolean, positive_int, script_name, tell
+from minikaldi.scripts.data_dir import DirectoryWriter, read_segments, read_utt2spk
+from minikaldi.scripts.split import line_parts
+from minikaldi.scripts.tables import numbered_lines, open_text, read_numbers, read_pairs
+
+ROOT = Path(__file__).resolve().parents[2]
+ABOUT = """Write the table that the name says, unless it is there and complete: durations in seconds from segments,
+from utt2num_frames (with --frame-shift), from the audio (wav-to-duration) or the features; frames from feats.scp or
+utt2dur."""
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """How commands over many utterances are run."""
+
+    runner: str = "run.pl"
+    number: int = 4
+
+
+def number_text(value: float) -> str:
+    """A number as awk prints it: six significant digits."""
+    return f"{value:.6g}"
+
+
+def is_complete(directory: Path, name: str, keys: Iterable[str]) -> bool:
+    """Whether a table is there with a line for every key."""
+    path = directory / name
+    return path.is_file() and read_pairs(path).keys() == set(keys)
+
+
+def run_over(directory: Path, table: str, command: Sequence[str], jobs: Jobs) -> dict[str, str]:
+    """Run `command <rspecifier of a part> ark,t:…` over the parts of a table; returns the values.
+
+    Raises:
+        ScriptError: a job failed.
+    """
+    lines = [line for _, line in numbered_lines(directory / table)]
+    parts = line_parts(len(lines), min(jobs.number, len(lines)), str(directory / table))
+    folder = directory / f".parts.{os.getpid()}"
+    folder.mkdir()
+    try:
+        for number, part in enumerate(parts, start=1):
+            with open_text(folder / f"in.{number}", "w") as stream:
+                stream.writelines(f"{line}\n" for line in lines[part.start : part.stop])
+        log = directory / "log" / f"{command[0]}.JOB.log"
+        words = [*runner_words(jobs.runner), f"JOB=1:{len(parts)}", str(log), *command]
+        words += [f"scp:{folder}/in.JOB", f"ark,t:{folder}/out.JOB"]
+        if subprocess.run(words, env=command_environment(), check=False).returncode:
+            raise ScriptError(f"{directory}: {command[0]} failed; see {log}")
+        values: dict[str, str] = {}
+        for number in range(1, len(parts) + 1):
+            values.update(read_pairs(folder / f"out.{number}"))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return values
+
+
+def runner_words(runner: str) -> list[str]:
+    """The runner's command line; a bare name that is not on PATH is looked for in utils/."""
+    words = shlex.split(runner)
+    if shutil.which(words[0]) is None and (ROOT / "utils" / words[0]).is_file():
+        words[0] = str(ROOT / "utils" / words[0])
+    return words
+
+
+def command_environment() -> dict[str, str]:
+    """The environment, with minikaldi's commands at the end of PATH."""
+    environment = dict(os.environ)
+    environment["PATH"] = f"{environment.get('PATH', os.defpath)}:{ROOT / 'minikaldi' / 'bin'}"
+    return environment
+
+
+def write_table(directory: Path, name: str, values: Mapping[str, str], keys: Iterable[str]) -> None:
+    """Write a table; ids without a value are told, and left out.
+
+    Raises:
+        ScriptError: no id has a value.
+    """
+    known = {key: values[key] for key in keys if key in values}
+    missing = [key for key in keys if key not in values]
+    if not known:
+        raise ScriptError(f"{directory}/{name}: none of {len(missing)} lengths is known; see {directory}/log")
+    if missing:
+        tell(f"{directory}/{name}: {len(missing)} ids have no length (first: {missing[0]}); see {directory}/log")
+    with DirectoryWriter(directory) as writer:
+        writer.write(name, (f"{key} {value}" for key, value in sorted(known.items())))
+
+
+def audio_command(read_entire_file: bool) -> list[str]:
+    """wav-to-duration and its option."""
+    return ["wav-to-duration", f"--read-entire-file={'true' if read_entire_file else 'false'}"]
+
+
+def utterance_durations(
+    directory: Path, jobs: Jobs, read_entire_file: bool = False, frame_shift: float | None = None
+) -> dict[str, str]:
+    """utt_id -> seconds as text.
+
+    Raises:
+        ScriptError: nothing is there that knows them.
+    """
+    segments = read_segments(directory)
+    if segments is not None:
+        return {utt: number_text(float(times[1]) - float(times[0])) for utt, (_, times) in segments.items()}
+    if frame_shift is not None and (directory / "utt2num_frames").is_file():
+        frames = read_numbers(directory / "utt2num_frames")
+        return {utt: number_text(count * frame_shift) for utt, count in frames.items()}
+    if (directory / "wav.scp").is_file():
+        return run_over(directory, "wav.scp", audio_command(read_entire_file), jobs)
+    if (directory / "feats.scp").is_file():
+        counts = run_over(directory, "feats.scp", ["feat-to-len"], jobs)
+        return {utt: number_text(int(count) * (frame_shift or 0.01)) for utt, count in counts.items()}
+    raise ScriptError(f"{directory}: none of segments, wav.scp and feats.scp is there to tell durations")
+
+
+def make_utt2dur(
+    directory: Path, jobs: Jobs = Jobs(), read_entire_file: bool = False, frame_shift: float | None = None
+) -> None:
+    """Write utt2dur (seconds) where it is not there and complete."""
+    utts = list(read_utt2spk(directory))
+    if not is_complete(directory, "utt2dur", utts):
+        write_table(directory, "utt2dur", utterance_durations(directory, jobs, read_entire_file, frame_shift), utts)
+
+
+def make_reco2dur(directory: Path, jobs: Jobs = Jobs(), read_entire_file: bool = False) -> None:
+    """Write reco2dur (seconds) where it is not there and complete; without segments it is utt2dur."""
+    segments = read_segments(directory)
+    if segments is None:
+        make_utt2dur(directory, jobs, read_entire_file)
+        utts = list(read_utt2spk(directory))
+        if not is_complete(directory, "reco2dur", utts):
+            write_table(directory, "reco2dur", read_pairs(directory / "utt2dur"), utts)
+        return
+    recordings = sorted({recording for recording, _ in segments.values()})
+    if not is_complete(directory, "reco2dur", recordings):
+        values = run_over(directory, "wav.scp", audio_command(read_entire_file), jobs)
+        write_table(directory, "reco2dur", values, recordings)
+
+
+def make_utt2num_frames(
+    directory: Path, jobs: Jobs = Jobs(), frame_shift: float = 0.01, frame_overlap: float = 0.015
+) -> None:
+    """Write utt2num_frames where it is not there and complete: of the features, else by the durations (seconds)."""
+    utts = list(read_utt2spk(directory))
+    if is_complete(directory, "utt2num_frames", utts):
+        return
+    if (directory / "feats.scp").is_file():
+        values = run_over(directory, "feats.scp", ["feat-to-len"], jobs)
+    else:
+        make_utt2dur(directory, jobs)
+        seconds = read_numbers(directory / "utt2dur")
+        values = {utt: str(int((length - frame_overlap) / frame_shift)) for utt, length in seconds.items()}
+    write_table(directory, "utt2num_frames", values, utts)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line of the three scripts; the name under which it is called says which."""
+    name = script_name()
+    parser = Parser(f"{name} [--nj N] [--cmd RUNNER] [options] <data-dir>", ABOUT)
+    parser.add_argument("--nj", type=positive_int, default=4, help="jobs at once (default 4)")
+    parser.add_argument("--cmd", default="run.pl", help="what runs them (default run.pl)")
+    parser.add_argument("--read-entire-file", type=boolean, default=False, help="true: do not trust the WAV headers")
+    parser.add_argument("--frame-shift", type=float, help="seconds (default 0.01)")
+    parser.add_argument("--frame-overlap", type=float, default=0.015, help="seconds, window less shift (default 0.015)")
+    parser.add_argument("data")
+    options = parser.parse(argv)
+    directory, jobs = Path(options.data), Jobs(options.cmd, options.nj)
+    if name.startswith("get_reco2dur"):
+        make_reco2dur(directory, jobs, options.read_entire_file)
+    elif name.startswith("get_utt2num_frames"):
+        make_utt2num_frames(directory, jobs, options.frame_shift or 0.01, options.frame_overlap)
+    else:
+        make_utt2dur(directory, jobs, options.read_entire_file, options.frame_shift)
+    return 0

@@ -1,0 +1,159 @@
+"""subset_data_dir.sh: a part of a data directory, and what every such part needs: the lines of some utterances.
+
+Where Kaldi takes every so-many-th utterance, so does this, but at a seeded place in each stretch: of copies that follow
+each other in the order of ids (x-babble, x-music, x-noise …) a fixed step would pick the same kind each time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from minikaldi.scripts.cli import Parser, ScriptError, tell
+from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, read_segments, read_utt2spk, tables_of
+from minikaldi.scripts.tables import filtered, read_keys, read_numbers
+
+USAGE = """
+  subset_data_dir.sh [--first|--last|--shortest|--speakers|--per-spk] [--seed <n>] <src-dir> <num-utts> <dest-dir>
+  subset_data_dir.sh --spk-list <file> <src-dir> <dest-dir>
+  subset_data_dir.sh --utt-list <file> <src-dir> <dest-dir>"""
+ABOUT = "Write a part of a data directory as one of its own; by default <num-utts> utterances, spread over the whole."
+
+
+def write_subset(source: Path, target: Path, utt_ids: set[str]) -> None:
+    """Write the tables of `source` for some of its utterances to `target`.
+
+    Raises:
+        ScriptError: no utterance is left.
+    """
+    utt2spk = {utt: spk for utt, spk in read_utt2spk(source).items() if utt in utt_ids}
+    if not utt2spk:
+        raise ScriptError(f"{source}: no utterance is left for {target}; nothing was written")
+    segments = read_segments(source)
+    recordings = set(utt2spk) if segments is None else {segments[utt][0] for utt in utt2spk if utt in segments}
+    keep = {"utt": set(utt2spk), "spk": set(utt2spk.values()), "rec": recordings}
+    with DirectoryWriter(target) as writer:
+        writer.write_speakers(utt2spk)
+        for name in tables_of(source):
+            if name not in ("utt2spk", "spk2utt"):
+                writer.write(name, filtered(source / name, keep[KINDS[name].level]))
+        writer.remove_others()
+
+
+def spread(items: Sequence[str], number: int, rng: random.Random) -> list[str]:
+    """`number` of the items: one, drawn at random, of each of as many equal stretches."""
+    edges = [index * len(items) // number for index in range(number + 1)]
+    return [items[rng.randrange(low, high)] for low, high in itertools.pairwise(edges)]
+
+
+def by_speaker(utt2spk: dict[str, str]) -> dict[str, list[str]]:
+    """spk_id -> its utt_ids, in order."""
+    speakers: dict[str, list[str]] = {}
+    for utt_id, spk_id in utt2spk.items():
+        speakers.setdefault(spk_id, []).append(utt_id)
+    return speakers
+
+
+def whole_speakers(utt2spk: dict[str, str], number: int, rng: random.Random) -> list[str]:
+    """All utterances of randomly chosen speakers, at least `number`."""
+    speakers = by_speaker(utt2spk)
+    order = sorted(speakers)
+    rng.shuffle(order)
+    chosen: list[str] = []
+    for spk_id in order:
+        if len(chosen) >= number:
+            break
+        chosen += speakers[spk_id]
+    return chosen
+
+
+def each_speaker(utt2spk: dict[str, str], number: int) -> list[str]:
+    """At most `number` utterances of every speaker, evenly spread."""
+    chosen: list[str] = []
+    for utt_ids in by_speaker(utt2spk).values():
+        count = min(number, len(utt_ids))
+        chosen += [utt_ids[index * len(utt_ids) // count] for index in range(count)]
+    return chosen
+
+
+def shortest(source: Path, utt2spk: dict[str, str], number: int) -> list[str]:
+    """The `number` utterances with the fewest frames, or the least duration where the frames are not known.
+
+    Raises:
+        ScriptError: neither utt2num_frames nor utt2dur is there.
+    """
+    for name in ("utt2num_frames", "utt2dur"):
+        if (source / name).is_file():
+            lengths = read_numbers(source / name)
+            return sorted((utt for utt in utt2spk if utt in lengths), key=lambda utt: (lengths[utt], utt))[:number]
+    raise ScriptError(
+        f"{source}: --shortest needs utt2num_frames or utt2dur; make one: utils/data/get_utt2num_frames.sh {source}"
+    )
+
+
+def choose(source: Path, mode: str, number: int, seed: int) -> list[str]:
+    """The utterances that a mode picks.
+
+    Raises:
+        ScriptError: more are asked for than there are.
+    """
+    utt2spk = read_utt2spk(source)
+    utt2spk = {utt: utt2spk[utt] for utt in sorted(utt2spk)}
+    utts, rng = list(utt2spk), random.Random(f"subset {seed}")
+    if mode == "speakers":
+        return whole_speakers(utt2spk, number, rng)
+    if mode == "per-spk":
+        return each_speaker(utt2spk, number)
+    if number > len(utts):
+        raise ScriptError(f"{source}: {number} utterances are asked for, {len(utts)} are there")
+    if mode == "first":
+        return utts[:number]
+    if mode == "last":
+        return utts[len(utts) - number :]
+    if mode == "shortest":
+        return shortest(source, utt2spk, number)
+    return spread(utts, number, rng)
+
+
+def listed(source: Path, list_file: str, speakers: bool) -> list[str]:
+    """The utterances that a list names, or those of the speakers that it names."""
+    wanted = read_keys(list_file)
+    utt2spk = read_utt2spk(source)
+    found = [utt for utt, spk in utt2spk.items() if (spk if speakers else utt) in wanted]
+    known = set(utt2spk.values()) if speakers else utt2spk.keys()
+    unknown = sorted(wanted - known)
+    if unknown:
+        tell(f"{len(unknown)} of {len(wanted)} ids in {list_file} are not in {source} (first: {unknown[0]})")
+    return found
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line of utils/subset_data_dir.sh."""
+    parser = Parser(USAGE, ABOUT)
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--first", dest="mode", action="store_const", const="first", help="the first utterances")
+    mode.add_argument("--last", dest="mode", action="store_const", const="last", help="the last utterances")
+    mode.add_argument("--shortest", dest="mode", action="store_const", const="shortest", help="the shortest utterances")
+    mode.add_argument("--speakers", dest="mode", action="store_const", const="speakers", help="whole speakers")
+    mode.add_argument("--per-spk", dest="mode", action="store_const", const="per-spk", help="so many of each speaker")
+    mode.add_argument("--spk-list", help="the speakers that a file names")
+    mode.add_argument("--utt-list", help="the utterances that a file names")
+    parser.add_argument("--seed", type=int, default=0, help="of the random choices (default 0)")
+    parser.add_argument("arguments", nargs="+", help="source, number unless a list is given, destination")
+    options = parser.parse(argv)
+    list_file = options.spk_list or options.utt_list
+    if len(options.arguments) != (2 if list_file else 3):
+        parser.error(f"found {len(options.arguments)} arguments")
+    source, target = Path(options.arguments[0]), Path(options.arguments[-1])
+    if list_file:
+        chosen = listed(source, list_file, speakers=options.spk_list is not None)
+    else:
+        text = options.arguments[1]
+        if not (text.isascii() and text.isdigit() and int(text) > 0):
+            parser.error(f'the number of utterances is "{text}", expected a whole number of at least 1')
+        chosen = choose(source, options.mode or "spread", int(text), options.seed)
+    write_subset(source, target, set(chosen))
+    tell(f"{len(chosen)} utterances of {source} are in {target}")
+    return 0

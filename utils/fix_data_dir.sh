@@ -1,0 +1,11 @@
+#!/usr/bin/env python3
+"""Sort a data directory and keep what its tables agree on: see --help, and minikaldi/scripts/fix.py."""
+
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from minikaldi.scripts.cli import run  # noqa: E402
+
+run("fix")
