@@ -7,7 +7,6 @@ The rate that an optimizer is built with is never used: the training loop sets i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Protocol
@@ -17,10 +16,7 @@ from nnet.options import at_least, require
 if TYPE_CHECKING:
     import torch
 
-# Losses whose weights count by direction only. Decay would shrink their norm, which changes nothing but the effective
-# angular rate; so they are exempt by default.
-SCALE_INVARIANT = ("loss*.weight",)
-
+    from nnet.model import SpeakerNet
 
 class OptimizerOptions(Protocol):
     """Options of an optimizer, which builds itself from parameter groups."""
@@ -54,7 +50,7 @@ class Adam:
     eps: float = 1e-9
     weight_decay: float = 1e-4
     amsgrad: bool = True
-    decay_exempt: tuple[str, ...] = SCALE_INVARIANT
+    decay_exempt: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_adam(self.betas, self.eps, self.weight_decay)
@@ -76,7 +72,7 @@ class AdamW:
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 1e-2
-    decay_exempt: tuple[str, ...] = SCALE_INVARIANT
+    decay_exempt: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_adam(self.betas, self.eps, self.weight_decay)
@@ -95,7 +91,7 @@ class Sgd:
     momentum: float = 0.9
     nesterov: bool = True
     weight_decay: float = 1e-4
-    decay_exempt: tuple[str, ...] = SCALE_INVARIANT
+    decay_exempt: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require(0 <= self.momentum < 1, "momentum", self.momentum, "0 <= momentum < 1")
@@ -112,25 +108,19 @@ class Sgd:
 OPTIMIZERS: dict[str, type[OptimizerOptions]] = {"adam": Adam, "adamw": AdamW, "sgd": Sgd}
 
 
-def is_exempt(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a parameter of this name is kept from weight decay."""
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+def build_optimizer(options: OptimizerOptions, net: SpeakerNet) -> torch.optim.Optimizer:
+    """An optimizer with a group that decays and one that does not; parameters that need no gradient are left out.
 
-
-def build_optimizer(
-    options: OptimizerOptions, parameters: Iterable[tuple[str, torch.nn.Parameter]]
-) -> torch.optim.Optimizer:
-    """An optimizer with one group that decays and one that does not; parameters that need no gradient are left out.
-
-    Args:
-        options: one of the dataclasses of `OPTIMIZERS`.
-        parameters: what `named_parameters()` gives.
+    Of some weights only the direction counts (the class weights of angular losses). Decay would shrink their norm, and
+    so change nothing but the effective angular rate: they are always exempt, besides those that the options name.
     """
-    trained = [(name, p) for name, p in parameters if p.requires_grad]
-    decayed = [p for name, p in trained if not is_exempt(name, options.decay_exempt)]
-    exempt = [p for name, p in trained if is_exempt(name, options.decay_exempt)]
+    invariant = net.scale_invariant_parameters()
+    trained = {name: parameter for name, parameter in net.named_parameters() if parameter.requires_grad}
+    exempt = {
+        name for name in trained if name in invariant or any(fnmatchcase(name, each) for each in options.decay_exempt)
+    }
     groups: list[dict[str, object]] = [
-        {"params": decayed, "weight_decay": options.weight_decay},
-        {"params": exempt, "weight_decay": 0.0},
+        {"params": [p for name, p in trained.items() if name not in exempt], "weight_decay": options.weight_decay},
+        {"params": [p for name, p in trained.items() if name in exempt], "weight_decay": 0.0},
     ]
     return options.build([group for group in groups if group["params"]])

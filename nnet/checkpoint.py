@@ -1,0 +1,162 @@
+"""Checkpoints: everything that a run needs to go on, or an embedding to be computed, in one file written at once.
+
+A file holds plain values and tensors, so that `torch.load(weights_only=True)` reads it: opening someone's checkpoint
+runs no code of theirs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nnet.errors import NnetError
+
+FORMAT = 1
+# What may differ between a run and its resumption: it changes no number of the result.
+FREE_KEYS = frozenset({"data.workers", "training.log_every", "training.save_every"})
+
+
+@dataclass
+class Checkpoint:
+    """The state of a run after update `step`.
+
+    Args:
+        step: updates done.
+        model: state of the network with its loss.
+        optimizer: state of the optimizer.
+        rng: states of torch's generators: `cpu`, and `cuda` where there is one.
+        config: the experiment, as `nnet.config.to_mapping` gives it.
+        speaker_ids: the speaker of each class.
+        list_digest: which utterances are trained on, in a hash.
+        features_conf: text of the Kaldi option file that the features were made with.
+        precision: float32 or bf16, as decided when the run began.
+        best_eer, best_step: lowest valid EER (a share) so far; None where nothing was held out.
+        meter: sums since the last line of the curve.
+        seconds: training time so far.
+        torch_version: what wrote the file.
+    """
+
+    step: int
+    model: dict[str, torch.Tensor]
+    optimizer: dict[str, Any]
+    rng: dict[str, torch.Tensor]
+    config: dict[str, dict[str, Any]]
+    speaker_ids: list[str]
+    list_digest: str
+    features_conf: str
+    precision: str
+    best_eer: float | None = None
+    best_step: int = 0
+    meter: dict[str, float] = dataclasses.field(default_factory=dict)
+    seconds: float = 0.0
+    torch_version: str = str(torch.__version__)
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; a reader sees the old file or the new one, never a part, even if the machine stops.
+
+    Raises:
+        NnetError: it cannot be written (no space left, no permission); an earlier file is untouched.
+    """
+    content = {"format": FORMAT} | {f.name: getattr(checkpoint, f.name) for f in dataclasses.fields(checkpoint)}
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(buffer.getbuffer())
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        kept = "the checkpoint before it is untouched" if path.exists() else "there was none before it"
+        raise NnetError(f"{path}: cannot be written: {error.strerror or error}; {kept}") from error
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a rename durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint; its tensors are on the CPU.
+
+    Raises:
+        NnetError: missing, truncated, or not written by this program.
+    """
+    if not path.is_file():
+        raise NnetError(f"{path}: no such checkpoint; train one with python3 -m nnet.train --exp {path.parent}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise NnetError(f"{path}: cannot be read as a checkpoint (truncated?): {error}") from error
+    names = {f.name for f in dataclasses.fields(Checkpoint)} | {"format"}
+    if not isinstance(content, dict) or content.get("format") != FORMAT or set(content) != names:
+        raise NnetError(f"{path}: is no checkpoint of nnet.train in format {FORMAT}")
+    del content["format"]
+    return Checkpoint(**content)
+
+
+def rng_state(device: torch.device) -> dict[str, torch.Tensor]:
+    """States of the generators that training on `device` draws from."""
+    cuda = {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {}
+    return {"cpu": torch.get_rng_state()} | cuda
+
+
+def restore_rng(state: Mapping[str, torch.Tensor], device: torch.device) -> None:
+    """Undo what was drawn since `rng_state`; a run that moves from CPU to CUDA keeps the CUDA generator's seed."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
+
+
+def check_same_run(
+    path: Path,
+    checkpoint: Checkpoint,
+    config: Mapping[str, Mapping[str, Any]],
+    speaker_ids: Sequence[str],
+    list_digest: str,
+    features_conf: str,
+) -> None:
+    """Check that a checkpoint belongs to the run that would take it up.
+
+    Raises:
+        NnetError: names each config key that differs, or the lists or features, and how to start anew.
+    """
+    anew = f"give another --exp, or remove {path} and best.pt beside it to start anew"
+    changed = [
+        f"{key} (was {before!r}, now {now!r})"
+        for key, before, now in _differences(checkpoint.config, config)
+        if key not in FREE_KEYS
+    ]
+    if changed:
+        raise NnetError(f"{path}: was trained with another config: {', '.join(changed)}; {anew}")
+    if checkpoint.speaker_ids != list(speaker_ids):
+        counts = f"{len(checkpoint.speaker_ids)} then, {len(speaker_ids)} now"
+        raise NnetError(f"{path}: was trained on other speakers ({counts}); {anew}")
+    if checkpoint.list_digest != list_digest:
+        raise NnetError(f"{path}: was trained on another list of utterances of these speakers; {anew}")
+    if checkpoint.features_conf != features_conf:
+        raise NnetError(f"{path}: was trained on features with other options:\n{checkpoint.features_conf}{anew}")
+
+
+def _differences(
+    before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[str, Any, Any]]:
+    keys = [(section, key) for section in now for key in sorted({*before.get(section, {}), *now[section]})]
+    values = [(f"{s}.{k}", before.get(s, {}).get(k), now[s].get(k)) for s, k in keys]
+    return [(key, old, new) for key, old, new in values if old != new]

@@ -1,0 +1,102 @@
+"""What a training run tells: the learning curve in a file, and a line in the log."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from nnet.progress import format_seconds
+
+CURVE_HEADER = "step\tloss\taccuracy\tlr\tvalid_eer\tseconds"
+
+
+@dataclass
+class Meter:
+    """Sums over the batches since the last line of the curve; kept in the checkpoint, so that a resumed curve is equal.
+
+    loss: sum over chunks. correct: chunks whose speaker had the largest logit. chunks: how many.
+    """
+
+    loss: float = 0.0
+    correct: float = 0.0
+    chunks: float = 0.0
+
+    def add(self, loss: float, correct: int, chunks: int) -> None:
+        """Count a batch with this mean loss."""
+        self.loss += loss * chunks
+        self.correct += correct
+        self.chunks += chunks
+
+    @property
+    def means(self) -> tuple[float, float]:
+        """Mean loss and accuracy (a share)."""
+        return self.loss / self.chunks, self.correct / self.chunks
+
+    def as_dict(self) -> dict[str, float]:
+        """For the checkpoint."""
+        return asdict(self)
+
+
+class Curve:
+    """curve.tsv: one line for each logged or validated step.
+
+    Args:
+        path: the file.
+        step: lines after this step are removed: they are from a run that was interrupted later than its checkpoint.
+    """
+
+    def __init__(self, path: Path, step: int) -> None:
+        lines = path.read_text(encoding="utf-8").splitlines() if step and path.is_file() else []
+        kept = [line for line in lines[1:] if int(line.split("\t", 1)[0]) <= step]
+        partial = path.with_name(f"{path.name}.partial")
+        partial.write_text("".join(f"{line}\n" for line in [CURVE_HEADER, *kept]), encoding="utf-8")
+        partial.replace(path)
+        self._path = path
+
+    def add(self, step: int, meter: Meter, lr: float, eer: float | None, seconds: float) -> None:
+        """Append a line; it is on disk when this returns."""
+        loss, accuracy = meter.means
+        shown = "" if eer is None else f"{eer:.6f}"
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(f"{step}\t{loss:.6f}\t{accuracy:.6f}\t{lr:.8g}\t{shown}\t{seconds:.1f}\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+class Stopwatch:
+    """Where the time of a run goes.
+
+    Args:
+        step: steps done before this session. steps: steps in all. seconds: time of the sessions before.
+    """
+
+    def __init__(self, step: int, steps: int, seconds: float) -> None:
+        self._first, self._steps, self._before = step, steps, seconds
+        self._begin = self._lap = time.monotonic()
+        self._waited = 0.0
+        self._chunks = 0
+
+    @property
+    def seconds(self) -> float:
+        """Time of all sessions."""
+        return self._before + time.monotonic() - self._begin
+
+    def count(self, waited: float, chunks: int) -> None:
+        """Count a batch that took `waited` seconds to arrive."""
+        self._waited += waited
+        self._chunks += chunks
+
+    def line(self, step: int, meter: Meter, lr: float) -> str:
+        """`step 300/2000 loss 2.31 acc 61 % lr 1e-3 412 chunks/s data wait 2 % left 3:10`; begins a new lap."""
+        now = time.monotonic()
+        lap = max(now - self._lap, 1e-9)
+        loss, accuracy = meter.means
+        left = (now - self._begin) / (step - self._first) * (self._steps - step)
+        text = (
+            f"step {step}/{self._steps} loss {loss:.3g} acc {100 * accuracy:.0f} % lr {lr:.2e}"
+            f" {self._chunks / lap:.0f} chunks/s data wait {100 * self._waited / lap:.0f} % left {format_seconds(left)}"
+        )
+        self._lap, self._waited, self._chunks = now, 0.0, 0
+        return text

@@ -1,0 +1,252 @@
+"""Train a speaker encoder.
+
+    python3 -m nnet.train --config conf/nnet/mini.yaml [--set section.key=value ...] --lists DIR --exp DIR
+
+The experiment directory gets config.yaml, last.pt (the state to go on from), best.pt (the lowest valid EER), and
+curve.tsv. Called again, the program takes up last.pt where it stopped; SIGINT and SIGTERM save it first. On a CPU an
+interrupted run equals an uninterrupted one bit for bit; on CUDA up to the order of sums in the kernels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.nn.utils import clip_grad_norm_
+
+from nnet import checkpoint as ckpt
+from nnet.checkpoint import Checkpoint
+from nnet.config import Config, load, to_mapping, to_yaml
+from nnet.curve import Curve, Meter, Stopwatch
+from nnet.data import Batch, training_batches
+from nnet.device import choose_device
+from nnet.errors import NnetError
+from nnet.interrupts import Interrupts
+from nnet.lists import TrainingLists, read_lists
+from nnet.model import SpeakerNet, build
+from nnet.optimizers import build_optimizer
+from nnet.options import ConfigError
+from nnet.precision import autocast, choose_precision
+from nnet.validation import valid_eer
+
+log = logging.getLogger("train")
+
+TIE = 1e-9  # error rates closer than this differ by rounding alone; of equal models the later one is the best
+
+
+@dataclass
+class Run:
+    """What is trained, on what, and where the result goes."""
+
+    config: Config
+    lists: TrainingLists
+    exp: Path
+    device: torch.device
+    net: SpeakerNet
+    optimizer: torch.optim.Optimizer
+    state: Checkpoint  # what last.pt holds or will hold; its tensors are those of the last save
+
+
+def train(run: Run, interrupts: Interrupts) -> int:
+    """The training loop.
+
+    Returns:
+        The number of the signal that stopped it, 0 where all steps are done.
+
+    Raises:
+        NnetError: a loss or gradient that is not finite, unusable features, or a checkpoint that cannot be written.
+    """
+    config, net, optimizer, state = run.config, run.net, run.optimizer, run.state
+    options = config.training
+    meter = Meter(**state.meter)
+    curve = Curve(run.exp / "curve.tsv", state.step)
+    watch = Stopwatch(state.step, options.steps, state.seconds)
+    net.train()
+    for batch, waited in timed(training_batches(run.lists.train, config, state.step + 1, run.device.type == "cuda")):
+        step, last = batch.step, batch.step == options.steps
+
+        # The rate belongs to this step, so it is set before the update.
+        lr = config.schedule.lr(step, options.steps)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+
+        feats = batch.feats.to(run.device, non_blocking=True)  # (B, T, F)
+        lengths = torch.full((len(feats),), feats.shape[1])  # (B,): the chunks of a batch are of one length
+        with autocast(run.device, state.precision):
+            embedding = net.embed(feats, lengths)  # (B, E)
+            loss, logits = net.loss(embedding, batch.labels, step)  # (), (B, S)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = clip_grad_norm_(net.parameters(), options.clip_norm or float("inf"))
+        # Before the update: the weights, and with them the next checkpoint, stay free of NaN.
+        if not (torch.isfinite(loss) and torch.isfinite(norm)):
+            raise NnetError(not_finite(run, batch, loss.item(), norm.item(), lr))
+        optimizer.step()
+
+        correct = int((logits.argmax(dim=1).cpu() == batch.labels).sum())
+        meter.add(loss.item(), correct, len(feats))
+        watch.count(waited, len(feats))
+
+        eer = None
+        if last or step % options.valid_every == 0:
+            eer = valid_eer(net, run.lists, config.features.dim, config.data.valid_batch_frames, run.device)
+        if last or eer is not None or step % options.log_every == 0:
+            log.info("%s", watch.line(step, meter, lr) + ("" if eer is None else f" valid EER {100 * eer:.2f} %"))
+            curve.add(step, meter, lr, eer, watch.seconds)
+            meter = Meter()
+
+        best = eer is not None and (state.best_eer is None or eer <= state.best_eer + TIE)
+        if best:
+            state.best_eer, state.best_step = eer, step
+        if best or last or step % options.save_every == 0 or interrupts.received:
+            update_state(run, step, meter, watch.seconds)
+            # Without held-out trials nothing tells the better model: the last one is taken for the best.
+            if best or not len(run.lists.trials):
+                ckpt.save(run.exp / "best.pt", state)
+            ckpt.save(run.exp / "last.pt", state)
+        if interrupts.received and not last:
+            log.warning("stopped by %s after step %d; the same command goes on from here", interrupts.name, step)
+            return interrupts.received
+    return 0
+
+
+def timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, float]]:
+    """Each batch with the seconds that it was waited for."""
+    while True:
+        begin = time.monotonic()
+        batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch, time.monotonic() - begin
+
+
+def not_finite(run: Run, batch: Batch, loss: float, norm: float, lr: float) -> str:
+    """The message for a step that would destroy the weights."""
+    names = [run.lists.train.utt_ids[utt] for utt in batch.utts.tolist()]
+    shown = " ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    last = run.exp / "last.pt"
+    kept = f"{last} (step {run.state.step}) is intact" if last.is_file() else "there is no checkpoint yet"
+    return (
+        f"step {batch.step}: the loss is {loss}, the norm of its gradient {norm}, at lr {lr:.3g}, precision"
+        f" {run.state.precision}; batch: {shown}; {kept}; lower the rate, set training.clip_norm, or look at these"
+        " features"
+    )
+
+
+def update_state(run: Run, step: int, meter: Meter, seconds: float) -> None:
+    """Bring the state that is saved up to date."""
+    state = run.state
+    state.step, state.meter, state.seconds = step, meter.as_dict(), seconds
+    state.model, state.optimizer = run.net.state_dict(), run.optimizer.state_dict()
+    state.rng = ckpt.rng_state(run.device)
+
+
+def prepare(config: Config, lists: TrainingLists, exp: Path, device: torch.device, features_conf: str) -> Run:
+    """A fresh run, or the one that last.pt in `exp` holds.
+
+    Raises:
+        NnetError: last.pt belongs to another run, or cannot be read.
+    """
+    torch.manual_seed(config.training.seed)
+    net = build(config, len(lists.speaker_ids)).to(device)
+    optimizer = build_optimizer(config.optimizer, net)
+    mapping, speaker_ids, digest = to_mapping(config), list(lists.speaker_ids), list_digest(lists)
+    last = exp / "last.pt"
+    if last.is_file():
+        state = ckpt.load(last)
+        ckpt.check_same_run(last, state, mapping, speaker_ids, digest, features_conf)
+        net.load_state_dict(state.model)
+        optimizer.load_state_dict(state.optimizer)
+        ckpt.restore_rng(state.rng, device)
+        state.config = mapping
+        log.info("taking up %s after step %d of %d", last, state.step, config.training.steps)
+    else:
+        precision = choose_precision(net, config, device)
+        rng = ckpt.rng_state(device)
+        state = Checkpoint(0, {}, {}, rng, mapping, speaker_ids, digest, features_conf, precision)
+    return Run(config, lists, exp, device, net, optimizer, state)
+
+
+def list_digest(lists: TrainingLists) -> str:
+    """A hash of the training utterances' ids, in order."""
+    digest = hashlib.sha256()
+    for utt in range(len(lists.train)):
+        digest.update(lists.train.utt_ids[utt].encode() + b"\n")
+    return digest.hexdigest()
+
+
+def read_features_conf(path: Path) -> str:
+    """Text of the Kaldi option file of the features.
+
+    Raises:
+        NnetError: no such file.
+    """
+    if not path.is_file():
+        raise NnetError(f"{path}: no such file; --features-conf names the option file that the features were made with")
+    return path.read_text(encoding="utf-8")
+
+
+def describe(run: Run) -> str:
+    """One line about the run."""
+    parameters = sum(p.numel() for p in run.net.parameters())
+    return (
+        f"{len(run.lists.train)} utterances of {len(run.lists.speaker_ids)} speakers, {len(run.lists.trials)} held-out"
+        f" trials, {parameters} parameters, {run.device} ({torch.get_num_threads()} threads), {run.state.precision}"
+    )
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python3 -m nnet.train", description="Train a speaker encoder.")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the experiment, conf/nnet/*.yaml")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change an option")
+    parser.add_argument("--lists", type=Path, required=True, metavar="DIR", help="from nnet.make_lists")
+    parser.add_argument("--exp", type=Path, required=True, metavar="DIR", help="experiment directory")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<n> (default auto)")
+    parser.add_argument(
+        "--features-conf", type=Path, metavar="FILE", help="Kaldi options of the features (default: features.config)"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the program; returns its exit code: 0, 1 on an error, 128 + number after a signal."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+    try:
+        config = load(options.config, options.set)
+        features_conf = read_features_conf(options.features_conf or Path(config.features.config))
+        lists = read_lists(options.lists)
+        options.exp.mkdir(parents=True, exist_ok=True)
+        run = prepare(config, lists, options.exp, choose_device(options.device), features_conf)
+        (options.exp / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
+        log.info("%s", describe(run))
+        with Interrupts() as interrupts:
+            number = train(run, interrupts)
+    except (NnetError, ConfigError, OSError) as error:
+        log.error("nnet.train: %s", error)
+        return 1
+    if number:
+        return 128 + number
+    log_result(run)
+    return 0
+
+
+def log_result(run: Run) -> None:
+    """Say which model was the best."""
+    state = run.state
+    if state.best_eer is None:
+        log.info("done: nothing was held out, best.pt is the last model")
+    else:
+        log.info("done: best.pt is of step %d, valid EER %.2f %%", state.best_step, 100 * state.best_eer)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,242 @@
+"""Training: it learns, an interrupted run equals an uninterrupted one, and what goes wrong stops it with its name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nnet import train as train_module
+from nnet.checkpoint import Checkpoint, load
+from nnet.train import main
+
+
+def curve(exp: Path) -> list[list[str]]:
+    """Lines of the curve without the seconds."""
+    return [line.split("\t")[:-1] for line in (exp / "curve.tsv").read_text().splitlines()]
+
+
+def equal_tensors(a: Any, b: Any) -> bool:
+    """Bit for bit, through dicts and lists."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal_tensors(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(equal_tensors, a, b))
+    return a == b
+
+
+def equal_states(a: Checkpoint, b: Checkpoint) -> bool:
+    names = ("step", "model", "optimizer", "rng", "meter", "best_eer", "best_step")
+    return all(equal_tensors(getattr(a, name), getattr(b, name)) for name in names)
+
+
+def test_training_learns_the_speakers_and_keeps_the_best_model(tiny_corpus: Any, tmp_path: Path) -> None:
+    exp = tmp_path / "exp"
+    assert main(tiny_corpus.command(exp, "training.steps=60")) == 0
+    rows = curve(exp)
+    assert rows[0] == ["step", "loss", "accuracy", "lr", "valid_eer"]
+    assert float(rows[-1][2]) > 0.6 > 2 * float(rows[1][2]) - 0.6  # 6 speakers: chance is 0.17
+    eers = {int(row[0]): float(row[4]) for row in rows[1:] if row[4]}
+    assert list(eers) == [7, 14, 21, 28, 35, 42, 49, 56, 60]
+    best = load(exp / "best.pt")
+    assert best.best_eer == pytest.approx(min(eers.values()), abs=1e-6)
+    assert best.step == max(step for step, eer in eers.items() if eer == min(eers.values()))  # ties: the later
+    assert sorted(p.name for p in exp.iterdir()) == ["best.pt", "config.yaml", "curve.tsv", "last.pt"]
+
+
+def test_the_same_seed_gives_the_same_run_whatever_the_workers(tiny_corpus: Any, tmp_path: Path) -> None:
+    for exp, workers in (("a", 0), ("b", 2)):
+        assert main(tiny_corpus.command(tmp_path / exp, f"data.workers={workers}", "training.steps=8")) == 0
+    assert equal_states(load(tmp_path / "a" / "last.pt"), load(tmp_path / "b" / "last.pt"))
+    assert curve(tmp_path / "a") == curve(tmp_path / "b")
+
+
+@pytest.mark.parametrize("stop", [5, 10, 11])
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(
+    tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    assert main(tiny_corpus.command(tmp_path / "whole")) == 0
+    real = train_module.timed
+
+    def interrupted_at_stop(batches):  # type: ignore[no-untyped-def]
+        for batch, waited in real(batches):
+            if batch.step == stop:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield batch, waited
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_module, "timed", interrupted_at_stop)
+        assert main(tiny_corpus.command(tmp_path / "parts")) == 128 + signal.SIGTERM
+    assert load(tmp_path / "parts" / "last.pt").step == stop
+    assert main(tiny_corpus.command(tmp_path / "parts")) == 0
+    assert equal_states(load(tmp_path / "whole" / "last.pt"), load(tmp_path / "parts" / "last.pt"))
+    assert equal_states(load(tmp_path / "whole" / "best.pt"), load(tmp_path / "parts" / "best.pt"))
+    assert curve(tmp_path / "whole") == curve(tmp_path / "parts")
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint_and_the_curve_is_cut_there(
+    tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(tiny_corpus.command(tmp_path / "whole")) == 0
+    real = train_module.timed
+
+    def killed_at_9(batches):  # type: ignore[no-untyped-def]
+        for batch, waited in real(batches):
+            if batch.step == 9:  # after the curve's lines of steps 7 and 8, saved was step 7 (a best one)
+                raise KeyboardInterrupt
+            yield batch, waited
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(train_module, "timed", killed_at_9)
+        main(tiny_corpus.command(tmp_path / "parts"))
+    assert [row[0] for row in curve(tmp_path / "parts")] == ["step", "4", "7", "8"]
+    assert load(tmp_path / "parts" / "last.pt").step == 7
+    assert main(tiny_corpus.command(tmp_path / "parts")) == 0
+    assert equal_states(load(tmp_path / "whole" / "last.pt"), load(tmp_path / "parts" / "last.pt"))
+    assert curve(tmp_path / "whole") == curve(tmp_path / "parts")
+
+
+def test_a_finished_run_is_left_alone(tiny_corpus: Any, tmp_path: Path) -> None:
+    assert main(tiny_corpus.command(tmp_path / "exp", "training.steps=5")) == 0
+    before = {p.name: p.read_bytes() for p in (tmp_path / "exp").iterdir()}
+    assert main(tiny_corpus.command(tmp_path / "exp", "training.steps=5")) == 0
+    assert before == {p.name: p.read_bytes() for p in (tmp_path / "exp").iterdir()}
+
+
+def test_another_config_does_not_take_up_a_run(
+    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert main(tiny_corpus.command(tmp_path / "exp", "training.steps=5")) == 0
+    before = (tmp_path / "exp" / "last.pt").read_bytes()
+    assert main(tiny_corpus.command(tmp_path / "exp", "training.steps=5", "embedding.dim=7")) == 1
+    assert "embedding.dim (was 6, now 7)" in caplog.text and "to start anew" in caplog.text
+    assert (tmp_path / "exp" / "last.pt").read_bytes() == before
+    assert "dim: 6" in (tmp_path / "exp" / "config.yaml").read_text()
+    assert main(tiny_corpus.command(tmp_path / "exp", "training.steps=5", "data.workers=1")) == 0
+
+
+def test_the_rate_is_set_before_the_update(
+    tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    step = torch.optim.Adam.step
+
+    def record(self: torch.optim.Adam, *args: Any) -> Any:
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, *args)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", record)
+    noam = "schedule={name: noam, d_model: 64, warmup_steps: 8000}"
+    assert main(tiny_corpus.command(tmp_path / "exp", "training.steps=2", noam)) == 0
+    assert rates == pytest.approx([1.74693e-7, 2 * 1.74693e-7], rel=5e-6)
+
+
+def test_a_loss_that_is_not_finite_stops_training_and_spares_the_checkpoint(
+    tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from nnet.model import SpeakerNet
+
+    real = SpeakerNet.loss
+
+    def diverging(self: SpeakerNet, embedding: torch.Tensor, labels: torch.Tensor, step: int) -> Any:
+        loss, logits = real(self, embedding, labels, step)
+        return (loss * float("inf") if step == 8 else loss), logits
+
+    monkeypatch.setattr(SpeakerNet, "loss", diverging)
+    assert main(tiny_corpus.command(tmp_path / "exp", "training.valid_every=100")) == 1
+    assert "step 8: the loss is inf" in caplog.text and "at lr" in caplog.text
+    assert "last.pt (step 5) is intact" in caplog.text
+    assert "batch: s" in caplog.text
+    state = load(tmp_path / "exp" / "last.pt")
+    assert state.step == 5 and all(torch.isfinite(t).all() for t in state.model.values())
+
+
+def test_nan_features_stop_training_and_name_utterance_file_and_frame(
+    make_tiny_corpus: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def poison(utt_id: str, rows: np.ndarray) -> np.ndarray:
+        rows[:, 2] = np.nan
+        return rows
+
+    corpus = make_tiny_corpus(poison)
+    for workers in (0, 1):
+        caplog.clear()
+        assert main(corpus.command(tmp_path / "exp", f"data.workers={workers}")) == 1
+        assert "feats.ark:" in caplog.text and "bin 2 is nan" in caplog.text and "Traceback" not in caplog.text
+
+
+def test_a_truncated_archive_names_utterance_and_file(
+    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ark = tiny_corpus.root / "feats.ark"
+    ark.write_bytes(ark.read_bytes()[:2000])
+    assert main(tiny_corpus.command(tmp_path / "exp")) == 1
+    assert "nnet.train: s" in caplog.text and "cannot read frames" in caplog.text and "feats.ark:" in caplog.text
+    ark.unlink()
+    caplog.clear()
+    assert main(tiny_corpus.command(tmp_path / "exp")) == 1
+    assert "No such file" in caplog.text
+
+
+def test_other_feature_columns_than_the_config_says_are_an_error(
+    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert main(tiny_corpus.command(tmp_path / "exp", "features.dim=9")) == 1
+    assert "of 8 bins, expected" in caplog.text and "of 9 bins (features.dim)" in caplog.text
+
+
+def test_without_held_out_trials_the_last_model_is_the_best(
+    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from nnet.hold_out import HoldOutOptions
+    from nnet.make_lists import make_lists
+
+    make_lists(tiny_corpus.root, tiny_corpus.lists, 15, 2, HoldOutOptions(share=0.0))
+    caplog.set_level("INFO")
+    assert main(tiny_corpus.command(tmp_path / "exp", "training.steps=5")) == 0
+    assert load(tmp_path / "exp" / "best.pt").step == 5
+    assert "nothing was held out" in caplog.text
+
+
+def test_the_log_line_tells_step_loss_speed_and_time_left(
+    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    assert main(tiny_corpus.command(tmp_path / "exp", "training.steps=5")) == 0
+    lines = [r.getMessage() for r in caplog.records if r.getMessage().startswith("step 4/5 ")]
+    words = ("loss ", " acc ", " % lr ", " chunks/s data wait ", " left 0:0")
+    assert len(lines) == 1 and all(word in lines[0] for word in words)
+
+
+@pytest.mark.slow
+def test_a_terminated_process_saves_and_exits_with_143(tiny_corpus: Any, tmp_path: Path, root: Path) -> None:
+    exp = tmp_path / "exp"
+    command = [sys.executable, "-m", "nnet.train", *tiny_corpus.command(exp, "training.steps=100000", "data.workers=1")]
+    process = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not (exp / "best.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGTERM)  # as a batch system does: the loader process gets it too
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert "stopped by SIGTERM after step" in stderr and "Traceback" not in stderr
+    assert load(exp / "last.pt").step > 0
+
+
+def test_cuda_that_is_not_there_is_an_error(tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    assert main([*tiny_corpus.command(tmp_path / "exp"), "--device", f"cuda:{count}"]) == 1
+    assert f"finds {count} CUDA devices" in caplog.text
+    assert main([*tiny_corpus.command(tmp_path / "exp"), "--device", "tpu"]) == 1
+    assert "choose one of: auto, cpu, cuda" in caplog.text
