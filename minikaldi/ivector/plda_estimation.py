@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from minikaldi.errors import KaldiError
 from minikaldi.ivector.plda import Plda
-from minikaldi.ivector.vectors import Float64Array, orient_rows
+from minikaldi.ivector.vectors import Float64Array, orient_rows, require_finite
 
 
 class PldaStats:
@@ -28,8 +28,13 @@ class PldaStats:
         self._scatter: Float64Array | None = None
 
     def add_speaker(self, vectors: NDArray[np.floating]) -> None:
-        """Add all vectors (N, D) of one speaker."""
+        """Add all vectors (N, D) of one speaker.
+
+        Raises:
+            KaldiError: one holds NaN or infinity.
+        """
         values = np.asarray(vectors, dtype=np.float64)
+        require_finite(f"speaker number {self.num_speakers + 1}", values)
         mean = values.mean(axis=0)
         offsets = values - mean
         scatter = offsets.T @ offsets
@@ -72,7 +77,7 @@ def diagonalize(within: Float64Array, between: Float64Array) -> tuple[Float64Arr
     except np.linalg.LinAlgError as error:
         raise KaldiError(
             "the within-speaker covariance is singular: there are too few utterances for the number of dimensions "
-            f"({len(within)}), or the embeddings hold NaN; reduce the dimension by LDA"
+            f"({len(within)}), or they are the same; reduce the dimension by LDA"
         ) from error
     projected = whitening @ between @ whitening.T
     psi, vectors = np.linalg.eigh(0.5 * (projected + projected.T))

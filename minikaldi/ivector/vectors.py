@@ -16,6 +16,16 @@ IndexArray = NDArray[np.intp]
 TRIALS_PER_BLOCK = 1024  # 1024 trials x 200 dims x 8 bytes x 2 sides stay in the cache; 16384 took five times as long
 
 
+def require_finite(name: str, values: NDArray[np.floating]) -> None:
+    """Refuse NaN and infinity.
+
+    Raises:
+        KaldiError: there is one; the text starts with `name`, the utterance or what else the values are.
+    """
+    if not np.isfinite(values).all():
+        raise KaldiError(f"{name}: vector holds NaN or infinity; extract it again, or leave the utterance out")
+
+
 def length_ratio(vector: NDArray[np.floating], scale_up: bool = True) -> float:
     """Length of a vector, or with `scale_up` its ratio to sqrt(D), the length that a unit-variance vector would have.
 

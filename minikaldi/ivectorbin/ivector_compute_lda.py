@@ -11,6 +11,7 @@ from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, TOKEN
 from minikaldi.ivector.lda import SpeakerScatter, compute_lda
+from minikaldi.ivector.vectors import require_finite
 from minikaldi.options import option
 
 VECTORS_PER_BLOCK = 1024  # added at once: one matrix product for many vectors
@@ -63,7 +64,7 @@ def read_scatter(run: Run, ivectors: str, utt2spk: str) -> SpeakerScatter:
     """Scatter of all vectors that have a speaker; the others are warned of and counted.
 
     Raises:
-        KaldiError: none has, or vectors differ in dimension.
+        KaldiError: none has, vectors differ in dimension, or one holds NaN.
     """
     scatter: SpeakerScatter | None = None
     numbers: dict[str, int] = {}
@@ -78,6 +79,7 @@ def read_scatter(run: Run, ivectors: str, utt2spk: str) -> SpeakerScatter:
             scatter = scatter or SpeakerScatter(vector.size)
             if vector.size != scatter.dim:
                 raise KaldiError(f"{key}: vector has {vector.size} dimensions, those before {scatter.dim}")
+            require_finite(key, vector)
             block.append((vector, numbers.setdefault(speakers[key], len(numbers))))
             if len(block) == VECTORS_PER_BLOCK:
                 add_block(scatter, block)

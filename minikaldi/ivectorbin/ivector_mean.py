@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.io import DOUBLE_VECTOR, FLOAT_VECTOR, INT32, TOKEN_VECTOR
+from minikaldi.ivector.vectors import require_finite
 from minikaldi.ivectorbin.speaker_vectors import SpeakerCounts, speaker_vectors
 from minikaldi.options import option
 
@@ -68,6 +69,7 @@ def write_global_mean(run: Run, rspecifier: str, wxfilename: str, binary: bool) 
         for key, vector in vectors:
             if total is not None and vector.shape != total.shape:
                 raise KaldiError(f"{key}: vector has {vector.size} dimensions, those before {total.size}")
+            require_finite(key, vector)
             total = vector.astype(np.float64) if total is None else total + vector
             num_done += 1
     if total is None:

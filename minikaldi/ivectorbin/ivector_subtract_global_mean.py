@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.io import DOUBLE_VECTOR, FLOAT_VECTOR
+from minikaldi.ivector.vectors import require_finite
 from minikaldi.options import option
 
 Entry = tuple[str, NDArray[np.float32]]
@@ -52,6 +53,7 @@ def read_all_and_mean(run: Run, rspecifier: str) -> tuple[list[Entry], NDArray[n
         raise KaldiError(f"{rspecifier}: No iVectors read")
     total = np.zeros(entries[0][1].size)
     for key, vector in entries:
+        require_finite(key, vector)  # one NaN would spread to every vector
         total += _same_dim(key, vector, total.size)
     mean = total / len(entries)
     run.log(f"Read {len(entries)} iVectors.")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from minikaldi.command import Run
 from minikaldi.errors import KaldiError
 from minikaldi.io import RandomAccessReader
+from minikaldi.ivector.vectors import require_finite
 
 
 @dataclass
@@ -39,7 +40,7 @@ def speaker_vectors(
     """Each speaker that has vectors, with them, float64 (N, D). Absent utterances are warned of and counted.
 
     Raises:
-        KaldiError: a speaker's line names no utterance, or vectors differ in dimension.
+        KaldiError: a speaker's line names no utterance, vectors differ in dimension, or one holds NaN.
     """
     dim = 0
     for speaker, utt_ids in spk2utt:
@@ -55,6 +56,7 @@ def speaker_vectors(
             dim = dim or vector.size
             if vector.size != dim:
                 raise KaldiError(f"{utt_id}: vector has {vector.size} dimensions, those before {dim}")
+            require_finite(utt_id, vector)
             rows.append(vector)
         counts.utts_done += len(rows)
         if rows:

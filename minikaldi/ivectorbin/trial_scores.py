@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from minikaldi.command import Run
 from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_VECTOR
+from minikaldi.ivector.vectors import require_finite
 
 NamedRows = tuple[Mapping[str, int], str]
 
@@ -61,7 +62,7 @@ def read_table(run: Run, rspecifier: str, what: str) -> VectorTable:
     """All vectors of a table; `what` names them in messages (`test`).
 
     Raises:
-        KaldiError: there are none, a key comes twice, or dimensions differ.
+        KaldiError: there are none, a key comes twice, dimensions differ, or a vector holds NaN.
     """
     row: dict[str, int] = {}
     vectors: list[NDArray[np.float32]] = []
@@ -71,6 +72,7 @@ def read_table(run: Run, rspecifier: str, what: str) -> VectorTable:
                 raise KaldiError(f"{rspecifier}: Duplicate {what} iVector found for {key}")
             if vectors and vector.size != vectors[0].size:
                 raise KaldiError(f"{rspecifier}: {key}: {vector.size} dimensions, those before {vectors[0].size}")
+            require_finite(f"{rspecifier}: {key}", vector)
             row[key] = len(vectors)
             vectors.append(vector)
     if not vectors:

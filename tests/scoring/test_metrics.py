@@ -57,7 +57,7 @@ def test_constant_scores_are_worth_nothing() -> None:
 
 
 def test_min_dcf_by_hand() -> None:
-    # Four targets, one below a nontarget; p = 0.5: rejecting up to 1 costs FPR 1/2 alone, up to 3 also 1/4 of the targets.
+    # Four targets, one below a nontarget; p = 0.5: rejecting up to 1 costs FPR 1/2 alone, up to 3 FNR 1/4 alone.
     scores = np.array([1.0, 3.0, 2.0, 4.0, 5.0, 6.0])
     labels = np.array([False, False, True, True, True, True])
     assert min_dcf(scores, labels, 0.5) == pytest.approx(0.25)  # 0.5 · 1/4 / 0.5
@@ -127,7 +127,7 @@ def test_integer_weights_equal_repeated_trials() -> None:
 
 @pytest.mark.parametrize("label", [True, False])
 def test_one_kind_of_trial_alone_is_refused(label: bool) -> None:
-    with pytest.raises(ValueError, match="there are no (non)?target trials"):
+    with pytest.raises(ValueError, match=r"there are no (non)?target trials"):
         eer(np.array([0.0, 1.0]), np.array([label, label]))
 
 

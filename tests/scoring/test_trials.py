@@ -59,7 +59,8 @@ def test_windows_line_ends_are_accepted_and_said_once(tmp_path: Path, caplog: py
     path = write(tmp_path / "trials", "a b target\r\na c nontarget\r\n")
     with caplog.at_level(logging.WARNING):
         assert read_trials(path).pairs == [("a", "b"), ("a", "c")]
-    assert [record.getMessage() for record in caplog.records] == [f"{path}: line ends are CRLF; read as if they were LF"]
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [f"{path}: line ends are CRLF; read as if they were LF"]
 
 
 def test_scores_are_aligned_with_trials_whatever_their_order(tmp_path: Path) -> None:
