@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from minikaldi import commands, log
 from minikaldi.errors import KaldiError, UsageError
-from minikaldi.io.context import Context, as_reader, pipes_allowed
+from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder
 from minikaldi.io.inner import BROKEN_PIPE
 from minikaldi.io.objects import read_object, write_object
@@ -143,10 +143,9 @@ def run_command(argv: list[str], stdin: BinaryIO, stdout: BinaryIO, allow_pipes:
         The exit code; nothing is raised for bad input.
     """
     name = Path(argv[0]).name
-    log.current_command.set((name, name.removesuffix(".py").replace("-", "_")))
+    before = log.current_command.set((name, name.removesuffix(".py").replace("-", "_")))
     try:
-        context = Context(as_reader(stdin), stdout, pipes_allowed() if allow_pipes is None else allow_pipes)
-        code = _run(commands.load(name), argv, context)
+        code = _run(commands.load(name), argv, Context(stdin, stdout, allow_pipes))
         stdout.flush()
         return code
     except BrokenPipeError:
@@ -158,6 +157,8 @@ def run_command(argv: list[str], stdin: BinaryIO, stdout: BinaryIO, allow_pipes:
         # A fault of ours: say where, and let the reading end of an inner pipe know by the exit code.
         log.error(traceback.format_exc())
         return ERROR
+    finally:
+        log.current_command.reset(before)
 
 
 def _run(declared: Command, argv: list[str], context: Context) -> int:
@@ -175,5 +176,5 @@ def _run(declared: Command, argv: list[str], context: Context) -> int:
         sys.stderr.write(declared.help())
         return USAGE_ERROR
     if standard.no_pipes:
-        context = Context(context.stdin, context.stdout, allow_pipes=False)
+        context.allow_pipes = False
     return declared.main(Run(declared.name, context, standard.verbose), options, args)

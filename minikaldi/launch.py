@@ -16,7 +16,9 @@ def main() -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from minikaldi.command import run_command
 
-    return run_command(sys.argv, sys.stdin.buffer, sys.stdout.buffer)
+    code = run_command(sys.argv, sys.stdin.buffer, sys.stdout.buffer)
+    sys.stderr.flush()
+    return code
 
 
 if __name__ == "__main__":
@@ -24,6 +26,6 @@ if __name__ == "__main__":
         code = main()
     except KeyboardInterrupt:
         code = 130
-    # Inner commands live in daemon threads and hold no unwritten output: leave at once, without waiting for them.
-    sys.stderr.flush()
+    # The command has flushed its output. Leave at once: taking Python down costs as much as a small table, and would
+    # write to a broken pipe once more.
     os._exit(code)

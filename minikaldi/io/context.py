@@ -5,20 +5,45 @@ from __future__ import annotations
 import io
 import os
 import sys
-from dataclasses import dataclass
+from functools import cached_property
 from typing import BinaryIO
 
 from minikaldi.errors import KaldiError
 from minikaldi.io.primitives import Reader
 
 
-@dataclass(frozen=True)
 class Context:
-    """The streams that '-' stands for, and the permission to start the commands that file names hold."""
+    """The streams that '-' stands for, and the permission to start the commands that file names hold.
 
-    stdin: Reader
-    stdout: BinaryIO
-    allow_pipes: bool = True
+    Args:
+        stdin: bytes; None: the process's own, looked up when it is needed.
+        stdout: the same for output.
+        allow_pipes: None: unless MINIKALDI_NO_PIPES is set to anything but 0.
+    """
+
+    def __init__(
+        self, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None, allow_pipes: bool | None = None
+    ) -> None:
+        self._stdin = stdin
+        self._stdout = stdout
+        no_pipes = os.environ.get("MINIKALDI_NO_PIPES", "0") not in ("", "0")
+        self.allow_pipes = not no_pipes if allow_pipes is None else allow_pipes
+
+    @cached_property
+    def stdin(self) -> Reader:
+        """A buffered reader that can peek (a BytesIO cannot)."""
+        stream = sys.stdin.buffer if self._stdin is None else self._stdin
+        return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[arg-type]
+
+    @cached_property
+    def stdout(self) -> BinaryIO:
+        """A stream of bytes."""
+        return sys.stdout.buffer if self._stdout is None else self._stdout
+
+    @property
+    def has_process_stdin(self) -> bool:
+        """Whether '-' is what a child process would inherit as its standard input."""
+        return self._stdin is None or (sys.stdin is not None and self._stdin is sys.stdin.buffer)
 
     def check_pipe(self, command: str) -> None:
         """Raises KaldiError where pipes are refused."""
@@ -27,18 +52,3 @@ class Context:
                 f"refused to run the pipe {command!r}: pipes are off (--no-pipes or MINIKALDI_NO_PIPES=1); "
                 "allow them, or write the data to a file first"
             )
-
-
-def pipes_allowed() -> bool:
-    """False where MINIKALDI_NO_PIPES is set to anything but 0."""
-    return os.environ.get("MINIKALDI_NO_PIPES", "0") in ("", "0")
-
-
-def default_context() -> Context:
-    """The process's own streams and environment."""
-    return Context(as_reader(sys.stdin.buffer), sys.stdout.buffer, pipes_allowed())
-
-
-def as_reader(stream: BinaryIO) -> Reader:
-    """`stream` as a buffered reader that can peek (a BytesIO cannot)."""
-    return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[arg-type]

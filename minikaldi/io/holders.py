@@ -17,6 +17,7 @@ from minikaldi.io.primitives import (
     Reader,
     Writer,
     encode,
+    read_array,
     read_binary_header,
     read_float,
     read_int32,
@@ -28,6 +29,7 @@ from minikaldi.io.wave import Wave, WaveHeader, read_wave, read_wave_header, wri
 
 T = TypeVar("T")
 N = TypeVar("N", int, float, bool)
+_SIZED_INT32 = np.dtype([("size", "i1"), ("value", "<i4")])
 
 
 class Holder(Protocol[T]):
@@ -172,8 +174,10 @@ class IntVectorHolder:
     def read(self, stream: Reader) -> list[int]:
         """The integers."""
         if read_binary_header(stream):
-            count = read_int32(stream, True)
-            return [read_int32(stream, True) for _ in range(count)]
+            items: npt.NDArray[Any] = read_array(stream, _SIZED_INT32, read_int32(stream, True), self.what)
+            if (items["size"] != 4).any():
+                raise KaldiError("expected 4-byte integers in the list")
+            return [int(value) for value in items["value"]]
         return [_convert(int, word, self.what) for word in _line(stream).split()]
 
     def write(self, stream: Writer, value: list[int], binary: bool) -> None:

@@ -32,13 +32,16 @@ _BIN, _UTILS = str(_ROOT / "minikaldi" / "bin"), str(_ROOT / "utils")
 # A blank, the pipe sign, a quoted piece that the shell would not look into, or plain characters.
 _PIECE = re.compile(r"""[ \t]+|\||'[^']*'|"[^"$`\\]*"|[^\s|'"$`\\;&<>()*?\[\]{}~#!]+""")
 
+# An output pipe as an argument: that process would write to our output, which here is no file but a channel.
+_OUTPUT_PIPE = re.compile(r"([a-z,]+:)?\s*\|")
+
 Stages = list[list[str]]
 
 
 def parse_pipeline(command: str) -> Stages | None:
     """The words of each command of a pipeline that this process can run itself, or None."""
     stages = _split(command)
-    if stages is None or not all(stages):
+    if stages is None or not all(stages) or any(_OUTPUT_PIPE.match(word) for words in stages for word in words):
         return None
     first, *rest = stages
     if not (_is_ours(first[0]) or _is_plain_cat(first)) or not all(_is_ours(words[0]) for words in rest):

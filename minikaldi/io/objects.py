@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minikaldi.errors import KaldiError
-from minikaldi.io.context import Context, default_context
+from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder
 from minikaldi.io.opening import open_file, open_read, open_write
 from minikaldi.io.primitives import Reader
@@ -30,7 +30,7 @@ def read_object(rxfilename: str, holder: Holder[T], context: Context | None = No
     Raises:
         KaldiError: it cannot be opened or read; the text names the file.
     """
-    with ObjectReader(holder, context or default_context()) as objects:
+    with ObjectReader(holder, context or Context()) as objects:
         return objects.read(rxfilename)
 
 
@@ -75,8 +75,9 @@ class ObjectReader(Generic[T]):
             value = self._read_whole(name)
             return value if rows is None and cols is None else extract_range(value, rows, cols)
         except KaldiError as exc:
-            place = where(rxfilename)
-            told = str(exc) if str(exc).startswith(parse_rxfilename(name).target or "-") else f"{place}: {exc}"
+            told = str(exc)
+            if (parse_rxfilename(name).target or "-") not in told:
+                told = f"{where(rxfilename)}: {told}"
             raise KaldiError(f"key {key}: {told}" if key else told) from exc
 
     def _read_whole(self, rxfilename: str) -> T:
@@ -117,6 +118,6 @@ def _slice(wanted: Range, size: int, what: str, tolerance: int) -> slice:
     return slice(first, min(last, size - 1) + 1)
 
 
-def where(rxfilename: str) -> str:
+def where(filename: str, standard: str = "standard input") -> str:
     """How a message names a file."""
-    return "standard input" if rxfilename in ("", "-") else rxfilename
+    return standard if filename in ("", "-") else filename

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from minikaldi.errors import KaldiError
-from minikaldi.io.context import Context, default_context
+from minikaldi.io.context import Context
 from minikaldi.io.pipes import open_input_pipe, open_output_pipe
 from minikaldi.io.primitives import Reader
 from minikaldi.io.specifiers import parse_rxfilename, parse_wxfilename
@@ -22,7 +22,7 @@ def open_read(rxfilename: str, context: Context | None = None) -> AbstractContex
     Raises:
         KaldiError: no such file, or a pipe that fails (then on closing).
     """
-    context = context or default_context()
+    context = context or Context()
     name = parse_rxfilename(rxfilename)
     if name.kind == "std":
         return nullcontext(context.stdin)
@@ -48,7 +48,7 @@ def open_write(wxfilename: str, context: Context | None = None) -> AbstractConte
     Raises:
         KaldiError: the file cannot be made, or a pipe that fails (then on closing).
     """
-    context = context or default_context()
+    context = context or Context()
     name = parse_wxfilename(wxfilename)
     if name.kind == "std":
         return nullcontext(context.stdout)

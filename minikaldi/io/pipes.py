@@ -28,7 +28,7 @@ def open_input_pipe(command: str, context: Context) -> io.BufferedReader:
     context.check_pipe(command)
     stages = inner.parse_pipeline(command)
     if stages is None:
-        return io.BufferedReader(_ShellReader(command), _BUFFER_BYTES)
+        return io.BufferedReader(_ShellReader(command, context), _BUFFER_BYTES)
     return inner.open_input(command, stages, context)
 
 
@@ -54,9 +54,11 @@ def _start(command: str, stdin: int | None, stdout: int | None) -> subprocess.Po
 class _ShellReader(io.RawIOBase):
     """The standard output of a shell command."""
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, context: Context) -> None:
         self._command = command
-        self._process = _start(command, None, subprocess.PIPE)
+        # Inside an inner pipe the standard input is a channel of this process, which a child cannot inherit.
+        stdin = None if context.has_process_stdin else subprocess.DEVNULL
+        self._process = _start(command, stdin, subprocess.PIPE)
         self._pipe = _pipe_of(self._process.stdout)
         self._ended = False
 

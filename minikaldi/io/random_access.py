@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from minikaldi.errors import KaldiError
-from minikaldi.io.context import Context, default_context
+from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder
 from minikaldi.io.objects import ObjectReader, where
 from minikaldi.io.opening import open_read
@@ -30,7 +30,7 @@ def random_access(rspecifier: str, holder: Holder[T], context: Context | None = 
     Raises:
         KaldiError: the table cannot be opened, holds a key twice, or is not sorted although `s` says so.
     """
-    context = context or default_context()
+    context = context or Context()
     spec = parse_rspecifier(rspecifier)
     return ScriptReader(spec, holder, context) if spec.kind == "scp" else ArchiveReader(spec, holder, context)
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from minikaldi.errors import KaldiError
-from minikaldi.io.context import Context, default_context
+from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder
 from minikaldi.io.objects import ObjectReader, where
 from minikaldi.io.opening import open_read
@@ -31,7 +31,7 @@ def sequential(rspecifier: str, holder: Holder[T], context: Context | None = Non
         and the entry is
             passed over in a script, the rest is passed over in an archive).
     """
-    return SequentialReader(rspecifier, holder, context or default_context())
+    return SequentialReader(rspecifier, holder, context or Context())
 
 
 class SequentialReader(Generic[T]):

@@ -5,14 +5,15 @@ Source: Kaldi util/kaldi-table-inl.h (TableWriter).
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import BinaryIO, Generic, TypeVar
 
 from minikaldi.errors import KaldiError
-from minikaldi.io.context import Context, default_context
+from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder
-from minikaldi.io.objects import write_object
+from minikaldi.io.objects import where, write_object
 from minikaldi.io.opening import open_read, open_write
 from minikaldi.io.primitives import encode
 from minikaldi.io.sequential import script_lines
@@ -27,7 +28,7 @@ def writer(wspecifier: str, holder: Holder[T], context: Context | None = None) -
     Raises:
         KaldiError: a file cannot be made, a pipe fails, a key is no word, or a script (`scp:`) does not name the key.
     """
-    context = context or default_context()
+    context = context or Context()
     spec = parse_wspecifier(wspecifier)
     if spec.archive is None:
         assert spec.script is not None  # a wspecifier names at least one of the two
@@ -35,10 +36,22 @@ def writer(wspecifier: str, holder: Holder[T], context: Context | None = None) -
     return ArchiveWriter(spec.archive, spec.script, holder, spec.binary, context)
 
 
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Lets a full disk be known with the name of the file; a broken pipe goes on as it is."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        raise KaldiError(f"{name}: cannot write: {exc.strerror}") from exc
+
+
 class TableWriter(Generic[T]):
     """An open table; a context manager with `write`."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._open = ExitStack()
 
     def __enter__(self) -> TableWriter[T]:
@@ -53,14 +66,15 @@ class TableWriter(Generic[T]):
 
     def close(self) -> None:
         """Flush and close; checks the exit code of a pipe."""
-        self._open.close()
+        with _naming(self._name):
+            self._open.close()
 
 
 class ArchiveWriter(TableWriter[T]):
     """An archive, and beside it the script with the byte offset of each object."""
 
     def __init__(self, archive: str, script: str | None, holder: Holder[T], binary: bool, context: Context) -> None:
-        super().__init__()
+        super().__init__(where(archive, "standard output"))
         if script is not None and parse_wxfilename(archive).kind != "file":
             raise KaldiError(f"cannot write a script with offsets into {archive!r}, which is not a file")
         self._archive = archive
@@ -77,13 +91,14 @@ class ArchiveWriter(TableWriter[T]):
             KaldiError: the key is no word, or the value is none that the holder writes.
         """
         _check_key(key)
-        self._stream.write(encode(key) + b" ")
-        if self._script is not None:
-            self._script.write(encode(f"{key} {self._archive}:{self._stream.count}\n"))
-        try:
-            self._holder.write(self._stream, value, self._binary)  # type: ignore[arg-type]
-        except KaldiError as exc:
-            raise KaldiError(f"key {key}: {exc}") from exc
+        with _naming(self._name):
+            self._stream.write(encode(key) + b" ")
+            if self._script is not None:
+                self._script.write(encode(f"{key} {self._archive}:{self._stream.count}\n"))
+            try:
+                self._holder.write(self._stream, value, self._binary)  # type: ignore[arg-type]
+            except KaldiError as exc:
+                raise KaldiError(f"{self._name}: key {key}: {exc}") from exc
 
     def _flush(self) -> None:
         self._stream.flush()
@@ -93,7 +108,7 @@ class ScriptWriter(TableWriter[T]):
     """A script that was there before: each key's object goes to the file that its line names."""
 
     def __init__(self, script: str, holder: Holder[T], binary: bool, permissive: bool, context: Context) -> None:
-        super().__init__()
+        super().__init__(script)
         self._script, self._holder = script, holder
         self._binary, self._permissive, self._context = binary, permissive, context
         with open_read(script, context) as stream:
@@ -106,7 +121,8 @@ class ScriptWriter(TableWriter[T]):
             KaldiError: the script does not name the key (with `p`: the value is passed over).
         """
         if key in self._files:
-            write_object(self._files[key], self._holder, value, self._binary, self._context)
+            with _naming(self._files[key]):
+                write_object(self._files[key], self._holder, value, self._binary, self._context)
         elif not self._permissive:
             raise KaldiError(f"{self._script}: the key {key} is not there, so its object has no file to go to")
 

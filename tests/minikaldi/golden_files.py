@@ -1,4 +1,4 @@
-"""Comparing a file that a command wrote with the one that Kaldi wrote; see tests/golden/README.md for the tolerances."""
+"""Comparing a file that a command wrote with the one that Kaldi wrote; tests/golden/README.md has the tolerances."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _INTEGER = re.compile(r"[-+]?\d+")
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far numbers may be apart: all within `most`, and 99.9 % within `usual`; relative to the largest magnitude or not."""
+    """How far numbers may be apart: all within `most`, 99.9 % within `usual`; perhaps of the largest magnitude."""
 
     usual: float
     most: float
@@ -46,7 +46,7 @@ class Entry:
 
 
 def compare_files(ours: Path, kaldis: Path, out: Path, tolerance: Tolerance, free_sign: bool) -> None:
-    """Raises AssertionError, with the place, where `ours` is not close to `kaldis`; `out` is the folder that $OUT named."""
+    """Raises AssertionError where `ours` is not close to `kaldis`; `out` is the folder that $OUT named."""
     if "plda" in kaldis.name:
         _compare_entries(_read_plda(ours), _read_plda(kaldis), tolerance, free_sign)
         return
