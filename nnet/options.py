@@ -48,11 +48,13 @@ def at_least(minimum: float, **values: float | None) -> None:
 
 
 def show(value: object) -> str:
-    """A value as YAML would show it: strings in double quotes, true, false and null in YAML's spelling."""
+    """A value as YAML would show it: strings in double quotes, true, false and null in YAML's spelling, lists in brackets."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return show(list(value))
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
