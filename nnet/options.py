@@ -48,7 +48,7 @@ def at_least(minimum: float, **values: float | None) -> None:
 
 
 def show(value: object) -> str:
-    """A value as YAML would show it: strings in double quotes, true, false and null in YAML's spelling, lists in brackets."""
+    """A value as YAML would show it: strings in double quotes, lists in brackets, true, false, null in lower case."""
     if value is None:
         return "null"
     if isinstance(value, bool):
