@@ -135,11 +135,11 @@ class DirectoryWriter:
                 stream.writelines(ordered)
         self._written.append(name)
 
-    def write_speakers(self, utt2spk: dict[str, str]) -> None:
-        """Write utt2spk and spk2utt."""
+    def write_speakers(self, utt2spk: dict[str, str], spk2utt_end: str = "") -> None:
+        """Write utt2spk and spk2utt, each line of the latter with `spk2utt_end` behind it."""
         in_order = {utt_id: utt2spk[utt_id] for utt_id in sorted(utt2spk)}
         self.write("utt2spk", (f"{utt_id} {spk_id}" for utt_id, spk_id in in_order.items()))
-        self.write("spk2utt", speaker_lines(in_order))
+        self.write("spk2utt", (line + spk2utt_end for line in speaker_lines(in_order)))
 
     def remove(self, name: str) -> None:
         """Remove a table that is no longer true."""

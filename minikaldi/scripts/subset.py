@@ -22,8 +22,8 @@ USAGE = """
 ABOUT = "Write a part of a data directory as one of its own; by default <num-utts> utterances, spread over the whole."
 
 
-def write_subset(source: Path, target: Path, utt_ids: set[str]) -> None:
-    """Write the tables of `source` for some of its utterances to `target`.
+def write_subset(source: Path, target: Path, utt_ids: set[str], spk2utt_end: str = "") -> None:
+    """Write the tables of `source` for some of its utterances to `target`; `spk2utt_end` ends each line of spk2utt.
 
     Raises:
         ScriptError: no utterance is left.
@@ -35,7 +35,7 @@ def write_subset(source: Path, target: Path, utt_ids: set[str]) -> None:
     recordings = set(utt2spk) if segments is None else {segments[utt][0] for utt in utt2spk if utt in segments}
     keep = {"utt": set(utt2spk), "spk": set(utt2spk.values()), "rec": recordings}
     with DirectoryWriter(target) as writer:
-        writer.write_speakers(utt2spk)
+        writer.write_speakers(utt2spk, spk2utt_end)
         for name in tables_of(source):
             if name not in ("utt2spk", "spk2utt"):
                 writer.write(name, filtered(source / name, keep[KINDS[name].level]))
@@ -154,6 +154,7 @@ def main(argv: Sequence[str]) -> int:
         if not (text.isascii() and text.isdigit() and int(text) > 0):
             parser.error(f'the number of utterances is "{text}", expected a whole number of at least 1')
         chosen = choose(source, options.mode or "spread", int(text), options.seed)
-    write_subset(source, target, set(chosen))
+    # Kaldi's --per-spk leaves a blank at the end of each line of spk2utt; so that files compare equal, so do we.
+    write_subset(source, target, set(chosen), " " if options.mode == "per-spk" else "")
     tell(f"{len(chosen)} utterances of {source} are in {target}")
     return 0

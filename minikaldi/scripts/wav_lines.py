@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import shlex
 
+from minikaldi.scripts.cli import ScriptError
+
 TO_WAV = "utils/to_wav.py"
 
 
@@ -34,3 +36,32 @@ def through_to_wav(rxfilename: str, options: str) -> str:
     if is_pipe(rxfilename) or _is_offset(rxfilename):
         return f"{as_pipe(rxfilename)} {TO_WAV} {options} - |"
     return f"{TO_WAV} {options} {shlex.quote(rxfilename)} |"
+
+
+def through_reverberate(rxfilename: str, options: str) -> str:
+    """The audio changed by wav-reverberate; a file is its argument, a pipe comes before it."""
+    if is_pipe(rxfilename):
+        return f"{rxfilename} wav-reverberate {options} - - |"
+    return f"wav-reverberate {options} {shlex.quote(rxfilename)} - |"
+
+
+def without_quotes(rxfilename: str, where: str) -> str:
+    """The same audio, written so that it can stand inside quotes and in a list with commas.
+
+    Quotes around the words of a pipe become backslashes.
+
+    Raises:
+        ScriptError: it holds what cannot be written so; `where` says whose it is.
+    """
+    if is_pipe(rxfilename) and re.search(r"['\"]", rxfilename):
+        lexer = shlex.shlex(rxfilename, posix=True, punctuation_chars="|")
+        lexer.whitespace_split = True
+        words = [word if set(word) == {"|"} else re.sub(r"([^\w@%+=:./-])", r"\\\1", word) for word in lexer]
+        rxfilename = " ".join(words)
+    found = re.search(r"[,'\"`$]", rxfilename)
+    if found:
+        raise ScriptError(
+            f"{where}: {rxfilename} holds the character {found[0]}, which cannot stand in the list of signals that "
+            "wav-reverberate adds; give the file another name, or link to it under one"
+        )
+    return rxfilename
