@@ -1,0 +1,80 @@
+"""Sliding-window normalisation."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minikaldi.errors import KaldiError
+from minikaldi.feat.sliding_cmvn import SlidingCmvnOptions, sliding_cmvn, window_bounds
+
+
+def slow_bounds(t: int, num_frames: int, options: SlidingCmvnOptions) -> tuple[int, int]:
+    """The window of one frame, moved inside step by step."""
+    if not options.center:
+        return max(0, t - options.cmn_window), min(num_frames, max(t + 1, options.min_cmn_window))
+    start = t - options.cmn_window // 2
+    end = start + options.cmn_window
+    while start < 0:
+        start, end = start + 1, end + 1
+    while end > num_frames and start > 0:
+        start, end = start - 1, end - 1
+    return start, min(end, num_frames)
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.integers(1, 20), st.booleans(), st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_each_frame_equals_the_frame_normalised_by_its_window_alone(
+    num_frames: int, window: int, min_window: int, center: bool, norm_vars: bool
+) -> None:
+    options = SlidingCmvnOptions(cmn_window=window, min_cmn_window=min_window, center=center, norm_vars=norm_vars)
+    feats = np.random.default_rng(num_frames).standard_normal((num_frames, 3)).astype(np.float32) + 50
+    starts, ends = window_bounds(num_frames, options)
+    normalized = sliding_cmvn(feats, options)
+    for t in range(num_frames):
+        start, end = slow_bounds(t, num_frames, options)
+        assert (starts[t], ends[t]) == (start, end)
+        inside = feats[start:end].astype(np.float64)
+        expected = feats[t] - inside.mean(axis=0)
+        if norm_vars:
+            expected = expected / np.sqrt(np.maximum(inside.var(axis=0), 1e-10)) if end - start > 1 else 0 * expected
+        np.testing.assert_allclose(normalized[t], expected, rtol=1e-5, atol=1e-5)  # float32 of values near 1
+
+
+def test_centred_window_of_three_by_hand() -> None:
+    feats = np.array([[1.0], [2.0], [6.0], [7.0]], np.float32)
+    options = SlidingCmvnOptions(cmn_window=3, center=True)
+    # windows 0-2, 0-2, 1-3, 1-3 with means 3, 3, 5, 5
+    np.testing.assert_allclose(sliding_cmvn(feats, options), [[-2], [-1], [1], [2]], atol=1e-6)
+
+
+@given(st.floats(-1e4, 1e4))
+@settings(max_examples=20, deadline=None)
+def test_a_constant_offset_vanishes(offset: float) -> None:
+    feats = np.random.default_rng(1).standard_normal((50, 2))
+    options = SlidingCmvnOptions(cmn_window=10, center=True)
+    shifted, plain = (feats + offset).astype(np.float32), feats.astype(np.float32)
+    # the offset costs float32 digits: 1e4 has steps of 1e-3
+    np.testing.assert_allclose(sliding_cmvn(shifted, options), sliding_cmvn(plain, options), atol=2e-3)
+
+
+def test_constant_features_become_zero_with_a_bounded_number_of_warnings(caplog: pytest.LogCaptureFixture) -> None:
+    options = SlidingCmvnOptions(norm_vars=True, center=True, max_warnings=2)
+    with caplog.at_level(logging.WARNING):
+        normalized = sliding_cmvn(np.full((20, 2), 3.0, np.float32), options)
+    assert (normalized == 0).all()
+    assert [record.getMessage()[:7] for record in caplog.records] == ["frame 0", "frame 1"]
+
+
+def test_one_frame_becomes_zero() -> None:
+    for norm_vars in (False, True):
+        assert (sliding_cmvn(np.ones((1, 2), np.float32), SlidingCmvnOptions(norm_vars=norm_vars)) == 0).all()
+
+
+def test_a_window_of_no_frame_is_refused() -> None:
+    with pytest.raises(KaldiError, match="--cmn-window=0"):
+        sliding_cmvn(np.ones((3, 2), np.float32), SlidingCmvnOptions(cmn_window=0))
