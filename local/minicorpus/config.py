@@ -153,9 +153,9 @@ def _check(config: MiniCorpusConfig, path: Path) -> None:
     if set(config.speaker.f0_hz) != {"m", "f"}:
         raise ConfigError(f"{path}: speaker.f0_hz must have the keys m and f, has {', '.join(config.speaker.f0_hz)}")
     for name, size in config.sizes.items():
-        too_few = min(size.train.speakers, size.test.speakers) <= config.session.babble_talkers[1]
-        if too_few:
-            raise ConfigError(f"{path}: sizes.{name}: babble of {config.session.babble_talkers[1]} other talkers needs more speakers")
+        talkers = config.session.babble_talkers[1]
+        if min(size.train.speakers, size.test.speakers) <= talkers:
+            raise ConfigError(f"{path}: sizes.{name}: babble of {talkers} other talkers needs more speakers")
 
 
 def _build(kind: Any, value: Any, file: str, key: str) -> Any:

@@ -18,7 +18,7 @@ TELEPHONE_DEPTH_DB = 40.0
 
 @dataclass(frozen=True)
 class Session:
-    """channel: (512,) taps; room: (N,) or None; snr_db; noise: its kind; colour: pole of the noise; hum_hz; level_db."""
+    """channel: (512,) taps; room: (N,) or None; noise: its kind; colour: the pole of its low pass."""
 
     channel: np.ndarray
     room: np.ndarray | None
@@ -107,7 +107,8 @@ def session_noise(
 ) -> np.ndarray:
     """Background of one utterance, (num_samples,) of arbitrary level."""
     if session.noise == "babble":
-        return babble(rng, num_samples, int(rng.integers(options.babble_talkers[0], options.babble_talkers[1] + 1)), babble_voices)
+        talkers = int(rng.integers(options.babble_talkers[0], options.babble_talkers[1] + 1))
+        return babble(rng, num_samples, talkers, babble_voices)
     noise = rng.standard_normal(num_samples)
     if session.noise == "white":
         return noise

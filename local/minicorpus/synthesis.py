@@ -22,7 +22,7 @@ FORMANT_GLIDE_FRAMES = 13       # 65 ms of co-articulation
 AMPLITUDE_GLIDE_FRAMES = 7
 F0_TARGET_SECONDS = 0.25        # the intonation is drawn at this spacing and interpolated
 DECLINATION = 0.6               # fall of F0 over the utterance, in units of the speaker's range
-LIP_RADIATION = 0.9             # pole of a leaky sum: with the differentiated source, about -6 dB an octave
+LIP_RADIATION = 0.9             # zero of the radiation at the lips, about +6 dB an octave
 CLOSURE_FRAMES = (8, 14)        # a stop's hold: 40 to 65 ms
 VOICE_BAR = 0.15                # amplitude of voicing during a voiced stop's hold
 
@@ -59,10 +59,12 @@ def synthesise(
     voiced = formant_cascade(voiced, controls.formants, BANDWIDTHS_HZ * speaker.bandwidth, frame_length, sample_rate)
     noise = frication_noise(rng, speaker, controls, frame_length, sample_rate)
     speech = 0.25 * voiced / (voiced.std() + 1e-9) + 0.25 * noise
-    return lfilter([1.0], [1.0, -LIP_RADIATION], speech)
+    return lfilter([1.0, -LIP_RADIATION], [1.0], speech)
 
 
-def draw_phones(rng: np.random.Generator, speaker: Speaker, rate: float, num_frames: int) -> list[tuple[Phone, str, int]]:
+def draw_phones(
+    rng: np.random.Generator, speaker: Speaker, rate: float, num_frames: int
+) -> list[tuple[Phone, str, int]]:
     """Random syllables with the speaker's phone preferences: (phone, name, frames), at least num_frames in all."""
     vowels, consonants = list(VOWELS), list(CONSONANTS)
     phones: list[tuple[Phone, str, int]] = []
@@ -122,7 +124,7 @@ def intonation(rng: np.random.Generator, speaker: Speaker, drift: Drift, num_fra
 
 
 def glottal_pulse(phase: np.ndarray, open_quotient: float) -> np.ndarray:
-    """Glottal flow at each phase in [0, 1): a raised cosine opens over two thirds of the open phase, a cosine closes it."""
+    """Glottal flow at each phase in [0, 1): a raised cosine opens for two thirds of the open phase, a cosine closes."""
     opening = 0.67 * open_quotient
     rise = 0.5 * (1 - np.cos(np.pi * phase / opening))
     fall = np.cos(0.5 * np.pi * (phase - opening) / (open_quotient - opening))

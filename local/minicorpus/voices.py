@@ -21,8 +21,8 @@ class Speaker:
     """Traits that stay with a speaker.
 
     f0: Hz; f0_range: log; tract_scale: formants relative to the adult male of phones.py; formant_scale: (5,);
-    phone_formants: phone -> (3,) factors; high_formants: (2,) Hz; bandwidth: factor; tilt: pole of the glottal low pass;
-    open_quotient: share of the period; breath: noise amplitude; jitter, shimmer: relative; rate: factor;
+    phone_formants: phone -> (3,) factors; high_formants: (2,) Hz; bandwidth: factor; tilt: pole of the glottal low
+    pass; open_quotient: share of the period; breath: noise amplitude; jitter, shimmer: relative; rate: factor;
     frication: factor of the noise centre; vowel_weights, consonant_weights: probabilities in the order of phones.py.
     """
 

@@ -1,0 +1,124 @@
+"""Writing the data directories of stage 0: whole, sorted as Kaldi wants them, atomically, with what was dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from local.program import first_of, say
+from minikaldi.scripts.cli import ScriptError
+from minikaldi.scripts.data_dir import DirectoryWriter
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One line of each table.
+
+    audio: the rest of its wav.scp line; rec_id: the source recording (session, video) where the corpus knows it;
+    seconds: its length where the header told it.
+    """
+
+    utt_id: str
+    spk_id: str
+    audio: str
+    rec_id: str | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """An audio file that does not become an utterance; `lost` is False for what never was meant to be one."""
+
+    utt_id: str
+    reason: str
+    lost: bool = True
+
+
+def write_data_dir(
+    directory: Path,
+    utterances: Sequence[Utterance],
+    genders: Mapping[str, str] | None = None,
+    dropped: Sequence[Dropped] | None = None,
+) -> None:
+    """Write wav.scp utt2spk spk2utt, and utt2rec, utt2dur, reco2dur, spk2gender where every utterance has them.
+
+    A recording is an utterance (there are no segments), so reco2dur repeats utt2dur.
+
+    Args:
+        genders: spk_id -> `m` or `f`; may know other speakers too. Where one is missing, spk2gender is left out, which
+            is said.
+        dropped: lines of the table `dropped`, `utt_id reason`.
+
+    Raises:
+        ScriptError: no utterance, an id twice, an id with a blank, ids that do not sort by speaker.
+    """
+    ordered = sorted(utterances, key=lambda utterance: utterance.utt_id)
+    check_ids(directory, ordered)
+    with DirectoryWriter(directory) as writer:
+        writer.write("wav.scp", (f"{u.utt_id} {u.audio}" for u in ordered))
+        writer.write_speakers({u.utt_id: u.spk_id for u in ordered})
+        if all(u.rec_id is not None for u in ordered):
+            writer.write("utt2rec", (f"{u.utt_id} {u.rec_id}" for u in ordered))
+        if all(u.seconds is not None for u in ordered):
+            for name in ("utt2dur", "reco2dur"):
+                writer.write(name, (f"{u.utt_id} {u.seconds:.4f}" for u in ordered))
+        if genders:
+            _write_genders(writer, genders, sorted({u.spk_id for u in ordered}))
+        writer.remove_others()
+        writer.remove("trials")
+        if dropped is None:
+            writer.remove("dropped")
+        else:
+            writer.write("dropped", sorted(f"{one.utt_id} {one.reason}" for one in dropped))
+
+
+def check_ids(directory: Path, ordered: Sequence[Utterance]) -> None:
+    """Refuse ids that Kaldi's tools would stumble over later; `ordered` is sorted by utterance.
+
+    Raises:
+        ScriptError: see `write_data_dir`.
+    """
+    if not ordered:
+        raise ScriptError(f"{directory}: not one utterance is left to write")
+    for utterance in ordered:
+        if len(utterance.utt_id.split()) != 1 or len(utterance.spk_id.split()) != 1:
+            raise ScriptError(f'{directory}: the id "{utterance.utt_id}" has a blank or is empty; rename the file')
+        if not utterance.utt_id.startswith(utterance.spk_id):
+            raise ScriptError(f'{directory}: "{utterance.utt_id}" does not begin with its speaker "{utterance.spk_id}"')
+    for first, second in pairwise(ordered):
+        if first.utt_id == second.utt_id:
+            raise ScriptError(f'{directory}: "{first.utt_id}" is both {first.audio} and {second.audio}; keep one')
+        if first.spk_id > second.spk_id:
+            raise ScriptError(
+                f'{directory}: "{first.utt_id}" sorts before "{second.utt_id}", but speaker "{first.spk_id}" after '
+                f'"{second.spk_id}"; rename one of the speakers'
+            )
+
+
+def _write_genders(writer: DirectoryWriter, genders: Mapping[str, str], speakers: Sequence[str]) -> None:
+    unknown = [spk_id for spk_id in speakers if spk_id not in genders]
+    if unknown:
+        say(
+            f"{writer.directory}: the gender of {len(unknown)} of {len(speakers)} speakers is unknown "
+            f"({first_of(unknown)}); spk2gender must have all speakers and is left out"
+        )
+    else:
+        writer.write("spk2gender", (f"{spk_id} {genders[spk_id]}" for spk_id in speakers))
+
+
+def say_counts(directory: Path, num_in: int, num_out: int, dropped: Sequence[Dropped], max_loss: float) -> None:
+    """`1280 files in, 1278 out, 2 dropped (see data/train/dropped)`.
+
+    Raises:
+        ScriptError: more than the share `max_loss` of what should be audio was lost.
+    """
+    where = f" (see {directory}/dropped)" if dropped else ""
+    say(f"{num_in} files in, {num_out} out, {len(dropped)} dropped{where}")
+    lost = [f"{one.utt_id} ({one.reason})" for one in dropped if one.lost]
+    if lost and len(lost) > max_loss * (num_out + len(lost)):
+        raise ScriptError(
+            f"{len(lost)} of {num_out + len(lost)} audio files are lost, more than {100 * max_loss:g} %: "
+            f"{first_of(lost)}; mend them, or allow it with --max-loss"
+        )

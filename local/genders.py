@@ -1,0 +1,70 @@
+"""Who is male and who female: spk2gender files and the metadata of VoxCeleb1 and VoxCeleb2."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from minikaldi.scripts.cli import ScriptError
+
+GENDERS = {"m": "m", "male": "m", "f": "f", "female": "f"}
+
+
+def read_spk2gender(path: Path) -> dict[str, str]:
+    """Speaker -> `m` or `f`, from lines `speaker m|f`; CR LF, a byte order mark and any case are accepted.
+
+    Raises:
+        ScriptError: a line of another form, or a speaker with two genders.
+    """
+    genders: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        fields = line.split()
+        if not fields:
+            continue
+        if len(fields) != 2 or fields[1].lower() not in GENDERS:
+            raise ScriptError(f'{path}:{number}: found "{line}", expected `speaker m` or `speaker f`')
+        gender = GENDERS[fields[1].lower()]
+        if genders.setdefault(fields[0], gender) != gender:
+            raise ScriptError(f"{path}:{number}: {fields[0]} is m and f; keep one line")
+    return genders
+
+
+def read_metadata(path: Path, key: str) -> list[dict[str, str]]:
+    """Rows of vox1_meta.csv (tab-separated) or vox2_meta.csv (commas, a byte order mark, stray blanks).
+
+    Args:
+        key: the column that names the speaker, e.g. `VoxCeleb1 ID`.
+
+    Returns:
+        Column -> value of each row, both without surrounding blanks.
+
+    Raises:
+        ScriptError: the columns `key`, `Gender` or `Set` are not there, or a row is short.
+    """
+    text = path.read_text(encoding="utf-8-sig")
+    header = text.split("\n", 1)[0]
+    rows = list(csv.reader(text.splitlines(), delimiter="\t" if "\t" in header else ","))
+    columns = [column.strip() for column in rows[0]] if rows else []
+    for column in (key, "Gender", "Set"):
+        if column not in columns:
+            raise ScriptError(f'{path}:1: there is no column "{column}"; found {", ".join(columns) or "an empty file"}')
+    table = []
+    for number, row in enumerate(rows[1:], start=2):
+        if not any(field.strip() for field in row):
+            continue
+        if len(row) < len(columns):
+            raise ScriptError(f"{path}:{number}: found {len(row)} columns, expected {len(columns)}")
+        table.append(dict(zip(columns, (field.strip() for field in row), strict=False)))
+    return table
+
+
+def metadata_genders(path: Path, rows: list[dict[str, str]], key: str) -> dict[str, str]:
+    """Speaker -> gender from `read_metadata`, by the column `key`.
+
+    Raises:
+        ScriptError: a gender that is neither m nor f.
+    """
+    for row in rows:
+        if row["Gender"].lower() not in GENDERS:
+            raise ScriptError(f'{path}: the gender of {row[key]} is "{row["Gender"]}", expected m or f')
+    return {row[key]: GENDERS[row["Gender"].lower()] for row in rows}

@@ -1,0 +1,103 @@
+"""Noise, music and rooms for the augmented copies: sound files, data directories, list of impulse responses.
+
+Their random streams are not those of the speech: no session's noise or room comes back in augmentation.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from local.data_dir import Utterance, write_data_dir
+from local.minicorpus.config import AugmentationOptions, MiniCorpusConfig
+from local.minicorpus.noises import NOISES, music
+from local.minicorpus.rooms import room_impulse_response
+from local.minicorpus.store import SoundFile, as_int16, fingerprint, put_in_place, stored, write_manifest, write_sound
+from local.rir_lists import RirEntry, write_rir_lists
+
+MANIFEST = "augmentation.json"
+NOISE_STREAM, MUSIC_STREAM, ROOM_STREAM = 200, 201, 202
+
+
+def make_augmentation(config: MiniCorpusConfig, folder: Path) -> tuple[list[SoundFile], bool]:
+    """Write noise/, music/ and rooms/ below `folder`, or find them there.
+
+    Returns:
+        The files, and whether they were there already.
+    """
+    hashed = fingerprint(config.seed, config.sample_rate, config.augmentation)
+    found = stored(folder, MANIFEST, hashed)
+    if found is not None:
+        return found, True
+    partial = folder / ".augmentation.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    sounds = [*_noises(config, partial), *_music(config, partial), *_rooms(config, partial)]
+    put_in_place(partial, folder, ("noise", "music", "rooms"))
+    write_manifest(folder, MANIFEST, hashed, sounds)
+    return sounds, False
+
+
+def _noises(config: MiniCorpusConfig, folder: Path) -> list[SoundFile]:
+    """The kinds take turns, so that each is there whatever the number."""
+    options, rate, sounds = config.augmentation, config.sample_rate, []
+    kinds = list(NOISES)
+    for index in range(options.noises):
+        rng = np.random.default_rng([config.seed, NOISE_STREAM, index])
+        num_samples = int(rng.uniform(*options.noise_seconds) * rate)
+        name = f"noise-{kinds[index % len(kinds)]}-{index:03d}"
+        sound = SoundFile(f"noise/{name}.wav", name, name, name, num_samples)
+        write_sound(folder, sound, as_int16(NOISES[kinds[index % len(kinds)]](rng, num_samples, rate)), rate)
+        sounds.append(sound)
+    return sounds
+
+
+def _music(config: MiniCorpusConfig, folder: Path) -> list[SoundFile]:
+    options, rate, sounds = config.augmentation, config.sample_rate, []
+    for index in range(options.music):
+        rng = np.random.default_rng([config.seed, MUSIC_STREAM, index])
+        num_samples = int(rng.uniform(*options.music_seconds) * rate)
+        name = f"music-mini-{index:03d}"
+        sound = SoundFile(f"music/{name}.wav", name, name, name, num_samples)
+        write_sound(folder, sound, as_int16(music(rng, num_samples, rate)), rate)
+        sounds.append(sound)
+    return sounds
+
+
+def _rooms(config: MiniCorpusConfig, folder: Path) -> list[SoundFile]:
+    """Some responses of each room: its reverberation time stays, the distance and the fine structure differ."""
+    options, sounds = config.augmentation, []
+    for room in range(options.rooms):
+        rng = np.random.default_rng([config.seed, ROOM_STREAM, room])
+        t60 = rng.uniform(*options.t60)
+        for position in range(options.rirs_per_room):
+            ratio_db = rng.uniform(*options.direct_to_reverberant_db)
+            response = room_impulse_response(rng, t60, ratio_db, config.sample_rate)
+            room_id = f"room{room:03d}"
+            name = f"{room_id}-{position:02d}"
+            sound = SoundFile(f"rooms/{name}.wav", name, name, room_id, len(response))
+            write_sound(folder, sound, as_int16(response), config.sample_rate)
+            sounds.append(sound)
+    return sounds
+
+
+def write_augmentation_dirs(sounds: list[SoundFile], folder: Path, data: Path, sample_rate: int) -> None:
+    """Write <data>/musan_noise, musan_music, rir_list and rir_sets; `folder` is where the files lie."""
+    for kind in ("noise", "music"):
+        utterances = [
+            Utterance(one.utt_id, one.spk_id, f"{folder}/{one.path}", seconds=one.num_samples / sample_rate)
+            for one in sounds
+            if one.path.startswith(f"{kind}/")
+        ]
+        write_data_dir(data / f"musan_{kind}", utterances)
+    rooms = [one for one in sounds if one.path.startswith("rooms/")]
+    rirs = [RirEntry(one.utt_id, one.rec_id, f"{folder}/{one.path}") for one in rooms]
+    write_rir_lists(data / "rir_list", {"mini": rirs})
+
+
+def count_of(options: AugmentationOptions) -> str:
+    """`24 noises, 8 pieces of music, 40 impulse responses of 20 rooms`."""
+    rirs = options.rooms * options.rirs_per_room
+    return f"{options.noises} noises, {options.music} pieces of music, {rirs} impulse responses of {options.rooms} rooms"

@@ -1,0 +1,50 @@
+"""How the scripts of local/ end: counts and errors on stderr under the script's name, exit code 1 after an error."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from minikaldi.errors import KaldiError
+from minikaldi.scripts.cli import ScriptError, script_name
+
+
+def say(message: str) -> None:
+    """A line about the progress or the result, named after the script without `.py`."""
+    print(f"{script_name().removesuffix('.py')}: {message}", file=sys.stderr)
+
+
+def run_script(main: Callable[[Sequence[str]], None]) -> NoReturn:
+    """Run `main(argv)` of a script; a known error is told in one line and ends the process with code 1."""
+    code = 1
+    try:
+        main(sys.argv[1:])
+        code = 0
+    except (ScriptError, KaldiError) as error:
+        say(str(error))
+    except OSError as error:    # no such file, no space left, no permission: the system's own words name the file
+        say(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+def new_parser(program: str, about: str | None) -> argparse.ArgumentParser:
+    """A parser whose --help is the script's own docstring; options cannot be abbreviated."""
+    return argparse.ArgumentParser(
+        prog=program, description=about, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+
+
+def add_max_loss(parser: argparse.ArgumentParser) -> None:
+    """The option --max-loss, as every stage has it."""
+    help_text = "share of the audio files that may be lost before this is an error (default %(default)s)"
+    parser.add_argument("--max-loss", type=float, default=0.01, help=help_text)
+
+
+def first_of(names: Sequence[str], count: int = 3) -> str:
+    """`a, b, c and 7 more`: enough to find the trouble, never a whole corpus."""
+    text = ", ".join(names[:count])
+    return text if len(names) <= count else f"{text} and {len(names) - count} more"

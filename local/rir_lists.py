@@ -1,0 +1,74 @@
+"""Lists of room impulse responses as Kaldi's reverberation takes them, and the sets with their weights."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.program import first_of
+from minikaldi.scripts.cli import ScriptError
+
+# Paths stand inside two levels of quotes in an augmented wav.scp line, and commas part the signals there.
+_PLAIN_PATH = re.compile(r"[\w.+@%:=/-]+")
+
+
+@dataclass(frozen=True)
+class RirEntry:
+    """One impulse response; audio: a path, or a pipe that writes WAV."""
+
+    rir_id: str
+    room_id: str
+    audio: str
+
+
+def require_plain_paths(paths: Sequence[str]) -> None:
+    """Refuse paths that would not survive the quoting of augmented wav.scp lines.
+
+    Raises:
+        ScriptError: a blank, quote, comma or other character that a shell may take for its own.
+    """
+    odd = [path for path in paths if not _PLAIN_PATH.fullmatch(path)]
+    if odd:
+        raise ScriptError(
+            f"{len(odd)} paths have blanks, commas, quotes or other characters that commands cannot carry: "
+            f"{first_of(odd)}; give the corpus through a link with a plain name"
+        )
+
+
+def rir_line(entry: RirEntry) -> str:
+    """`--rir-id X --room-id Y path`; a pipe is quoted, so that it is one word."""
+    return f"--rir-id {entry.rir_id} --room-id {entry.room_id} {shlex.quote(entry.audio)}"
+
+
+def write_rir_lists(target: Path, sets: Mapping[str, Sequence[RirEntry]]) -> None:
+    """Write all responses to `target`, and beside it `rir_sets` with one line `weight, list` a set, of equal weights.
+
+    With several sets each has a list of its own, `<target>_<name>`; these lines are the values of
+    `--rir-set-parameters`.
+
+    Raises:
+        ScriptError: no response, or an id twice.
+    """
+    entries = [entry for members in sets.values() for entry in members]
+    ids = [entry.rir_id for entry in entries]
+    if not ids:
+        raise ScriptError(f"{target}: not one impulse response is left to write")
+    twice = sorted(rir_id for rir_id, count in Counter(ids).items() if count > 1)
+    if twice:
+        raise ScriptError(f"{target}: {len(twice)} rir-ids stand more than once ({first_of(twice)}); keep one of each")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _write(target, [rir_line(entry) for entry in entries])
+    lists = {name: target if len(sets) == 1 else target.with_name(f"{target.name}_{name}") for name in sets}
+    for name, path in lists.items():
+        _write(path, [rir_line(entry) for entry in sets[name]])
+    _write(target.with_name("rir_sets"), [f"{1 / len(sets):g}, {path}" for path in lists.values()])
+
+
+def _write(path: Path, lines: Sequence[str]) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,71 @@
+"""Speaker names as speaker ids: without blanks, distinct, and such that utterances sort as their speakers do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from minikaldi.scripts.cli import ScriptError
+
+# Characters that sort before "-", and "-" itself: after a shared beginning they break the order of `<speaker>-<rest>`.
+_SORTS_EARLY = re.compile(r"[!-\-]")
+
+
+def check_name(name: str, path: str) -> None:
+    """Refuse a file or folder name that no text table can hold.
+
+    Raises:
+        ScriptError: a control character (newline, tab, escape …), or bytes that are no UTF-8.
+    """
+    if any(ord(character) < 32 or ord(character) == 127 for character in name):
+        raise ScriptError(f"{path!r}: the name has a control character; rename it")
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        raise ScriptError(f"{path!r}: the name is no UTF-8; rename it")
+
+
+def without_blanks(text: str) -> str:
+    """Blanks of any kind as `_`: fields of a table are separated by them."""
+    return re.sub(r"\s", "_", text)
+
+
+def speaker_ids(names: Iterable[str]) -> dict[str, str]:
+    """Name -> id, unchanged wherever possible.
+
+    `<id>-` must order as `<id>` does: with the speakers `ann` and `ann-marie`, or `ann+b`, the utterances of the second
+    would come between or before those of the first. There the second becomes `ann_marie`. Two names that become one id
+    get `_2`, `_3` … in the order of the names.
+    """
+    ids: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in sorted(names):
+        ids[name] = _distinct(without_blanks(name), taken)
+    while troubled := _troubled(ids):       # each turn leaves fewer ids with such characters, so it ends
+        for name in troubled:
+            taken.discard(ids[name])
+            ids[name] = _distinct(_SORTS_EARLY.sub("_", ids[name]), taken)
+    return ids
+
+
+def _distinct(wanted: str, taken: set[str]) -> str:
+    candidate, number = wanted, 2
+    while candidate in taken:
+        candidate, number = f"{wanted}_{number}", number + 1
+    taken.add(candidate)
+    return candidate
+
+
+def _troubled(ids: dict[str, str]) -> list[str]:
+    """The names whose id begins with another id and goes on with a character that sorts at or before `-`.
+
+    In sorted order the ids that begin with an id follow it directly: a stack of open prefixes finds them in one pass.
+    """
+    troubled: list[str] = []
+    prefixes: list[str] = []
+    for name, spk_id in sorted(ids.items(), key=lambda item: item[1]):
+        while prefixes and not spk_id.startswith(prefixes[-1]):
+            prefixes.pop()
+        if any(_SORTS_EARLY.match(spk_id[len(prefix)]) for prefix in prefixes):
+            troubled.append(name)
+        prefixes.append(spk_id)
+    return troubled
+

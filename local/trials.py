@@ -1,0 +1,125 @@
+"""Trial lists of any usual form as Kaldi's `enroll test target|nontarget`, each line accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from local.audio_files import without_extension
+from local.program import say
+from minikaldi.scripts.cli import ScriptError
+from minikaldi.scripts.tables import open_text, read_table
+
+LABELS = {"1": "target", "0": "nontarget", "target": "target", "nontarget": "nontarget"}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One line of a list: the two names as written there, the label in Kaldi's words, the line's number."""
+
+    enroll: str
+    test: str
+    label: str
+    line: int
+
+
+def read_trials(path: Path) -> list[Trial]:
+    """Read lines `1|0 a b` or `a b target|nontarget`; CR LF, a byte order mark, blank lines, no last newline are fine.
+
+    Raises:
+        ScriptError: a line of another form, or a list without a trial.
+    """
+    trials = []
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
+        fields = line.split()
+        if not fields:
+            continue
+        if len(fields) == 3 and fields[0] in ("0", "1"):
+            label, enroll, test = fields
+        elif len(fields) == 3 and fields[2] in ("target", "nontarget"):
+            enroll, test, label = fields
+        else:
+            raise ScriptError(f'{path}:{number}: found "{line.strip()}", expected `1|0 a b` or `a b target|nontarget`')
+        trials.append(Trial(enroll, test, LABELS[label], number))
+    if not trials:
+        raise ScriptError(f"{path}: has no trial")
+    return trials
+
+
+def names_of(paths: Mapping[str, str]) -> dict[str, str]:
+    """Every name by which a trial list may call an utterance -> its id.
+
+    Args:
+        paths: utt_id -> path relative to the corpus root.
+
+    Returns:
+        The id itself, the path, and the path without extension. An id wins over a path.
+    """
+    names: dict[str, str] = {}
+    for utt_id, path in paths.items():
+        names.setdefault(path, utt_id)
+        names.setdefault(without_extension(path), utt_id)
+    names.update({utt_id: utt_id for utt_id in paths})
+    return names
+
+
+def resolve(trials: Sequence[Trial], names: Mapping[str, str], source: Path, dropped: Mapping[str, str]) -> list[str]:
+    """The lines of a trials file.
+
+    Args:
+        names: see `names_of`.
+        dropped: utterance id -> why it is not in the data directory.
+
+    Raises:
+        ScriptError: utterances that are not there, with the count and the first three lines.
+    """
+    lines, missing = [], []
+    for trial in trials:
+        ids = [_find(name, names) for name in (trial.enroll, trial.test)]
+        if None in ids:
+            lost = trial.enroll if ids[0] is None else trial.test
+            missing.append(f"line {trial.line}: {lost}{_why(lost, dropped)}")
+        else:
+            lines.append(f"{ids[0]} {ids[1]} {trial.label}")
+    if missing:
+        raise ScriptError(
+            f"{source}: {len(missing)} of {len(trials)} trials name an utterance that is not in the data directory: "
+            f"{'; '.join(missing[:3])}; give the corpus root that the list was made for, or mend the list"
+        )
+    return lines
+
+
+def _find(name: str, names: Mapping[str, str]) -> str | None:
+    """The utterance of a name; a path may begin with `./`, and its extension may differ from the file's."""
+    if name in names:
+        return names[name]
+    path = str(PurePosixPath(name))
+    return names.get(path) or names.get(without_extension(path))
+
+
+def _why(name: str, dropped: Mapping[str, str]) -> str:
+    path = str(PurePosixPath(name))
+    reasons = (dropped.get(form.replace("/", "-")) for form in (path, without_extension(path)))
+    return next((f" (dropped: {reason})" for reason in reasons if reason), "")
+
+
+def write_trials(directory: Path, source: Path, paths: Mapping[str, str]) -> None:
+    """Write `<directory>/trials` from a list, and say the counts.
+
+    Args:
+        directory: the data directory of the test set; its table `dropped` explains what is missing.
+        paths: utt_id -> path relative to the corpus root.
+
+    Raises:
+        ScriptError: see `read_trials`, `resolve`.
+    """
+    table = directory / "dropped"
+    dropped = read_table(table) if table.is_file() else {}
+    lines = resolve(read_trials(source), names_of(paths), source, dropped)
+    partial = directory / ".trials.partial"
+    with open_text(partial, "w") as stream:
+        stream.writelines(f"{line}\n" for line in lines)
+    partial.replace(directory / "trials")
+    targets = sum(line.endswith(" target") for line in lines)
+    say(f"{source}: {len(lines)} trials in, {len(lines)} out ({targets} target, {len(lines) - targets} nontarget)")
