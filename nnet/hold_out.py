@@ -7,7 +7,7 @@ utterances of one recording share its channel and would be too easy. At least on
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -16,6 +16,7 @@ import numpy as np
 from nnet.errors import NnetError
 
 AUGMENTATION_SUFFIXES = ("-reverb", "-noise", "-music", "-babble")
+MIN_UTTS = 4  # of a held-out speaker: two utterances make one target pair, four make six
 MIN_SPEAKERS = 5  # with fewer, the held-out error rate is mostly chance; a small corpus may exceed its share for them
 
 
@@ -73,8 +74,9 @@ def source_of(utt_id: str) -> str | None:
 def split_by_recording(utterances: Sequence[Utterance], options: HoldOutOptions) -> Split:
     """Hold out whole recordings of some speakers.
 
-    Speakers come in a random order, each giving `share` of its recordings but at least two and never all, until
-    `share` of the clean utterances are held out, or `max_valid`. A recording of several speakers stays in training.
+    Speakers come in a random order, until `share` of the clean utterances are held out, or `max_valid`. Each gives
+    `share` of its recordings, but at least two, and up to half of them while they hold fewer than four utterances.
+    A recording of several speakers stays in training.
 
     Args:
         utterances: in order of their ids, which is also the order of each part of the result.
@@ -116,11 +118,18 @@ def _choose_recordings(utterances: Sequence[Utterance], options: HoldOutOptions)
         if count >= wanted and done >= MIN_SPEAKERS:
             break
         own = recordings[able[index]]
-        number = min(max(2, round(options.share * len(own))), len(own) - 1)
-        chosen = [own[place] for place in rng.permutation(len(own))[:number]]
+        chosen = _some([own[place] for place in rng.permutation(len(own))], clean_counts, options.share)
         held_out.update(chosen)
         count += sum(clean_counts[rec_id] for rec_id in chosen)
     return held_out
+
+
+def _some(own: Sequence[str], clean_counts: Mapping[str, int], share: float) -> Sequence[str]:
+    """The first two recordings and more until there are enough utterances, but no more than half of all."""
+    number = max(2, round(share * len(own)))
+    while number < len(own) // 2 and sum(clean_counts[rec_id] for rec_id in own[:number]) < MIN_UTTS:
+        number += 1
+    return own[:number]
 
 
 def draw_trials(valid: Sequence[Utterance], options: HoldOutOptions) -> list[tuple[str, str, bool]]:
