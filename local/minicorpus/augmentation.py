@@ -99,5 +99,5 @@ def write_augmentation_dirs(sounds: list[SoundFile], folder: Path, data: Path, s
 
 def count_of(options: AugmentationOptions) -> str:
     """`24 noises, 8 pieces of music, 40 impulse responses of 20 rooms`."""
-    rirs = options.rooms * options.rirs_per_room
-    return f"{options.noises} noises, {options.music} pieces of music, {rirs} impulse responses of {options.rooms} rooms"
+    rooms = f"{options.rooms * options.rirs_per_room} impulse responses of {options.rooms} rooms"
+    return f"{options.noises} noises, {options.music} pieces of music, {rooms}"

@@ -1,0 +1,152 @@
+"""The trees of VoxCeleb1 and VoxCeleb2 on disk, and what both have in common as data directories.
+
+Two layouts: <spk>/<video>/<segment>.<wav|m4a|flac>, and the name-based one that VoxCeleb1 had at first,
+<Name>/<11 characters of the video>_<7 digits of the segment>.wav.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.audio_files import FFMPEG_EXTENSIONS, require_ffmpeg, through_to_wav
+from local.data_dir import Dropped, Utterance
+from local.program import say
+from local.progress import with_progress
+from local.speaker_ids import check_name, speaker_ids
+from minikaldi.scripts.cli import ScriptError
+
+SAMPLE_RATE = 16000
+WAV_HEADER_BYTES = 44
+EXTENSIONS = (".wav", ".flac", ".m4a")      # in the order of preference where a segment is there twice
+_NAME_BASED = re.compile(r"(.{11})_(\d{7})")
+_THREADS = 8                                # listing waits for the file server, not for the processor
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One audio file of a tree; path: relative to the tree, as trial lists have it; size in bytes."""
+
+    tree: Path
+    path: str
+    speaker: str
+    video: str
+    segment: str
+    size: int
+
+    @property
+    def file(self) -> str:
+        """The path from here."""
+        return f"{self.tree}/{self.path}"
+
+    @property
+    def extension(self) -> str:
+        """`.wav`, `.m4a` or `.flac`."""
+        return Path(self.path).suffix.lower()
+
+
+@dataclass(frozen=True)
+class Tree:
+    """All segments found, and the files that are none."""
+
+    segments: list[Segment]
+    dropped: list[Dropped]
+
+
+def existing_trees(root: Path, candidates: Iterable[str]) -> list[Path]:
+    """Those of the candidate folders that hold folders of speakers; one inside another counts once.
+
+    Raises:
+        ScriptError: there is none.
+    """
+    trees: list[Path] = []
+    candidates = list(candidates)
+    for name in candidates:
+        folder = root / name
+        if folder.is_dir() and not any(folder in tree.parents or folder == tree for tree in trees):
+            trees.append(folder)
+    if not trees:
+        raise ScriptError(f"{root}: found none of the folders {', '.join(candidates)}; give the folder that holds one")
+    return trees
+
+
+def scan(trees: Sequence[Path]) -> Tree:
+    """List the segments of all trees, sorted by path; sizes come from the listing, no file is opened."""
+    folders = [(tree, name) for tree in trees for name in sorted(one.name for one in tree.iterdir() if one.is_dir())]
+    found = Tree([], [])
+    with ThreadPoolExecutor(_THREADS) as threads:
+        listed = threads.map(lambda folder: list(_speaker_files(*folder)), folders)
+        for files in with_progress(listed, len(folders), f"speakers of {', '.join(map(str, trees))}"):
+            for file in files:
+                if isinstance(file, Segment):
+                    found.segments.append(file)
+                else:
+                    found.dropped.append(file)
+    return found
+
+
+def _speaker_files(tree: Path, speaker: str) -> Iterator[Segment | Dropped]:
+    for folder, subfolders, names in os.walk(tree / speaker, followlinks=True):
+        subfolders.sort()
+        for name in sorted(names):
+            path = (Path(folder) / name).relative_to(tree).as_posix()
+            check_name(path, f"{tree}/{path}")
+            yield _segment(tree, path)
+
+
+def _segment(tree: Path, path: str) -> Segment | Dropped:
+    parts, extension = path.split("/"), Path(path).suffix.lower()
+    utt_id = re.sub(r"[/\s]", "-", path)
+    if extension not in EXTENSIONS or parts[-1].startswith("."):
+        return Dropped(utt_id, "no .wav, .flac or .m4a file", lost=False)
+    stem = Path(path).stem
+    size = (tree / path).stat().st_size
+    name_based = _NAME_BASED.fullmatch(stem)
+    if len(parts) == 3:
+        return Segment(tree, path, parts[0], parts[1], stem, size)
+    if len(parts) == 2 and name_based:
+        return Segment(tree, path, parts[0], name_based[1], name_based[2], size)
+    return Dropped(utt_id, "neither <spk>/<video>/<segment> nor <Name>/<11 characters>_<7 digits>")
+
+
+def as_utterances(tree: Tree) -> tuple[list[Utterance], list[Dropped], dict[str, str]]:
+    """Segments as utterances `<spk>-<video>-<segment>` of the recording `<spk>-<video>`.
+
+    WAV files are taken to be what VoxCeleb has, 16-bit mono PCM at 16 kHz, and go to Kaldi as they are.
+
+    Returns:
+        The utterances; what was dropped, with reasons; utterance id -> path as trial lists have it.
+    """
+    ids = speaker_ids({segment.speaker for segment in tree.segments})
+    dropped, utterances = list(tree.dropped), list[Utterance]()
+    paths: dict[str, str] = {}
+    for segment in sorted(tree.segments, key=lambda one: (EXTENSIONS.index(one.extension), one.path)):
+        spk_id = ids[segment.speaker]
+        rec_id = f"{spk_id}-{segment.video}"
+        utt_id = f"{rec_id}-{segment.segment}"
+        if segment.size <= (WAV_HEADER_BYTES if segment.extension == ".wav" else 0):
+            dropped.append(Dropped(utt_id, f"{segment.file} has {segment.size} bytes: no sound"))
+        elif utt_id in paths:
+            dropped.append(Dropped(utt_id, f"{segment.file} is there already as {paths[utt_id]}", lost=False))
+        else:
+            plain = segment.extension == ".wav"
+            audio = segment.file if plain else through_to_wav(segment.file, SAMPLE_RATE)
+            utterances.append(Utterance(utt_id, spk_id, audio, rec_id))
+            paths[utt_id] = segment.path
+    return utterances, dropped, paths
+
+
+def check_decoders(segments: Sequence[Segment]) -> None:
+    """Say what goes through to_wav.py, and refuse m4a files without ffmpeg.
+
+    Raises:
+        ScriptError: there is no ffmpeg on PATH.
+    """
+    foreign = [segment.file for segment in segments if segment.extension in FFMPEG_EXTENSIONS]
+    require_ffmpeg(foreign)
+    if foreign:
+        say(f"{len(foreign)} m4a files go through ffmpeg")
