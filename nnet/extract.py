@@ -206,7 +206,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; returns 0 where at least one embedding was written, else 1."""
-    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s (nnet.extract) %(message)s")
     options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     named = options.checkpoint in ("best", "last")
     path = options.exp / f"{options.checkpoint}.pt" if named else Path(options.checkpoint)
@@ -215,7 +215,7 @@ def main(arguments: list[str] | None = None) -> int:
         limits = Limits(options.batch_frames, max(options.piece_frames, options.batch_frames))
         counts = extract(model, options.rspecifier, options.wspecifier, options.job, limits)
     except (NnetError, KaldiError, ConfigError, OSError) as error:
-        log.error("nnet.extract: %s", error)
+        log.error("%s", error)
         return 1
     dropped = len(counts.dropped)
     log.info("%d embeddings of %d utterances, %d dropped", counts.done, counts.done + dropped, dropped)

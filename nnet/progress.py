@@ -23,7 +23,7 @@ class Progress:
 
     Args:
         what: what is being done.
-        total: how many units there are.
+        total: how many units there are; 0 where that is not known.
         unit: what is counted, as in `42 utterances/s`.
         every: seconds between lines; by default 0.5 on a terminal and 10 elsewhere.
     """
@@ -57,9 +57,11 @@ class Progress:
     def line(self, seconds: float) -> str:
         """The line after `seconds` of work."""
         rate = self.done / seconds if seconds > 0 else 0.0
-        left = format_seconds((self.total - self.done) / rate) if rate else "unknown"
-        share = 100 * self.done / self.total if self.total else 100.0
         speed = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+        if not self.total:
+            return f"{self.what}: {self.done}, {speed} {self.unit}/s"
+        left = format_seconds((self.total - self.done) / rate) if rate else "unknown"
+        share = 100 * self.done / self.total
         return f"{self.what}: {self.done}/{self.total} ({share:.0f} %), {speed} {self.unit}/s, left {left}"
 
     def close(self) -> None:

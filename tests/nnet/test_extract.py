@@ -142,4 +142,4 @@ def test_the_program_writes_to_standard_output_and_nothing_else_there(exp: Path,
     command = [sys.executable, "-m", "nnet.extract", "--exp", str(exp), f"scp:{tmp_path}/feats.scp", "ark,t:-"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("a  [ ") and len(done.stdout.splitlines()) == 1
-    assert done.stderr.splitlines()[-1] == "extract: 1 embeddings of 1 utterances, 0 dropped"
+    assert done.stderr.splitlines()[-1] == "INFO (nnet.extract) 1 embeddings of 1 utterances, 0 dropped"
