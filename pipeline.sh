@@ -12,7 +12,11 @@ force=${option[force]} dry_run=${option[dry-run]} trust_earlier=${option[trust-e
 nj=${option[nj]/#-/$(nproc)}
 nnet_config=${option[nnet-config]}
 
-if [ "$dry_run" != true ]; then utils/prepare_environment.sh; fi
+if [ "$dry_run" != true ]; then
+  utils/prepare_environment.sh
+elif ! utils/prepare_environment.sh --check; then
+  die "--dry-run installs nothing, and the packages it needs are not here; run utils/prepare_environment.sh first"
+fi
 . ./path.sh
 . ./cmd.sh
 
@@ -93,7 +97,7 @@ if stage 1 "$feats" "audio -> MFCC, energy VAD$([ "$feats" = "$mfcc" ] || echo "
     utils/fix_data_dir.sh "$mfcc/$set"
     if [ "$feats" != "$mfcc" ]; then
       steps/copy_for_features.sh "$mfcc/$set" "$feats/$set"
-      steps/make_feats.sh --type "$feats_type" --config "$feats_conf" --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" \
+      steps/make_feats.sh --type "$feats_type" --feats-config "$feats_conf" --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" \
         --label "stage 1: $feats_type of $set" "$feats/$set" "$feats/log" "$feats/ark"
       utils/fix_data_dir.sh "$feats/$set"
     fi
@@ -115,7 +119,7 @@ fi
 # --- 3: features of some of them, combined with the clean ones ---
 if stage 3 "$feats" "train_aug -> train_aug_subset -> train_combined" --option "num_augmented=${option[num-augmented]}" \
   --input "$feats/train_aug" --input "$feats/train" --input "$feats_conf" --output "$feats/train_aug_subset" --output "$feats/train_combined"; then
-  steps/combine_augmented.sh --type "$feats_type" --config "$feats_conf" --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" \
+  steps/combine_augmented.sh --type "$feats_type" --feats-config "$feats_conf" --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" \
     --label "stage 3: $feats_type of augmented copies" "${option[num-augmented]}" "$feats/train" "$feats/train_aug" "$feats/train_combined"
   stage_done
 fi

@@ -4,7 +4,7 @@ set -euo pipefail
 
 seed=1
 rir_sets=              # file with lines `weight, rir-list`
-noise_dir= music_dir= speech_dir=
+noise_dir="" music_dir="" speech_dir=""
 sample_rate=16000
 help_message="Usage: steps/augment_data.sh [options] <data-dir>
  e.g.: steps/augment_data.sh --rir-sets data/rir_sets --noise-dir data/musan_noise --music-dir data/musan_music data/train

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 type=mfcc
-config=
+feats_config=
 nj=4
 cmd=utils/run.pl
 max_loss=0.01
@@ -11,7 +11,7 @@ label=
 help_message="Usage: steps/combine_augmented.sh [options] <number|2x> <data> <data-aug> <data-out>
  e.g.: steps/combine_augmented.sh --type fbank 1000000 data/train data/train_aug data/train_combined
 The number may be a multiple of the clean utterances (2x). The features of the chosen copies stand in <data-aug>_subset.
-Options: --type, --config, --nj, --cmd, --max-loss, --label as steps/make_feats.sh has them"
+Options: --type, --feats-config, --nj, --cmd, --max-loss, --label as steps/make_feats.sh has them"
 
 . ./path.sh
 . utils/parse_options.sh
@@ -36,7 +36,7 @@ if [ "$number" -gt "$available" ]; then
 fi
 rm -rf "${augmented}_subset" "$combined"
 utils/subset_data_dir.sh "$augmented" "$number" "${augmented}_subset"
-steps/make_feats.sh --type "$type" --config "${config:-conf/$type.conf}" --nj "$nj" --cmd "$cmd" --max-loss "$max_loss" \
+steps/make_feats.sh --type "$type" --feats-config "${feats_config:-conf/$type.conf}" --nj "$nj" --cmd "$cmd" --max-loss "$max_loss" \
   --label "${label:-$type of augmented copies}" "${augmented}_subset" "$root/log" "$root/ark"
 utils/fix_data_dir.sh "${augmented}_subset"
 utils/combine_data.sh --extra-files utt2num_frames "$combined" "$data" "${augmented}_subset"

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 type=mfcc             # mfcc or fbank
-config=               # option file of the feature command; default conf/<type>.conf
+feats_config=         # option file of the feature command; default conf/<type>.conf
 nj=4                  # number of jobs
 cmd=utils/run.pl      # what runs them
 compress=true         # store one byte a value, as Kaldi does by default
@@ -13,7 +13,7 @@ help_message="Usage: steps/make_feats.sh [options] <data-dir> <log-dir> <ark-dir
  e.g.: steps/make_feats.sh --type fbank --nj 8 data/train exp/make_fbank fbank
 Options:
   --type mfcc|fbank      which features
-  --config <file>        options of compute-<type>-feats (default conf/<type>.conf)
+  --feats-config <file>  options of compute-<type>-feats (default conf/<type>.conf)
   --nj <n>               number of jobs (default 4)
   --cmd <runner>         what runs the jobs (default utils/run.pl)
   --compress true|false  compress the arks (default true)
@@ -28,12 +28,12 @@ if [ $# -ne 3 ]; then
   exit 1
 fi
 data=$1 log_dir=$2 ark_dir=$3
-config=${config:-conf/$type.conf}
+feats_config=${feats_config:-conf/$type.conf}
 case $type in
   mfcc | fbank) ;;
   *) echo "make_feats.sh: --type is \"$type\"; choose mfcc or fbank" >&2; exit 1 ;;
 esac
-for file in "$data/wav.scp" "$data/utt2spk" "$config"; do
+for file in "$data/wav.scp" "$data/utt2spk" "$feats_config"; do
   if [ ! -s "$file" ]; then
     echo "make_feats.sh: $file is missing or empty; stage 0 makes the data directory, conf/ holds the option files" >&2
     exit 1
@@ -58,7 +58,7 @@ fi
 rm -f "$ark_dir/raw_${type}_$name".*
 utils/progress.py --label "${label:-$type of $name}" --total "$total" --lines "$ark_dir/raw_${type}_$name.*.scp" -- \
   $cmd "JOB=1:$nj" "$log_dir/make_${type}_$name.JOB.log" \
-  "compute-$type-feats" "--write-utt2dur=ark,t:$log_dir/utt2dur_$name.JOB" --verbose=1 "--config=$config" "$waves" ark:- \| \
+  "compute-$type-feats" "--write-utt2dur=ark,t:$log_dir/utt2dur_$name.JOB" --verbose=1 "--config=$feats_config" "$waves" ark:- \| \
   copy-feats "--write-num-frames=ark,t:$log_dir/utt2num_frames_$name.JOB" "--compress=$compress" ark:- \
   "ark,scp:$ark_dir/raw_${type}_$name.JOB.ark,$ark_dir/raw_${type}_$name.JOB.scp"
 

@@ -7,8 +7,9 @@ set -euo pipefail
 
 usage() {
   cat >&2 <<'EOF'
-Usage: utils/prepare_environment.sh [--tests]
+Usage: utils/prepare_environment.sh [--tests | --check]
   --tests   also what ./tests/run.sh and .ci/run need (tests/requirements.txt)
+  --check   install nothing: say nothing and exit 0 where all is there, else exit 1
 EOF
   exit 1
 }
@@ -17,21 +18,26 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
 requirements=("$root/requirements.txt")
 check=("$root/minikaldi/scripts/check_environment.py")
+check_only=false
 case "${1:-}" in
   "") ;;
+  --check) check_only=true ;;
   --tests) requirements+=("$root/tests/requirements.txt"); check+=(--tests) ;;
   *) usage ;;
 esac
 
 if [ -e "$venv/.ready" ] && "$venv/bin/python3" "${check[@]}" --quiet; then
+  if [ "$check_only" = true ]; then exit 0; fi
   echo "environment: .venv ($("$venv/bin/python3" --version))"
   exit 0
 fi
 if [ ! -e "$venv/.ready" ] && python3 "${check[@]}" --quiet; then
+  if [ "$check_only" = true ]; then exit 0; fi
   echo "environment: $(command -v python3) as it is; it has every package at its minimum version"
   exit 0
 fi
 
+if [ "$check_only" = true ]; then exit 1; fi
 command -v python3 >/dev/null || { echo "prepare_environment.sh: no python3 on PATH; install Python 3.10 or newer" >&2; exit 1; }
 venv_options=()
 if python3 "$root/minikaldi/scripts/check_environment.py" --quiet; then

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Stage 0 of --corpus folder: trees <root>/<speaker>/**/<audio> -> <data>/train and one data directory a test tree.
+set -euo pipefail
+
+data="" nj=2 train_root=- trials=- spk2gender=- musan_root=- rirs_root=- seed=1 max_loss=0.01
+tests=                 # names of the test sets, one for each test root, in order
+help_message="Usage: local/prepare_folder.sh --data <dir> --train-root <dir> --tests \"name ...\" [options] <test-root>...
+Options: --trials <file> --spk2gender <file> --musan-root <dir> --rirs-root <dir> --seed <n> --max-loss <share> --nj <n>; \"-\" is as if not given.
+Without --trials a seeded, balanced list is made for each test set, same-gender where the genders are known."
+
+. ./path.sh
+. utils/parse_options.sh
+if [ $# -eq 0 ] || [ -z "$data" ] || [ "$train_root" = - ]; then
+  echo "$help_message" >&2
+  exit 1
+fi
+options=(--max-loss "$max_loss")
+if [ "$spk2gender" != - ]; then options+=(--spk2gender "$spk2gender"); fi
+python3 local/make_folder.py "${options[@]}" --root "$train_root" "$data/train"
+for test in $tests; do
+  root=$1
+  shift
+  test_options=("${options[@]}")
+  if [ "$trials" != - ]; then test_options+=(--trials "$trials"); fi
+  python3 local/make_folder.py "${test_options[@]}" --root "$root" "$data/$test"
+  if [ "$trials" = - ]; then
+    trial_options=(--seed "$seed" --nontargets-per-target 4)
+    if [ -s "$data/$test/spk2gender" ]; then trial_options+=(--spk2gender "$data/$test/spk2gender"); fi
+    python3 -m scoring.make_trials "${trial_options[@]}" "$data/$test/utt2spk" "$data/$test/trials"
+  fi
+  utils/validate_data_dir.sh --no-text --no-feats "$data/$test"
+done
+utils/validate_data_dir.sh --no-text --no-feats "$data/train"
+if ! python3 local/check_disjoint.py "$data/train" "$data"/test*; then exit 1; fi
+local/prepare_augmentation.sh --data "$data" --nj "$nj" --musan-root "$musan_root" --rirs-root "$rirs_root"

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Stage 0 of --corpus voxceleb: VoxCeleb1 dev + VoxCeleb2 dev and test -> <data>/train; VoxCeleb1 test -> <data>/test.
+set -euo pipefail
+
+# shellcheck disable=SC2034  # the corpora are called alike; not each needs every option
+data="" nj=2 trials=- musan_root=- rirs_root=- seed=1 max_loss=0.01
+help_message="Usage: local/prepare_voxceleb.sh --data <dir> [options] <voxceleb1-root> <voxceleb2-root>
+Options: --trials <list> --musan-root <dir> --rirs-root <dir> --max-loss <share> --nj <n>; \"-\" is as if not given.
+A <voxceleb2-root> of \"-\" trains on VoxCeleb1 alone, and says so."
+
+. ./path.sh
+. utils/parse_options.sh
+if [ $# -ne 2 ] || [ -z "$data" ]; then
+  echo "$help_message" >&2
+  exit 1
+fi
+voxceleb1=$1 voxceleb2=$2
+if [ "$voxceleb1" = - ]; then
+  echo "prepare_voxceleb.sh: --voxceleb1-root is needed: it holds the test set and its trials" >&2
+  exit 1
+fi
+options=(--max-loss "$max_loss")
+list=()
+if [ "$trials" != - ]; then list=(--trials "$trials"); fi
+python3 local/make_voxceleb1.py "${options[@]}" "${list[@]}" --root "$voxceleb1" --part test "$data/test"
+python3 local/make_voxceleb1.py "${options[@]}" "${list[@]}" --root "$voxceleb1" --part dev "$data/voxceleb1_dev"
+parts=("$data/voxceleb1_dev")
+if [ "$voxceleb2" = - ]; then
+  echo "prepare_voxceleb.sh: no --voxceleb2-root: training on VoxCeleb1 dev alone"
+else
+  for part in dev test; do
+    if [ "$part" = test ] && [ ! -d "$voxceleb2/test" ]; then
+      echo "prepare_voxceleb.sh: $voxceleb2/test is not there: training without VoxCeleb2's test part"
+      continue
+    fi
+    python3 local/make_voxceleb2.py "${options[@]}" --root "$voxceleb2" --part "$part" "$data/voxceleb2_$part"
+    parts+=("$data/voxceleb2_$part")
+  done
+fi
+rm -rf "$data/train"
+utils/combine_data.sh --extra-files utt2rec "$data/train" "${parts[@]}"
+for set in train test; do utils/validate_data_dir.sh --no-text --no-feats "$data/$set"; done
+local/prepare_augmentation.sh --data "$data" --nj "$nj" --musan-root "$musan_root" --rirs-root "$rirs_root"

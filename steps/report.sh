@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# scores of every system and test set -> one table on the screen, the same in <exp>/RESULTS.md, figures in results.json.
+set -euo pipefail
+
+bootstrap=1000
+seed=1
+command=""
+help_message="Usage: steps/report.sh [options] <data> <exp-dir> <test>...
+ e.g.: steps/report.sh data/mini exp/mini-xvector test
+Options:
+  --bootstrap <n>    resamples of the speakers for the intervals (default 1000)
+  --seed <n>         that the run was made with; also of the resamples (default 1)
+  --command <text>   the command line that made the run, written down"
+
+. ./path.sh
+. utils/parse_options.sh
+if [ $# -lt 3 ]; then
+  echo "$help_message" >&2
+  exit 1
+fi
+data=$1 exp=$2
+shift 2
+sets=()
+for test in "$@"; do
+  for kind in plda lda_cosine cosine; do
+    for system in "$exp" "$exp/baseline" "$exp/baseline_cmvn"; do
+      if [ ! -s "$system/scores/${test}_$kind" ]; then
+        echo "report.sh: $system/scores/${test}_$kind is missing or empty; stage 11 makes it" >&2
+        exit 1
+      fi
+    done
+  done
+  sets+=(--test-set "$test=$data/$test")
+done
+network=$(basename "$exp")
+systems=()
+for row in "$network=$exp" "MFCC statistics=$exp/baseline" "MFCC statistics, CMVN=$exp/baseline_cmvn"; do
+  for kind in "PLDA=plda" "LDA, cosine=lda_cosine" "cosine=cosine"; do
+    systems+=(--system "${row%%=*}|${kind%%=*}=${row#*=}/scores/{test}_${kind#*=}")
+  done
+done
+processor=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
+python3 -m scoring.report "${sets[@]}" "${systems[@]}" --num-resamples "$bootstrap" --seed "$seed" --title "Results of $network" \
+  --note "command=\`$command\`" --note "seed=$seed" --note "machine=$(nproc) cores, ${processor:-unknown processor}, $(uname -s) $(uname -m)" \
+  --note "commands of Kaldi=$(case ${KALDI_ROOT:-} in "") echo minikaldi ;; *) echo "$KALDI_ROOT where it has them, else minikaldi" ;; esac)" \
+  --note "date=$(date -u '+%Y-%m-%d')" --out "$exp/RESULTS.md" --json "$exp/results.json"
