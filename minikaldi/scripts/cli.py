@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import signal
 import sys
@@ -71,6 +72,7 @@ def tell(message: str) -> None:
 def run(module: str) -> NoReturn:
     """Run `main(argv)` of minikaldi.scripts.<module> over the command line: the last line of a launcher in utils/."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `… | head` ends us silently, as it ends any filter
+    gc.disable()  # millions of strings and no cycles: the collector would only walk over them again and again
     try:
         code: int = importlib.import_module(f"minikaldi.scripts.{module}").main(sys.argv[1:])
         sys.stdout.flush()

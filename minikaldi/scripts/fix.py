@@ -30,12 +30,38 @@ def read_mended(path: Path) -> Iterator[tuple[int, str, str]]:
                 yield number, key_of(line), line
 
 
-def scan(path: Path) -> tuple[set[str], list[str]]:
-    """The keys of a table, and what has to be said of it: lines that contradict an earlier one.
+@dataclass
+class Scan:
+    """What one pass over a table finds."""
+
+    keys: set[str]
+    clean: bool  # sorted, no key twice, no line to be mended
+    notes: list[str]  # lines that contradict an earlier one
+
+
+def scan(path: Path) -> Scan:
+    """Read a table's keys, and see whether it is in order.
 
     Raises:
         ScriptError: utt2spk gives one utterance two speakers; no tool can know which is right.
     """
+    keys: set[str] = set()
+    last = ""
+    with open_text(path) as stream:
+        for raw in stream:
+            if raw.isspace() or raw[-2:-1] == "\r" or raw[-1] != "\n":
+                break
+            key = raw.split(None, 1)[0]
+            if key <= last:
+                break
+            keys.add(key)
+            last = key
+        else:
+            return Scan(keys, True, [])
+    return _scan_disorder(path)
+
+
+def _scan_disorder(path: Path) -> Scan:
     seen: dict[str, int] = {}
     notes = []
     for number, key, line in read_mended(path):
@@ -46,7 +72,7 @@ def scan(path: Path) -> tuple[set[str], list[str]]:
             if path.name == "utt2spk":
                 raise ScriptError(f'{path}:{number}: "{key}" has another speaker above; remove the line that is wrong')
             notes.append(f'{path}:{number}: "{key}" has another line above, which is kept')
-    return set(seen), notes
+    return Scan(set(seen), False, notes)
 
 
 def kept_lines(path: Path, keep: set[str]) -> Iterator[str]:
@@ -140,8 +166,8 @@ def fix(directory: Path, utt_extra: Sequence[str] = (), spk_extra: Sequence[str]
     require_directory(directory)
     names = tables_of(directory, [*utt_extra, *spk_extra])
     scanned = {name: scan(directory / name) for name in names if name != "spk2utt"}
-    keep = select(directory, {name: keys for name, (keys, _) in scanned.items()})
-    total = len(scanned["utt2spk"][0])
+    keep = select(directory, {name: found.keys for name, found in scanned.items()})
+    total = len(scanned["utt2spk"].keys)
     if not keep.utt:
         raise ScriptError(
             f"{directory}: no utterance of {total} would remain: {'; '.join(keep.reasons)}; nothing was changed"
@@ -153,8 +179,9 @@ def fix(directory: Path, utt_extra: Sequence[str] = (), spk_extra: Sequence[str]
         for name in names:
             if name not in ("utt2spk", "spk2utt"):
                 level = KINDS[name].level if name in KINDS else ("spk" if name in spk_extra else "utt")
-                writer.write(name, kept_lines(directory / name, keep.of(level)))
-    notes = [note for _, (_, table_notes) in scanned.items() for note in table_notes]
+                if not (scanned[name].clean and scanned[name].keys <= keep.of(level)):
+                    writer.write(name, kept_lines(directory / name, keep.of(level)))
+    notes = [note for found in scanned.values() for note in found.notes]
     if len(keep.utt) == total:
         return [*notes, f"kept all {total} utterances."]
     return [*notes, f"kept {len(keep.utt)} utterances out of {total}: dropped {'; '.join(keep.reasons)}"]

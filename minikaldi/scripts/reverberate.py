@@ -172,7 +172,7 @@ def make_parser() -> Parser:
     parser.add_argument("--prefix", default="", help="ids of copy 1 begin with <prefix>1-, of the originals <prefix>0-")
     for name in ("speech-rvb", "pointsource-noise-addition", "isotropic-noise-addition"):
         parser.add_argument(f"--{name}-probability", type=float, default=1.0, help="from 0 to 1 (default 1)")
-    parser.add_argument("--rir-smoothing-weight", type=float, default=0.3, help="0 as listed, 1 all alike (default 0.3)")
+    parser.add_argument("--rir-smoothing-weight", type=float, default=0.3, help="0: as listed, 1: alike (default 0.3)")
     parser.add_argument("--noise-smoothing-weight", type=float, default=0.3, help="the same of noises (default 0.3)")
     parser.add_argument("--max-noises-per-minute", type=float, default=2, help="point-source noises (default 2)")
     parser.add_argument("--random-seed", type=int, default=0, help="of all draws (default 0)")

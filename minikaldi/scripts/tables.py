@@ -63,7 +63,10 @@ def numbered_lines(path: Path | str) -> Iterator[tuple[int, str]]:
     name = str(path)
     with open_input(name) as stream:
         for number, line in enumerate(stream, start=1):
-            yield number, check_line(name, number, line)
+            if line[-2:-1] == "\r" or line[-1] != "\n" or line.isspace():
+                yield number, check_line(name, number, line)
+            else:
+                yield number, line[:-1]
 
 
 def key_of(line: str) -> str:
@@ -84,20 +87,13 @@ def read_table(path: Path | str) -> dict[str, str]:
     """
     table: dict[str, str] = {}
     for number, line in numbered_lines(path):
-        key, _, value = line.partition(" ") if " " in line else line.partition("\t")
-        if not key or not value.strip():
-            key, value = _split_unusual(path, number, line)
-        if key in table:
-            raise ScriptError(f'{path}:{number}: "{key}" has a line above already; keep one of them')
-        table[key] = value.strip()
+        fields = line.split(None, 1)
+        if len(fields) < 2:
+            raise ScriptError(f'{path}:{number}: found "{line}", expected `key value`')
+        if fields[0] in table:
+            raise ScriptError(f'{path}:{number}: "{fields[0]}" has a line above already; keep one of them')
+        table[fields[0]] = fields[1].rstrip()
     return table
-
-
-def _split_unusual(path: Path | str, number: int, line: str) -> tuple[str, str]:
-    fields = line.split(None, 1)
-    if len(fields) < 2:
-        raise ScriptError(f'{path}:{number}: found "{line}", expected `key value`')
-    return fields[0], fields[1]
 
 
 def read_pairs(path: Path | str) -> dict[str, str]:
