@@ -1,0 +1,65 @@
+"""Small audio files, and the scripts of local/ as processes."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+WriteAudio = Callable[..., Path]
+RunScript = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def write_audio() -> WriteAudio:
+    """write_audio(path, seconds=0.1, rate=16000, channels=1, subtype="PCM_16"): a quiet noise in the path's format."""
+
+    def write(path: Path, seconds: float = 0.1, rate: int = 16000, channels: int = 1, subtype: str = "PCM_16") -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise = 0.1 * np.random.default_rng(0).standard_normal((int(seconds * rate), channels))
+        soundfile.write(path, noise, rate, subtype=subtype)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def script(root: Path, command_env: dict[str, str]) -> RunScript:
+    """script("make_folder.py", "--root", path, …): run it in the checkout; fails the test on another exit code."""
+
+    def run(name: str, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [str(root / ".venv" / "bin" / "python"), str(root / "local" / name), *map(str, arguments)]
+        if not Path(command[0]).exists():
+            command[0] = "python3"
+        result = subprocess.run(command, cwd=root, env=command_env, capture_output=True, text=True, check=False)
+        assert result.returncode == code, result.stderr
+        assert "Traceback" not in result.stderr
+        return result
+
+    return run
+
+
+@pytest.fixture
+def validate(root: Path, command_env: dict[str, str]) -> Callable[[Path], None]:
+    """validate(data_dir) fails the test where utils/validate_data_dir.sh finds a fault."""
+
+    def run(directory: Path) -> None:
+        command = [str(root / "utils" / "validate_data_dir.sh"), "--no-text", "--no-feats", str(directory)]
+        result = subprocess.run(command, cwd=root, env=command_env, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    return run
+
+
+@pytest.fixture
+def read_pairs() -> Callable[[Path], dict[str, str]]:
+    """read_pairs(path): first field -> the rest of its line."""
+
+    def read(path: Path) -> dict[str, str]:
+        return dict(line.split(" ", 1) for line in path.read_text().splitlines())
+
+    return read

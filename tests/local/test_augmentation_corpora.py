@@ -1,0 +1,93 @@
+"""MUSAN and lists of room impulse responses, real and small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from local.rir_lists import RirEntry, write_rir_lists
+from minikaldi.scripts.cli import ScriptError
+
+
+@pytest.fixture
+def musan(tmp_path: Path, write_audio) -> Path:
+    root = tmp_path / "musan"
+    for name in ("music/fma/music-fma-0000", "music/fma/music-fma-0001", "noise/free/noise-free-0000"):
+        write_audio(root / f"{name}.wav", seconds=0.5)
+    (root / "music/fma/ANNOTATIONS").write_text("music-fma-0000 rock Y someone\nmusic-fma-0001 jazz,pop N nobody\n")
+    return root
+
+
+def test_musan_classes_become_data_directories_with_durations(
+    musan: Path, tmp_path: Path, script, validate, read_pairs
+) -> None:
+    result = script("make_musan.py", "--root", musan, tmp_path / "data" / "musan")
+    validate(tmp_path / "data" / "musan_music")
+    validate(tmp_path / "data" / "musan_noise")
+    durations = read_pairs(tmp_path / "data/musan_music/reco2dur")
+    assert durations == {"music-fma-0000": "0.5000", "music-fma-0001": "0.5000"}
+    assert f"{musan}/speech is not there" in result.stderr
+    assert not (tmp_path / "data" / "musan_speech").exists()
+
+
+def test_music_with_vocals_is_left_out_on_request(musan: Path, tmp_path: Path, script, read_pairs) -> None:
+    script("make_musan.py", "--root", musan, "--use-vocals", "false", tmp_path / "m")
+    assert list(read_pairs(tmp_path / "m_music" / "wav.scp")) == ["music-fma-0001"]
+    assert read_pairs(tmp_path / "m_music" / "dropped") == {"music-fma-0000": "has vocals"}
+
+
+def test_an_earlier_class_that_is_gone_is_removed(musan: Path, tmp_path: Path, script, write_audio) -> None:
+    write_audio(musan / "speech/x/speech-x-0000.wav")
+    script("make_musan.py", "--root", musan, tmp_path / "m")
+    assert (tmp_path / "m_speech" / "wav.scp").is_file()
+    (musan / "speech").rename(tmp_path / "away")
+    script("make_musan.py", "--root", musan, tmp_path / "m")
+    assert not (tmp_path / "m_speech").exists()
+
+
+def test_a_root_that_commands_cannot_carry_is_refused(tmp_path: Path, write_audio, script) -> None:
+    write_audio(tmp_path / "my musan" / "noise" / "x" / "n.wav")
+    result = script("make_musan.py", "--root", tmp_path / "my musan", tmp_path / "m", code=1)
+    assert "a link with a plain name" in result.stderr
+
+
+def test_small_and_medium_rooms_become_two_sets_of_half_weight(tmp_path: Path, write_audio, script) -> None:
+    root = tmp_path / "renamed"
+    for size in ("smallroom", "mediumroom"):
+        folder = root / "simulated_rirs" / size
+        write_audio(folder / "Room001" / "Room001-00001.wav", rate=8000 if size == "smallroom" else 16000)
+        line = f"--rir-id {size}-1 --room-id {size}-Room001 RIRS_NOISES/simulated_rirs/{size}/Room001/Room001-00001.wav"
+        (folder / "rir_list").write_text(line + "\n")
+    target = tmp_path / "data" / "rir_list"
+    result = script("make_rirs.py", "--root", root, target)
+    assert (tmp_path / "data" / "rir_sets").read_text().splitlines() == [
+        f"0.5, {target}_smallroom",
+        f"0.5, {target}_mediumroom",
+    ]
+    small, medium = target.read_text().splitlines()
+    wav = f"{root}/simulated_rirs/smallroom/Room001/Room001-00001.wav"
+    assert small == f"--rir-id smallroom-1 --room-id smallroom-Room001 'utils/to_wav.py {wav} 16000 |'"
+    assert medium.endswith(f" {root}/simulated_rirs/mediumroom/Room001/Room001-00001.wav")
+    assert "1 impulse responses of 1 rooms in, 1 out, 0 dropped" in result.stderr
+
+
+def test_missing_impulse_responses_are_named(tmp_path: Path, script) -> None:
+    (tmp_path / "rir_list").write_text("--rir-id a --room-id b rirs/none.wav\n")
+    result = script("make_rirs.py", "--root", tmp_path, tmp_path / "out", code=1)
+    assert f"1 of 1 files are not there: line 1: {tmp_path}/none.wav" in result.stderr
+
+
+def test_a_rir_id_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScriptError, match=r"1 rir-ids stand more than once \(a\)"):
+        write_rir_lists(tmp_path / "rir_list", {"x": [RirEntry("a", "r", "1.wav"), RirEntry("a", "r", "2.wav")]})
+
+
+def test_the_shared_corpora_are_read(shared: Path, tmp_path: Path, script, validate) -> None:
+    script("make_musan.py", "--root", shared / "corpora" / "musan", tmp_path / "musan")
+    script("make_rirs.py", "--root", shared / "corpora" / "rirs", tmp_path / "rir_list")
+    validate(tmp_path / "musan_noise")
+    validate(tmp_path / "musan_music")
+    assert len((tmp_path / "musan_noise" / "reco2dur").read_text().splitlines()) == 96
+    assert len((tmp_path / "musan_music" / "reco2dur").read_text().splitlines()) == 11
+    assert len((tmp_path / "rir_list").read_text().splitlines()) == 25

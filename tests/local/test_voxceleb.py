@@ -1,0 +1,182 @@
+"""VoxCeleb1 and VoxCeleb2 in the layouts that people have on disk."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from local.genders import metadata_genders, read_metadata
+from minikaldi.scripts.cli import ScriptError
+
+META1 = (
+    "VoxCeleb1 ID\tVGGFace1 ID\tGender\tNationality\tSet\n"
+    "id10001\tA.J._Buckley\tm\tIreland\tdev\n"
+    "id10270\tEartha_Kitt\tf\tUSA\ttest\n"
+    "id10300\tErnest_Borgnine\tm\tUSA\ttest\n"
+)
+META2 = "\ufeffVoxCeleb2 ID,VGGFace2 ID,Gender,Set\r\nid00012 ,n000012 ,m ,dev \r\nid00015 ,n000015 ,f ,dev \r\n"
+
+
+def tiny_wav() -> bytes:
+    stream = io.BytesIO()
+    soundfile.write(stream, np.zeros(4), 16000, format="WAV", subtype="PCM_16")
+    return stream.getvalue()
+
+
+def put(root: Path, paths: list[str], content: bytes) -> None:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)
+
+
+@pytest.fixture
+def vox1(tmp_path: Path) -> Path:
+    """Today's layout, dev and test in one tree."""
+    root = tmp_path / "vox1"
+    files = ["id10001/vid-a/00001.wav", "id10270/5r0dWxy17C8/00001.wav", "id10270/-x6uYqmx31k/00002.wav"]
+    put(root / "wav", [*files, "id10300/ize_eiCFEg0/00003.wav"], tiny_wav())
+    (root / "vox1_meta.csv").write_text(META1)
+    (root / "veri_test.txt").write_text(
+        "1 id10270/5r0dWxy17C8/00001.wav id10270/-x6uYqmx31k/00002.wav\n"
+        "0 id10270/5r0dWxy17C8/00001.wav id10300/ize_eiCFEg0/00003.wav"
+    )
+    return root
+
+
+def test_todays_voxceleb1_is_parted_by_the_trial_list(vox1: Path, tmp_path: Path, script, validate, read_pairs) -> None:
+    test, dev = tmp_path / "test", tmp_path / "dev"
+    result = script("make_voxceleb1.py", "--root", vox1, "--part", "test", test)
+    script("make_voxceleb1.py", "--root", vox1, "--part", "dev", dev)
+    validate(test)
+    validate(dev)
+    assert read_pairs(dev / "utt2rec") == {"id10001-vid-a-00001": "id10001-vid-a"}
+    assert read_pairs(test / "wav.scp")["id10270-5r0dWxy17C8-00001"] == f"{vox1}/wav/id10270/5r0dWxy17C8/00001.wav"
+    assert read_pairs(test / "utt2rec")["id10270--x6uYqmx31k-00002"] == "id10270--x6uYqmx31k"
+    assert read_pairs(test / "spk2gender") == {"id10270": "f", "id10300": "m"}
+    assert (test / "trials").read_text().splitlines() == [
+        "id10270-5r0dWxy17C8-00001 id10270--x6uYqmx31k-00002 target",
+        "id10270-5r0dWxy17C8-00001 id10300-ize_eiCFEg0-00003 nontarget",
+    ]
+    assert "make_voxceleb1: 3 files in, 3 out, 0 dropped" in result.stderr
+
+
+def test_without_a_trial_list_the_metadata_parts_the_speakers(vox1: Path, tmp_path: Path, script, read_pairs) -> None:
+    (vox1 / "veri_test.txt").unlink()
+    result = script("make_voxceleb1.py", "--root", vox1, "--part", "dev", tmp_path / "dev")
+    assert list(read_pairs(tmp_path / "dev" / "spk2utt")) == ["id10001"]
+    result = script("make_voxceleb1.py", "--root", vox1, "--part", "test", tmp_path / "test")
+    assert "no trials are written" in result.stderr
+    (vox1 / "vox1_meta.csv").unlink()
+    result = script("make_voxceleb1.py", "--root", vox1, "--part", "dev", tmp_path / "dev", code=1)
+    assert "who is a test speaker?" in result.stderr
+
+
+def test_dev_and_test_in_folders_of_their_own_are_both_found(vox1: Path, tmp_path: Path, script, read_pairs) -> None:
+    for part, speakers in (("dev", ["id10001"]), ("test", ["id10270", "id10300"])):
+        (vox1 / f"vox1_{part}_wav" / "wav").mkdir(parents=True)
+        for speaker in speakers:
+            (vox1 / "wav" / speaker).rename(vox1 / f"vox1_{part}_wav" / "wav" / speaker)
+    (vox1 / "wav").rmdir()
+    script("make_voxceleb1.py", "--root", vox1, "--part", "test", tmp_path / "test")
+    assert len(read_pairs(tmp_path / "test" / "wav.scp")) == 3
+
+
+def test_an_empty_file_is_dropped_and_its_trial_is_an_error(vox1: Path, tmp_path: Path, script) -> None:
+    (vox1 / "wav/id10300/ize_eiCFEg0/00003.wav").write_bytes(b"")
+    arguments = ("--root", vox1, "--part", "test", "--max-loss", 0.5, tmp_path / "test")
+    result = script("make_voxceleb1.py", *arguments, code=1)
+    assert "3 files in, 2 out, 1 dropped" in result.stderr
+    assert "1 of 2 trials name an utterance that is not in the data directory: line 2" in result.stderr
+    assert "has 0 bytes: no sound" in result.stderr
+
+
+def test_the_name_based_layout_and_its_list(tmp_path: Path, script, validate, read_pairs) -> None:
+    root = tmp_path / "old"
+    files = ["Eartha_Kitt/x6uYqmx31kE_0000001.wav", "Ernest_Borgnine/ize_eiCFEg0_0000003.wav"]
+    put(root / "voxceleb1_wav", [*files, "A.J._Buckley/1zcIwhmdeo4_0000001.wav"], tiny_wav())
+    (root / "voxceleb1_test.txt").write_text(f"0 {files[0]} {files[1]}\n")
+    (root / "vox1_meta.csv").write_text(META1)
+    script("make_voxceleb1.py", "--root", root, "--part", "test", tmp_path / "test")
+    script("make_voxceleb1.py", "--root", root, "--part", "dev", tmp_path / "dev")
+    validate(tmp_path / "test")
+    assert (tmp_path / "test" / "trials").read_text() == (
+        "Eartha_Kitt-x6uYqmx31kE-0000001 Ernest_Borgnine-ize_eiCFEg0-0000003 nontarget\n"
+    )
+    assert read_pairs(tmp_path / "test" / "utt2rec")["Eartha_Kitt-x6uYqmx31kE-0000001"] == "Eartha_Kitt-x6uYqmx31kE"
+    assert read_pairs(tmp_path / "dev" / "spk2gender") == {"A.J._Buckley": "m"}
+
+
+def test_voxceleb2_m4a_goes_through_to_wav_and_a_converted_twin_wins(
+    tmp_path: Path, script, validate, read_pairs, command_env: dict[str, str]
+) -> None:
+    root, fake = tmp_path / "vox2", tmp_path / "bin"
+    put(root / "dev/aac", ["id00012/21Uxsk56VDQ/00001.m4a", "id00015/abcdefghijk/00002.m4a"], b"\0\0\0\x18ftypM4A ")
+    put(root / "dev/wav", ["id00015/abcdefghijk/00002.wav"], tiny_wav())
+    (root / "vox2_meta.csv").write_bytes(META2.encode())
+    result = script("make_voxceleb2.py", "--root", root, "--part", "dev", tmp_path / "data", code=0 if ffmpeg() else 1)
+    if not ffmpeg():
+        assert "2 files need ffmpeg" in result.stderr or "1 files need ffmpeg" in result.stderr
+        put(fake, ["ffmpeg"], b"#!/bin/sh\n")
+        (fake / "ffmpeg").chmod(0o755)
+        command_env["PATH"] += f":{fake}"
+        script("make_voxceleb2.py", "--root", root, "--part", "dev", tmp_path / "data")
+    validate(tmp_path / "data")
+    assert read_pairs(tmp_path / "data" / "wav.scp") == {
+        "id00012-21Uxsk56VDQ-00001": f"utils/to_wav.py {root}/dev/aac/id00012/21Uxsk56VDQ/00001.m4a 16000 |",
+        "id00015-abcdefghijk-00002": f"{root}/dev/wav/id00015/abcdefghijk/00002.wav",
+    }
+    assert read_pairs(tmp_path / "data" / "spk2gender") == {"id00012": "m", "id00015": "f"}
+
+
+def ffmpeg() -> bool:
+    import shutil
+
+    return shutil.which("ffmpeg") is not None
+
+
+def test_a_tree_that_is_not_there_says_what_was_looked_for(tmp_path: Path, script) -> None:
+    result = script("make_voxceleb2.py", "--root", tmp_path, "--part", "dev", tmp_path / "data", code=1)
+    assert "dev/wav, dev/aac" in result.stderr
+
+
+def test_metadata_with_other_columns_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "meta.csv").write_text("id\tsex\nid1\tm\n")
+    with pytest.raises(ScriptError, match='no column "VoxCeleb1 ID"; found id, sex'):
+        read_metadata(tmp_path / "meta.csv", "VoxCeleb1 ID")
+
+
+def test_the_published_metadata_is_read_whole(shared: Path) -> None:
+    for name, key, count in (("vox1_meta.csv", "VoxCeleb1 ID", 1251), ("vox2_meta.csv", "VoxCeleb2 ID", 6114)):
+        path = shared / "corpora" / "voxceleb_lists" / name
+        genders = metadata_genders(path, read_metadata(path, key), key)
+        assert len(genders) == count and set(genders.values()) == {"m", "f"}
+
+
+@pytest.mark.parametrize(
+    ("tree", "name", "count"),
+    [
+        ("wav", "voxceleb1_veri_test.txt", 37720),
+        ("wav", "voxceleb1_veri_test_fixed.txt", 37611),
+        ("voxceleb1_wav", "rawnet_voxceleb1_test.txt", 37720),
+    ],
+)
+def test_every_trial_of_the_published_lists_is_accounted_for(
+    shared: Path, tmp_path: Path, script, read_pairs, tree: str, name: str, count: int
+) -> None:
+    source = shared / "corpora" / "voxceleb_lists" / name
+    given = [line.split() for line in source.read_text().split("\n") if line]
+    assert len(given) == count
+    put(tmp_path / tree, sorted({path for fields in given for path in fields[1:]}), tiny_wav())
+    meta = ("--meta", shared / "corpora" / "voxceleb_lists" / "vox1_meta.csv")
+    script("make_voxceleb1.py", "--root", tmp_path, "--part", "test", "--trials", source, *meta, tmp_path / "test")
+    trials = [line.split() for line in (tmp_path / "test" / "trials").read_text().splitlines()]
+    assert len(trials) == count
+    wav = read_pairs(tmp_path / "test" / "wav.scp")
+    for (label, enroll, test), (enroll_id, test_id, word) in zip(given, trials, strict=True):
+        assert (label == "1") == (word == "target")
+        assert wav[enroll_id].endswith(enroll) and wav[test_id].endswith(test)
+    assert len(read_pairs(tmp_path / "test" / "spk2gender")) == 40
