@@ -130,13 +130,15 @@ def command(
     return declare
 
 
-def run_command(argv: list[str], stdin: BinaryIO, stdout: BinaryIO, allow_pipes: bool | None = None) -> int:
+def run_command(
+    argv: list[str], stdin: BinaryIO | None = None, stdout: BinaryIO | None = None, allow_pipes: bool | None = None
+) -> int:
     """Run one command over the two streams.
 
     Args:
         argv: the command's name or path, then its options and arguments.
-        stdin: bytes in.
-        stdout: bytes out; flushed, not closed.
+        stdin: bytes in; None: the process's own.
+        stdout: bytes out, flushed, not closed; None: the process's own.
         allow_pipes: whether file names may hold commands (default: unless MINIKALDI_NO_PIPES is set).
 
     Returns:
@@ -145,8 +147,9 @@ def run_command(argv: list[str], stdin: BinaryIO, stdout: BinaryIO, allow_pipes:
     name = Path(argv[0]).name
     before = log.current_command.set((name, name.removesuffix(".py").replace("-", "_")))
     try:
-        code = _run(commands.load(name), argv, Context(stdin, stdout, allow_pipes))
-        stdout.flush()
+        context = Context(stdin, stdout, allow_pipes)
+        code = _run(commands.load(name), argv, context)
+        context.stdout.flush()
         return code
     except BrokenPipeError:
         return BROKEN_PIPE

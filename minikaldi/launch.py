@@ -8,12 +8,34 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 
+VENV_PYTHON = HERE.parent / ".venv" / "bin" / "python"
+
+
+def _has_numpy() -> bool:
+    try:
+        import numpy  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _run_in_own_environment() -> int:
+    """Start again with the checkout's own Python; says what to do where there is none."""
+    if VENV_PYTHON.exists() and Path(sys.prefix) != VENV_PYTHON.parent.parent:
+        os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])
+    name = Path(sys.argv[0]).name
+    print(f"ERROR ({name}[minikaldi]) {sys.executable} has no numpy; run utils/prepare_environment.sh", file=sys.stderr)
+    return 255
+
+
 def main() -> int:
     """Run the command this file was called as; the exit code is the command's."""
     # Python puts this file's folder first; there `io` and others would stand before the library's own.
     sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p or ".").resolve() != HERE)]
     # Kaldi's commands use one thread, and recipes start one per processor.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if not _has_numpy():
+        return _run_in_own_environment()
     from minikaldi.command import run_command
 
     code = run_command(sys.argv, sys.stdin.buffer, sys.stdout.buffer)

@@ -16,6 +16,7 @@ from minikaldi.io.holders import (
     WAVE,
     WAVE_HEADER,
     Holder,
+    MatrixHolder,
     compressed_matrix,
 )
 from minikaldi.io.matrices import read_matrix, read_vector, write_matrix, write_vector
@@ -56,6 +57,7 @@ __all__ = [
     "WAVE_HEADER",
     "Context",
     "Holder",
+    "MatrixHolder",
     "RandomAccessReader",
     "Reader",
     "SequentialReader",

@@ -41,6 +41,11 @@ class Context:
         return sys.stdout.buffer if self._stdout is None else self._stdout
 
     @property
+    def stdin_to_share(self) -> Reader | None:
+        """What an inner command gets as its standard input: ours, or None where ours is the process's own."""
+        return None if self._stdin is None else self.stdin
+
+    @property
     def has_process_stdin(self) -> bool:
         """Whether '-' is what a child process would inherit as its standard input."""
         return self._stdin is None or (sys.stdin is not None and self._stdin is sys.stdin.buffer)

@@ -51,8 +51,8 @@ def parse_pipeline(command: str) -> Stages | None:
 
 def open_input(command: str, stages: Stages, context: Context) -> Reader:
     """What the pipeline writes; errors surface on closing."""
-    source, stages = _source(stages, context)
-    if not stages:
+    source, stages = _open_cat(stages)
+    if source is not None and not stages:
         return source
     channel = Channel()
     pipeline = _Pipeline(command, stages, source, ChannelWriter(channel).buffered(), context)
@@ -65,7 +65,7 @@ def open_output(command: str, stages: Stages, context: Context) -> BinaryIO:
         raise KaldiError(f"the pipe {command!r} does not read its input")
     channel = Channel()
     source = _buffered(ChannelReader(channel))
-    pipeline = _Pipeline(command, stages, source, context.stdout, context)
+    pipeline = _Pipeline(command, stages, source, None, context)
     return _PipelineWriter(channel, pipeline).buffered()
 
 
@@ -113,10 +113,10 @@ def _is_plain_cat(words: list[str]) -> bool:
     return len(words) == 2 and words[0] == "cat" and not words[1].startswith("-")
 
 
-def _source(stages: Stages, context: Context) -> tuple[Reader, Stages]:
-    """The first command's input, and the commands left when a leading cat has become that input."""
+def _open_cat(stages: Stages) -> tuple[Reader | None, Stages]:
+    """The file of a leading cat, if there is one, and the commands after it."""
     if not _is_plain_cat(stages[0]):
-        return context.stdin, stages
+        return None, stages
     try:
         return Path(stages[0][1]).open("rb"), stages[1:]
     except OSError as exc:
@@ -126,35 +126,40 @@ def _source(stages: Stages, context: Context) -> tuple[Reader, Stages]:
 class _Pipeline:
     """The running threads of one command line, and their exit codes."""
 
-    def __init__(self, command: str, stages: Stages, source: Reader, sink: BinaryIO, context: Context) -> None:
+    def __init__(
+        self, command: str, stages: Stages, source: Reader | None, sink: BinaryIO | None, context: Context
+    ) -> None:
         self._command = command
         self._context = context
         self._codes = [0] * len(stages)
         self._threads: list[threading.Thread] = []
-        stdin = source
+        stdin = source  # None: whatever this command has
         for i, words in enumerate(stages):
             last = i == len(stages) - 1
             link = None if last else Channel()
-            stdout = sink if link is None else ChannelWriter(link).buffered()
+            stdout: BinaryIO | None = sink if link is None else ChannelWriter(link).buffered()
             thread = threading.Thread(target=self._run, args=(i, words, stdin, stdout), daemon=True)
             thread.start()
             self._threads.append(thread)
             if link is not None:
                 stdin = _buffered(ChannelReader(link))
 
-    def _run(self, i: int, words: list[str], stdin: Reader, stdout: BinaryIO) -> None:
+    def _run(self, i: int, words: list[str], stdin: Reader | None, stdout: BinaryIO | None) -> None:
         # Imported here: commands read and write tables, so that module imports this one.
         from minikaldi.command import run_command
 
         try:
             run = contextvars.Context().run
-            self._codes[i] = run(run_command, words, stdin, stdout, self._context.allow_pipes)
+            our_stdin, our_stdout = stdin or self._context.stdin_to_share, stdout or self._context.stdout
+            self._codes[i] = run(run_command, words, our_stdin, our_stdout, self._context.allow_pipes)
         finally:
             # The ends are closed whatever happened, or the neighbours would wait for ever.
-            if stdin is not self._context.stdin:
-                stdin.close()
-            if stdout is not self._context.stdout:
-                self._close(i, stdout)
+            try:
+                if stdin is not None:
+                    stdin.close()
+            finally:
+                if stdout is not None:
+                    self._close(i, stdout)
 
     def _close(self, i: int, stdout: BinaryIO) -> None:
         try:
