@@ -1,4 +1,4 @@
-"""Compressed matrices: an independent slow version, properties, edges. The bytes of real Kaldi are in test_golden.py."""
+"""Compressed matrices: a slow version, properties, edges; test_golden.py compares the bytes with real Kaldi's."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from minikaldi.io import (
     DOUBLE_VECTOR,
     FLOAT_MATRIX,
     FLOAT_VECTOR,
-    Holder,
     INT32_VECTOR,
+    Holder,
     sequential,
     writer,
 )

@@ -53,7 +53,7 @@ def test_wspecifier_names_archive_and_script() -> None:
 
 @pytest.mark.parametrize("text", ["ark,scp:a", "scp,ark:a,b", "ark,x:a", "a", "ark,cs:a"])
 def test_what_is_no_wspecifier_is_refused(text: str) -> None:
-    with pytest.raises(KaldiError, match="wspecifier|two file names"):
+    with pytest.raises(KaldiError, match=r"wspecifier|two file names"):
         parse_wspecifier(text)
 
 
@@ -99,5 +99,5 @@ def test_script_line_keeps_blanks_of_a_command_and_drops_a_carriage_return() -> 
 
 
 def test_script_line_without_a_file_names_its_place() -> None:
-    with pytest.raises(KaldiError, match="wav.scp:3"):
+    with pytest.raises(KaldiError, match=r"wav\.scp:3"):
         parse_script_line("utt1\n", "wav.scp:3")

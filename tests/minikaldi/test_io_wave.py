@@ -15,8 +15,16 @@ from minikaldi.io import WAVE, WAVE_HEADER, Wave
 SAMPLES = np.array([[0, 1, -1, 32767, -32768]], dtype=np.float32)
 
 
-def riff(data: bytes, *, data_size: int | None = None, riff_size: int | None = None, chunk: bytes = b"", **fmt: int) -> bytes:
-    code, channels, bits = fmt.get("code", 1), fmt.get("channels", 1), fmt.get("bits", 16)
+def riff(
+    data: bytes,
+    data_size: int | None = None,
+    riff_size: int | None = None,
+    chunk: bytes = b"",
+    code: int = 1,
+    channels: int = 1,
+    bits: int = 16,
+) -> bytes:
+    """A wave file with a header as wrong as wanted."""
     head = struct.pack("<4sIHHIIHH", b"fmt ", 16, code, channels, 8000, 16000, 2 * channels, bits)
     body = b"WAVE" + head + chunk + b"data" + struct.pack("<I", len(data) if data_size is None else data_size) + data
     return b"RIFF" + struct.pack("<I", len(body) if riff_size is None else riff_size) + body

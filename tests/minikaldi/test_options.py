@@ -40,7 +40,9 @@ def test_underscores_and_case_do_not_matter() -> None:
     assert parse(["--Num_Ceps=5"], ExampleOptions)[0].num_ceps == 5
 
 
-@pytest.mark.parametrize(("text", "value"), [("", True), ("=true", True), ("=t", True), ("=F", False), ("=false", False)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("", True), ("=true", True), ("=t", True), ("=1", True), ("=F", False), ("=false", False)]
+)
 def test_truth_values(text: str, value: bool) -> None:
     assert parse([f"--use-energy{text}"], ExampleOptions)[0].use_energy is value
 
