@@ -9,7 +9,7 @@ from scoring.metrics import P_TARGETS
 
 Row = Sequence[str]
 
-HEADER = ("system", "back end", "EER % [95 %]", *(f"minDCF({p:g}) [95 %]" for p in P_TARGETS), "trials")
+HEADER = ("system", "back end", "EER % [95 %]", *(f"minDCF({p:g}) [95 %]" for p in P_TARGETS))
 
 
 def show_interval(figure: Interval, scale: float = 1.0, decimals: int = 3) -> str:
@@ -18,10 +18,10 @@ def show_interval(figure: Interval, scale: float = 1.0, decimals: int = 3) -> st
     return f"{value} [{low}, {high}]"
 
 
-def row_of(name: str, back_end: str, summary: Summary, num_trials: int) -> list[str]:
+def row_of(name: str, back_end: str, summary: Summary) -> list[str]:
     """One system as a row under `HEADER`: EER in per cent, minDCF by prior."""
     costs = [show_interval(summary.min_dcf[p_target]) for p_target in P_TARGETS]
-    return [name, back_end, show_interval(summary.eer, 100.0, 2), *costs, str(num_trials)]
+    return [name, back_end, show_interval(summary.eer, 100.0, 2), *costs]
 
 
 def aligned_table(header: Row, rows: Sequence[Row]) -> list[str]:

@@ -1,0 +1,83 @@
+"""A test set of the report: a Kaldi data directory with its trials, and the speaker of every id in them.
+
+`DATA_DIR/trials` and `DATA_DIR/utt2spk` are read, and `DATA_DIR/enroll2utt` (lines `model utt1 utt2 …`) where the
+enrolment ids are models.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scoring.make_trials import read_two_columns
+from scoring.trials import Trials, read_trials
+
+
+@dataclass(frozen=True)
+class TrialSet:
+    """A named trial list; `speaker_of` has the speaker of each utterance and of each enrolled model."""
+
+    name: str
+    trials: Trials
+    speaker_of: dict[str, str]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What the figures rest on: trials, targets, nontargets, and the speakers that occur in them."""
+        speakers = {self.speaker_of.get(trial_id, trial_id) for pair in self.trials.pairs for trial_id in pair}
+        return {
+            "trials": len(self.trials),
+            "targets": self.trials.num_targets,
+            "nontargets": self.trials.num_nontargets,
+            "speakers": len(speakers),
+        }
+
+
+def parse_trial_set(text: str) -> tuple[str, Path]:
+    """`NAME=DATA_DIR` as a pair.
+
+    Raises:
+        argparse.ArgumentTypeError: a part is missing.
+    """
+    name, equals, path = text.partition("=")
+    if not (equals and name and path):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected `NAME=DATA_DIR`")
+    return name, Path(path)
+
+
+def read_trial_set(name: str, data_dir: Path) -> TrialSet:
+    """Read the trials of a data directory and the speakers of their ids.
+
+    Raises:
+        ValueError: a file has a line that does not belong there; the text names file and line.
+        OSError: `trials` or `utt2spk` cannot be read.
+    """
+    trials, speaker_of = read_trials(data_dir / "trials"), read_two_columns(data_dir / "utt2spk")
+    models = data_dir / "enroll2utt"
+    if models.exists():
+        speaker_of.update(model_speakers(models, speaker_of))
+    return TrialSet(name, trials, speaker_of)
+
+
+def model_speakers(path: Path, utt2spk: Mapping[str, str]) -> dict[str, str]:
+    """The speaker of each enrolled model of `enroll2utt`: that of its first utterance.
+
+    Raises:
+        ValueError: a line has no utterance, its first is unknown, or a model is named as an utterance of someone else.
+    """
+    speakers: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        fields = line.split()
+        if len(fields) < 2:
+            raise ValueError(f"{path}:{number}: found {line!r}, expected `model utt1 utt2 …`")
+        model, first = fields[:2]
+        if first not in utt2spk:
+            raise ValueError(f"{path}:{number}: utterance {first!r} of model {model!r} is not in utt2spk")
+        speaker = utt2spk[first]
+        if utt2spk.get(model, speaker) != speaker:
+            found = f"model {model!r} is of speaker {speaker!r}, the utterance of the same name of {utt2spk[model]!r}"
+            raise ValueError(f"{path}:{number}: {found}; rename the model")
+        speakers[model] = speaker
+    return speakers
