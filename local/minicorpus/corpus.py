@@ -15,7 +15,7 @@ import numpy as np
 from local.minicorpus.config import MiniCorpusConfig, SizeOptions, SplitOptions, TrialOptions
 from local.minicorpus.speech import SPLITS, babble_voice, gender, recordings, speaker_id
 from local.minicorpus.store import SoundFile, fingerprint, put_in_place, stored, write_manifest, write_sound
-from local.progress import with_progress
+from minikaldi.progress import with_progress
 
 MANIFEST = "speech.json"
 TRIALS_STREAM = 100     # of the seed; the splits have the streams 0 and 1
@@ -60,7 +60,7 @@ def make_speech(
         for index in range(options.speakers)
     ]
     sounds: list[SoundFile] = []
-    for made in with_progress(in_parallel(make_speaker, jobs, num_jobs), len(jobs), "mini corpus, speakers"):
+    for made in with_progress(in_parallel(make_speaker, jobs, num_jobs), len(jobs), "mini corpus", "speakers"):
         sounds += made
     put_in_place(partial, folder, SPLITS)
     write_manifest(folder, MANIFEST, hashed, sounds)

@@ -157,10 +157,10 @@ def formant_cascade(
     radius = np.exp(-np.pi * bandwidths / sample_rate)
     b1 = -2 * radius * np.cos(2 * np.pi * formants / sample_rate)      # (T, 5)
     sections = np.zeros((len(formants), len(bandwidths), 6))
-    sections[..., 0] = 1 + b1 + radius**2
-    sections[..., 3] = 1.0
-    sections[..., 4] = b1
-    sections[..., 5] = radius**2
+    sections[:, :, 0] = 1 + b1 + radius**2
+    sections[:, :, 3] = 1.0
+    sections[:, :, 4] = b1
+    sections[:, :, 5] = radius**2
     state = np.zeros((len(bandwidths), 2))
     output = np.empty_like(source)
     for frame, section in enumerate(sections):
