@@ -18,8 +18,8 @@ from pathlib import Path
 import soundfile
 
 from local.program import first_of, say
-from local.progress import with_progress
 from minikaldi.feat.audio import needs_ffmpeg
+from minikaldi.progress import with_progress
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.wav_lines import TO_WAV
 
@@ -138,7 +138,7 @@ def inspect_all(paths: Sequence[str], sample_rate: int, label: str) -> Iterator[
     """`inspect` of many files, in their order, by threads, with a progress line."""
     with ThreadPoolExecutor(_THREADS) as threads:
         found = threads.map(lambda path: inspect(path, sample_rate), paths, chunksize=1)
-        yield from with_progress(found, len(paths), label)
+        yield from with_progress(found, len(paths), label, "files")
 
 
 def say_conversions(files: Iterable[AudioFile], sample_rate: int) -> None:

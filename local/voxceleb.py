@@ -16,8 +16,8 @@ from pathlib import Path
 from local.audio_files import FFMPEG_EXTENSIONS, require_ffmpeg, through_to_wav
 from local.data_dir import Dropped, Utterance
 from local.program import say
-from local.progress import with_progress
 from local.speaker_ids import check_name, speaker_ids
+from minikaldi.progress import with_progress
 from minikaldi.scripts.cli import ScriptError
 
 SAMPLE_RATE = 16000
@@ -80,7 +80,7 @@ def scan(trees: Sequence[Path]) -> Tree:
     found = Tree([], [])
     with ThreadPoolExecutor(_THREADS) as threads:
         listed = threads.map(lambda folder: list(_speaker_files(*folder)), folders)
-        for files in with_progress(listed, len(folders), f"speakers of {', '.join(map(str, trees))}"):
+        for files in with_progress(listed, len(folders), f"listing {', '.join(map(str, trees))}", "speakers"):
             for file in files:
                 if isinstance(file, Segment):
                     found.segments.append(file)

@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nnet.progress import format_seconds
+from minikaldi.progress import format_seconds
 
 CURVE_HEADER = "step\tloss\taccuracy\tlr\tvalid_eer\tseconds"
 

@@ -22,6 +22,7 @@ import torch
 
 from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
+from minikaldi.progress import Progress
 from nnet.checkpoint import load
 from nnet.config import from_mapping
 from nnet.data import check_finite
@@ -30,7 +31,6 @@ from nnet.embed import batches_by_length, embed_batch, embed_long
 from nnet.errors import NnetError
 from nnet.model import SpeakerNet, build
 from nnet.options import ConfigError
-from nnet.progress import Progress
 
 log = logging.getLogger("extract")
 

@@ -76,8 +76,7 @@ class TrainingOptions:
     """The training loop.
 
     steps: updates in all. valid_every, save_every, log_every: in steps. precision: "auto" takes bf16 where the machine
-    gains by it. clip_norm: greatest norm of the gradient, null for no limit. keep_last: checkpoints kept beside the
-    best one.
+    gains by it. clip_norm: greatest norm of the gradient, null for no limit.
     """
 
     steps: int = 100000
@@ -87,10 +86,9 @@ class TrainingOptions:
     seed: int = 1
     precision: Literal["auto", "float32", "bf16"] = "auto"
     clip_norm: float | None = None
-    keep_last: int = 2
 
     def __post_init__(self) -> None:
-        at_least(1, steps=self.steps, valid_every=self.valid_every, save_every=self.save_every)
-        at_least(1, log_every=self.log_every, keep_last=self.keep_last)
+        at_least(1, steps=self.steps, log_every=self.log_every)
+        at_least(1, valid_every=self.valid_every, save_every=self.save_every)
         at_least(0, seed=self.seed)
         require(self.clip_norm is None or self.clip_norm > 0, "clip_norm", self.clip_norm, "a positive number or null")

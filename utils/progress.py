@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
-"""Launcher of minikaldi/scripts/progress.py (see its --help)."""
+"""Run a command and say how far it is: see --help, and minikaldi/scripts/progress.py."""
 
-import runpy
+import sys
 from pathlib import Path
 
-runpy.run_path(str(Path(__file__).resolve().parent.parent / "minikaldi" / "scripts" / "progress.py"), run_name="__main__")
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from minikaldi.scripts.cli import run  # noqa: E402
+
+run("progress")

@@ -1,11 +1,11 @@
-#!/usr/bin/env python3
-"""Run a command and say how far it is: a line every ten seconds, or one line that is rewritten on a terminal.
+"""progress.py: run a command and say how far it is, every ten seconds, or in one line that is rewritten on a terminal.
 
     progress.py --label "stage 1: MFCC of train" --total 1200 --lines 'mfcc/raw_mfcc_train.*.scp' -- utils/run.pl ...
     progress.py --label "stage 6: training" --follow exp/a/log/train.log -- utils/run.pl ...
 
-With --lines the lines of the growing files are counted against --total; with --follow the newest line of a log that speaks of
-time left is shown. A command that ends within ten seconds prints nothing. The exit code is the command's.
+With --lines the lines of the growing files are counted against --total; with --follow the newest line of a log that
+speaks of time left is shown, once. A command that ends within ten seconds prints nothing. The exit code is the
+command's.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import argparse
 import glob
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-FIRST_REPORT_SECONDS = 10.0
+from minikaldi.progress import LOG_SECONDS, ProgressLine, format_seconds
+
+POLL_SECONDS = 0.2
 LOG_TAIL_BYTES = 4096
 
 
@@ -32,7 +34,7 @@ class LineCounter:
 
     def count(self) -> int:
         """Lines in all files that match the pattern now."""
-        for name in glob.glob(self.pattern):
+        for name in glob.glob(self.pattern):  # noqa: PTH207 (a pattern with folders, perhaps absolute)
             offset, lines = self._seen.get(name, (0, 0))
             with Path(name).open("rb") as stream:
                 stream.seek(offset)
@@ -41,17 +43,10 @@ class LineCounter:
         return sum(lines for _, lines in self._seen.values())
 
 
-def clock(seconds: float) -> str:
-    """75.2 -> "1:15", 3700 -> "1:01:40"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
 def counted(counter: LineCounter, total: int, elapsed: float) -> str:
     """`812/1200, 68 %, left 0:21`; the time left is by the mean pace so far."""
     done = min(counter.count(), total)
-    left = f"left {clock(elapsed * (total - done) / done)}" if done else "left unknown yet"
+    left = f"left {format_seconds(elapsed * (total - done) / done)}" if done else "left unknown yet"
     return f"{done}/{total}, {100 * done // max(total, 1)} %, {left}"
 
 
@@ -67,44 +62,27 @@ def newest_report(log: str) -> str:
 
 
 def wait_and_report(child: subprocess.Popen[bytes], label: str, report: LineCounter | str, total: int) -> int:
-    """Wait for the child; report every ten seconds (every second on a terminal). Returns its exit code."""
-    terminal = sys.stderr.isatty()
-    interval = 1.0 if terminal else FIRST_REPORT_SECONDS
+    """Wait for the child, from ten seconds on with a progress line. Returns its exit code."""
+    line = ProgressLine()
     started = time.monotonic()
-    due, shown = FIRST_REPORT_SECONDS, False
+    due = LOG_SECONDS
     while True:
         try:
-            code = child.wait(timeout=0.2)
-            break
+            code = child.wait(timeout=POLL_SECONDS)
         except subprocess.TimeoutExpired:
             elapsed = time.monotonic() - started
-        if elapsed < due:
-            continue
-        due = elapsed + interval
-        text = newest_report(report) if isinstance(report, str) else counted(report, total, elapsed)
-        if text:
-            sys.stderr.write(f"\r\033[K{label}: {text}" if terminal else f"{label}: {text}\n")
-            sys.stderr.flush()
-            shown = True
-    if terminal and shown:
-        sys.stderr.write("\r\033[K")
-    return code
+        else:
+            line.clear()
+            return code
+        if elapsed >= due:
+            due = elapsed + line.interval
+            text = newest_report(report) if isinstance(report, str) else counted(report, total, elapsed)
+            if text:
+                line.show(f"{label}: {text}")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--label", required=True, help="what is being done, e.g. the stage and the step")
-    parser.add_argument("--total", type=int, default=0, help="how many lines there will be (with --lines)")
-    parser.add_argument("--lines", metavar="GLOB", help="count the lines of these growing files")
-    parser.add_argument("--follow", metavar="LOG", help="show the newest line of this log that tells the time left")
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="-- and the command to run")
-    arguments = parser.parse_args()
-    command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
-    if not command:
-        parser.error("no command given after --")
-    if bool(arguments.lines) == bool(arguments.follow):
-        parser.error("give one of --lines and --follow")
-    report = LineCounter(arguments.lines) if arguments.lines else arguments.follow
+def run_watched(command: Sequence[str], label: str, report: LineCounter | str, total: int) -> int:
+    """Run the command, pass SIGINT and SIGTERM on to it. Returns the exit code that a shell would give."""
     child = subprocess.Popen(command)
 
     def pass_on(number: int, _: FrameType | None) -> None:
@@ -112,9 +90,23 @@ def main() -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, pass_on)
-    code = wait_and_report(child, arguments.label, report, arguments.total)
+    code = wait_and_report(child, label, report, total)
     return 128 - code if code < 0 else code
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def main(argv: Sequence[str]) -> int:
+    """Command line of utils/progress.py."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--label", required=True, help="what is being done, e.g. the stage and the step")
+    parser.add_argument("--total", type=int, default=0, help="how many lines there will be (with --lines)")
+    parser.add_argument("--lines", metavar="GLOB", help="count the lines of these growing files")
+    parser.add_argument("--follow", metavar="LOG", help="show the newest line of this log that tells the time left")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="-- and the command to run")
+    arguments = parser.parse_args(argv)
+    command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
+    if not command:
+        parser.error("no command given after --")
+    if bool(arguments.lines) == bool(arguments.follow):
+        parser.error("give one of --lines and --follow")
+    report = LineCounter(arguments.lines) if arguments.lines else arguments.follow
+    return run_watched(command, arguments.label, report, arguments.total)

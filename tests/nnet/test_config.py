@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -180,6 +181,16 @@ def test_the_list_shows_every_choice(capsys: pytest.CaptureFixture[str]) -> None
     out = capsys.readouterr().out
     assert "pooling: {name: lde}" in out
     assert '    assignment: lde | att (default "lde")' in out
+
+
+def test_a_reader_that_stops_early_ends_the_list_silently(root: Path) -> None:
+    reader, full = os.pipe()
+    os.close(reader)  # nobody reads: the first write fails, as after `| head`
+    with os.fdopen(full, "wb") as stream:
+        done = subprocess.run(
+            [sys.executable, "-m", "nnet.config", "--list"], cwd=root, stdout=stream, stderr=subprocess.PIPE, check=False
+        )
+    assert done.stderr == b""
 
 
 def test_reading_a_config_imports_no_torch(path: Path, root: Path) -> None:

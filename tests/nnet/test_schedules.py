@@ -1,13 +1,11 @@
-"""Learning-rate schedules and the progress line: values by hand, ends, continuity, refusals."""
+"""Learning-rate schedules values by hand, ends, continuity, refusals."""
 
 from __future__ import annotations
 
-import io
 import math
 
 import pytest
 
-from nnet.progress import Progress, format_seconds
 from nnet.schedules import SCHEDULES, Constant, Cosine, Exponential, Noam, OneCycle, Step
 
 NOAM_D64_W8000 = {
@@ -87,36 +85,3 @@ def test_exponential_falls_by_a_constant_factor() -> None:
 def test_an_impossible_option_is_refused_by_name(make, named: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=named):
         make()
-
-
-def test_time_left_is_written_as_minutes_or_hours() -> None:
-    assert [format_seconds(s) for s in (0, 59.6, 190, 7390)] == ["0:00", "1:00", "3:10", "2:03:10"]
-
-
-def test_progress_prints_once_per_interval_with_the_time_left() -> None:
-    now = [0.0]
-    stream = io.StringIO()
-    progress = Progress("extract", 100, "utterances", every=10.0, stream=stream, clock=lambda: now[0])
-    for _ in range(30):
-        now[0] += 1.0
-        progress.update()
-    progress.close()
-    assert stream.getvalue().splitlines() == [
-        "extract: 10/100 (10 %), 1.0 utterances/s, left 1:30",
-        "extract: 20/100 (20 %), 1.0 utterances/s, left 1:20",
-        "extract: 30/100 (30 %), 1.0 utterances/s, left 1:10",
-    ]
-
-
-def test_progress_of_unknown_length_tells_the_speed_alone() -> None:
-    progress = Progress("extract", 0, "utterances", stream=io.StringIO())
-    progress.update(50)
-    assert progress.line(2.0) == "extract: 50, 25 utterances/s"
-
-
-def test_a_short_loop_prints_no_progress() -> None:
-    stream = io.StringIO()
-    progress = Progress("extract", 3, "utterances", stream=stream)
-    progress.update(3)
-    progress.close()
-    assert stream.getvalue() == ""

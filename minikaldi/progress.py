@@ -1,0 +1,106 @@
+"""How far a loop is and how long it will yet take, on stderr; short work prints nothing. Standard library only."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TextIO, TypeVar
+
+T = TypeVar("T")
+
+LOG_SECONDS = 10.0
+TERMINAL_SECONDS = 0.5
+
+
+def format_seconds(seconds: float) -> str:
+    """`3:10`, or `2:03:10` from an hour on."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class ProgressLine:
+    """A line that changes: rewritten in place on a terminal, one below the other elsewhere; never the same twice."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        self.on_terminal = self._stream.isatty()
+        self._shown = ""
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two lines."""
+        return TERMINAL_SECONDS if self.on_terminal else LOG_SECONDS
+
+    def show(self, text: str) -> None:
+        """Print the text, if it is not the one printed last."""
+        if text == self._shown:
+            return
+        self._shown = text
+        self._stream.write(f"\r\x1b[K{text}" if self.on_terminal else f"{text}\n")
+        self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the line off the terminal; a log keeps its lines."""
+        if self.on_terminal and self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+
+class Progress:
+    """Prints `<what>: 300/2000 (15 %), 42 utterances/s, left 0:40`, the first time after one interval.
+
+    Args:
+        what: what is being done.
+        total: how many units there are; 0 where that is not known.
+        unit: what is counted, as in `42 utterances/s`.
+        stream: where the line goes; stderr by default.
+        clock: the time in seconds.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        total: int,
+        unit: str,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.what, self.total, self.unit = what, total, unit
+        self._line, self._clock = ProgressLine(stream), clock
+        self._start = self._last = clock()
+        self.done = 0
+
+    def update(self, count: int = 1) -> None:
+        """Count `count` more units and print a line when one is due."""
+        self.done += count
+        now = self._clock()
+        if now - self._last >= self._line.interval:
+            self._last = now
+            self._line.show(self.line(now - self._start))
+
+    def line(self, seconds: float) -> str:
+        """The line after `seconds` of work; the time left is by the mean pace so far."""
+        rate = self.done / seconds if seconds > 0 else 0.0
+        speed = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+        if not self.total:
+            return f"{self.what}: {self.done}, {speed} {self.unit}/s"
+        left = format_seconds((self.total - self.done) / rate) if rate else "unknown"
+        share = 100 * self.done / self.total
+        return f"{self.what}: {self.done}/{self.total} ({share:.0f} %), {speed} {self.unit}/s, left {left}"
+
+    def close(self) -> None:
+        """Take the line off the terminal."""
+        self._line.clear()
+
+
+def with_progress(items: Iterable[T], total: int, what: str, unit: str) -> Iterator[T]:
+    """Pass the items on, counting each when the next is asked for."""
+    progress = Progress(what, total, unit)
+    try:
+        for item in items:
+            yield item
+            progress.update()
+    finally:
+        progress.close()
