@@ -18,6 +18,7 @@ def speakers(directory: str) -> set[str]:
 
 
 def main() -> int:
+    """Name the test sets that share speakers with the training set; code 1 if one does."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("train")
     parser.add_argument("tests", nargs="+")
@@ -27,8 +28,8 @@ def main() -> int:
         common = sorted(train & speakers(test))
         if common:
             print(
-                f"check_disjoint.py: {len(common)} speakers of {test} are in {arguments.train} too (first: {common[0]}); "
-                "take them out of the training tree, or results will flatter",
+                f"check_disjoint.py: {len(common)} speakers of {test} are in {arguments.train} too "
+                f"(first: {common[0]}); take them out of the training tree, or results will flatter",
                 file=sys.stderr,
             )
             failed = True

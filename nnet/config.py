@@ -60,6 +60,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     """PyYAML's safe loader, but a key that appears twice is an error: YAML says so, PyYAML keeps the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping of a node; `yaml.MarkedYAMLError` for a key that appears twice."""
         seen: set[str] = set()
         for key_node, _ in node.value:
             if isinstance(key_node, yaml.ScalarNode) and key_node.value in seen:

@@ -13,10 +13,10 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from minikaldi.scripts.tables import read_pairs
 from scoring.program import run_program
 from scoring.trials import Pair, Trials, write_trials
 
@@ -147,23 +147,6 @@ def _require_entries(ids: Mapping[str, object], known: Mapping[str, str] | None,
         raise ValueError(f"{name}: {len(missing)} of {len(ids)} ids are missing (first: {missing[0]})")
 
 
-def read_two_columns(path: str | Path) -> dict[str, str]:
-    """Read `utt2spk`, `spk2gender`, `utt2rec`: an id and its value on each line.
-
-    Raises:
-        ValueError: a line has not two fields or repeats an id; the text names file and line.
-    """
-    values: dict[str, str] = {}
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
-        fields = line.split()
-        if len(fields) != 2:
-            raise ValueError(f"{path}:{number}: found {len(fields)} fields in {line!r}, expected `id value`")
-        if fields[0] in values:
-            raise ValueError(f"{path}:{number}: id {fields[0]!r} is already in the file; remove one of the lines")
-        values[fields[0]] = fields[1]
-    return values
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Write a trial list."""
     parser = argparse.ArgumentParser(prog="python3 -m scoring.make_trials", description="Draw a balanced trial list.")
@@ -178,11 +161,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.targets_per_speaker < 1 or args.nontargets_per_target < 1:
         parser.error("--targets-per-speaker and --nontargets-per-target must be at least 1")
     trials = make_trials(
-        read_two_columns(args.utt2spk),
+        read_pairs(args.utt2spk),
         TrialCounts(args.targets_per_speaker, args.nontargets_per_target),
         args.seed,
-        read_two_columns(args.spk2gender) if args.spk2gender else None,
-        read_two_columns(args.utt2rec) if args.utt2rec else None,
+        read_pairs(args.spk2gender) if args.spk2gender else None,
+        read_pairs(args.utt2rec) if args.utt2rec else None,
     )
     write_trials(args.trials, trials)
     logger.info("%s: %d target and %d nontarget trials", args.trials, trials.num_targets, trials.num_nontargets)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from minikaldi.errors import KaldiError
+from minikaldi.scripts.cli import ScriptError
 
 
 def run_program(main: Callable[[], int]) -> NoReturn:
@@ -15,7 +16,7 @@ def run_program(main: Callable[[], int]) -> NoReturn:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     try:
         code = main()
-    except (ValueError, OSError, KaldiError) as error:
+    except (ValueError, OSError, KaldiError, ScriptError) as error:
         logging.getLogger(__name__).error("%s", error)
         code = 1
     sys.exit(code)

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scoring.make_trials import read_two_columns
+from minikaldi.scripts.cli import ScriptError
+from minikaldi.scripts.tables import numbered_lines, read_pairs
 from scoring.trials import Trials, read_trials
 
 
@@ -51,10 +52,10 @@ def read_trial_set(name: str, data_dir: Path) -> TrialSet:
     """Read the trials of a data directory and the speakers of their ids.
 
     Raises:
-        ValueError: a file has a line that does not belong there; the text names file and line.
+        ValueError, ScriptError: a file has a line that does not belong there; the text names file and line.
         OSError: `trials` or `utt2spk` cannot be read.
     """
-    trials, speaker_of = read_trials(data_dir / "trials"), read_two_columns(data_dir / "utt2spk")
+    trials, speaker_of = read_trials(data_dir / "trials"), read_pairs(data_dir / "utt2spk")
     models = data_dir / "enroll2utt"
     if models.exists():
         speaker_of.update(model_speakers(models, speaker_of))
@@ -65,19 +66,19 @@ def model_speakers(path: Path, utt2spk: Mapping[str, str]) -> dict[str, str]:
     """The speaker of each enrolled model of `enroll2utt`: that of its first utterance.
 
     Raises:
-        ValueError: a line has no utterance, its first is unknown, or a model is named as an utterance of someone else.
+        ScriptError: a line has no utterance, its first is unknown, or a model is named as an utterance of someone else.
     """
     speakers: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in numbered_lines(path):
         fields = line.split()
         if len(fields) < 2:
-            raise ValueError(f"{path}:{number}: found {line!r}, expected `model utt1 utt2 …`")
+            raise ScriptError(f"{path}:{number}: found {line!r}, expected `model utt1 utt2 …`")
         model, first = fields[:2]
         if first not in utt2spk:
-            raise ValueError(f"{path}:{number}: utterance {first!r} of model {model!r} is not in utt2spk")
+            raise ScriptError(f"{path}:{number}: utterance {first!r} of model {model!r} is not in utt2spk")
         speaker = utt2spk[first]
         if utt2spk.get(model, speaker) != speaker:
             found = f"model {model!r} is of speaker {speaker!r}, the utterance of the same name of {utt2spk[model]!r}"
-            raise ValueError(f"{path}:{number}: {found}; rename the model")
+            raise ScriptError(f"{path}:{number}: {found}; rename the model")
         speakers[model] = speaker
     return speakers

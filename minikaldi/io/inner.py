@@ -188,6 +188,7 @@ class _PipelineReader(ChannelReader):
         self._pipeline = pipeline
 
     def close(self) -> None:
+        """Close; KaldiError for a command that failed, if all was read."""
         if self.closed:
             return
         ended = self.at_end()
@@ -206,6 +207,7 @@ class _PipelineWriter(ChannelWriter):
         self._pipeline = pipeline
 
     def close(self) -> None:
+        """Close and wait; KaldiError for a command that failed."""
         if self.closed:
             return
         super().close()

@@ -71,6 +71,7 @@ class _ShellReader(io.RawIOBase):
         return count
 
     def close(self) -> None:
+        """Close and wait; KaldiError for a command that failed, if all was read."""
         if self.closed:
             return
         super().close()
@@ -96,6 +97,7 @@ class _ShellWriter(io.RawIOBase):
         return self._pipe.write(data) or 0
 
     def close(self) -> None:
+        """Close and wait; KaldiError for a command that failed."""
         if self.closed:
             return
         super().close()

@@ -55,6 +55,7 @@ def lacking(minimum: dict[str, str]) -> list[str]:
 
 
 def main() -> int:
+    """Name the packages that are lacking or too old; code 1 if one is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tests", action="store_true", help="look for the test tools too")
     parser.add_argument("--quiet", action="store_true", help="answer by the exit code alone")

@@ -186,10 +186,9 @@ def test_the_list_shows_every_choice(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_reader_that_stops_early_ends_the_list_silently(root: Path) -> None:
     reader, full = os.pipe()
     os.close(reader)  # nobody reads: the first write fails, as after `| head`
+    command = [sys.executable, "-m", "nnet.config", "--list"]
     with os.fdopen(full, "wb") as stream:
-        done = subprocess.run(
-            [sys.executable, "-m", "nnet.config", "--list"], cwd=root, stdout=stream, stderr=subprocess.PIPE, check=False
-        )
+        done = subprocess.run(command, cwd=root, stdout=stream, stderr=subprocess.PIPE, check=False)
     assert done.stderr == b""
 
 

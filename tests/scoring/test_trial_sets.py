@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from minikaldi.scripts.cli import ScriptError
 from scoring.bootstrap import trial_speakers
 from scoring.trial_sets import parse_trial_set, read_trial_set
 
@@ -37,7 +38,7 @@ def test_a_model_is_of_the_speaker_of_its_first_utterance(data: Path) -> None:
 )
 def test_a_model_without_a_known_speaker_is_refused(data: Path, line: str, message: str) -> None:
     (data / "enroll2utt").write_text(f"{line}\n")
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ScriptError, match=message):
         read_trial_set("test", data)
 
 
