@@ -53,6 +53,9 @@ else
   tests=(test)
 fi
 sets=(train "${tests[@]}")
+speed=${option[speed-perturb]} base=train         # what is augmented and trained on: train, or train_sp with its speed copies
+featured=("${sets[@]}")
+if [ "$speed" = true ]; then base=train_sp featured+=(train_speed); fi
 
 paths() {  # <flag> <prefix> <suffix> <set>...: the arguments `flag prefix/set/suffix` of each set, into the array `listed`
   local flag=$1 prefix=$2 suffix=$3 set
@@ -85,42 +88,56 @@ if stage 0 "$data" "$corpus corpus -> $data/{$(IFS=,; echo "${sets[*]}")}, noise
 fi
 
 # --- 1: features and voice activity ---
-listed=(--input conf/mfcc.conf --input conf/vad.conf --input "$feats_conf")
+listed=(--input conf/mfcc.conf --input conf/vad.conf --option "speed_perturb=$speed")
 paths --input "$data/" /wav.scp "${sets[@]}"
-paths --output "$mfcc/" "" "${sets[@]}"
-if [ "$feats" != "$mfcc" ]; then paths --output "$feats/" "" "${sets[@]}"; fi
-if stage 1 "$feats" "audio -> MFCC, energy VAD$([ "$feats" = "$mfcc" ] || echo ", $feats_type")" "${listed[@]}"; then
-  for set in "${sets[@]}"; do
-    steps/copy_for_features.sh "$data/$set" "$mfcc/$set"
+paths --output "$mfcc/" "" "${featured[@]}"
+combine_speed_copies() { utils/combine_data.sh --extra-files "utt2num_frames utt2dur reco2dur" "$1/train_sp" "$1/train" "$1/train_speed"; }
+if stage 1 "$mfcc" "audio -> MFCC, energy VAD" "${listed[@]}"; then
+  for set in "${featured[@]}"; do
+    if [ "$set" = train_speed ]; then
+      steps/make_speed_copies.sh "$data/train" "$mfcc/train_speed"
+    else
+      steps/copy_for_features.sh "$data/$set" "$mfcc/$set"
+    fi
     steps/make_mfcc.sh --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" --label "stage 1: MFCC of $set" "$mfcc/$set" "$mfcc/log" "$mfcc/ark"
     steps/compute_vad_decision.sh --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" "$mfcc/$set" "$mfcc/log" "$mfcc/ark"
     utils/fix_data_dir.sh "$mfcc/$set"
-    if [ "$feats" != "$mfcc" ]; then
+  done
+  if [ "$speed" = true ]; then combine_speed_copies "$mfcc"; fi
+  stage_done
+fi
+if [ "$feats" != "$mfcc" ]; then
+  listed=(--input "$feats_conf")
+  paths --input "$mfcc/" "" "${featured[@]}"
+  paths --output "$feats/" "" "${featured[@]}"
+  if stage 1 "$feats" "audio -> $feats_type, with the MFCC's VAD" "${listed[@]}"; then
+    for set in "${featured[@]}"; do
       steps/copy_for_features.sh "$mfcc/$set" "$feats/$set"
       steps/make_feats.sh --type "$feats_type" --feats-config "$feats_conf" --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" \
         --label "stage 1: $feats_type of $set" "$feats/$set" "$feats/log" "$feats/ark"
       utils/fix_data_dir.sh "$feats/$set"
-    fi
-  done
-  stage_done
+    done
+    if [ "$speed" = true ]; then combine_speed_copies "$feats"; fi
+    stage_done
+  fi
 fi
 
 # --- 2: augmented copies, as pipes ---
-copies=(train_reverb train_noise train_music train_babble train_aug)
-listed=(--option "seed=$seed" --input "$feats/train" --input "$data/musan_noise" --input "$data/musan_music" --input "$data/rir_sets")
+copies=("${base}_reverb" "${base}_noise" "${base}_music" "${base}_babble" "${base}_aug")
+listed=(--option "seed=$seed" --input "$feats/$base" --input "$data/musan_noise" --input "$data/musan_music" --input "$data/rir_sets")
 paths --output "$feats/" "" "${copies[@]}"
-if stage 2 "$feats" "$feats/train -> reverberated, noise, music and babble copies" "${listed[@]}"; then
+if stage 2 "$feats" "$feats/$base -> reverberated, noise, music and babble copies" "${listed[@]}"; then
   speech=()
   if [ -d "$data/musan_speech" ]; then speech=(--speech-dir "$data/musan_speech"); fi
-  steps/augment_data.sh --seed "$seed" --rir-sets "$data/rir_sets" --noise-dir "$data/musan_noise" --music-dir "$data/musan_music" "${speech[@]}" "$feats/train"
+  steps/augment_data.sh --seed "$seed" --rir-sets "$data/rir_sets" --noise-dir "$data/musan_noise" --music-dir "$data/musan_music" "${speech[@]}" "$feats/$base"
   stage_done
 fi
 
 # --- 3: features of some of them, combined with the clean ones ---
-if stage 3 "$feats" "train_aug -> train_aug_subset -> train_combined" --option "num_augmented=${option[num-augmented]}" \
-  --input "$feats/train_aug" --input "$feats/train" --input "$feats_conf" --output "$feats/train_aug_subset" --output "$feats/train_combined"; then
+if stage 3 "$feats" "${base}_aug -> ${base}_aug_subset -> train_combined" --option "num_augmented=${option[num-augmented]}" \
+  --input "$feats/${base}_aug" --input "$feats/$base" --input "$feats_conf" --output "$feats/${base}_aug_subset" --output "$feats/train_combined"; then
   steps/combine_augmented.sh --type "$feats_type" --feats-config "$feats_conf" --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" \
-    --label "stage 3: $feats_type of augmented copies" "${option[num-augmented]}" "$feats/train" "$feats/train_aug" "$feats/train_combined"
+    --label "stage 3: $feats_type of augmented copies" "${option[num-augmented]}" "$feats/$base" "$feats/${base}_aug" "$feats/train_combined"
   stage_done
 fi
 

@@ -6,6 +6,7 @@ utterances of one recording share its channel and would be too easy. At least on
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import numpy as np
 from nnet.errors import NnetError
 
 AUGMENTATION_SUFFIXES = ("-reverb", "-noise", "-music", "-babble")
+SPEED_PREFIX = re.compile(r"sp\d+(\.\d+)?-(?=.)")  # sp0.9-<utt_id>: a copy at another speed, a speaker of its own
+NONTARGETS_PER_TARGET = 10  # pairs of two speakers are many and cheap: the more, the finer the error rate
 MIN_UTTS = 4  # of a held-out speaker: two utterances make one target pair, four make six
 MIN_SPEAKERS = 5  # with fewer, the held-out error rate is mostly chance; a small corpus may exceed its share for them
 
@@ -37,7 +40,7 @@ class HoldOutOptions:
     Args:
         share: share of the clean utterances, 0 (train without validation) to 0.5.
         max_valid: about this many utterances at most.
-        max_pairs: target pairs, and nontarget pairs, at most.
+        max_pairs: target pairs at most, and nontarget pairs at most.
         seed: the same seed gives the same choice.
     """
 
@@ -64,11 +67,13 @@ class Split:
 
 
 def source_of(utt_id: str) -> str | None:
-    """The id without its augmentation suffix; None where it has none."""
+    """The id without its speed prefix and augmentation suffix; None where it has neither."""
+    source = SPEED_PREFIX.sub("", utt_id, count=1) if SPEED_PREFIX.match(utt_id) else utt_id
     for suffix in AUGMENTATION_SUFFIXES:
-        if utt_id.endswith(suffix) and len(utt_id) > len(suffix):
-            return utt_id.removesuffix(suffix)
-    return None
+        if source.endswith(suffix) and len(source) > len(suffix):
+            source = source.removesuffix(suffix)
+            break
+    return None if source == utt_id else source
 
 
 def split_by_recording(utterances: Sequence[Utterance], options: HoldOutOptions) -> Split:
@@ -97,7 +102,8 @@ def _choose_recordings(utterances: Sequence[Utterance], options: HoldOutOptions)
     speakers_of: dict[str, set[str]] = defaultdict(set)
     for u in utterances:
         clean_counts[u.rec_id] += u.clean
-        speakers_of[u.rec_id].add(u.spk_id)
+        if u.clean:  # a copy at another speed is not another speaker of the recording
+            speakers_of[u.rec_id].add(u.spk_id)
     recordings: dict[str, list[str]] = defaultdict(list)
     for rec_id in sorted(clean_counts):
         if clean_counts[rec_id] and len(speakers_of[rec_id]) == 1:
@@ -133,7 +139,7 @@ def _some(own: Sequence[str], clean_counts: Mapping[str, int], share: float) -> 
 
 
 def draw_trials(valid: Sequence[Utterance], options: HoldOutOptions) -> list[tuple[str, str, bool]]:
-    """Target pairs across recordings and as many nontarget pairs, each pair once, in order of the ids.
+    """Target pairs across recordings and ten times as many nontarget pairs, each pair once, in order of the ids.
 
     Returns:
         (enroll_id, test_id, is target); empty where nothing is held out.
@@ -143,7 +149,7 @@ def draw_trials(valid: Sequence[Utterance], options: HoldOutOptions) -> list[tup
     if len(targets) > options.max_pairs:
         chosen = rng.choice(len(targets), options.max_pairs, replace=False)
         targets = [targets[place] for place in chosen]
-    nontargets = _nontarget_pairs(valid, len(targets), rng)
+    nontargets = _nontarget_pairs(valid, min(NONTARGETS_PER_TARGET * len(targets), options.max_pairs), rng)
     pairs = [(a, b, True) for a, b in targets] + [(a, b, False) for a, b in nontargets]
     return sorted((valid[a].utt_id, valid[b].utt_id, target) for a, b, target in pairs)
 

@@ -25,6 +25,7 @@ voxceleb1-root    -            voxceleb: wav/id10001/... (or the old voxceleb1_w
 voxceleb2-root    -            voxceleb: dev/aac/id.../... (m4a, by ffmpeg) or a converted wav tree
 musan-root        -            MUSAN; default: the seeded noise and music of the mini corpus
 rirs-root         -            RIRS_NOISES; default: the seeded rooms of the mini corpus
+speed-perturb     -            true: train on copies at 0.9 and 1.1 times the speed too, as speakers of their own
 num-augmented     -            augmented utterances in training, or 2x: twice the clean ones
 min-frames        -            voiced frames that a training utterance must have
 min-utts          -            utterances that a training speaker must have
@@ -80,7 +81,7 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
       if [[ " $_corpora " != *" $value "* ]]; then die "$where: --corpus is \"$value\"; choose one of: $_corpora"; fi ;;
     mini-size)
       if [ "$value" != full ] && [ "$value" != tiny ]; then die "$where: --mini-size is \"$value\"; choose full or tiny"; fi ;;
-    force | trust-earlier | dry-run)
+    force | trust-earlier | dry-run | speed-perturb)
       if [ "$value" != true ] && [ "$value" != false ]; then die "$where: --$name is \"$value\"; choose true or false"; fi ;;
   esac
   case $name in

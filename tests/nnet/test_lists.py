@@ -77,11 +77,24 @@ def test_about_the_asked_share_is_held_out(tmp_path: Path) -> None:
     assert 80 <= len(made["valid.scp"]) < 84
 
 
-def test_trials_are_balanced_and_targets_cross_recordings(tmp_path: Path) -> None:
+def test_a_speed_copy_of_a_held_out_recording_is_on_neither_side(tmp_path: Path) -> None:
+    data = write_data_dir(tmp_path / "data")
+    for name in ("feats.scp", "utt2num_frames", "utt2spk"):
+        table = read_table(data / name)
+        faster = {f"sp1.1-{utt}": (f"sp1.1-{value}" if name == "utt2spk" else value) for utt, value in table.items()}
+        write(data / name, [f"{utt} {value}" for utt, value in {**table, **faster}.items()])
+    made = run(data, tmp_path / "lists")
+    held_out = {recording(utt_id) for utt_id in made["valid.scp"]}
+    assert held_out and not any(utt_id.startswith("sp") for utt_id in made["valid.scp"])
+    assert not held_out & {recording(utt_id.removeprefix("sp1.1-")) for utt_id in made["train.scp"]}
+    assert {f"sp1.1-s{n}" for n in range(8)} <= set(made["spk2int"])
+
+
+def test_trials_have_ten_nontargets_a_target_and_targets_cross_recordings(tmp_path: Path) -> None:
     run(write_data_dir(tmp_path / "data"), tmp_path / "lists", share=0.3)
     trials = [line.split() for line in (tmp_path / "lists" / "valid.trials").read_text().splitlines()]
     targets = [(a, b) for a, b, kind in trials if kind == "target"]
-    assert len(targets) == len(trials) - len(targets) > 0
+    assert 10 * len(targets) == len(trials) - len(targets) > 0
     assert all(a[:2] == b[:2] and recording(a) != recording(b) for a, b in targets)
     assert all(a[:2] != b[:2] for a, b, kind in trials if kind == "nontarget")
     assert len({frozenset((a, b)) for a, b, _ in trials}) == len(trials)

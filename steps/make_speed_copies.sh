@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# <data-in> -> <data-out>: copies at 0.9 and 1.1 times the speed, as speakers of their own (sp0.9-<speaker>).
+set -euo pipefail
+
+help_message="Usage: steps/make_speed_copies.sh <data-in> <data-out>
+ e.g.: steps/make_speed_copies.sh data/train data/train_speed
+The pitch moves with the speed, so a copy is another voice: three times as many speakers to learn from."
+. ./path.sh
+. utils/parse_options.sh
+if [ $# -ne 2 ]; then
+  echo "$help_message" >&2
+  exit 1
+fi
+data_in=$1 data_out=$2
+if [ ! -s "$data_in/wav.scp" ]; then
+  echo "make_speed_copies.sh: $data_in/wav.scp is missing or empty; stage 0 makes it" >&2
+  exit 1
+fi
+parts=()
+for speed in 0.9 1.1; do
+  steps/copy_for_features.sh "$data_in" "$data_out.source"
+  utils/perturb_data_dir_speed.sh "$speed" "$data_out.source" "$data_out.$speed"
+  parts+=("$data_out.$speed")
+done
+rm -rf "$data_out"
+utils/combine_data.sh "$data_out" "${parts[@]}"
+rm -rf "$data_out.source" "${parts[@]}"
