@@ -40,7 +40,7 @@ dry-run           false        print the stages with inputs, outputs and sizes; 
 _repeatable=' nnet-opts test-root '
 _flags=' force trust-earlier dry-run '
 _corpora='folder mini voxceleb'
-declare -A option=()
+declare -A option=() _found_in=()
 declare -a nnet_opts=() test_roots=()
 
 pipeline_usage() {
@@ -88,7 +88,7 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
     nnet-opts) nnet_opts+=("$value") ;;
     test-root) test_roots+=("${value%/}") ;;
   esac
-  option[$name]=$value
+  option[$name]=$value _found_in[$name]=$where
 }
 
 _read_corpus_conf() {  # <file>: key=value lines for what the command line left open
@@ -96,12 +96,12 @@ _read_corpus_conf() {  # <file>: key=value lines for what the command line left 
   while IFS= read -r line || [ -n "$line" ]; do
     number=$((number + 1))
     line=${line%%#*}
-    line=${line//[[:space:]]/}
-    if [ -z "$line" ]; then continue; fi
-    key=${line%%=*} value=${line#*=}
+    if [ -z "${line//[[:space:]]/}" ]; then continue; fi
+    if [[ $line != *=* ]]; then die "$file:$number: found \"$line\", expected key=value"; fi
+    read -r key <<< "${line%%=*}"
+    read -r value <<< "${line#*=}"
     key=${key//_/-}
-    if [ "$key" = "$line" ]; then die "$file:$number: found \"$line\", expected key=value"; fi
-    if [ "${option[$key]-missing}" = - ] || [ -z "${option[$key]+known}" ]; then _set_option "$key" "$value" "$file:$number"; fi
+    if [ "${_found_in[$key]-}" != "command line" ]; then _set_option "$key" "$value" "$file:$number"; fi
   done < "$file"
 }
 
