@@ -38,7 +38,7 @@ mkdir -p "$out/log"
 out=$(cd "$out" && pwd)
 total=$(wc -l < "$data/feats.scp")
 if [ "$nj" -gt "$total" ]; then nj=$total; fi
-export OMP_NUM_THREADS=${threads:-$((($(nproc) + nj - 1) / nj))}
+export OMP_NUM_THREADS=${threads:-$((($(num_cores) + nj - 1) / nj))}
 parts=()
 for ((job = 1; job <= nj; job++)); do parts+=("$out/log/feats.scp.$job"); done
 utils/split_scp.pl "$data/feats.scp" "${parts[@]}"

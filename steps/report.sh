@@ -41,6 +41,6 @@ for row in "$network=$exp" "MFCC statistics=$exp/baseline" "MFCC statistics, CMV
 done
 processor=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
 python3 -m scoring.report "${sets[@]}" "${systems[@]}" --num-resamples "$bootstrap" --seed "$seed" --title "Results of $network" \
-  --note "command=\`$command\`" --note "seed=$seed" --note "machine=$(nproc) cores, ${processor:-unknown processor}, $(uname -s) $(uname -m)" \
+  --note "command=\`$command\`" --note "seed=$seed" --note "machine=$(num_cores) cores, ${processor:-unknown processor}, $(uname -s) $(uname -m)" \
   --note "commands of Kaldi=$(case ${KALDI_ROOT:-} in "") echo minikaldi ;; *) echo "$KALDI_ROOT where it has them, else minikaldi" ;; esac)" \
   --note "date=$(date -u '+%Y-%m-%d')" --out "$exp/RESULTS.md" --json "$exp/results.json"

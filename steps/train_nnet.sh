@@ -32,7 +32,7 @@ done
 overrides=()
 for override in "$@"; do overrides+=(--set "$override"); done
 mkdir -p "$exp/log"
-export OMP_NUM_THREADS=${threads:-$(nproc)}
+export OMP_NUM_THREADS=${threads:-$(num_cores)}
 utils/progress.py --label "$label" --follow "$exp/log/train.log" -- \
   $cmd "$exp/log/train.log" \
   python3 -m nnet.train --config "$config" "${overrides[@]}" --lists "$lists" --exp "$exp" --device "$device"
