@@ -1,7 +1,9 @@
 """stage_marker.py: whether a stage's last complete run still holds, by fingerprints of what went in and came out.
 
 A marker is a JSON file. A fingerprint is of the content for a file below 1 MB, of size and modification time for a
-larger one; a directory's is that of its regular files, not of its folders, without hidden files and logs.
+larger one; a directory's is that of its regular files, not of its folders, without hidden files and logs. A small .scp
+table also stands for the archives that it names, by their sizes and times: made anew, it reads the same although they
+differ. A path `root/**` is the whole tree below root: names, sizes and times of its files.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +22,8 @@ from minikaldi.scripts.cli import Parser, ScriptError, tell
 
 SMALL_BYTES = 1 << 20
 STALE = 3
+TREE = "**"
+ARCHIVE_ENTRY = re.compile(rb"^\S+\s+(\S.*):\d+(?:\[[^]]*\])?\s*$", re.MULTILINE)
 
 USAGE = """
   stage_marker.py check MARKER [--option k=v ...] [--input PATH ...] [--output PATH ...]
@@ -31,6 +36,8 @@ show:  a table of the markers (*.json) in a directory."""
 
 def fingerprint(path: Path) -> str | dict[str, str] | None:
     """What is compared of a file (a string) or of a directory (name -> string); None where there is nothing."""
+    if path.name == TREE:
+        return tree_fingerprint(path.parent) if path.parent.is_dir() else None
     if path.is_dir():
         names = sorted(entry.name for entry in os.scandir(path) if _counts(entry))
         return {name: _file_fingerprint(path / name) for name in names}
@@ -43,9 +50,36 @@ def _counts(entry: os.DirEntry[str]) -> bool:
 
 def _file_fingerprint(path: Path) -> str:
     stat = path.stat()
-    if stat.st_size < SMALL_BYTES:
-        return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
-    return f"size:{stat.st_size} mtime_ns:{stat.st_mtime_ns}"
+    if stat.st_size >= SMALL_BYTES:
+        return f"size:{stat.st_size} mtime_ns:{stat.st_mtime_ns}"
+    content = path.read_bytes()
+    digest = hashlib.sha256(content)
+    if path.suffix == ".scp":
+        for archive in sorted(set(ARCHIVE_ENTRY.findall(content))):
+            digest.update(_size_and_time(Path(os.fsdecode(archive))))
+    return "sha256:" + digest.hexdigest()
+
+
+def tree_fingerprint(root: Path) -> str:
+    """Of all files below a folder, links followed, no folder entered twice; hidden ones too."""
+    digest = hashlib.sha256()
+    seen: set[str] = set()
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        subfolders[:] = [] if real in seen else sorted(subfolders)
+        for name in [] if real in seen else sorted(names):
+            path = Path(folder, name)
+            digest.update(os.fsencode(path) + b" " + _size_and_time(path))
+        seen.add(real)
+    return "tree:" + digest.hexdigest()
+
+
+def _size_and_time(path: Path) -> bytes:
+    try:
+        stat = path.stat()
+    except OSError:
+        return b"not there\n"  # whoever reads it will say so
+    return b"%d %d\n" % (stat.st_size, stat.st_mtime_ns)
 
 
 def read_options(pairs: Sequence[str]) -> dict[str, str]:
