@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Sourced by pipeline.sh: which stages run, which are up to date, what is written down about them.
 #
 #   if stage 4 "$feats" "train_combined -> train_combined_no_sil" --input … --option k=v --output …; then
@@ -13,12 +13,12 @@ log() { echo "$(date '+%H:%M:%S') $*" >&2; }
 
 die() { echo "pipeline.sh: $*" >&2; exit 1; }
 
-_stage_number='' _stage_marker='' _stage_started=0
+_stage_number='' _stage_marker='' _stage_stale='' _stage_started=0 _stage_lock=''
 _stage_facts=()
 
 stage() {  # <n> <dir that holds the marker> <title> [--input P | --output P | --option k=v]...: 0 where the stage is to run
   _stage_number=$1 _stage_marker=$2/.stages/$1.json
-  local title=$3 why status=0
+  local dir=$2 title=$3
   shift 3
   _stage_facts=("$@")
   if [ "$_stage_number" -gt "$last_stage" ]; then return 1; fi
@@ -26,26 +26,45 @@ stage() {  # <n> <dir that holds the marker> <title> [--input P | --output P | -
     describe_stage "$title"
     return 1
   fi
-  why=$(utils/stage_marker.py check "$_stage_marker" "${_stage_facts[@]}") || status=$?
-  if [ "$status" -ne 0 ] && [ "$status" -ne 3 ]; then die "stage $_stage_number: utils/stage_marker.py failed (exit $status)"; fi
+  _check_stage
   if [ "$_stage_number" -lt "$first_stage" ]; then
-    if [ "$status" -eq 3 ] && [ "$trust_earlier" != true ]; then
-      die "--stage $first_stage needs stage $_stage_number, which is not up to date: $why
+    if [ -n "$_stage_stale" ] && [ "$trust_earlier" != true ]; then
+      die "--stage $first_stage needs stage $_stage_number, which is not up to date: $_stage_stale
   run from --stage $_stage_number, or, if these files are yours and meant to be used as they are, add --trust-earlier"
     fi
     return 1
   fi
-  if [ "$status" -eq 0 ] && [ "$force" != true ]; then
+  if [ -n "$_stage_stale" ] || [ "$force" = true ]; then
+    if _lock_stage "$dir"; then _check_stage; fi     # another run was at work here; it may have made what is wanted
+  fi
+  if [ -z "$_stage_stale" ] && [ "$force" != true ]; then
     log "stage $_stage_number: $title: up to date"
     return 1
   fi
-  log "stage $_stage_number/12: $title${why:+ ($why)}"
+  log "stage $_stage_number/12: $title${_stage_stale:+ ($_stage_stale)}"
+  rm -f "$_stage_marker"                           # from here on, until it is done, the stage is not complete
   _stage_started=$SECONDS
 }
 
+_check_stage() {  # into _stage_stale: why the stage is to run, or ""
+  local status=0
+  _stage_stale=$(utils/stage_marker.py check "$_stage_marker" "${_stage_facts[@]}") || status=$?
+  if [ "$status" -ne 0 ] && [ "$status" -ne 3 ]; then die "stage $_stage_number: utils/stage_marker.py failed (exit $status)"; fi
+}
+
+_lock_stage() {  # <dir>: hold its lock, which every command of the stage inherits; 0 where it had to be waited for
+  mkdir -p "$1/.stages"
+  if [ -n "$_stage_lock" ]; then exec {_stage_lock}>&-; fi
+  exec {_stage_lock}> "$1/.stages/lock"
+  if flock --nonblock "$_stage_lock"; then return 1; fi
+  log "stage $_stage_number: waiting for another run, or for what a killed one left behind, at work in $1"
+  flock "$_stage_lock"
+}
+
 stage_done() {  # record that the stage that was begun is complete
-  mkdir -p "$(dirname "$_stage_marker")"
   utils/stage_marker.py write "$_stage_marker" "${_stage_facts[@]}" --seconds $((SECONDS - _stage_started))
+  exec {_stage_lock}>&-
+  _stage_lock=''
   log "stage $_stage_number/12: done in $((SECONDS - _stage_started)) s"
 }
 
@@ -58,7 +77,7 @@ describe_stage() {  # <title>: what --dry-run says
       --option) echo "    option  $path" ;;
       *)
         size="not there yet"
-        if [ -e "$path" ]; then size=$(du -sh "$path" | cut -f1); fi
+        if [ -e "${path%/\*\*}" ]; then size=$(du -sh "${path%/\*\*}" | cut -f1); fi
         printf '    %-7s %s (%s)\n' "${_stage_facts[i]#--}" "$path" "$size"
         ;;
     esac
