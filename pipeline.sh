@@ -9,7 +9,6 @@ parse_pipeline_options "$@"
 
 first_stage=${option[stage]} last_stage=${option[stop-stage]} corpus=${option[corpus]} seed=${option[seed]}
 force=${option[force]} dry_run=${option[dry-run]} trust_earlier=${option[trust-earlier]} max_loss=${option[max-loss]}
-nj=${option[nj]/#-/$(nproc)}
 nnet_config=${option[nnet-config]}
 
 if [ "$dry_run" != true ]; then
@@ -18,6 +17,7 @@ elif ! utils/prepare_environment.sh --check; then
   die "--dry-run installs nothing, and the packages it needs are not here; run utils/prepare_environment.sh first"
 fi
 . ./path.sh
+nj=${option[nj]/#-/$(num_cores)}
 . ./cmd.sh
 
 # --- names of what goes in and comes out (docs/architecture.md) ---
@@ -26,6 +26,7 @@ if [ "$name" = - ]; then
   name=$corpus
   if [ "$corpus" = folder ]; then
     if [ "${option[train-root]}" = - ]; then die "--corpus folder needs --train-root and --test-root"; fi
+    if [ ! -d "${option[train-root]}" ]; then die "--train-root is ${option[train-root]}, which is no folder; expected <root>/<speaker>/**/<audio>"; fi
     name=$(basename "$(cd "${option[train-root]}/.." && pwd)")
   elif [ "$corpus" = mini ]; then
     if [ "${option[mini-size]}" = tiny ]; then name+=-tiny; fi
@@ -64,7 +65,15 @@ paths() {  # <flag> <prefix> <suffix> <set>...: the arguments `flag prefix/set/s
 }
 
 # --- 0: the corpus ---
-listed=(--option "corpus=$corpus")
+trees=()            # the audio itself, where it is the user's own: a file mended or added there is to be seen
+if [ "$corpus" = folder ]; then
+  for root in "${option[train-root]}" "${test_roots[@]}"; do
+    trees+=(--input "$root/**")
+    if [ "${option[spk2gender]}" = - ] && [ -e "$root.spk2gender" ]; then trees+=(--input "$root.spk2gender"); fi
+  done
+  if [ "${option[spk2gender]}" != - ]; then trees+=(--input "${option[spk2gender]}"); fi
+fi
+listed=(--option "corpus=$corpus" "${trees[@]}")
 case $corpus in
   mini) listed+=(--input conf/mini_corpus.yaml --option "size=${option[mini-size]}" --option "seed=${option[mini-seed]}") ;;
   folder)
@@ -88,7 +97,7 @@ if stage 0 "$data" "$corpus corpus -> $data/{$(IFS=,; echo "${sets[*]}")}, noise
 fi
 
 # --- 1: features and voice activity ---
-listed=(--input conf/mfcc.conf --input conf/vad.conf --option "speed_perturb=$speed")
+listed=("${trees[@]}" --input conf/mfcc.conf --input conf/vad.conf --option "speed_perturb=$speed")
 paths --input "$data/" /wav.scp "${sets[@]}"
 paths --output "$mfcc/" "" "${featured[@]}"
 combine_speed_copies() { utils/combine_data.sh --extra-files "utt2num_frames utt2dur reco2dur" "$1/train_sp" "$1/train" "$1/train_speed"; }
@@ -160,6 +169,11 @@ fi
 # --- 6: training ---
 if stage 6 "$exp" "$nnet_config -> $exp" --input "$nnet_config" --option "overrides=${overrides[*]}" --input "$feats/lists" \
   --output "$exp/config.yaml" --output "$exp/best.pt"; then
+  begun=$exp/.stages/training_begun.json         # what an earlier training that is to be taken up was fed with
+  if [ -e "$exp/last.pt" ] && ! why=$(utils/stage_marker.py check "$begun" --input "$feats/lists"); then
+    die "$exp/last.pt was trained on other features or lists ($why); give another --exp, or remove last.pt and best.pt there to start anew"
+  fi
+  utils/stage_marker.py write "$begun" --input "$feats/lists"
   steps/train_nnet.sh --cmd "$cuda_cmd" --device "${option[device]}" --label "stage 6: training" "$nnet_config" "$feats/lists" "$exp" "${overrides[@]}"
   stage_done
 fi
