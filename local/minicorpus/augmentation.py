@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from local.data_dir import Utterance, write_data_dir
+from local.minicorpus.channels import draw_channel, linear_phase_filter
 from local.minicorpus.config import AugmentationOptions, MiniCorpusConfig
 from local.minicorpus.noises import NOISES, music
 from local.minicorpus.rooms import room_impulse_response
@@ -67,14 +68,19 @@ def _music(config: MiniCorpusConfig, folder: Path) -> list[SoundFile]:
 
 
 def _rooms(config: MiniCorpusConfig, folder: Path) -> list[SoundFile]:
-    """Some responses of each room: its reverberation time stays, the distance and the fine structure differ."""
+    """Some responses of each room: its reverberation time stays; distance, fine structure and device differ.
+
+    As in a measured response the recording device is part of it: a smooth channel, a telephone band in some.
+    """
     options, sounds = config.augmentation, []
     for room in range(options.rooms):
         rng = np.random.default_rng([config.seed, ROOM_STREAM, room])
         t60 = rng.uniform(*options.t60)
         for position in range(options.rirs_per_room):
             ratio_db = rng.uniform(*options.direct_to_reverberant_db)
-            response = room_impulse_response(rng, t60, ratio_db, config.sample_rate)
+            room_alone = room_impulse_response(rng, t60, ratio_db, config.sample_rate)
+            device = linear_phase_filter(draw_channel(rng, options, config.sample_rate))
+            response = np.convolve(room_alone, device)
             room_id = f"room{room:03d}"
             name = f"{room_id}-{position:02d}"
             sound = SoundFile(f"rooms/{name}.wav", name, name, room_id, len(response))

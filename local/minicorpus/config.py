@@ -75,14 +75,20 @@ class DriftOptions:
 
 
 @dataclass(frozen=True)
-class SessionOptions:
-    """Channel, room, noise and level of a session."""
+class ChannelOptions:
+    """The frequency response of recording devices and lines."""
 
     eq_db: float
     tilt_db: float
     telephone: float
     telephone_low_hz: Range
     telephone_high_hz: Range
+
+
+@dataclass(frozen=True)
+class SessionOptions(ChannelOptions):
+    """Channel, room, noise and level of a session."""
+
     room: float
     t60: Range
     direct_to_reverberant_db: Range
@@ -102,8 +108,8 @@ class TrialOptions:
 
 
 @dataclass(frozen=True)
-class AugmentationOptions:
-    """Noises, music and rooms for the augmented copies."""
+class AugmentationOptions(ChannelOptions):
+    """Noises, music, and rooms with the devices in them, for the augmented copies."""
 
     noises: int
     noise_seconds: Range

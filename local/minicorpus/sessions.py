@@ -8,12 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import fftconvolve, lfilter
 
+from local.minicorpus.channels import draw_channel, linear_phase_filter
 from local.minicorpus.config import SessionOptions
 from local.minicorpus.rooms import room_impulse_response
-
-CHANNEL_BINS = 257              # of the log magnitude curve: a linear-phase filter of 512 taps
-CHANNEL_COSINES = 6
-TELEPHONE_DEPTH_DB = 40.0
 
 
 @dataclass(frozen=True)
@@ -47,27 +44,6 @@ def draw_session(rng: np.random.Generator, options: SessionOptions, sample_rate:
         hum_hz=float(rng.choice([50, 60, 100, 120])),
         level_db=rng.uniform(*options.level_db),
     )
-
-
-def draw_channel(rng: np.random.Generator, options: SessionOptions, sample_rate: int) -> np.ndarray:
-    """A smooth random magnitude curve in dB over 0 … Nyquist, (257,), with a telephone band in some sessions."""
-    frequency = np.linspace(0.0, 1.0, CHANNEL_BINS)
-    order = np.arange(1, CHANNEL_COSINES + 1)
-    weights = rng.standard_normal(CHANNEL_COSINES) * options.eq_db / np.sqrt(order)
-    curve = weights @ np.cos(np.pi * order[:, None] * frequency)
-    curve += rng.normal(0, options.tilt_db) * (2 * frequency - 1)
-    if rng.random() < options.telephone:
-        hertz = frequency * sample_rate / 2
-        low, high = rng.uniform(*options.telephone_low_hz), rng.uniform(*options.telephone_high_hz)
-        curve -= TELEPHONE_DEPTH_DB / (1 + np.exp((hertz - low) / 25.0))
-        curve -= TELEPHONE_DEPTH_DB / (1 + np.exp(-(hertz - high) / 120.0))
-    return curve
-
-
-def linear_phase_filter(curve_db: np.ndarray) -> np.ndarray:
-    """Taps (2 (K - 1),) of a filter with the magnitude curve (K,) in dB, delayed by half its length."""
-    taps = np.fft.irfft(10 ** (curve_db / 20))
-    return np.roll(taps, len(taps) // 2) * np.hanning(len(taps))
 
 
 def record(
