@@ -6,7 +6,8 @@ The data directory has feats.scp, utt2num_frames, utt2spk and, where the corpus 
 output directory gets train.scp valid.scp utt2num_frames utt2spk spk2int valid.trials dropped, all at once.
 
 The split is by source recording: an augmented copy (`-reverb -noise -music -babble`, or `sp0.9-` at another speed)
-belongs to the recording of its clean utterance, and no recording is on both sides. Were twins on both sides, the held-out score would measure memory.
+belongs to the recording of its clean utterance, and no recording is on both sides. Were twins on both sides, the
+held-out score would measure memory.
 The same seed gives the same lists, whatever the order of the input lines.
 """
 
