@@ -28,7 +28,8 @@ def random_access(rspecifier: str, holder: Holder[T], context: Context | None = 
     """A table to be asked by key: ``with random_access("scp:vad.scp", FLOAT_VECTOR) as vad: if key in vad: vad[key]``
 
     Raises:
-        KaldiError: the table cannot be opened, holds a key twice, or is not sorted although `s` says so.
+        KaldiError: the table cannot be opened, holds a key twice, or is not sorted although `s` says so; while asking,
+            an archive is asked for keys that are not sorted although `cs` says so.
     """
     context = context or Context()
     spec = parse_rspecifier(rspecifier)
@@ -62,12 +63,15 @@ class ScriptReader(RandomAccessReader[T]):
         self._spec = spec
         self._objects = self._open.enter_context(ObjectReader(holder, context))
         self._files: dict[str, str] = {}
+        last_key = ""
         self._last: tuple[str, T] | None = None
         with open_read(spec.rxfilename, context) as stream:
             for key, rxfilename in script_lines(stream, spec.rxfilename):
                 if key in self._files:
                     raise KaldiError(f"{where(spec.rxfilename)}: the key {key} is there twice")
-                self._files[key] = rxfilename
+                if spec.sorted:
+                    _check_order(where(spec.rxfilename), last_key, key)
+                self._files[key], last_key = rxfilename, key
 
     def __contains__(self, key: str) -> bool:
         if key not in self._files:
@@ -103,6 +107,7 @@ class ArchiveReader(RandomAccessReader[T]):
         self._stream = self._open.enter_context(open_read(spec.rxfilename, context))
         self._kept: dict[str, T] = {}
         self._last_key = ""
+        self._last_asked = ""
         self._ended = False
 
     def __contains__(self, key: str) -> bool:
@@ -138,16 +143,28 @@ class ArchiveReader(RandomAccessReader[T]):
     def _check_order(self, key: str) -> None:
         if key in self._kept:
             raise KaldiError(f"{self._name}: the key {key} is there twice")
-        if self._is_past(key):
-            raise KaldiError(
-                f"{self._name}: the key {key} comes after {self._last_key}, but the option s says it is sorted; "
-                "sort it (LC_ALL=C) or drop the s"
-            )
+        if self._spec.sorted:
+            _check_order(self._name, self._last_key, key)
 
     def _forget_before(self, key: str) -> None:
         wanted = encode(key)
+        if wanted < encode(self._last_asked):  # it may be forgotten already: "not there" would be a guess
+            raise KaldiError(
+                f"{self._name}: the key {key} is asked for after {self._last_asked}, but the option cs says that keys "
+                "are asked for in order; sort the other table (LC_ALL=C) or drop the cs"
+            )
+        self._last_asked = key
         for kept in [k for k in self._kept if encode(k) < wanted]:
             del self._kept[kept]
 
     def _sorted_hint(self) -> str:
         return " (the options s,cs promise keys in C order)" if self._spec.sorted else ""
+
+
+def _check_order(name: str, before: str, key: str) -> None:
+    """Raises: KaldiError where `key` follows `before` in a table that the option s calls sorted, and should not."""
+    if encode(before) > encode(key):
+        raise KaldiError(
+            f"{name}: the key {key} comes after {before}, but the option s says it is sorted; "
+            "sort it (LC_ALL=C) or drop the s"
+        )

@@ -147,6 +147,17 @@ def test_promise_of_order_is_checked(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("b 1\na 2\n")
     with random_access(f"ark,s:{tmp_path}/x", INT32) as table, pytest.raises(KaldiError, match="a comes after b"):
         assert "c" not in table
+    (tmp_path / "x.scp").write_text("b nowhere\na nowhere\n")
+    with pytest.raises(KaldiError, match=r"x\.scp: the key a comes after b"):
+        random_access(f"scp,s,cs:{tmp_path}/x.scp", INT32)
+
+
+def test_a_key_asked_for_out_of_the_promised_order_is_refused_not_absent(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("a 1\nb 2\n")
+    with random_access(f"ark,s,cs:{tmp_path}/x", INT32) as table:
+        assert table["b"] == 2 and table["b"] == 2
+        with pytest.raises(KaldiError, match="a is asked for after b, but the option cs"):
+            assert "a" in table
 
 
 def test_key_that_is_there_twice_is_refused(tmp_path: Path) -> None:
