@@ -21,7 +21,7 @@ from minikaldi.scripts.data_dir import DirectoryWriter, read_utt2spk
 from minikaldi.scripts.noises import durations
 from minikaldi.scripts.rooms import NOISE_OPTIONS, RIR_OPTIONS, Noise, Rir, Weighted, make_noise, make_rir, read_sets
 from minikaldi.scripts.tables import read_table
-from minikaldi.scripts.wav_lines import as_pipe, through_reverberate
+from minikaldi.scripts.wav_lines import as_pipe, signal_through_reverberate
 
 USAGE = "reverberate_data_dir.py [options] --rir-set-parameters 'weight, list' <src-dir> <dest-dir>"
 ABOUT = """Copy a data directory as it sounds in rooms.
@@ -54,7 +54,7 @@ class Acoustics:
 
 def isotropic_signal(noise: Noise, seconds: float, snr: str) -> Signal:
     """A noise from everywhere, as long as the speech."""
-    return through_reverberate(noise.audio, f"--duration={seconds_text(seconds)}"), 0.0, snr
+    return signal_through_reverberate(noise.audio, f"--duration={seconds_text(seconds)}"), 0.0, snr
 
 
 def point_source_signal(noise: Noise, rir: Rir, seconds: float, acoustics: Acoustics, rng: random.Random) -> Signal:
@@ -62,9 +62,9 @@ def point_source_signal(noise: Noise, rir: Rir, seconds: float, acoustics: Acous
     options = f'--impulse-response="{rir.audio}"'
     if noise.background:
         options += f" --duration={seconds_text(seconds)}"
-        return through_reverberate(noise.audio, options), 0.0, rng.choice(acoustics.background_snrs)
+        return signal_through_reverberate(noise.audio, options), 0.0, rng.choice(acoustics.background_snrs)
     start = round(rng.random() * seconds, 2)
-    return through_reverberate(noise.audio, options), start, rng.choice(acoustics.foreground_snrs)
+    return signal_through_reverberate(noise.audio, options), start, rng.choice(acoustics.foreground_snrs)
 
 
 def draw_signals(room_id: str, seconds: float, acoustics: Acoustics, rng: random.Random) -> list[Signal]:

@@ -45,6 +45,17 @@ def through_reverberate(rxfilename: str, options: str) -> str:
     return f"wav-reverberate {options} {shlex.quote(rxfilename)} - |"
 
 
+def signal_through_reverberate(audio: str, options: str) -> str:
+    """The same for audio that is to stand inside quotes, as `without_quotes` writes it: blanks get backslashes."""
+    if is_pipe(audio):
+        return through_reverberate(audio, options)
+    return f"wav-reverberate {options} {_with_backslashes(audio)} - |"
+
+
+def _with_backslashes(word: str) -> str:
+    return re.sub(r"([^\w@%+=:./-])", r"\\\1", word)
+
+
 def without_quotes(rxfilename: str, where: str) -> str:
     """The same audio, written so that it can stand inside quotes and in a list with commas.
 
@@ -56,7 +67,7 @@ def without_quotes(rxfilename: str, where: str) -> str:
     if is_pipe(rxfilename) and re.search(r"['\"]", rxfilename):
         lexer = shlex.shlex(rxfilename, posix=True, punctuation_chars="|")
         lexer.whitespace_split = True
-        words = [word if set(word) == {"|"} else re.sub(r"([^\w@%+=:./-])", r"\\\1", word) for word in lexer]
+        words = [word if set(word) == {"|"} else _with_backslashes(word) for word in lexer]
         rxfilename = " ".join(words)
     found = re.search(r"[,'\"`$]", rxfilename)
     if found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 import struct
 import subprocess
 import wave
@@ -138,6 +139,21 @@ def test_noises_are_put_into_the_room(data: Path, run: Run) -> None:
         for name, snr, start in zip(names, snrs, starts, strict=True):
             assert snr == ("5" if "p.wav" in name else "9")
             assert start == "0" or "p.wav" in name
+
+
+def test_a_noise_with_a_blank_in_its_name_stays_one_word(data: Path, run: Run) -> None:
+    table(data.parent, "rooms", "--rir-id 1 --room-id A my room.wav")
+    table(
+        data.parent, "noises",
+        "--noise-id 1 --noise-type point-source my point.wav",
+        "--noise-id 2 --noise-type isotropic --room-linkage A my hall.wav",
+    )  # fmt: skip
+    sets = ["--rir-set-parameters", "rooms", "--noise-set-parameters", "noises", "--max-noises-per-minute", "60"]
+    assert run(REVERBERATE, *sets, "data", "c").returncode == 0
+    for line in audio_lines(data.parent / "c").values():
+        signals = next(word for word in shlex.split(line) if word.startswith("--additive-signals="))
+        for signal in signals.partition("=")[2].split(","):
+            assert {"my hall.wav", "my point.wav"} & set(shlex.split(signal)), signal
 
 
 @pytest.mark.parametrize(
