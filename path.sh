@@ -24,8 +24,9 @@ export PATH=$_pipeline_path:$PATH
 export PYTHONPATH=$PIPELINE_ROOT${PYTHONPATH:+:$PYTHONPATH}
 unset _pipeline_path _dir
 
+# Of this machine, or as many as the caller's OMP_NUM_THREADS allows, which nproc minds; after the next lines it would say 1.
+export PIPELINE_CORES=${PIPELINE_CORES:-$(nproc)}
 export LC_ALL=C                                  # Kaldi's sorting order, in every tool
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}     # --nj jobs share the cores; training sets its own
 export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
-num_cores() { env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc; }     # nproc alone would answer OMP_NUM_THREADS
 export PYTHONUNBUFFERED=1                        # logs tell the truth while a job runs

@@ -17,7 +17,7 @@ elif ! utils/prepare_environment.sh --check; then
   die "--dry-run installs nothing, and the packages it needs are not here; run utils/prepare_environment.sh first"
 fi
 . ./path.sh
-nj=${option[nj]/#-/$(num_cores)}
+nj=${option[nj]/#-/$PIPELINE_CORES}
 . ./cmd.sh
 
 # --- names of what goes in and comes out (docs/architecture.md) ---

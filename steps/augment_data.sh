@@ -19,18 +19,10 @@ Options:
 
 . ./path.sh
 . utils/parse_options.sh
-
-if [ $# -ne 1 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 1 $#
 data=${1%/}
-for file in "$data/wav.scp" "$data/vad.scp" "$data/reco2dur" "${rir_sets:-rir_sets}" "$noise_dir/wav.scp" "$music_dir/wav.scp"; do
-  if [ ! -s "$file" ]; then
-    echo "augment_data.sh: $file is missing or empty; stage 0 makes noises and rooms, stage 1 vad.scp and reco2dur" >&2
-    exit 1
-  fi
-done
+require "stage 0 makes noises and rooms, stage 1 vad.scp and reco2dur" "$data/wav.scp" "$data/vad.scp" "$data/reco2dur" "${rir_sets:-rir_sets}" "$noise_dir/wav.scp" "$music_dir/wav.scp"
 
 rir_options=()
 while read -r line; do

@@ -15,18 +15,10 @@ Options: --type, --feats-config, --nj, --cmd, --max-loss, --label as steps/make_
 
 . ./path.sh
 . utils/parse_options.sh
-
-if [ $# -ne 4 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 4 $#
 number=$1 data=$2 augmented=$3 combined=$4
-for file in "$data/feats.scp" "$augmented/wav.scp" "$augmented/vad.scp"; do
-  if [ ! -s "$file" ]; then
-    echo "combine_augmented.sh: $file is missing or empty; stage 1 makes the features, stage 2 the copies" >&2
-    exit 1
-  fi
-done
+require "stage 1 makes the features, stage 2 the copies" "$data/feats.scp" "$augmented/wav.scp" "$augmented/vad.scp"
 root=$(dirname "$data")
 if [ "${number%x}" != "$number" ]; then number=$((${number%x} * $(wc -l < "$data/feats.scp"))); fi
 available=$(wc -l < "$augmented/wav.scp")

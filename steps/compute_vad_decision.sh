@@ -19,27 +19,15 @@ Options:
 
 . ./path.sh
 . utils/parse_options.sh
-
-if [ $# -ne 3 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 3 $#
 data=$1 log_dir=$2 ark_dir=$3
-for file in "$data/feats.scp" "$data/utt2spk" "$vad_config"; do
-  if [ ! -s "$file" ]; then
-    echo "compute_vad_decision.sh: $file is missing or empty; steps/make_mfcc.sh (stage 1) makes the features" >&2
-    exit 1
-  fi
-done
+require "steps/make_mfcc.sh (stage 1) makes the features" "$data/feats.scp" "$data/utt2spk" "$vad_config"
 
 mkdir -p "$log_dir" "$ark_dir"
 name=$(basename "$data")
 ark_dir=$(cd "$ark_dir" && pwd)
-total=$(wc -l < "$data/feats.scp")
-if [ "$nj" -gt "$total" ]; then nj=$total; fi
-parts=()
-for ((job = 1; job <= nj; job++)); do parts+=("$log_dir/feats_$name.scp.$job"); done
-utils/split_scp.pl "$data/feats.scp" "${parts[@]}"
+split_for_jobs "$data/feats.scp" "$log_dir/feats_$name.scp"
 
 rm -f "$ark_dir/vad_$name".*
 utils/progress.py --label "${label:-VAD of $name}" --total "$total" --lines "$ark_dir/vad_$name.*.scp" -- \
@@ -47,8 +35,7 @@ utils/progress.py --label "${label:-VAD of $name}" --total "$total" --lines "$ar
   compute-vad "--config=$vad_config" "scp:$log_dir/feats_$name.scp.JOB" \
   "ark,scp:$ark_dir/vad_$name.JOB.ark,$ark_dir/vad_$name.JOB.scp"
 
-for ((job = 1; job <= nj; job++)); do cat "$ark_dir/vad_$name.$job.scp"; done > "$data/vad.scp.partial"
-mv "$data/vad.scp.partial" "$data/vad.scp"
+join_parts "$ark_dir/vad_$name" .scp "$data/vad.scp"
 rm -f "${parts[@]}"
 
 utils/check_counts.py --what "VAD of $name" --in "$data/feats.scp" --out "$data/vad.scp" \

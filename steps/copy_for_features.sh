@@ -6,17 +6,10 @@ help_message="Usage: steps/copy_for_features.sh <data-in> <data-out>
 Copies wav.scp, segments, utt2spk, spk2utt, spk2gender, utt2rec, vad.scp, utt2dur and trials where they are there."
 . ./path.sh
 . utils/parse_options.sh
-if [ $# -ne 2 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 2 $#
 data_in=$1 data_out=$2
-for file in wav.scp utt2spk spk2utt; do
-  if [ ! -s "$data_in/$file" ]; then
-    echo "copy_for_features.sh: $data_in/$file is missing or empty; stage 0 makes it" >&2
-    exit 1
-  fi
-done
+require "stage 0 makes it" "$data_in/wav.scp" "$data_in/utt2spk" "$data_in/spk2utt"
 rm -rf "$data_out" "$data_out.partial"
 mkdir -p "$data_out.partial"
 for file in wav.scp segments utt2spk spk2utt spk2gender utt2rec vad.scp utt2dur trials; do

@@ -22,34 +22,22 @@ Options:
 
 . ./path.sh
 . utils/parse_options.sh
-
-if [ $# -ne 3 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 3 $#
 exp=$1 data=$2 out=$3
-for file in "$exp/config.yaml" "$data/feats.scp"; do
-  if [ ! -s "$file" ]; then
-    echo "extract_embeddings.sh: $file is missing or empty; stage 6 trains the encoder, stage 7 makes the features" >&2
-    exit 1
-  fi
-done
+require "stage 6 trains the encoder, stage 7 makes the features" "$exp/config.yaml" "$data/feats.scp"
 mkdir -p "$out/log"
 out=$(cd "$out" && pwd)
-total=$(wc -l < "$data/feats.scp")
-if [ "$nj" -gt "$total" ]; then nj=$total; fi
-export OMP_NUM_THREADS=${threads:-$((($(num_cores) + nj - 1) / nj))}
-parts=()
-for ((job = 1; job <= nj; job++)); do parts+=("$out/log/feats.scp.$job"); done
-utils/split_scp.pl "$data/feats.scp" "${parts[@]}"
+split_for_jobs "$data/feats.scp" "$out/log/feats.scp"
+export OMP_NUM_THREADS=${threads:-$(((PIPELINE_CORES + nj - 1) / nj))}
 
 rm -f "$out"/embedding.*
 utils/progress.py --label "${label:-embeddings of $(basename "$data")}" --total "$total" --lines "$out/embedding.*.scp" -- \
   $cmd "JOB=1:$nj" "$out/log/extract.JOB.log" \
   python3 -m nnet.extract --exp "$exp" --checkpoint "$checkpoint" --device "$device" \
   "scp:$out/log/feats.scp.JOB" "ark,scp:$out/embedding.JOB.ark,$out/embedding.JOB.scp"
-for ((job = 1; job <= nj; job++)); do cat "$out/embedding.$job.scp"; done > "$out/embedding.scp.partial"
-utils/check_counts.py --what "embeddings of $(basename "$data")" --in "$data/feats.scp" --out "$out/embedding.scp.partial" \
+join_parts "$out/embedding" .scp "$out/embedding.joined"
+utils/check_counts.py --what "embeddings of $(basename "$data")" --in "$data/feats.scp" --out "$out/embedding.joined" \
   --reason-log "$out/log/extract.*.log" --max-loss "$max_loss"
-mv "$out/embedding.scp.partial" "$out/embedding.scp"
+mv "$out/embedding.joined" "$out/embedding.scp"
 rm -f "${parts[@]}"

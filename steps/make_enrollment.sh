@@ -12,18 +12,10 @@ Options:
 
 . ./path.sh
 . utils/parse_options.sh
-
-if [ $# -ne 3 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 3 $#
 data=$1 embeddings=$2 out=$3
-for file in "$data/trials" "$embeddings"; do
-  if [ ! -s "$file" ]; then
-    echo "make_enrollment.sh: $file is missing or empty; stage 0 makes the trials, stage 8 the embeddings" >&2
-    exit 1
-  fi
-done
+require "stage 0 makes the trials, stage 8 the embeddings" "$data/trials" "$embeddings"
 mkdir -p "$out"
 if [ -s "$data/enroll2utt" ]; then
   cp "$data/enroll2utt" "$out/enroll2utt"

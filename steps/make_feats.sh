@@ -22,34 +22,22 @@ Options:
 
 . ./path.sh
 . utils/parse_options.sh
-
-if [ $# -ne 3 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 3 $#
 data=$1 log_dir=$2 ark_dir=$3
 feats_config=${feats_config:-conf/$type.conf}
 case $type in
   mfcc | fbank) ;;
   *) echo "make_feats.sh: --type is \"$type\"; choose mfcc or fbank" >&2; exit 1 ;;
 esac
-for file in "$data/wav.scp" "$data/utt2spk" "$feats_config"; do
-  if [ ! -s "$file" ]; then
-    echo "make_feats.sh: $file is missing or empty; stage 0 makes the data directory, conf/ holds the option files" >&2
-    exit 1
-  fi
-done
+require "stage 0 makes the data directory, conf/ holds the option files" "$data/wav.scp" "$data/utt2spk" "$feats_config"
 
 mkdir -p "$log_dir" "$ark_dir"
 name=$(basename "$data")
 ark_dir=$(cd "$ark_dir" && pwd)
 list=wav.scp
 if [ -s "$data/segments" ]; then list=segments; fi
-total=$(wc -l < "$data/$list")
-if [ "$nj" -gt "$total" ]; then nj=$total; fi
-parts=()
-for ((job = 1; job <= nj; job++)); do parts+=("$log_dir/${list}_$name.$job"); done
-utils/split_scp.pl "$data/$list" "${parts[@]}"
+split_for_jobs "$data/$list" "$log_dir/${list}_$name"
 
 waves="scp,p:$log_dir/wav.scp_$name.JOB"
 if [ "$list" = segments ]; then
@@ -62,10 +50,6 @@ utils/progress.py --label "${label:-$type of $name}" --total "$total" --lines "$
   copy-feats "--write-num-frames=ark,t:$log_dir/utt2num_frames_$name.JOB" "--compress=$compress" ark:- \
   "ark,scp:$ark_dir/raw_${type}_$name.JOB.ark,$ark_dir/raw_${type}_$name.JOB.scp"
 
-join_parts() {  # <part-prefix> <suffix> <output>: the jobs' parts in order, atomically
-  for ((job = 1; job <= nj; job++)); do cat "$1.$job$2"; done > "$3.partial"
-  mv "$3.partial" "$3"
-}
 join_parts "$ark_dir/raw_${type}_$name" .scp "$data/feats.scp"
 join_parts "$log_dir/utt2num_frames_$name" "" "$data/utt2num_frames"
 join_parts "$log_dir/utt2dur_$name" "" "$data/utt2dur"

@@ -11,18 +11,10 @@ Options:
 
 . ./path.sh
 . utils/parse_options.sh
-
-if [ $# -ne 3 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 3 $#
 spk2utt=$1 embeddings=$2 out=$3
-for file in "$spk2utt" "$embeddings"; do
-  if [ ! -s "$file" ]; then
-    echo "make_speaker_models.sh: $file is missing or empty; stage 0 makes spk2utt, stage 8 the embeddings" >&2
-    exit 1
-  fi
-done
+require "stage 0 makes spk2utt, stage 8 the embeddings" "$spk2utt" "$embeddings"
 mkdir -p "$out/log"
 out=$(cd "$out" && pwd)
 $cmd "$out/log/speaker_mean.log" \

@@ -7,10 +7,8 @@ help_message="Usage: steps/make_speed_copies.sh <data-in> <data-out>
 The pitch moves with the speed, so a copy is another voice: three times as many speakers to learn from."
 . ./path.sh
 . utils/parse_options.sh
-if [ $# -ne 2 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 2 $#
 data_in=$1 data_out=$2
 if [ ! -s "$data_in/wav.scp" ]; then
   echo "make_speed_copies.sh: $data_in/wav.scp is missing or empty; stage 0 makes it" >&2

@@ -16,18 +16,10 @@ Options:
 
 . ./path.sh
 . utils/parse_options.sh
-
-if [ $# -ne 2 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 2 $#
 data=$1 out=$2
-for file in "$data/feats.scp" "$data/vad.scp"; do
-  if [ ! -s "$file" ]; then
-    echo "make_statistics_embeddings.sh: $file is missing or empty; stage 1 makes it" >&2
-    exit 1
-  fi
-done
+require "stage 1 makes it" "$data/feats.scp" "$data/vad.scp"
 mkdir -p "$out/log"
 out=$(cd "$out" && pwd)
 feats=scp:$data/feats.scp

@@ -18,18 +18,10 @@ Options:
 
 . ./path.sh
 . utils/parse_options.sh
-
-if [ $# -ne 2 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 2 $#
 data=$1 lists=$2
-for file in feats.scp utt2num_frames utt2spk; do
-  if [ ! -s "$data/$file" ]; then
-    echo "make_training_lists.sh: $data/$file is missing or empty; stage 4 makes it" >&2
-    exit 1
-  fi
-done
+require "stage 4 makes it" "$data/feats.scp" "$data/utt2num_frames" "$data/utt2spk"
 mkdir -p "$(dirname "$lists")"
 log=$(dirname "$lists")/log/make_lists.log
 $cmd "$log" python3 -m nnet.make_lists --min-frames "$min_frames" --min-utts "$min_utts" --valid-share "$valid_share" \

@@ -21,27 +21,15 @@ Options:
 
 . ./path.sh
 . utils/parse_options.sh
-
-if [ $# -ne 3 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 3 $#
 data_in=$1 data_out=$2 ark_dir=$3
-for file in feats.scp vad.scp utt2spk; do
-  if [ ! -s "$data_in/$file" ]; then
-    echo "prepare_feats.sh: $data_in/$file is missing or empty; stages 1 and 3 make it" >&2
-    exit 1
-  fi
-done
+require "stages 1 and 3 make it" "$data_in/feats.scp" "$data_in/vad.scp" "$data_in/utt2spk"
 
 name=$(basename "$data_out")
 mkdir -p "$ark_dir/log"
 ark_dir=$(cd "$ark_dir" && pwd)
-total=$(wc -l < "$data_in/feats.scp")
-if [ "$nj" -gt "$total" ]; then nj=$total; fi
-parts=()
-for ((job = 1; job <= nj; job++)); do parts+=("$ark_dir/log/feats_$name.scp.$job"); done
-utils/split_scp.pl "$data_in/feats.scp" "${parts[@]}"
+split_for_jobs "$data_in/feats.scp" "$ark_dir/log/feats_$name.scp"
 
 feats="scp:$ark_dir/log/feats_$name.scp.JOB"
 if [ "$cmvn" = true ]; then
@@ -57,8 +45,8 @@ utils/progress.py --label "${label:-voiced frames of $name}" --total "$total" --
 building=$data_out.partial
 rm -rf "$building"
 mkdir -p "$building"
-for ((job = 1; job <= nj; job++)); do cat "$ark_dir/feats_$name.$job.scp"; done > "$building/feats.scp"
-for ((job = 1; job <= nj; job++)); do cat "$ark_dir/log/utt2num_frames_$name.$job"; done > "$building/utt2num_frames"
+join_parts "$ark_dir/feats_$name" .scp "$building/feats.scp"
+join_parts "$ark_dir/log/utt2num_frames_$name" "" "$building/utt2num_frames"
 for file in utt2spk utt2rec; do
   if [ -s "$data_in/$file" ]; then utils/filter_scp.pl "$building/feats.scp" "$data_in/$file" > "$building/$file"; fi
 done

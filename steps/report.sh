@@ -14,10 +14,8 @@ Options:
 
 . ./path.sh
 . utils/parse_options.sh
-if [ $# -lt 3 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 3+ $#
 data=$1 exp=$2
 shift 2
 sets=()
@@ -41,6 +39,6 @@ for row in "$network=$exp" "MFCC statistics=$exp/baseline" "MFCC statistics, CMV
 done
 processor=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
 python3 -m scoring.report "${sets[@]}" "${systems[@]}" --num-resamples "$bootstrap" --seed "$seed" --title "Results of $network" \
-  --note "command=\`$command\`" --note "seed=$seed" --note "machine=$(num_cores) cores, ${processor:-unknown processor}, $(uname -s) $(uname -m)" \
+  --note "command=\`$command\`" --note "seed=$seed" --note "machine=$PIPELINE_CORES cores, ${processor:-unknown processor}, $(uname -s) $(uname -m)" \
   --note "commands of Kaldi=$(case ${KALDI_ROOT:-} in "") echo minikaldi ;; *) echo "$KALDI_ROOT where it has them, else minikaldi" ;; esac)" \
   --note "date=$(date -u '+%Y-%m-%d')" --out "$exp/RESULTS.md" --json "$exp/results.json"

@@ -13,18 +13,10 @@ Options:
 
 . ./path.sh
 . utils/parse_options.sh
-
-if [ $# -ne 5 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 5 $#
 backend=$1 enroll=$2 test=$3 trials=$4 scores=$5
-for file in "$backend/plda" "$backend/mean.vec" "$backend/transform.mat" "$enroll/spk_embedding.scp" "$enroll/num_utts.ark" "$test" "$trials"; do
-  if [ ! -s "$file" ]; then
-    echo "score_plda.sh: $file is missing or empty; stages 8 to 10 make embeddings, models and back end, stage 0 the trials" >&2
-    exit 1
-  fi
-done
+require "stages 8 to 10 make embeddings, models and back end, stage 0 the trials" "$backend/plda" "$backend/mean.vec" "$backend/transform.mat" "$enroll/spk_embedding.scp" "$enroll/num_utts.ark" "$test" "$trials"
 mkdir -p "$(dirname "$scores")/log"
 
 chain() {  # <scp>: mean subtraction, LDA, length normalisation

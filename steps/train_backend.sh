@@ -15,18 +15,10 @@ Options:
 
 . ./path.sh
 . utils/parse_options.sh
-
-if [ $# -ne 3 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 3 $#
 data=$1 embeddings=$2 out=$3
-for file in "$data/utt2spk" "$data/spk2utt" "$embeddings"; do
-  if [ ! -s "$file" ]; then
-    echo "train_backend.sh: $file is missing or empty; stage 0 makes the data directory, stage 8 the embeddings" >&2
-    exit 1
-  fi
-done
+require "stage 0 makes the data directory, stage 8 the embeddings" "$data/utt2spk" "$data/spk2utt" "$embeddings"
 mkdir -p "$out/log"
 
 speakers=$(wc -l < "$data/spk2utt")

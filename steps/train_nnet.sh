@@ -16,23 +16,15 @@ Options:
 
 . ./path.sh
 . utils/parse_options.sh
-
-if [ $# -lt 3 ]; then
-  echo "$help_message" >&2
-  exit 1
-fi
+. steps/functions.sh
+need_arguments 3+ $#
 config=$1 lists=$2 exp=$3
 shift 3
-for file in "$config" "$lists/train.scp" "$lists/spk2int"; do
-  if [ ! -s "$file" ]; then
-    echo "train_nnet.sh: $file is missing or empty; conf/nnet/ holds the configs, stage 5 makes the lists" >&2
-    exit 1
-  fi
-done
+require "conf/nnet/ holds the configs, stage 5 makes the lists" "$config" "$lists/train.scp" "$lists/spk2int"
 overrides=()
 for override in "$@"; do overrides+=(--set "$override"); done
 mkdir -p "$exp/log"
-export OMP_NUM_THREADS=${threads:-$(num_cores)}
+export OMP_NUM_THREADS=${threads:-$PIPELINE_CORES}
 utils/progress.py --label "$label" --follow "$exp/log/train.log" -- \
   $cmd "$exp/log/train.log" \
   python3 -m nnet.train --config "$config" "${overrides[@]}" --lists "$lists" --exp "$exp" --device "$device"

@@ -130,5 +130,7 @@ parse_pipeline_options() {  # "$@" of pipeline.sh -> the array `option`, nnet_op
       *) die "found \"$argument\", expected an option; ./pipeline.sh --help lists them" ;;
     esac
   done
-  _read_corpus_conf "conf/pipeline/${option[corpus]}.conf"
+  local size=""
+  if [ "${option[corpus]}" = mini ] && [ "${option[mini-size]}" = tiny ]; then size=-tiny; fi
+  _read_corpus_conf "conf/pipeline/${option[corpus]}$size.conf"
 }

@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# Sourced by the steps: what they all do. $0 is the step.
+
+require() {  # <what makes them> <file>...: each file must be there and not empty
+  local mend=$1 file
+  shift
+  for file in "$@"; do
+    if [ ! -s "$file" ]; then
+      echo "$(basename "$0"): $file is missing or empty; $mend" >&2
+      exit 1
+    fi
+  done
+}
+
+need_arguments() {  # <n>|<n>+ <given>: the step's help where their number is wrong
+  if [ "$2" -lt "${1%+}" ] || { [ "${1%+}" = "$1" ] && [ "$2" -gt "$1" ]; }; then
+    echo "${help_message:?}" >&2
+    exit 1
+  fi
+}
+
+split_for_jobs() {  # <table> <prefix>: writes <prefix>.1 ... <prefix>.$nj; sets total (its lines), nj (at most total), parts
+  local job
+  total=$(wc -l < "$1")
+  if [ "$nj" -gt "$total" ]; then nj=$total; fi
+  parts=()
+  for ((job = 1; job <= nj; job++)); do parts+=("$2.$job"); done
+  utils/split_scp.pl "$1" "${parts[@]}"
+}
+
+join_parts() {  # <prefix> <suffix> <output>: what the jobs wrote, in order, atomically
+  local job
+  for ((job = 1; job <= nj; job++)); do cat "$1.$job$2"; done > "$3.partial"
+  mv "$3.partial" "$3"
+}
