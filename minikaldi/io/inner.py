@@ -29,8 +29,11 @@ _BUFFER_BYTES = 1 << 16
 BROKEN_PIPE = 141  # what a shell reports of a command that wrote to a closed pipe
 _ROOT = Path(__file__).resolve().parents[2]
 _BIN, _UTILS = str(_ROOT / "minikaldi" / "bin"), str(_ROOT / "utils")
-# A blank, the pipe sign, a quoted piece that the shell would not look into, or plain characters.
-_PIECE = re.compile(r"""[ \t]+|\||'[^']*'|"[^"$`\\]*"|[^\s|'"$`\\;&<>()*?\[\]{}~#!]+""")
+# A blank, the pipe sign, a quoted piece that the shell would not look into (in double quotes a backslash stands for
+# itself before most characters), a character after a backslash, or plain characters.
+_PIECE = re.compile(
+    r"""[ \t]+|\||'[^']*'|"(?:[^"$`\\]|\\[^"$`\\\n])*"|\\[^\n]|[^\s|'"$`\\;&<>()*?\[\]{}~#!]+"""
+)
 
 # An output pipe as an argument: that process would write to our output, which here is no file but a channel.
 _OUTPUT_PIPE = re.compile(r"([a-z,]+:)?\s*\|")
@@ -89,10 +92,16 @@ def _split(command: str) -> Stages | None:
             if piece == "|":
                 stages.append([])
         else:
-            word = (word or "") + (piece[1:-1] if piece[0] in "'\"" else piece)
+            word = (word or "") + _without_marks(piece)
     if word is not None:
         stages[-1].append(word)
     return stages
+
+
+def _without_marks(piece: str) -> str:
+    if piece[0] == "\\":
+        return piece[1]
+    return piece[1:-1] if piece[0] in "'\"" else piece
 
 
 def _is_ours(name: str) -> bool:

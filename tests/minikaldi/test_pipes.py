@@ -42,6 +42,15 @@ def test_our_commands_and_quotes_are_run_inside(place: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [r"my\ noise.wav -", r"it\'s.wav -", r'"to\ wav my\ noise |" -', r"a\\b 'c\d' \$HOME", r'"a\b"c\*d ""'],
+)
+def test_backslashes_mean_what_they_mean_to_the_shell(place: Path, words: str) -> None:
+    told = subprocess.run(["bash", "-c", rf"printf '%s\n' {words}"], capture_output=True, text=True, check=True).stdout
+    assert parse_pipeline(f"copy-vector {words}") == [["copy-vector", *told.splitlines()]]
+
+
 def test_to_wav_of_this_checkout_is_run_inside(place: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert parse_pipeline(f"{root}/utils/to_wav.py a.flac 16000") is not None
     monkeypatch.chdir(root)
@@ -57,7 +66,8 @@ def test_to_wav_of_this_checkout_is_run_inside(place: Path, root: Path, monkeypa
         'copy-vector "$HOME/x" -',
         "copy-vector x -; true",
         "copy-vector *.vec -",
-        "copy-vector x\\ y -",
+        'copy-vector "x\\"y" -',
+        "copy-vector x\\\ny -",
         "copy-vector x - && true",
         "copy-vector x - || true",
         "FOO=1 copy-vector x -",
