@@ -7,7 +7,7 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from minikaldi.scripts.cli import ScriptError
+from minikaldi.scripts.cli import ScriptError, tell
 from minikaldi.scripts.data_dir import read_segments
 from minikaldi.scripts.tables import read_numbers, read_pairs, read_table
 from minikaldi.scripts.wav_lines import without_quotes
@@ -92,8 +92,11 @@ class NoiseSet:
 def read_noises(directory: Path) -> NoiseSet:
     """The noises of a data directory with wav.scp and reco2dur.
 
+    Those whose name cannot be written into a list of signals are told, and left out: where the noises are the training
+    speech itself, an apostrophe in a name must not end the recipe.
+
     Raises:
-        ScriptError: there are none, one has no duration, or one cannot be written into a list of signals.
+        ScriptError: there are none, one has no duration, or none can be written into a list of signals.
     """
     path = directory / "wav.scp"
     if not path.is_file():
@@ -108,5 +111,19 @@ def read_noises(directory: Path) -> NoiseSet:
             f'{directory}/reco2dur: has no line for "{missing[0]}" of wav.scp; remove it, and make it anew: '
             f"utils/data/get_reco2dur.sh {directory}"
         )
-    written = {noise_id: without_quotes(audio[noise_id], f'{path}: "{noise_id}"') for noise_id in audio}
-    return NoiseSet(directory, written, seconds, recording_speakers(directory))
+    return NoiseSet(directory, _writable(audio, path), seconds, recording_speakers(directory))
+
+
+def _writable(audio: dict[str, str], path: Path) -> dict[str, str]:
+    written: dict[str, str] = {}
+    faults: list[str] = []
+    for noise_id, rxfilename in audio.items():
+        try:
+            written[noise_id] = without_quotes(rxfilename, f'{path}: "{noise_id}"')
+        except ScriptError as error:
+            faults.append(str(error))
+    if not written:
+        raise ScriptError(faults[0])
+    if faults:
+        tell(f"{len(faults)} of {len(audio)} noises are left out; the first: {faults[0]}")
+    return written

@@ -101,6 +101,13 @@ def test_bad_noise_directories_are_refused_by_name(data: Path, noise: Path, run:
     assert not (data.parent / "c").exists()
 
 
+def test_a_noise_whose_name_cannot_be_quoted_is_left_out_and_told(data: Path, noise: Path, run: Run) -> None:
+    table(noise, "wav.scp", "n1 wav/n1.wav", "n2 it's.wav", "n3 wav/n3.wav")
+    done = run(AUGMENT, *BABBLE, "--bg-noise-dir", "noise", "data", "c")
+    assert (done.returncode, "1 of 3 noises are left out" in done.stderr) == (0, True), done.stderr
+    assert "it's" not in (data.parent / "c/wav.scp").read_text()
+
+
 def test_pipes_stay_pipes(data: Path, noise: Path, run: Run) -> None:
     table(noise, "wav.scp", "n1 utils/to_wav.py 'my noise.flac' 16000 |")
     table(data, "wav.scp", *(f"{utt} utils/to_wav.py {utt}.flac 16000 |" for utt in ("a-1", "a-2", "b-1", "b-2")))
