@@ -67,11 +67,13 @@ _option_names() { echo "$_option_table" | while read -r name _; do if [ -n "$nam
 
 _set_option() {  # <name> <value> <where it was found>: checks the name and the value
   local name=$1 value=$2 where=$3
-  if [ -z "${option[$name]+known}" ]; then die "$where: --$name is unknown; choose from: $(_option_names)"; fi
+  if [ -z "$name" ] || [ -z "${option[$name]+known}" ]; then die "$where: --$name is unknown; choose from: $(_option_names)"; fi
   case $name in
     stage | stop-stage)
       if ! [[ $value =~ ^([0-9]|1[0-2])$ ]]; then die "$where: --$name is \"$value\"; choose a stage from 0 to 12"; fi ;;
-    nj | seed | mini-seed | min-frames | min-utts | lda-dim | bootstrap)
+    nj | bootstrap)
+      if ! [[ $value =~ ^[1-9][0-9]*$ ]]; then die "$where: --$name is \"$value\", expected is a whole number of at least 1"; fi ;;
+    seed | mini-seed | min-frames | min-utts | lda-dim)
       if ! [[ $value =~ ^[0-9]+$ ]]; then die "$where: --$name is \"$value\", expected is a whole number"; fi ;;
     num-augmented)
       if ! [[ $value =~ ^[0-9]+x?$ ]]; then die "$where: --$name is \"$value\", expected is a number, or e.g. 2x"; fi ;;
@@ -79,6 +81,10 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
       if ! [[ $value =~ ^(0(\.[0-9]*)?|1(\.0*)?|\.[0-9]+)$ ]]; then die "$where: --$name is \"$value\", expected is a share from 0 to 1"; fi ;;
     corpus)
       if [[ " $_corpora " != *" $value "* ]]; then die "$where: --corpus is \"$value\"; choose one of: $_corpora"; fi ;;
+    name | data | exp)                            # they come to stand in pipes, where a shell parts words
+      if ! [[ $value =~ ^[[:alnum:]._/+@%=:~-]+$ ]]; then
+        die "$where: --$name is \"$value\"; it may hold letters, digits and . _ / + @ % = : ~ - only"
+      fi ;;
     mini-size)
       if [ "$value" != full ] && [ "$value" != tiny ]; then die "$where: --mini-size is \"$value\"; choose full or tiny"; fi ;;
     force | trust-earlier | dry-run | speed-perturb)
@@ -87,6 +93,7 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
   case $name in
     nnet-opts) nnet_opts+=("$value") ;;
     test-root) test_roots+=("${value%/}") ;;
+    train-root) value=${value%/} ;;              # <root>.spk2gender stands beside it
   esac
   option[$name]=$value _found_in[$name]=$where
 }
@@ -120,7 +127,7 @@ parse_pipeline_options() {  # "$@" of pipeline.sh -> the array `option`, nnet_op
         name=${argument#--}
         if [[ $_flags == *" $name "* ]] && [[ ${1-} != true && ${1-} != false ]]; then
           _set_option "$name" true "command line"
-        elif [ -n "${option[$name]+known}" ]; then
+        elif [ -n "$name" ] && [ -n "${option[$name]+known}" ]; then
           if [ $# -eq 0 ]; then die "--$name needs a value"; fi
           _set_option "$name" "$1" "command line"
           shift
