@@ -18,7 +18,8 @@ if [ "$made" != true ] && { [ "$musan_root" = - ] || [ "$rirs_root" = - ]; }; th
   python3 local/make_mini_corpus.py --only-augmentation --nj "$nj" "$data/audio" "$data"
 fi
 if [ "$musan_root" != - ]; then
-  rm -rf "$data"/musan_{noise,music,speech}
   python3 local/make_musan.py --root "$musan_root" "$data/musan"
+else
+  rm -rf "$data/musan_speech"        # of an earlier MUSAN: stage 2 would take its voices for babble
 fi
 if [ "$rirs_root" != - ]; then python3 local/make_rirs.py --root "$rirs_root" "$data/rir_list"; fi

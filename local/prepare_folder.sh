@@ -14,12 +14,19 @@ if [ $# -eq 0 ] || [ -z "$data" ] || [ "$train_root" = - ]; then
   echo "$help_message" >&2
   exit 1
 fi
+twice=$(tr ' ' '\n' <<< "$tests" | sort | uniq -d | head -n 1)
+if [ -n "$twice" ]; then
+  echo "prepare_folder.sh: two test roots would both be the test set \"$twice\" (the first is always \"test\"); rename one of the folders" >&2
+  exit 1
+fi
 options=(--max-loss "$max_loss")
 if [ "$spk2gender" != - ]; then options+=(--spk2gender "$spk2gender"); fi
 python3 local/make_folder.py "${options[@]}" --root "$train_root" "$data/train"
+test_dirs=()
 for test in $tests; do
   root=$1
   shift
+  test_dirs+=("$data/$test")
   test_options=("${options[@]}")
   if [ "$trials" != - ]; then test_options+=(--trials "$trials"); fi
   python3 local/make_folder.py "${test_options[@]}" --root "$root" "$data/$test"
@@ -31,5 +38,5 @@ for test in $tests; do
   utils/validate_data_dir.sh --no-text --no-feats "$data/$test"
 done
 utils/validate_data_dir.sh --no-text --no-feats "$data/train"
-if ! python3 local/check_disjoint.py "$data/train" "$data"/test*; then exit 1; fi
+python3 local/check_disjoint.py "$data/train" "${test_dirs[@]}"
 local/prepare_augmentation.sh --data "$data" --nj "$nj" --musan-root "$musan_root" --rirs-root "$rirs_root"
