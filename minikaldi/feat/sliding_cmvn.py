@@ -42,9 +42,9 @@ def window_bounds(num_frames: int, options: SlidingCmvnOptions) -> tuple[NDArray
     if options.center:
         start = np.clip(frame - options.cmn_window // 2, 0, max(0, num_frames - options.cmn_window))
         return start, np.minimum(start + options.cmn_window, num_frames)
-    start = np.maximum(frame - options.cmn_window, 0)
-    end = np.minimum(np.maximum(frame + 1, options.min_cmn_window), num_frames)
-    return start, end
+    end = np.maximum(frame + 1, options.min_cmn_window)
+    excess = np.maximum(end - num_frames, 0)  # behind the utterance's end, and made up for at the window's start
+    return np.maximum(frame - options.cmn_window - excess, 0), end - excess
 
 
 def _window_means(values: NDArray[np.float64], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:

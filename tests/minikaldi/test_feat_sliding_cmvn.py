@@ -15,12 +15,15 @@ from minikaldi.feat.sliding_cmvn import SlidingCmvnOptions, sliding_cmvn, window
 
 def slow_bounds(t: int, num_frames: int, options: SlidingCmvnOptions) -> tuple[int, int]:
     """The window of one frame, moved inside step by step."""
-    if not options.center:
-        return max(0, t - options.cmn_window), min(num_frames, max(t + 1, options.min_cmn_window))
-    start = t - options.cmn_window // 2
-    end = start + options.cmn_window
-    while start < 0:
-        start, end = start + 1, end + 1
+    if options.center:
+        start = t - options.cmn_window // 2
+        end = start + options.cmn_window
+        while start < 0:
+            start, end = start + 1, end + 1
+    else:
+        start, end = max(0, t - options.cmn_window), t + 1
+        while end < options.min_cmn_window:
+            end += 1
     while end > num_frames and start > 0:
         start, end = start - 1, end - 1
     return start, min(end, num_frames)
