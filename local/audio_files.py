@@ -19,6 +19,7 @@ import soundfile
 
 from local.program import first_of, say
 from minikaldi.feat.audio import needs_ffmpeg
+from minikaldi.io.wave import UNKNOWN_SIZES
 from minikaldi.progress import with_progress
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.wav_lines import TO_WAV
@@ -27,7 +28,6 @@ FFMPEG_EXTENSIONS = frozenset((".m4a", ".m4b", ".mp4", ".aac", ".wma", ".webm", 
 SOUNDFILE_EXTENSIONS = frozenset(
     (".wav", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".caf", ".au", ".sph", ".nist")
 )
-_STREAMED_SIZES = (0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF)     # a WAV header written before its length was known
 _THREADS = min(16, 4 * (os.cpu_count() or 1))                # reading headers waits for the disk, not for the processor
 
 
@@ -121,7 +121,7 @@ def missing_wave_bytes(path: str) -> int | None:
         while len(header := stream.read(8)) == 8:
             length = int.from_bytes(header[4:], "little")
             if header[:4] == b"data":
-                return None if length in _STREAMED_SIZES else max(0, stream.tell() + length - size)
+                return None if length in UNKNOWN_SIZES else max(0, stream.tell() + length - size)
             stream.seek(length + length % 2, os.SEEK_CUR)
     return None
 

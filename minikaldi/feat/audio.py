@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from minikaldi.errors import KaldiError
 from minikaldi.feat.resample import wideband_resample
+from minikaldi.io.wave import UNKNOWN_SIZES
 
 FULL_SCALE = 32768.0
 """A float sample of 1.0, in Kaldi's 16-bit scale."""
 
-_UNKNOWN_SIZES = (0, 0x7FFFF000, 0xFFFFFFFF)  # what a writer to a pipe leaves in a WAV header
 _HEAD_BYTES = 4096
 
 
@@ -195,7 +195,7 @@ def _missing_wave_bytes(data: bytes) -> int:
     while at + 8 <= len(data):
         chunk, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         if chunk == b"data":
-            return 0 if size in _UNKNOWN_SIZES else max(0, at + 8 + size - len(data))
+            return 0 if size in UNKNOWN_SIZES else max(0, at + 8 + size - len(data))
         at += 8 + size + size % 2
     return 0
 

@@ -1,7 +1,7 @@
 """16-bit PCM waves in RIFF files, with the liberties that pipes need.
 
-Source: Kaldi feat/wave-reader.cc. A writer that cannot seek (sox into a pipe) leaves the sizes 0, 0xFFFFFFFF or
-0x7FFFF000; the samples then go on to the end of the stream. A file that ends early gives what it has, with a warning.
+Source: Kaldi feat/wave-reader.cc. A writer that cannot seek (sox into a pipe) leaves one of `UNKNOWN_SIZES`; the
+samples then go on to the end of the stream. A file that ends early gives what it has, with a warning.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from minikaldi.errors import KaldiError
 from minikaldi.io.primitives import Reader, Writer, read_exactly
 from minikaldi.log import warning
 
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF, 0x7FFFF000)
+UNKNOWN_SIZES = (0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF)
+"""What a writer that cannot seek leaves in a header where the length belongs."""
+
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 _BLOCK_BYTES = 1 << 24
 _MEND = "convert it with: utils/to_wav.py <file> <rate> |"
@@ -84,7 +86,7 @@ def read_wave_header(stream: Reader) -> WaveHeader:
             sample_rate, channels = _parse_format(body)
     if not channels:
         raise KaldiError(f"the wave has no 'fmt ' chunk before its samples; {_MEND}")
-    unknown = riff_size in _UNKNOWN_SIZES or size in _UNKNOWN_SIZES
+    unknown = riff_size in UNKNOWN_SIZES or size in UNKNOWN_SIZES
     return WaveHeader(sample_rate, channels, None if unknown else size)
 
 

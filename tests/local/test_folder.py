@@ -7,9 +7,10 @@ import shlex
 from pathlib import Path
 
 import pytest
-import soundfile
 
 from local.audio_files import inspect, missing_wave_bytes, path_of_entry, through_to_wav, without_extension
+from minikaldi.feat.audio import load_audio
+from minikaldi.io.wave import UNKNOWN_SIZES
 
 
 @pytest.fixture
@@ -142,12 +143,14 @@ def test_only_audio_extensions_are_cut() -> None:
     assert without_extension("a/take.2") == "a/take.2"
 
 
-def test_a_streamed_wav_header_goes_through_to_wav(tmp_path: Path, write_audio) -> None:
+# To libsndfile a size of 0 is an empty file, which is a counted drop.
+@pytest.mark.parametrize("size", [size for size in UNKNOWN_SIZES if size])
+def test_a_streamed_wav_header_goes_through_to_wav(tmp_path: Path, write_audio, size: int) -> None:
     path = write_audio(tmp_path / "s.wav")
     content = bytearray(path.read_bytes())
     at = content.index(b"data") + 4
-    content[at : at + 4] = b"\xff\xff\xff\xff"
+    content[at : at + 4] = size.to_bytes(4, "little")
     path.write_bytes(content)
     assert missing_wave_bytes(str(path)) is None
     assert not inspect(str(path), 16000).plain  # type: ignore[union-attr]
-    assert soundfile.info(str(path)).frames == 1600
+    assert len(load_audio(path, 16000)) == 1600
