@@ -113,7 +113,7 @@ def utterance_durations(
     """
     segments = read_segments(directory)
     if segments is not None:
-        return {utt: number_text(float(times[1]) - float(times[0])) for utt, (_, times) in segments.items()}
+        return segment_durations(directory, segments, jobs, read_entire_file)
     if frame_shift is not None and (directory / "utt2num_frames").is_file():
         frames = read_numbers(directory / "utt2num_frames")
         return {utt: number_text(count * frame_shift) for utt, count in frames.items()}
@@ -123,6 +123,22 @@ def utterance_durations(
         counts = run_over(directory, "feats.scp", ["feat-to-len"], jobs)
         return {utt: number_text(int(count) * (frame_shift or 0.01)) for utt, count in counts.items()}
     raise ScriptError(f"{directory}: none of segments, wav.scp and feats.scp is there to tell durations")
+
+
+def segment_durations(
+    directory: Path, segments: Mapping[str, tuple[str, list[str]]], jobs: Jobs, read_entire_file: bool
+) -> dict[str, str]:
+    """utt_id -> seconds as text; where a segment ends at -1, its recording's end, the recordings are measured."""
+    recordings: dict[str, float] = {}
+    if any(float(times[1]) == -1 for _, times in segments.values()):
+        make_reco2dur(directory, jobs, read_entire_file)
+        recordings = read_numbers(directory / "reco2dur")
+    seconds = {}
+    for utt, (recording, (start, end, *_)) in segments.items():
+        stop = recordings.get(recording) if float(end) == -1 else float(end)
+        if stop is not None:  # of a recording that could not be measured; told with the ids that have no length
+            seconds[utt] = number_text(stop - float(start))
+    return seconds
 
 
 def make_utt2dur(

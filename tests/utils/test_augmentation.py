@@ -228,3 +228,10 @@ def test_durations_are_made_from_the_audio(data: Path, run: Run, root: Path) -> 
     assert (data / "reco2dur").read_text() == "a-1 1\na-2 1.25\nb-1 1.5\nb-2 1.75\n"
     assert run("utils/data/get_utt2num_frames.sh", "data").returncode == 0
     assert (data / "utt2num_frames").read_text() == "a-1 98\na-2 123\nb-1 148\nb-2 173\n"
+
+
+def test_a_segment_that_ends_at_minus_one_lasts_to_the_recordings_end(data: Path, run: Run) -> None:
+    table(data, "segments", "a-1 r 0.5 -1", "a-2 r 0.5 1.25", "b-1 s 1 -1", "b-2 s 0 1")
+    table(data, "reco2dur", "r 2", "s 3.5")
+    assert run("utils/data/get_utt2dur.sh", "data").returncode == 0
+    assert (data / "utt2dur").read_text() == "a-1 1.5\na-2 0.75\nb-1 2.5\nb-2 1\n"
