@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +101,7 @@ def load(path: Path) -> Checkpoint:
         raise NnetError(f"{path}: no such checkpoint; train one with python3 -m nnet.train --exp {path.parent}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a damaged file may raise nearly anything: IndexError, UnicodeDecodeError, KeyError …
         raise NnetError(f"{path}: cannot be read as a checkpoint (truncated?): {error}") from error
     names = {f.name for f in dataclasses.fields(Checkpoint)} | {"format"}
     if not isinstance(content, dict) or content.get("format") != FORMAT or set(content) != names:

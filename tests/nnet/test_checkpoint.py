@@ -76,7 +76,11 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         save(tmp_path / "missing" / "last.pt", checkpoint())
 
 
-@pytest.mark.parametrize("content", [b"", b"no checkpoint", "truncated"])
+# The last two make the unpickler raise IndexError and UnicodeDecodeError.
+NO_CHECKPOINTS = [b"", b"no checkpoint", "truncated", b"\x80\x02.", b"\x80\x02X\x01\x00\x00\x00\x90."]
+
+
+@pytest.mark.parametrize("content", NO_CHECKPOINTS)
 def test_a_file_that_is_no_checkpoint_is_refused_by_name(tmp_path: Path, content: Any) -> None:
     path = tmp_path / "last.pt"
     save(path, checkpoint())
