@@ -107,11 +107,17 @@ def build(config: Config, num_speakers: int) -> SpeakerNet:
     """The network of `config` for `num_speakers` training speakers, with random weights from torch's generator.
 
     Raises:
-        NnetError: parts that do not fit together, or fewer than two speakers.
+        NnetError: parts that do not fit together, chunks too short for the encoder, or fewer than two speakers.
     """
     if num_speakers < 2:
         raise NnetError(f"{num_speakers} training speakers; a network needs at least 2 to tell apart")
     encoder = _part(config.encoder)(config.encoder, config.features.dim)
+    shortest = config.data.chunk_frames[0]
+    if shortest < encoder.min_frames:
+        raise NnetError(
+            f"data.chunk_frames begins at {shortest}, but the encoder sees {encoder.min_frames} frames at once; begin"
+            f" at {encoder.min_frames} or more"
+        )
     pooling = _part(config.pooling)(config.pooling, encoder.out_dim)
     embedding = nn.Linear(pooling.out_dim, config.embedding.dim)
     head, head_dim = _build_head(config.head, config.embedding.dim)

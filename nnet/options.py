@@ -75,7 +75,7 @@ def parse_named(table: OptionTable, section: str, mapping: object) -> Any:
     if not isinstance(mapping, Mapping) or "name" not in mapping:
         raise OptionError(section, f'has no "name"; {choices("", table)}')
     name = mapping["name"]
-    if name not in table:
+    if not isinstance(name, str) or name not in table:
         raise OptionError(section, f"{show(name)} is unknown; {choices(str(name), table)}")
     return parse(table[name], section, {key: value for key, value in mapping.items() if key != "name"})
 

@@ -65,7 +65,8 @@ class DataOptions:
     balance: Literal["none", "speakers", "seed"] = "speakers"
 
     def __post_init__(self) -> None:
-        at_least(1, batch_size=self.batch_size, valid_batch_frames=self.valid_batch_frames)
+        at_least(2, batch_size=self.batch_size)  # batch norm has no variance over one embedding
+        at_least(1, valid_batch_frames=self.valid_batch_frames)
         at_least(0, workers=self.workers)
         shortest, longest = self.chunk_frames
         require(1 <= shortest <= longest, "chunk_frames", list(self.chunk_frames), "[least, greatest], least first")

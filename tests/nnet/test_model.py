@@ -153,6 +153,12 @@ def test_one_speaker_is_refused() -> None:
         make(load(MINI), num_speakers=1)
 
 
+def test_chunks_shorter_than_the_encoder_sees_at_once_are_refused() -> None:
+    small("data.chunk_frames=15")
+    with pytest.raises(NnetError, match=r"data\.chunk_frames begins at 14, but the encoder sees 15 frames at once"):
+        small("data.chunk_frames=[14, 100]")
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @every_config
