@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # From a corpus to a table of speaker-verification results, in 13 stages. ./pipeline.sh --help tells the options.
 set -euo pipefail
+called_from=$PWD          # paths on the command line are relative to it
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 . utils/stage_functions.sh
 . utils/pipeline_options.sh
 parse_pipeline_options "$@"
 
+if [[ $PWD =~ [^[:alnum:]._/+@%=:~-] ]]; then
+  die "the checkout lies in \"$PWD\"; its path may hold letters, digits and . _ / + @ % = : ~ - only, as it comes to stand in pipes"
+fi
 first_stage=${option[stage]} last_stage=${option[stop-stage]} corpus=${option[corpus]} seed=${option[seed]}
 force=${option[force]} dry_run=${option[dry-run]} trust_earlier=${option[trust-earlier]} max_loss=${option[max-loss]}
 nnet_config=${option[nnet-config]}
@@ -28,6 +32,7 @@ if [ "$name" = - ]; then
     if [ "${option[train-root]}" = - ]; then die "--corpus folder needs --train-root and --test-root"; fi
     if [ ! -d "${option[train-root]}" ]; then die "--train-root is ${option[train-root]}, which is no folder; expected <root>/<speaker>/**/<audio>"; fi
     name=$(basename "$(cd "${option[train-root]}/.." && pwd)")
+    name=${name//[^[:alnum:]._-]/_}
   elif [ "$corpus" = mini ]; then
     if [ "${option[mini-size]}" = tiny ]; then name+=-tiny; fi
     if [ "${option[mini-seed]}" != - ]; then name+=-seed${option[mini-seed]}; fi
@@ -135,6 +140,7 @@ fi
 copies=("${base}_reverb" "${base}_noise" "${base}_music" "${base}_babble" "${base}_aug")
 listed=(--option "seed=$seed" --input "$feats/$base" --input "$data/musan_noise" --input "$data/musan_music" --input "$data/rir_sets")
 paths --output "$feats/" "" "${copies[@]}"
+if [ -d "$data/musan_speech" ]; then listed+=(--input "$data/musan_speech"); fi
 if stage 2 "$feats" "$feats/$base -> reverberated, noise, music and babble copies" "${listed[@]}"; then
   speech=()
   if [ -d "$data/musan_speech" ]; then speech=(--speech-dir "$data/musan_speech"); fi

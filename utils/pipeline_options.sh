@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-# Sourced by pipeline.sh: its options, their defaults, and how they are read. An unknown option, corpus or key is an error
+# Sourced by pipeline.sh, which sets called_from: its options, their defaults, and how they are read. An unknown option, corpus or key is an error
 # that lists the choices. Order of precedence: command line, conf/pipeline/<corpus>.conf, the defaults here.
 
 # name            default      what it is
@@ -68,6 +68,10 @@ _option_names() { echo "$_option_table" | while read -r name _; do if [ -n "$nam
 _set_option() {  # <name> <value> <where it was found>: checks the name and the value
   local name=$1 value=$2 where=$3
   if [ -z "$name" ] || [ -z "${option[$name]+known}" ]; then die "$where: --$name is unknown; choose from: $(_option_names)"; fi
+  case $name in
+    data | exp | nnet-config | *-root | trials | spk2gender)
+      if [ "$where" = "command line" ] && [ "$called_from" != "$PWD" ] && [[ $value != [/-]* ]]; then value=$called_from/$value; fi ;;
+  esac
   case $name in
     stage | stop-stage)
       if ! [[ $value =~ ^([0-9]|1[0-2])$ ]]; then die "$where: --$name is \"$value\"; choose a stage from 0 to 12"; fi ;;
