@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import torch
 
 from nnet.errors import NnetError
+from nnet.files import write_whole
 
 FORMAT = 1
 # What may differ between a run and its resumption: it changes no number of the result.
@@ -68,27 +68,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     content = {"format": FORMAT} | {f.name: getattr(checkpoint, f.name) for f in dataclasses.fields(checkpoint)}
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(buffer.getbuffer())
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-        _sync_directory(path.parent)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        kept = "the checkpoint before it is untouched" if path.exists() else "there was none before it"
-        raise NnetError(f"{path}: cannot be written: {error.strerror or error}; {kept}") from error
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make a rename durable."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_whole(path, buffer.getbuffer())
 
 
 def load(path: Path) -> Checkpoint:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from minikaldi.progress import format_seconds
+from nnet.files import append_line, write_whole
 
 CURVE_HEADER = "step\tloss\taccuracy\tlr\tvalid_eer\tseconds"
 
@@ -40,7 +40,7 @@ class Meter:
 
 
 class Curve:
-    """curve.tsv: one line for each logged or validated step.
+    """curve.tsv: one line for each logged or validated step. Raises NnetError where it cannot be written.
 
     Args:
         path: the file.
@@ -50,19 +50,14 @@ class Curve:
     def __init__(self, path: Path, step: int) -> None:
         lines = path.read_text(encoding="utf-8").splitlines() if step and path.is_file() else []
         kept = [line for line in lines[1:] if int(line.split("\t", 1)[0]) <= step]
-        partial = path.with_name(f"{path.name}.partial")
-        partial.write_text("".join(f"{line}\n" for line in [CURVE_HEADER, *kept]), encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, "".join(f"{line}\n" for line in [CURVE_HEADER, *kept]).encode())
         self._path = path
 
     def add(self, step: int, meter: Meter, lr: float, eer: float | None, seconds: float) -> None:
         """Append a line; it is on disk when this returns."""
         loss, accuracy = meter.means
         shown = "" if eer is None else f"{eer:.6f}"
-        with self._path.open("a", encoding="utf-8") as stream:
-            stream.write(f"{step}\t{loss:.6f}\t{accuracy:.6f}\t{lr:.8g}\t{shown}\t{seconds:.1f}\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        append_line(self._path, f"{step}\t{loss:.6f}\t{accuracy:.6f}\t{lr:.8g}\t{shown}\t{seconds:.1f}")
 
 
 class Stopwatch:

@@ -28,6 +28,7 @@ from nnet.curve import Curve, Meter, Stopwatch
 from nnet.data import Batch, training_batches
 from nnet.device import choose_device
 from nnet.errors import NnetError
+from nnet.files import write_whole
 from nnet.interrupts import Interrupts
 from nnet.lists import TrainingLists, read_lists
 from nnet.model import SpeakerNet, build
@@ -102,18 +103,19 @@ def train(run: Run, interrupts: Interrupts) -> int:
             curve.add(step, meter, lr, eer, watch.seconds)
             meter = Meter()
 
+        stop = interrupts.received  # asked once: a signal that comes after the save stops the next step
         best = eer is not None and (state.best_eer is None or eer <= state.best_eer + TIE)
         if best:
             state.best_eer, state.best_step = eer, step
-        if best or last or step % options.save_every == 0 or interrupts.received:
+        if best or last or step % options.save_every == 0 or stop:
             update_state(run, step, meter, watch.seconds)
             # Without held-out trials nothing tells the better model: the last one is taken for the best.
             if best or not len(run.lists.trials):
                 ckpt.save(run.exp / "best.pt", state)
             ckpt.save(run.exp / "last.pt", state)
-        if interrupts.received and not last:
+        if stop and not last:
             log.warning("stopped by %s after step %d; the same command goes on from here", interrupts.name, step)
-            return interrupts.received
+            return stop
     return 0
 
 
@@ -226,7 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
         lists = read_lists(options.lists)
         options.exp.mkdir(parents=True, exist_ok=True)
         run = prepare(config, lists, options.exp, choose_device(options.device), features_conf)
-        (options.exp / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
+        write_whole(options.exp / "config.yaml", to_yaml(config).encode())
         log.info("%s", describe(run))
         with Interrupts() as interrupts:
             number = train(run, interrupts)

@@ -63,7 +63,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_and_no_rest(tmp_path: Path) -
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # a write beyond 1000 bytes fails, as on a full disk
     try:
-        with pytest.raises(NnetError, match=r"last\.pt: cannot be written: .*the checkpoint before it is untouched"):
+        with pytest.raises(NnetError, match=r"last\.pt: cannot be written: .*the one before it is untouched"):
             save(path, checkpoint(step=8))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

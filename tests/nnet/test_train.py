@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -105,6 +106,44 @@ def test_a_killed_run_goes_on_from_its_checkpoint_and_the_curve_is_cut_there(
     assert main(tiny_corpus.command(tmp_path / "parts")) == 0
     assert equal_states(load(tmp_path / "whole" / "last.pt"), load(tmp_path / "parts" / "last.pt"))
     assert curve(tmp_path / "whole") == curve(tmp_path / "parts")
+
+
+def test_a_signal_after_the_save_stops_the_next_step_with_its_own_save(
+    tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class AfterTheSave(train_module.Interrupts):
+        """Between the eighth question and the one before; asked twice a step, that were within step 4, after its save."""
+
+        asked = 0
+
+        @property
+        def received(self) -> int:
+            self.asked += 1
+            return signal.SIGTERM if self.asked > 7 else 0
+
+        @received.setter
+        def received(self, number: int) -> None:
+            """Left as it is."""
+
+    monkeypatch.setattr(train_module, "Interrupts", AfterTheSave)
+    assert main(tiny_corpus.command(tmp_path / "exp")) == 128 + signal.SIGTERM
+    assert load(tmp_path / "exp" / "last.pt").step == 8
+
+
+def test_no_space_for_the_curve_or_the_config_is_told_with_the_file(
+    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for size, name in ((60, "config.yaml"), (900, "curve.tsv")):
+        exp = tmp_path / name.partition(".")[0]
+        caplog.clear()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))  # a longer file fails, as on a full disk
+        try:
+            settings = (f"training.{key}" for key in ("log_every=1", "save_every=100", "valid_every=100", "steps=30"))
+            assert main(tiny_corpus.command(exp, *settings)) == 1
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert f"{exp}/{name}: cannot be written" in caplog.text and "Traceback" not in caplog.text
 
 
 def test_a_finished_run_is_left_alone(tiny_corpus: Any, tmp_path: Path) -> None:
