@@ -10,7 +10,7 @@ max_loss=0.01
 label=
 help_message="Usage: steps/combine_augmented.sh [options] <number|2x> <data> <data-aug> <data-out>
  e.g.: steps/combine_augmented.sh --type fbank 1000000 data/train data/train_aug data/train_combined
-The number may be a multiple of the clean utterances (2x). The features of the chosen copies stand in <data-aug>_subset.
+The number may be a multiple of the clean utterances (2x), or 0. The features of the chosen copies stand in <data-aug>_subset.
 Options: --type, --feats-config, --nj, --cmd, --max-loss, --label as steps/make_feats.sh has them"
 
 . ./path.sh
@@ -27,6 +27,12 @@ if [ "$number" -gt "$available" ]; then
   number=$available
 fi
 rm -rf "${augmented}_subset" "$combined"
+if [ "$number" -eq 0 ]; then
+  echo "combine_augmented.sh: no augmented utterances are asked for: $combined is $data"
+  mkdir "${augmented}_subset"
+  utils/combine_data.sh --extra-files utt2num_frames "$combined" "$data"
+  exit 0
+fi
 utils/subset_data_dir.sh "$augmented" "$number" "${augmented}_subset"
 steps/make_feats.sh --type "$type" --feats-config "${feats_config:-conf/$type.conf}" --nj "$nj" --cmd "$cmd" --max-loss "$max_loss" \
   --label "${label:-$type of augmented copies}" "${augmented}_subset" "$root/log" "$root/ark"

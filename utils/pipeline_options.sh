@@ -26,7 +26,7 @@ voxceleb2-root    -            voxceleb: dev/aac/id.../... (m4a, by ffmpeg) or a
 musan-root        -            MUSAN; default: the seeded noise and music of the mini corpus
 rirs-root         -            RIRS_NOISES; default: the seeded rooms of the mini corpus
 speed-perturb     -            true: train on copies at 0.9 and 1.1 times the speed too, as speakers of their own
-num-augmented     -            augmented utterances in training, or 2x: twice the clean ones
+num-augmented     -            augmented utterances in training (0: none), or 2x: twice the clean ones
 min-frames        -            voiced frames that a training utterance must have
 min-utts          -            utterances that a training speaker must have
 valid-share       0.1          share of source recordings held out for choosing the best model
