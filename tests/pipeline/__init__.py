@@ -1,0 +1,1 @@
+"""The recipe as a user meets it."""

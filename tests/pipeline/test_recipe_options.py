@@ -1,0 +1,112 @@
+"""Options of ./pipeline.sh: what is wrong is told with the choices before anything is touched."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .conftest import Place, Recipe
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--nnet-confg", "x"], "--nnet-confg is unknown; choose from: --stage --stop-stage --corpus"),
+        (["--bogus=1"], "--bogus is unknown; choose from:"),
+        (["--corpus", "librispeech"], '--corpus is "librispeech"; choose one of: folder mini voxceleb'),
+        (["--mini-size", "huge"], '--mini-size is "huge"; choose full or tiny'),
+        (["--stage", "13"], '--stage is "13"; choose a stage from 0 to 12'),
+        (["--stop-stage", "-1"], '--stop-stage is "-1"; choose a stage from 0 to 12'),
+        (["--nj", "two"], '--nj is "two", expected is a whole number'),
+        (["--max-loss", "5"], '--max-loss is "5", expected is a share from 0 to 1'),
+        (["--valid-share", "1.5"], '--valid-share is "1.5", expected is a share'),
+        (["--num-augmented", "x2"], '--num-augmented is "x2", expected is a number, or e.g. 2x'),
+        (["--speed-perturb", "yes"], '--speed-perturb is "yes"; choose true or false'),
+        (["--force=perhaps"], '--force is "perhaps"; choose true or false'),
+        (["--seed"], "--seed needs a value"),
+        (["mini"], 'found "mini", expected an option'),
+        (["--corpus", "folder"], "--corpus folder needs --train-root and --test-root"),
+        (["--corpus", "folder", "--train-root", "/nowhere/train"], "/nowhere/train, which is no folder"),
+        (["--corpus", "voxceleb"], "--voxceleb1-root is needed"),
+        (["--nnet-config", "conf/nnet/none.yaml"], "conf/nnet/none.yaml"),
+        (["--nnet-opts", "pooling.name=lda"], 'pooling "lda" is unknown; choose one of: '),
+    ],
+)
+def test_a_wrong_option_is_told_and_nothing_is_touched(
+    recipe: Recipe, tmp_path: Path, options: list[str], says: str
+) -> None:
+    data, exp = tmp_path / "data", tmp_path / "exp"
+    done = recipe("--data", data, "--exp", exp, *options, code=1)
+    assert says in done.stderr
+    assert not exp.exists()
+    assert not (data / "train").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "choices"),
+    [("training.step=4", ("save_every", "steps", "valid_every")), ("poolin.name=lde", ("encoder", "loss", "pooling"))],
+)
+def test_a_misspelt_key_names_the_override_and_the_choices(
+    recipe: Recipe, tmp_path: Path, override: str, choices: tuple[str, ...]
+) -> None:
+    message = recipe("--data", tmp_path / "data", "--nnet-opts", override, code=1).stderr
+    assert override.partition("=")[0].split(".")[-1] in message
+    assert all(choice in message for choice in choices)
+
+
+def test_a_misspelt_key_in_the_yaml_names_the_file_and_the_choices(recipe: Recipe, root: Path, tmp_path: Path) -> None:
+    config = tmp_path / "misspelt.yaml"
+    config.write_text((root / "conf/nnet/mini.yaml").read_text().replace("batch_size:", "batchsize:"))
+    message = recipe("--data", tmp_path / "data", "--nnet-config", config, code=1).stderr
+    assert str(config) in message
+    assert "batchsize" in message
+    assert "batch_size" in message.split("choose one of")[1]
+
+
+def test_help_lists_every_option_and_stage(recipe: Recipe) -> None:
+    done = recipe("--help")
+    assert done.stderr == ""
+    for text in ("--nnet-config", "--dry-run", "--max-loss", "0 corpus", "12 results", "KALDI_ROOT"):
+        assert text in done.stdout
+
+
+def test_dry_run_tells_stages_inputs_outputs_and_sizes_and_runs_nothing(recipe: Recipe, fresh: Place) -> None:
+    done = recipe(*fresh.options("--dry-run"))
+    stages = re.findall(r"^stage (\d+): .* -> ", done.stdout, re.MULTILINE)
+    assert [int(number) for number in dict.fromkeys(stages)] == [*range(13)]
+    assert re.search(rf"input   {fresh.corpus}/train/\*\* \(\d+(\.\d+)?[KMG]?\)", done.stdout)
+    assert re.search(rf"output  {fresh.data}/train \(not there yet\)", done.stdout)
+    assert "option  lda_dim=50" in done.stdout
+    assert not fresh.data.exists()
+    assert not fresh.exp.exists()
+
+
+def test_dry_run_ends_at_the_stop_stage(recipe: Recipe, fresh: Place) -> None:
+    assert "stage 5:" not in recipe(*fresh.options("--dry-run", "--stop-stage", "4")).stdout
+
+
+def test_the_command_line_wins_over_the_corpus_file_and_that_over_the_defaults(
+    recipe: Recipe, own_checkout: Path, tmp_path: Path
+) -> None:
+    conf = own_checkout / "conf" / "pipeline" / "mini.conf"
+    conf.write_text(conf.read_text() + f"seed = 7\nbootstrap=30\nexp = {tmp_path}/elsewhere  # a comment\n")
+    from_file = recipe("--dry-run", where=own_checkout).stdout
+    assert all(text in from_file for text in ("option  seed=7", "option  bootstrap=30", f"{tmp_path}/elsewhere/best.pt"))
+    assert "option  lda_dim=50" in from_file
+    from_line = recipe("--dry-run", "--seed", "1", "--lda-dim=20", where=own_checkout).stdout
+    assert all(text in from_line for text in ("option  seed=1", "option  bootstrap=30", "option  lda_dim=20"))
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [("colour=red", "--colour is unknown; choose from:"), ("seed", 'found "seed", expected key=value'),
+     ("seed=x", '--seed is "x"')],
+)  # fmt: skip
+def test_a_wrong_line_of_the_corpus_file_is_told_by_file_and_line(
+    recipe: Recipe, own_checkout: Path, line: str, says: str
+) -> None:
+    (own_checkout / "conf" / "pipeline" / "mini.conf").write_text(f"nnet_config=conf/nnet/mini.yaml\n{line}\n")
+    message = recipe("--dry-run", code=1, where=own_checkout).stderr
+    assert f"conf/pipeline/mini.conf:2: {says}" in message

@@ -1,0 +1,178 @@
+"""A run can be repeated, changed and broken off anywhere: what is done stays, what is stale is made anew."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from .conftest import Place, Recipe, contents, environment, scores, stages_run, times
+from .voices import voice, write
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_second_run_finds_every_stage_up_to_date_and_changes_no_file(recipe: Recipe, finished: Place) -> None:
+    before = times(finished.data, finished.exp)
+    done = recipe(*finished.options())
+    assert stages_run(done) == []
+    assert done.stderr.count(": up to date") == 14  # stage 1 has a part for MFCC and one for filter banks
+    assert times(finished.data, finished.exp) == before
+    assert (finished.exp / "RESULTS.md").read_text() in done.stdout
+
+
+def test_another_lda_dim_reruns_the_stages_from_10_on(recipe: Recipe, finished: Place) -> None:
+    done = recipe(*finished.options(lda_dim="3"))
+    assert stages_run(done) == [10, 11, 12]
+    assert "LDA: 8 -> 3 dimensions" in done.stdout
+    assert "(option lda_dim was 50, is 3)" in done.stderr
+
+
+def test_an_edited_wav_scp_is_seen(recipe: Recipe, finished: Place) -> None:
+    table = finished.data / "train" / "wav.scp"
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[1:]))
+    message = recipe(*finished.options("--stage", "1"), code=1).stderr
+    assert f"needs stage 0, which is not up to date: output {table} changed" in message
+    assert "add --trust-earlier" in message
+    done = recipe(*finished.options("--stage", "1", "--stop-stage", "1", "--trust-earlier"))
+    assert "mfcc of train: 29 in, 29 out" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("u9.wav", 31), ("u0.wav", 30)], ids=["added", "replaced under its own name"]
+)
+def test_other_audio_is_seen(recipe: Recipe, finished: Place, name: str, count: int) -> None:
+    write(finished.corpus / "train" / "spk00" / name, voice(0, 9))
+    done = recipe(*finished.options("--stop-stage", "1"))
+    assert stages_run(done) == [0, 1]
+    assert f"fbank of train: {count} in, {count} out" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("conf", "line", "stages"),
+    [("vad.conf", "--vad-energy-threshold=6.0", [1, 3, 4, 5]), ("fbank.conf", "--low-freq=40", [1, 3, 4, 5])],
+)
+def test_other_features_under_the_same_names_reach_the_training_lists(
+    recipe: Recipe, finished: Place, own_checkout: Path, conf: str, line: str, stages: list[int]
+) -> None:
+    with (own_checkout / "conf" / conf).open("a") as stream:
+        stream.write(f"{line}\n")
+    done = recipe(*finished.options("--stop-stage", "6"), where=own_checkout, code=1)
+    assert f"input conf/{conf} changed" in done.stderr
+    assert set(stages) <= set(stages_run(done))
+    # What was trained on the old features is neither used nor removed.
+    assert f"{finished.exp}/last.pt was trained on other features or lists" in done.stderr
+    assert (finished.exp / "RESULTS.md").is_file()
+
+
+def test_a_stale_earlier_stage_is_refused_unless_trusted(recipe: Recipe, finished: Place) -> None:
+    (finished.data / "mfcc" / "train" / "vad.scp").touch()  # its time alone does not matter
+    assert stages_run(recipe(*finished.options("--stage", "6"))) == []
+    (finished.data / "mfcc" / "train" / "utt2dur").write_text("spk00-u0 1\n")
+    message = recipe(*finished.options("--stage", "6"), code=1).stderr
+    assert "--stage 6 needs stage 1, which is not up to date: output" in message
+    assert "run from --stage 1" in message
+    assert stages_run(recipe(*finished.options("--stage", "6", "--trust-earlier"))) == []
+
+
+def test_new_weights_reach_the_scores(recipe: Recipe, finished: Place) -> None:
+    old = scores(finished.exp)
+    (finished.exp / "best.pt").unlink()
+    (finished.exp / "last.pt").unlink()
+    done = recipe(*finished.options("--nnet-opts=training.steps=30"))
+    assert stages_run(done) == [6, 8, 9, 10, 11, 12]
+    new = scores(finished.exp)
+    changed = {name for name in old if old[name] != new[name]}
+    assert changed == {f"scores/test_{kind}" for kind in ("plda", "lda_cosine", "cosine")}  # the baselines stay
+
+
+def start(finished: Place, checkout: Path, *options: str) -> subprocess.Popen[bytes]:
+    """The recipe in a process group of its own, as a terminal or a scheduler starts it."""
+    with (finished.data.parent / "killed.log").open("ab") as log:
+        return subprocess.Popen(
+            ["./pipeline.sh", *finished.options(*options)],
+            cwd=checkout, env=environment({}), stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+
+
+def wait_until(there: Callable[[], bool], run: subprocess.Popen[bytes]) -> None:
+    """Wait for something that the run is to make."""
+    deadline = time.monotonic() + 60
+    while not there():
+        assert run.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def kill(run: subprocess.Popen[bytes], at_work_in: Path) -> None:
+    """End a run as Ctrl-C or a scheduler does, and wait until its last process has ended, which holds the lock."""
+    os.killpg(run.pid, signal.SIGTERM)
+    assert run.wait(timeout=30) != 0
+    subprocess.run(["flock", at_work_in / ".stages" / "lock", "true"], check=True, timeout=60)
+
+
+def remove_stages_from(finished: Place, first: int) -> None:
+    """Make the run one that never came to a stage: its markers and what they stand for."""
+    for folder in (finished.data / "fbank", finished.exp):
+        for marker in (folder / ".stages").glob("*.json"):
+            if not marker.stem.isdigit() or int(marker.stem) >= first:
+                marker.unlink()
+    for path in (finished.data / "fbank").glob("train_combined*"):
+        (path / "feats.scp").unlink()
+
+
+def test_a_run_killed_in_stages_3_and_6_ends_as_one_that_was_not(
+    recipe: Recipe, checkout: Path, finished: Place
+) -> None:
+    wanted, table = scores(finished.exp), (finished.exp / "results.json").read_bytes()
+    lists = contents(finished.data / "fbank" / "lists")
+    remove_stages_from(finished, 3)
+    for name in ("best.pt", "last.pt"):
+        (finished.exp / name).unlink()
+    subset = finished.data / "fbank" / "ark" / "raw_fbank_train_aug_subset.1.scp"
+    subset.unlink()
+    run = start(finished, checkout)
+    wait_until(lambda: subset.is_file() and subset.stat().st_size > 0, run)
+    kill(run, finished.data / "fbank")
+    assert not (finished.data / "fbank" / ".stages" / "3.json").exists()
+
+    run = start(finished, checkout)
+    wait_until((finished.exp / "last.pt").is_file, run)
+    kill(run, finished.exp)
+    assert "stopped by SIGTERM after step" in (finished.exp / "log" / "train.log").read_text()
+
+    done = recipe(*finished.options())
+    assert stages_run(done) == [6, 7, 8, 9, 10, 11, 12]
+    assert "taking up" in (finished.exp / "log" / "train.log").read_text()
+    assert contents(finished.data / "fbank" / "lists") == lists
+    assert scores(finished.exp) == wanted
+    assert (finished.exp / "results.json").read_bytes() == table
+
+
+def test_what_a_killed_run_left_behind_is_waited_for(recipe: Recipe, checkout: Path, finished: Place) -> None:
+    wanted = scores(finished.exp)
+    run = start(finished, checkout, "--stage", "8", "--force")
+    wait_until(lambda: not (finished.exp / "embeddings_train" / "embedding.scp").exists(), run)
+    run.kill()  # pipeline.sh alone: the extraction goes on
+    run.wait()
+    done = recipe(*finished.options())
+    assert f"waiting for another run, or for what a killed one left behind, at work in {finished.exp}" in done.stderr
+    assert scores(finished.exp) == wanted
+
+
+def test_a_later_stage_that_fails_leaves_earlier_results_untouched(recipe: Recipe, finished: Place) -> None:
+    before = times(finished.data, finished.exp / "embeddings_test", finished.exp / "scores")
+    results = (finished.exp / "RESULTS.md").read_bytes()
+    embeddings = finished.exp / "embeddings_train" / "embedding.1.ark"
+    ark = np.fromfile(embeddings, dtype=np.uint8)
+    ark[: len(ark) // 2].tofile(embeddings)
+    message = recipe(*finished.options("--stage", "10", "--lda-dim", "3", "--trust-earlier"), code=255).stderr
+    assert "embedding.1.ark" in message
+    assert times(finished.data, finished.exp / "embeddings_test", finished.exp / "scores") == before
+    assert (finished.exp / "RESULTS.md").read_bytes() == results
