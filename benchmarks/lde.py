@@ -1,6 +1,6 @@
 """What the matrix products save: dictionary encoding against the same numbers from a (B, T, D, C) tensor of residuals.
 
-    python3 benchmarks/lde.py [--threads 2] [--repeats 5]
+    python3 benchmarks/lde.py [--threads 2] [--repeats 5] [--seed 0]
 
 Both run in this one process, in turns, so that a busy machine slows both; the ratio is the figure to keep.
 """
@@ -8,6 +8,8 @@ Both run in this one process, in turns, so that a busy machine slows both; the r
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import statistics
 import sys
 import time
@@ -88,15 +90,25 @@ def compare(title: str, products: Callable[[], None], broadcast: Callable[[], No
     print(f"{title:<34} {fast:>10.1f} {slow:>10.1f} {slow / fast:>7.1f}")
 
 
+def machine() -> str:
+    """The processor and its cores."""
+    cpuinfo = Path("/proc/cpuinfo")  # only Linux has it
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
+
+
 def main() -> None:
     """The table."""
     parser = argparse.ArgumentParser(description="Time dictionary encoding by matrix products against broadcasting.")
     parser.add_argument("--threads", type=int, default=2, help="torch threads (default %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="timed pairs per line (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the frames and weights (default %(default)s)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
-    print(f"torch {torch.__version__}, threads {options.threads}, median of {options.repeats}")
+    torch.manual_seed(options.seed)
+    print(f"{machine()}, torch {torch.__version__}, {options.threads} threads")
+    print(f"seed {options.seed}, median of {options.repeats} after one warm-up")
     print(f"{COMPONENTS} components, {CHANNELS} channels")
     print(f"{'forward and backward, ms':<34} {'products':>10} {'broadcast':>10} {'ratio':>7}")
     for output in ("mean", "mean+std"):
