@@ -34,7 +34,7 @@ class Checkpoint:
         rng: states of torch's generators: `cpu`, and `cuda` where there is one.
         config: the experiment, as `nnet.config.to_mapping` gives it.
         speaker_ids: the speaker of each class.
-        list_digest: which utterances are trained on, in a hash.
+        list_digest: which utterances, lengths, speakers and held-out trials the lists hold, in a hash.
         features_conf: text of the Kaldi option file that the features were made with.
         precision: float32 or bf16, as decided when the run began.
         best_eer, best_step: lowest valid EER (a share) so far; None where nothing was held out.
@@ -128,7 +128,7 @@ def check_same_run(
         counts = f"{len(checkpoint.speaker_ids)} then, {len(speaker_ids)} now"
         raise NnetError(f"{path}: was trained on other speakers ({counts}); {anew}")
     if checkpoint.list_digest != list_digest:
-        raise NnetError(f"{path}: was trained on another list of utterances of these speakers; {anew}")
+        raise NnetError(f"{path}: was trained on other utterances, lengths or held-out trials; {anew}")
     if checkpoint.features_conf != features_conf:
         raise NnetError(f"{path}: was trained on features with other options:\n{checkpoint.features_conf}{anew}")
 

@@ -124,7 +124,7 @@ def training_batches(utterances: Utterances, config: Config, first: int, pin_mem
         pin_memory: make copying to a CUDA device asynchronous.
 
     Raises:
-        NnetError: features that cannot be used, as in `read_frames`.
+        NnetError: features that cannot be used, as in `read_frames`, or a loader process that ended.
     """
     data = config.data
     planner = BatchPlanner(utterances, data.chunk_frames, data.batch_size, data.balance, config.training.seed)
@@ -138,10 +138,18 @@ def training_batches(utterances: Utterances, config: Config, first: int, pin_mem
         worker_init_fn=_leave_signals_to_parent,
         generator=torch.Generator(),  # a loader draws a seed; drawn globally, it would tell a resumed run from another
     )
-    for batch in loader:
-        if isinstance(batch, str):
-            raise NnetError(batch)
-        yield batch
+    try:
+        for batch in loader:
+            if isinstance(batch, str):
+                raise NnetError(batch)
+            yield batch
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise NnetError(
+            f"{error}; most likely memory or /dev/shm ran out: lower data.workers (with 0 this process reads), or"
+            " data.batch_size"
+        ) from error
 
 
 def _unchanged(batch: Any) -> Any:

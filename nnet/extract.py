@@ -217,6 +217,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (NnetError, KaldiError, ConfigError, OSError) as error:
         log.error("%s", error)
         return 1
+    except torch.OutOfMemoryError as error:
+        log.error("%s; lower --batch-frames or --piece-frames", error)
+        return 1
     dropped = len(counts.dropped)
     log.info("%d embeddings of %d utterances, %d dropped", counts.done, counts.done + dropped, dropped)
     return 0 if counts.done else 1

@@ -177,10 +177,13 @@ def prepare(config: Config, lists: TrainingLists, exp: Path, device: torch.devic
 
 
 def list_digest(lists: TrainingLists) -> str:
-    """A hash of the training utterances' ids, in order."""
+    """A hash of what the batches and the valid EER are made from: utterances in order, lengths, speakers, trials."""
     digest = hashlib.sha256()
-    for utt in range(len(lists.train)):
-        digest.update(lists.train.utt_ids[utt].encode() + b"\n")
+    for utterances in (lists.train, lists.valid):
+        for utt in range(len(utterances)):
+            digest.update(utterances.utt_ids[utt].encode() + b"\n")
+        digest.update(utterances.num_frames.tobytes() + utterances.speakers.tobytes())
+    digest.update(lists.trials.enroll.tobytes() + lists.trials.test.tobytes() + lists.trials.target.tobytes())
     return digest.hexdigest()
 
 
@@ -234,6 +237,9 @@ def main(arguments: list[str] | None = None) -> int:
             number = train(run, interrupts)
     except (NnetError, ConfigError, OSError) as error:
         log.error("nnet.train: %s", error)
+        return 1
+    except torch.OutOfMemoryError as error:
+        log.error("nnet.train: %s; lower data.batch_size, data.chunk_frames or data.valid_batch_frames", error)
         return 1
     if number:
         return 128 + number

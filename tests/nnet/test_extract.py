@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
+from nnet import extract as extract_module
 from nnet.checkpoint import load, save
 from nnet.extract import load_model, main
 from nnet.train import main as train
@@ -112,6 +113,18 @@ def test_other_feature_bins_than_in_training_are_an_error(
     write_feats(tmp_path / "feats", {"a": 30}, dim=5)
     assert main(["--exp", str(exp), f"scp:{tmp_path}/feats.scp", f"ark:{tmp_path}/vectors.ark"]) == 1
     assert "a: features have 5 bins, the model was trained on 8" in caplog.text
+
+
+def test_a_device_without_enough_memory_is_told_with_the_way_out(
+    exp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(extract_module, "embed_batch", full)
+    write_feats(tmp_path / "feats", {"a": 30})
+    assert main(["--exp", str(exp), f"scp:{tmp_path}/feats.scp", f"ark:{tmp_path}/vectors.ark"]) == 1
+    assert "CUDA out of memory.; lower --batch-frames" in caplog.text
 
 
 def test_a_model_that_does_not_lengthen_drops_short_utterances(

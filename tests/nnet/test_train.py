@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import torch
 
 from nnet import train as train_module
 from nnet.checkpoint import Checkpoint, load
+from nnet.data import ChunkReader
+from nnet.lists import StringTable, read_lists
 from nnet.train import main
 
 
@@ -112,7 +115,7 @@ def test_a_signal_after_the_save_stops_the_next_step_with_its_own_save(
     tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class AfterTheSave(train_module.Interrupts):
-        """Between the eighth question and the one before; asked twice a step, that were within step 4, after its save."""
+        """The signal comes after the seventh question; asked twice a step, that were within step 4, after its save."""
 
         asked = 0
 
@@ -213,6 +216,42 @@ def test_nan_features_stop_training_and_name_utterance_file_and_frame(
         caplog.clear()
         assert main(corpus.command(tmp_path / "exp", f"data.workers={workers}")) == 1
         assert "feats.ark:" in caplog.text and "bin 2 is nan" in caplog.text and "Traceback" not in caplog.text
+
+
+def test_a_loader_process_that_is_killed_is_told_with_the_way_out(
+    tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def killed(self: ChunkReader, plan: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)  # as Linux does where memory has run out
+
+    monkeypatch.setattr(ChunkReader, "__getitem__", killed)
+    assert main(tiny_corpus.command(tmp_path / "exp", "data.workers=1")) == 1
+    assert "DataLoader worker" in caplog.text and "lower data.workers" in caplog.text
+
+
+def test_a_device_without_enough_memory_is_told_with_the_way_out(
+    tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.")
+
+    monkeypatch.setattr(train_module, "train", full)
+    assert main(tiny_corpus.command(tmp_path / "exp")) == 1
+    assert "Tried to allocate 9 GiB." in caplog.text and "lower data.batch_size" in caplog.text
+
+
+def test_lists_with_other_lengths_labels_or_trials_do_not_take_up_a_run(tiny_corpus: Any) -> None:
+    lists = read_lists(tiny_corpus.lists)
+    train = lists.train
+    changed = (
+        replace(lists, train=replace(train, num_frames=train.num_frames + 1)),
+        replace(lists, train=replace(train, speakers=train.speakers[::-1].copy())),
+        replace(lists, trials=replace(lists.trials, target=~lists.trials.target)),
+        replace(lists, train=replace(train, utt_ids=StringTable(f"{n}" for n in range(len(train))))),
+        replace(lists, valid=train),
+    )
+    digests = [train_module.list_digest(each) for each in (lists, read_lists(tiny_corpus.lists), *changed)]
+    assert digests[0] == digests[1] and len(set(digests)) == 1 + len(changed)
 
 
 def test_a_truncated_archive_names_utterance_and_file(
