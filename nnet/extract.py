@@ -210,6 +210,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     named = options.checkpoint in ("best", "last")
     path = options.exp / f"{options.checkpoint}.pt" if named else Path(options.checkpoint)
+    torch.backends.cudnn.allow_tf32 = False  # 10 bits of precision would let an embedding depend on its batch
     try:
         model = load_model(path, choose_device(options.device))
         limits = Limits(options.batch_frames, max(options.piece_frames, options.batch_frames))

@@ -31,13 +31,19 @@ out=$(cd "$out" && pwd)
 split_for_jobs "$data/feats.scp" "$out/log/feats.scp"
 export OMP_NUM_THREADS=${threads:-$(((PIPELINE_CORES + nj - 1) / nj))}
 
-rm -f "$out"/embedding.*
-utils/progress.py --label "${label:-embeddings of $(basename "$data")}" --total "$total" --lines "$out/embedding.*.scp" -- \
+building=$out/partial        # an earlier extraction stays until this one is whole
+rm -rf "$building"
+mkdir "$building"
+utils/progress.py --label "${label:-embeddings of $(basename "$data")}" --total "$total" --lines "$building/embedding.*.scp" -- \
   $cmd "JOB=1:$nj" "$out/log/extract.JOB.log" \
   python3 -m nnet.extract --exp "$exp" --checkpoint "$checkpoint" --device "$device" \
-  "scp:$out/log/feats.scp.JOB" "ark,scp:$out/embedding.JOB.ark,$out/embedding.JOB.scp"
-join_parts "$out/embedding" .scp "$out/embedding.joined"
-utils/check_counts.py --what "embeddings of $(basename "$data")" --in "$data/feats.scp" --out "$out/embedding.joined" \
+  "scp:$out/log/feats.scp.JOB" "ark,scp:$building/embedding.JOB.ark,$building/embedding.JOB.scp"
+join_parts "$building/embedding" .scp "$building/joined.scp"
+utils/check_counts.py --what "embeddings of $(basename "$data")" --in "$data/feats.scp" --out "$building/joined.scp" \
   --reason-log "$out/log/extract.*.log" --max-loss "$max_loss"
-mv "$out/embedding.joined" "$out/embedding.scp"
+sed "s#$building/#$out/#" "$building/joined.scp" > "$building/embedding.scp"
+rm -f "$out"/embedding.*
+mv "$building"/embedding.*.ark "$building/embedding.scp" "$out/"
+if [ -e "$building/joined.scp.dropped" ]; then mv "$building/joined.scp.dropped" "$out/embedding.scp.dropped"; fi
+rm -rf "$building"
 rm -f "${parts[@]}"

@@ -24,6 +24,7 @@ require "conf/nnet/ holds the configs, stage 5 makes the lists" "$config" "$list
 overrides=()
 for override in "$@"; do overrides+=(--set "$override"); done
 mkdir -p "$exp/log"
+export ONEDNN_PRIMITIVE_CACHE_CAPACITY=${ONEDNN_PRIMITIVE_CACHE_CAPACITY:-64}   # it keeps kernels for each chunk length: gigabytes
 export OMP_NUM_THREADS=${threads:-$PIPELINE_CORES}
 utils/progress.py --label "$label" --follow "$exp/log/train.log" -- \
   $cmd "$exp/log/train.log" \
