@@ -28,7 +28,7 @@ NETWORK = {
     "training.save_every": "2",
     "training.precision": "float32",  # "auto" times the machine, and two runs might then differ
 }
-SMALL = {"speed-perturb": "false", "num-augmented": "1x", "min-frames": "50", "valid-share": "0.3", "bootstrap": "20"}
+SMALL = {"speed-perturb": "false", "num-augmented": "12", "min-frames": "50", "valid-share": "0.3", "bootstrap": "20"}
 
 Done = subprocess.CompletedProcess[str]
 Recipe = Callable[..., Done]
