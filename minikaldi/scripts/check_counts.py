@@ -92,9 +92,10 @@ def check_counts(what: str, table_in: str, table_out: str, reason_log: str, max_
     share = len(dropped) / len(ids_in)
     if share > max_loss:
         reason, log = reasons.get(dropped[0], ("no reason found", where))
+        mend = ", or allow more with --max-loss" if max_loss else f"; mend its source, or take it out of {table_in}"
         raise ScriptError(
             f"{what}: {len(dropped)} of {len(ids_in)} dropped ({100 * share:.2f} %), at most {100 * max_loss:g} % "
-            f"may be (first: {dropped[0]}, {reason}); see {log} and {table_out}.dropped, or allow more with --max-loss"
+            f"may be (first: {dropped[0]}, {reason}); see {log} and {table_out}.dropped{mend}"
         )
     return f"{what}: {len(ids_in)} in, {len(ids_out)} out, {len(dropped)} dropped ({100 * share:.2f} %)"
 
