@@ -161,7 +161,8 @@ def times(*folders: Path) -> dict[Path, int]:
 
 def contents(folder: Path, pattern: str = "*") -> dict[str, bytes]:
     """Relative name -> bytes of the files that match."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob(pattern)) if path.is_file()}
+    files = [path for path in sorted(folder.rglob(pattern)) if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def scores(exp: Path) -> dict[str, bytes]:

@@ -35,7 +35,10 @@ def test_crlf_and_unsorted_lists_are_read_as_they_are_meant(recipe: Recipe, fres
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("1 spk10/u0.flac spk10/nobody.flac", "1 of 121 trials name an utterance that is not in the data directory: line 121: spk10/nobody.flac"),
+        (
+            "1 spk10/u0.flac spk10/nobody.flac",
+            "1 of 121 trials name an utterance that is not in the data directory: line 121: spk10/nobody.flac",
+        ),
         ("spk10-u0 spk10-u1 same", ':121: found "spk10-u0 spk10-u1 same", expected'),
         ("1 spk10/u0.flac", ':121: found "1 spk10/u0.flac", expected'),
     ],
@@ -70,6 +73,7 @@ def test_a_trial_whose_utterance_is_lost_at_vad_is_an_error(recipe: Recipe, fini
     message = recipe(*options, "--max-loss=0.2", code=1).stderr
     assert "models of enroll_test: 1 of 16 dropped" in message
     assert "first: spk10-u0" in message
+    assert "mend its source, or take it out of" in message
     assert (finished.exp / "RESULTS.md").read_bytes() == results
 
 
@@ -107,8 +111,8 @@ def test_a_nan_in_features_stops_the_training_and_names_the_utterance(recipe: Re
     spoiled = [line.split()[0] for line in table.read_text().splitlines() if line.startswith("spk02")]
     for utt_id in spoiled:
         spoil(table, utt_id)
-    options = finished.options("--stage", "6", "--stop-stage", "6", "--trust-earlier", exp=str(finished.exp.parent / "b"))
-    message = recipe(*options, code=1).stderr
+    exp = str(finished.exp.parent / "spoiled")
+    message = recipe(*finished.options("--stage=6", "--stop-stage=6", "--trust-earlier", exp=exp), code=1).stderr
     assert "is nan" in message
     assert any(f"{utt_id}: " in message for utt_id in spoiled)
     assert "make the features of this utterance anew" in message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib import metadata
@@ -106,6 +107,13 @@ def test_check_installs_nothing_where_packages_are_lacking(own_checkout: Path, t
     done = prepare(own_checkout, "--check", path=f"{tmp_path / 'bin'}:/usr/bin:/bin")
     assert done.returncode == 1
     assert not (own_checkout / ".venv").exists()
+
+
+def test_the_cores_are_counted_before_each_job_is_held_to_one(checkout: Path) -> None:
+    env = {key: value for key, value in environment({}).items() if key != "OMP_NUM_THREADS"}
+    show = 'for turn in 1 2; do . ./path.sh; echo "$PIPELINE_CORES $OMP_NUM_THREADS"; done'  # a step comes second
+    done = subprocess.run(["bash", "-c", show], cwd=checkout, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{len(os.sched_getaffinity(0))} 1\n" * 2
 
 
 def test_an_unknown_option_is_told(checkout: Path) -> None:

@@ -93,8 +93,8 @@ def test_the_command_line_wins_over_the_corpus_file_and_that_over_the_defaults(
     conf = own_checkout / "conf" / "pipeline" / "mini.conf"
     conf.write_text(conf.read_text() + f"seed = 7\nbootstrap=30\nexp = {tmp_path}/elsewhere  # a comment\n")
     from_file = recipe("--dry-run", where=own_checkout).stdout
-    assert all(text in from_file for text in ("option  seed=7", "option  bootstrap=30", f"{tmp_path}/elsewhere/best.pt"))
-    assert "option  lda_dim=50" in from_file
+    for text in ("option  seed=7", "option  bootstrap=30", f"{tmp_path}/elsewhere/best.pt", "option  lda_dim=50"):
+        assert text in from_file
     from_line = recipe("--dry-run", "--seed", "1", "--lda-dim=20", where=own_checkout).stdout
     assert all(text in from_line for text in ("option  seed=1", "option  bootstrap=30", "option  lda_dim=20"))
 
