@@ -70,7 +70,7 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
   if [ -z "$name" ] || [ -z "${option[$name]+known}" ]; then die "$where: --$name is unknown; choose from: $(_option_names)"; fi
   case $name in
     data | exp | nnet-config | *-root | trials | spk2gender)
-      if [ "$where" = "command line" ] && [ "$called_from" != "$PWD" ] && [[ $value != [/-]* ]]; then value=$called_from/$value; fi ;;
+      if [ "$where" = "command line" ] && [ "${called_from:?}" != "$PWD" ] && [[ $value != [/-]* ]]; then value=${called_from:?}/$value; fi ;;
   esac
   case $name in
     stage | stop-stage)
