@@ -121,7 +121,7 @@ def test_bf16_autocast_keeps_statistics_and_loss_in_float32(pooling: str) -> Non
 
 
 def test_scale_invariant_parameters_are_named_as_the_optimizer_sees_them() -> None:
-    angular, plain = small("loss={name: asoftmax}"), small()
+    angular, plain = small("loss={name: asoftmax}"), small("loss={name: softmax}")
     assert angular.scale_invariant_parameters() == {"loss_function.weight"}
     assert angular.scale_invariant_parameters() <= {name for name, _ in angular.named_parameters()}
     assert plain.scale_invariant_parameters() == set()
