@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from local.minicorpus.config import ConfigError, MiniCorpusConfig, SizeOptions, SplitOptions, TrialOptions, read_config
+from local.minicorpus.channels import draw_channel, linear_phase_filter
+from local.minicorpus.config import (
+    ChannelOptions,
+    ConfigError,
+    MiniCorpusConfig,
+    SizeOptions,
+    SplitOptions,
+    TrialOptions,
+    read_config,
+)
 from local.minicorpus.corpus import make_speech, make_trials
 from local.minicorpus.speech import babble_voice, draw_voice, recordings
 from local.minicorpus.store import SoundFile
@@ -152,7 +161,8 @@ def test_the_script_writes_data_directories_that_validate(root: Path, tmp_path: 
     for name in ("train", "test", "musan_noise", "musan_music"):
         validate(tmp_path / "data" / name)
     assert "144 utterances of 24 speakers" in result.stderr
-    assert len((tmp_path / "data" / "rir_list").read_text().splitlines()) == 40
+    options = read_config(tmp_path / "conf.yaml").augmentation
+    assert len((tmp_path / "data" / "rir_list").read_text().splitlines()) == options.rooms * options.rirs_per_room
     assert (tmp_path / "data" / "rir_sets").read_text() == f"1, {tmp_path}/data/rir_list\n"
     assert (tmp_path / "data" / "test" / "trials").is_file()
     assert "found as made before" in script("make_mini_corpus.py", *arguments).stderr
@@ -180,3 +190,16 @@ def test_configuration_errors_name_file_and_key(root: Path, tmp_path: Path) -> N
 def test_an_unknown_size_lists_the_choices(tmp_path: Path, script) -> None:
     result = script("make_mini_corpus.py", "--size", "huge", tmp_path / "a", tmp_path / "d", code=1)
     assert "choose one of: full, tiny" in result.stderr
+
+
+@pytest.mark.parametrize(("telephone", "greatest_db"), [(1.0, -25.0), (0.0, 15.0)])
+def test_a_telephone_band_takes_the_high_frequencies_away_and_only_it(telephone: float, greatest_db: float) -> None:
+    options = ChannelOptions(3.0, 4.0, telephone, (150.0, 300.0), (3000.0, 4000.0))
+    curve = draw_channel(np.random.default_rng(3), options, 16000)
+    above_5_khz = curve[int(5000 / 8000 * 256) :].max()
+    assert above_5_khz < greatest_db
+    assert (above_5_khz > -25.0) == (telephone == 0.0)
+    taps = linear_phase_filter(curve)
+    response = 20 * np.log10(np.abs(np.fft.rfft(taps)))
+    passed = slice(20, 90)  # 0.6 to 2.8 kHz; the window over the taps smooths the curve by a few bins
+    assert np.abs(response[passed] - curve[passed]).max() < 3.0
