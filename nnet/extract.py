@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -145,24 +144,22 @@ def embed_window(model: Model, window: list[Utterance], limits: Limits) -> npt.N
     return embeddings.numpy()
 
 
-def extract(model: Model, rspecifier: str, wspecifier: str, job: tuple[int, int], limits: Limits) -> Counts:
+def extract(model: Model, rspecifier: str, wspecifier: str, limits: Limits) -> Counts:
     """Read features, write embeddings.
 
     Args:
         model: the network.
         rspecifier: table of matrices (T, F).
         wspecifier: table of vectors (E,).
-        job: (i, n): every n-th utterance from the i-th on, counted from 1.
         limits: how much is computed at once.
 
     Raises:
         NnetError, KaldiError: unreadable input, unwritable output, or the wrong number of bins.
     """
     counts = Counts()
-    progress = Progress("extract", count_lines(rspecifier, job), "utterances")
+    progress = Progress("extract", count_lines(rspecifier), "utterances")
     with sequential(rspecifier, FLOAT_MATRIX) as table, writer(wspecifier, FLOAT_VECTOR) as out:
-        mine = (entry for number, entry in enumerate(table) if number % job[1] == job[0] - 1)
-        for window in windows(usable(mine, model, counts), WINDOW_BATCHES * limits.batch_frames):
+        for window in windows(usable(table, model, counts), WINDOW_BATCHES * limits.batch_frames):
             for (utt_id, _), embedding in zip(window, embed_window(model, window, limits), strict=True):
                 out.write(utt_id, embedding)
             counts.done += len(window)
@@ -171,21 +168,13 @@ def extract(model: Model, rspecifier: str, wspecifier: str, job: tuple[int, int]
     return counts
 
 
-def count_lines(rspecifier: str, job: tuple[int, int]) -> int:
-    """Utterances of this job where a script file tells, else 0."""
+def count_lines(rspecifier: str) -> int:
+    """Utterances where a script file tells, else 0."""
     path = Path(rspecifier.partition(":")[2])
     if not rspecifier.startswith("scp") or not path.is_file():
         return 0
     with path.open("rb") as lines:
-        return len(range(job[0] - 1, sum(1 for _ in lines), job[1]))
-
-
-def parse_job(text: str) -> tuple[int, int]:
-    """`i/n`, 1 <= i <= n."""
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
-    if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise argparse.ArgumentTypeError(f"is {text!r}, expected i/n with 1 <= i <= n")
-    return int(match[1]), int(match[2])
+        return sum(1 for _ in lines)
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -194,7 +183,6 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--exp", type=Path, required=True, metavar="DIR", help="experiment directory")
     parser.add_argument("--checkpoint", default="best", metavar="best|last|FILE", help="which model (default best)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<n> (default auto)")
-    parser.add_argument("--job", type=parse_job, default=(1, 1), metavar="I/N", help="every N-th utterance")
     parser.add_argument("--batch-frames", type=int, default=12000, help="frames of a batch, padding included")
     parser.add_argument(
         "--piece-frames", type=int, default=60000, help="longer utterances are computed in pieces (default: 10 minutes)"
@@ -214,7 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         model = load_model(path, choose_device(options.device))
         limits = Limits(options.batch_frames, max(options.piece_frames, options.batch_frames))
-        counts = extract(model, options.rspecifier, options.wspecifier, options.job, limits)
+        counts = extract(model, options.rspecifier, options.wspecifier, limits)
     except (NnetError, KaldiError, ConfigError, OSError) as error:
         log.error("%s", error)
         return 1

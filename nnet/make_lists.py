@@ -24,7 +24,7 @@ from pathlib import Path
 
 from nnet.errors import NnetError
 from nnet.hold_out import HoldOutOptions, Split, Utterance, draw_trials, source_of, split_by_recording
-from nnet.lists import LIST_FILES, look_up, read_int_table, read_table
+from nnet.lists import look_up, read_int_table, read_table
 
 log = logging.getLogger("make_lists")
 
@@ -155,7 +155,7 @@ def _report(
     targets = sum(target for _, _, target in trials)
     log.info(
         "valid: %d utterances of %d speakers, %d target and %d nontarget trials; %s",
-        len(split.valid), len({u.spk_id for u in split.valid}), targets, len(trials) - targets, out_dir / LIST_FILES[5],
+        len(split.valid), len({u.spk_id for u in split.valid}), targets, len(trials) - targets, out_dir / "valid.trials",
     )  # fmt: skip
 
 

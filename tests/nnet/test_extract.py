@@ -73,16 +73,6 @@ def test_an_utterance_longer_than_a_batch_is_the_mean_of_equal_pieces(exp: Path,
     np.testing.assert_allclose(read_vectors(out)["long"], expected, atol=1e-5, rtol=0)
 
 
-def test_jobs_share_the_utterances(exp: Path, tmp_path: Path) -> None:
-    write_feats(tmp_path / "feats", {f"u{n}": 30 for n in range(5)})
-    parts = []
-    for job in (1, 2):
-        out = tmp_path / f"vectors.{job}.ark"
-        assert main(["--exp", str(exp), "--job", f"{job}/2", f"scp:{tmp_path}/feats.scp", f"ark:{out}"]) == 0
-        parts.append(list(read_vectors(out)))
-    assert parts == [["u0", "u2", "u4"], ["u1", "u3"]]
-
-
 def test_short_utterances_are_embedded_and_unusable_ones_dropped_with_their_names(
     exp: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
