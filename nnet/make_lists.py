@@ -155,7 +155,8 @@ def _report(
     targets = sum(target for _, _, target in trials)
     log.info(
         "valid: %d utterances of %d speakers, %d target and %d nontarget trials; %s",
-        len(split.valid), len({u.spk_id for u in split.valid}), targets, len(trials) - targets, out_dir / "valid.trials",
+        len(split.valid), len({u.spk_id for u in split.valid}), targets, len(trials) - targets,
+        out_dir / "valid.trials",
     )  # fmt: skip
 
 
