@@ -155,16 +155,17 @@ def test_a_run_killed_in_stages_3_and_6_ends_as_one_that_was_not(
     assert (finished.exp / "results.json").read_bytes() == table
 
 
-def test_what_a_killed_run_left_behind_is_waited_for(recipe: Recipe, checkout: Path, finished: Place) -> None:
+def test_what_a_killed_run_left_behind_is_waited_for(checkout: Path, finished: Place) -> None:
     wanted = scores(finished.exp)
-    log = finished.exp / "embeddings_train" / "log" / "extract.1.log"
-    log.unlink()
+    lock, log = finished.exp / ".stages" / "lock", finished.data.parent / "killed.log"
+    left_behind = subprocess.Popen(["flock", lock, "sleep", "300"], start_new_session=True)
     run = start(finished, checkout, "--stage", "8", "--force")
-    wait_until(log.is_file, run)
-    run.kill()  # pipeline.sh alone: the extraction goes on
-    run.wait()
-    done = recipe(*finished.options())
-    assert f"waiting for another run, or for what a killed one left behind, at work in {finished.exp}" in done.stderr
+    waits = f"waiting for another run, or for what a killed one left behind, at work in {finished.exp}"
+    wait_until(lambda: waits in log.read_text(), run)
+    assert scores(finished.exp) == wanted  # nothing was begun
+    os.killpg(left_behind.pid, signal.SIGTERM)
+    left_behind.wait()
+    assert run.wait(timeout=300) == 0
     assert scores(finished.exp) == wanted
 
 

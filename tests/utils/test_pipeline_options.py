@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = """set -euo pipefail
+called_from=$PWD
 . utils/stage_functions.sh
 . utils/pipeline_options.sh
 parse_pipeline_options "$@"
