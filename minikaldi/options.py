@@ -109,7 +109,7 @@ def parse(argv: list[str], options: type[Options]) -> tuple[Options, StandardOpt
 def _joined(argv: list[str], specs: dict[str, OptionSpec]) -> list[str]:
     """`--rate 16000` as `--rate=16000`, for a command whose options have `SPACED_VALUES: ClassVar[bool] = True`.
 
-    Kaldi's own commands never take a value so; our helpers that recipes call as they would call sox do.
+    Kaldi's own commands never take a value so; our programs that stand where recipes call sox do.
     """
     words, rest = [], list(argv)
     while rest and rest[0].startswith("--") and rest[0] != "--":
