@@ -19,7 +19,7 @@ import soundfile
 
 from local.program import first_of, say
 from minikaldi.feat.audio import needs_ffmpeg
-from minikaldi.io.wave import UNKNOWN_SIZES
+from minikaldi.io.wave import missing_wave_bytes
 from minikaldi.progress import with_progress
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.wav_lines import TO_WAV
@@ -102,7 +102,10 @@ def inspect(path: str, sample_rate: int) -> AudioFile | Unreadable:
 def _described(path: str, audio: soundfile.SoundFile, sample_rate: int) -> AudioFile | Unreadable:
     if audio.frames == 0:
         return Unreadable(path, "a header and no samples", True)
-    missing = missing_wave_bytes(path) if audio.format in ("WAV", "WAVEX") else 0
+    missing: int | None = 0
+    if audio.format in ("WAV", "WAVEX"):
+        with Path(path).open("rb") as stream:
+            missing = missing_wave_bytes(stream, Path(path).stat().st_size)
     if missing:
         return Unreadable(path, f"truncated: the header promises {missing} more bytes", True)
     if audio.format == "FLAC" and not _last_sample_decodes(audio):
@@ -111,19 +114,6 @@ def _described(path: str, audio: soundfile.SoundFile, sample_rate: int) -> Audio
     channels = {1: "mono", 2: "stereo"}.get(audio.channels, f"{audio.channels} channels")
     kind = f"{audio.format} {audio.subtype} {audio.samplerate} Hz {channels}"
     return AudioFile(path, kind, plain and missing is not None, audio.frames / audio.samplerate)
-
-
-def missing_wave_bytes(path: str) -> int | None:
-    """How many bytes of its samples a RIFF file lacks; None where its header does not know the length."""
-    size = Path(path).stat().st_size
-    with Path(path).open("rb") as stream:
-        stream.seek(12)
-        while len(header := stream.read(8)) == 8:
-            length = int.from_bytes(header[4:], "little")
-            if header[:4] == b"data":
-                return None if length in UNKNOWN_SIZES else max(0, stream.tell() + length - size)
-            stream.seek(length + length % 2, os.SEEK_CUR)
-    return None
 
 
 def _last_sample_decodes(audio: soundfile.SoundFile) -> bool:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from minikaldi.errors import KaldiError
 from minikaldi.feat.resample import wideband_resample
-from minikaldi.io.wave import UNKNOWN_SIZES
+from minikaldi.io.wave import missing_wave_bytes
 
 FULL_SCALE = 32768.0
 """A float sample of 1.0, in Kaldi's 16-bit scale."""
@@ -187,16 +187,8 @@ def _missing_bytes(data: bytes) -> int:
     """How many bytes of its samples a WAV or SPHERE file lacks: libsndfile reads what there is, without a word."""
     if data.startswith(b"NIST_1A"):
         return _missing_sphere_bytes(data)
-    return _missing_wave_bytes(data) if data[:4] == b"RIFF" and data[8:12] == b"WAVE" else 0
-
-
-def _missing_wave_bytes(data: bytes) -> int:
-    at = 12
-    while at + 8 <= len(data):
-        chunk, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        if chunk == b"data":
-            return 0 if size in UNKNOWN_SIZES else max(0, at + 8 + size - len(data))
-        at += 8 + size + size % 2
+    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+        return missing_wave_bytes(io.BytesIO(data), len(data)) or 0
     return 0
 
 

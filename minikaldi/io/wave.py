@@ -6,8 +6,10 @@ samples then go on to the end of the stream. A file that ends early gives what i
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -88,6 +90,22 @@ def read_wave_header(stream: Reader) -> WaveHeader:
         raise KaldiError(f"the wave has no 'fmt ' chunk before its samples; {_MEND}")
     unknown = riff_size in UNKNOWN_SIZES or size in UNKNOWN_SIZES
     return WaveHeader(sample_rate, channels, None if unknown else size)
+
+
+def missing_wave_bytes(stream: BinaryIO, total_bytes: int) -> int | None:
+    """How many bytes of its samples a RIFF file lacks; None where no header tells the length.
+
+    Args:
+        stream: the file, seekable, of any RIFF encoding; it is read from its 13th byte on.
+        total_bytes: its size.
+    """
+    stream.seek(12)
+    while len(header := stream.read(8)) == 8:
+        length = int.from_bytes(header[4:], "little")
+        if header[:4] == b"data":
+            return None if length in UNKNOWN_SIZES else max(0, stream.tell() + length - total_bytes)
+        stream.seek(length + length % 2, os.SEEK_CUR)
+    return None
 
 
 def write_wave(stream: Writer, wave: Wave) -> None:

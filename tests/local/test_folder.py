@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from local.audio_files import inspect, missing_wave_bytes, path_of_entry, through_to_wav, without_extension
+from local.audio_files import inspect, path_of_entry, through_to_wav, without_extension
 from minikaldi.feat.audio import load_audio
-from minikaldi.io.wave import UNKNOWN_SIZES
+from minikaldi.io.wave import UNKNOWN_SIZES, missing_wave_bytes
 
 
 @pytest.fixture
@@ -151,6 +151,7 @@ def test_a_streamed_wav_header_goes_through_to_wav(tmp_path: Path, write_audio, 
     at = content.index(b"data") + 4
     content[at : at + 4] = size.to_bytes(4, "little")
     path.write_bytes(content)
-    assert missing_wave_bytes(str(path)) is None
+    with path.open("rb") as stream:
+        assert missing_wave_bytes(stream, path.stat().st_size) is None
     assert not inspect(str(path), 16000).plain  # type: ignore[union-attr]
     assert len(load_audio(path, 16000)) == 1600
