@@ -1,7 +1,7 @@
 """What a command is, and how one is run: over streams, so that a pipe of commands need not be processes.
 
-Exit codes: 0; what the command returns; 1 for a wrong number of arguments; 255 for a bad option or any other error;
-141 when the reader of the output has gone.
+Exit codes: 0; what the command returns; 1 for a command line that is no good; 255 for any other error; 141 when the
+reader of the output has gone.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def run_command(
         The exit code; nothing is raised for bad input.
     """
     name = Path(argv[0]).name
-    before = log.current_command.set((name, name.removesuffix(".py").replace("-", "_")))
+    before = log.current_command.set(name)
     try:
         context = Context(stdin, stdout, allow_pipes)
         code = _run(commands.load(name), argv, context)
@@ -154,8 +154,8 @@ def run_command(
     except BrokenPipeError:
         return BROKEN_PIPE
     except (KaldiError, OSError, MemoryError) as exc:
-        log.error(str(exc) or type(exc).__name__)
-        return ERROR
+        log.error(str(exc) or type(exc).__name__, exc)
+        return USAGE_ERROR if isinstance(exc, UsageError) else ERROR
     except Exception:
         # A fault of ours: say where, and let the reading end of an inner pipe know by the exit code.
         log.error(traceback.format_exc())

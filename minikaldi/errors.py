@@ -6,4 +6,4 @@ class KaldiError(Exception):
 
 
 class UsageError(KaldiError):
-    """A command line that the command cannot accept; the usage is printed before the text."""
+    """A command line that the command cannot accept; the usage is printed before the text, and the exit code is 1."""

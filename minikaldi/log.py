@@ -9,9 +9,14 @@ from __future__ import annotations
 import logging
 import sys
 from contextvars import ContextVar
+from pathlib import Path
+from types import FrameType
 
-# (command, module), as in "LOG (copy-feats[minikaldi]:copy_feats) Copied 8 feature matrices."
-current_command: ContextVar[tuple[str, str] | None] = ContextVar("current_command", default=None)
+# As in "LOG (copy-feats[minikaldi]:main():copy_feats.py:55) Copied 8 feature matrices."
+current_command: ContextVar[str | None] = ContextVar("current_command", default=None)
+
+# The files that only pass a message on: it comes from their caller.
+_PASSED_ON_BY = ("log.py", "command.py")
 
 
 def log(text: str) -> None:
@@ -24,16 +29,33 @@ def warning(text: str) -> None:
     _emit("WARNING", logging.WARNING, text)
 
 
-def error(text: str) -> None:
-    """Say why the command stops."""
-    _emit("ERROR", logging.ERROR, text)
+def error(text: str, raised_by: BaseException | None = None) -> None:
+    """Say why the command stops; the line names the place where `raised_by` was raised."""
+    _emit("ERROR", logging.ERROR, text, raised_by)
 
 
-def _emit(kind: str, level: int, text: str) -> None:
+def _emit(kind: str, level: int, text: str, raised_by: BaseException | None = None) -> None:
     command = current_command.get()
     if command is None:
         logging.getLogger("minikaldi").log(level, text)
         return
     # One write per message: threads of one process must not mix within a line.
-    sys.stderr.write(f"{kind} ({command[0]}[minikaldi]:{command[1]}) {text}\n")
+    sys.stderr.write(f"{kind} ({command}[minikaldi]:{_place(raised_by)}) {text}\n")
     sys.stderr.flush()
+
+
+def _place(raised_by: BaseException | None) -> str:
+    """`function():file:line` of the error, or of the code that has something to say."""
+    trace = raised_by.__traceback__ if raised_by is not None else None
+    if trace is not None:
+        while trace.tb_next is not None:
+            trace = trace.tb_next
+        return _described(trace.tb_frame, trace.tb_lineno)
+    frame = sys._getframe(1)
+    while frame.f_back is not None and Path(frame.f_code.co_filename).name in _PASSED_ON_BY:
+        frame = frame.f_back
+    return _described(frame, frame.f_lineno)
+
+
+def _described(frame: FrameType, line: int) -> str:
+    return f"{frame.f_code.co_name.strip('<>')}():{Path(frame.f_code.co_filename).name}:{line}"

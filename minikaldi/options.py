@@ -188,4 +188,5 @@ def usage_text(about: str, usage: str, options: type[Any]) -> str:
     """The text of ``--help``: what the command does, how it is called, its options and the standard ones."""
     own = [spec.describe() for _, spec in sorted(option_specs(options).items())]
     standard = [spec.describe() for _, spec in sorted(option_specs(StandardOptions).items())]
-    return "\n".join(["", about, f"Usage: {usage}", "", "Options:", *own, "", "Standard options:", *standard, "", ""])
+    block = ["Options:", *own, ""] if own else []
+    return "\n".join(["", about, f"Usage: {usage}", "", *block, "Standard options:", *standard, "", ""])

@@ -33,7 +33,7 @@ class FrameOptions:
     frame_shift: float = option(10.0, "Frame shift in milliseconds")
     preemphasis_coefficient: float = option(0.97, "Coefficient of the pre-emphasis filter 1 - c/z")
     remove_dc_offset: bool = option(True, "Subtract from each frame its mean")
-    dither: float = option(1.0, "Standard deviation of the noise added to each sample; drawn from the utterance's key")
+    dither: float = option(1.0, "Standard deviation (16-bit scale) of the noise on each sample; drawn from its key")
     window_type: str = option("povey", "hamming, hanning, povey, rectangular, sine or blackman")
     blackman_coeff: float = option(0.42, "Constant term of the Blackman window")
     round_to_power_of_two: bool = option(True, "Pad each frame with zeros to a power of two for the FFT")

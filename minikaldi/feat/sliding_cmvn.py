@@ -23,7 +23,7 @@ class SlidingCmvnOptions:
     """The window, and what is normalised in it."""
 
     cmn_window: int = option(600, "Window in frames")
-    min_cmn_window: int = option(100, "Shortest window, at the start of the utterance; used only if --center=false")
+    min_cmn_window: int = option(100, "Shortest window in frames, at the utterance's start; only if --center=false")
     max_warnings: int = option(5, "Warnings about floored variances for each utterance")
     norm_vars: bool = option(False, "Normalise the variance to one")
     center: bool = option(False, "Centre the window on the frame; if false, it ends with the frame")

@@ -27,7 +27,8 @@ class CopyFeatsOptions:
 
 @command(
     "copy-feats",
-    usage="[options] (<feature-rspecifier>|<feats-rxfilename>) (<feature-wspecifier>|<feats-wxfilename>)",
+    usage="[options] <feature-rspecifier> <feature-wspecifier>\n"
+    "or: copy-feats [options] <feats-rxfilename> <feats-wxfilename>",
     num_args=(2, 2),
     options=CopyFeatsOptions,
     about="Copy features, possibly changing their format.",

@@ -9,7 +9,7 @@ from minikaldi.options import NoOptions
 
 @command(
     "wav-copy",
-    usage="[options] (<wav-rspecifier> <wav-wspecifier>|<wav-rxfilename> <wav-wxfilename>)",
+    usage="[options] <wav-rspecifier> <wav-wspecifier>\nor: wav-copy [options] <wav-rxfilename> <wav-wxfilename>",
     num_args=(2, 2),
     options=NoOptions,
     about="Copy wave files.",
