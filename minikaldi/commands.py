@@ -11,15 +11,19 @@ if TYPE_CHECKING:
     from minikaldi.command import Command
 
 _FOLDERS: dict[str, tuple[str, ...]] = {
-    "basebin": ("copy-vector", "transform-vec"),
+    "basebin": ("copy-int-vector", "copy-matrix", "copy-vector", "transform-vec"),
     "featbin": (
+        "add-deltas",
+        "apply-cmvn",
         "apply-cmvn-sliding",
+        "compute-cmvn-stats",
         "compute-fbank-feats",
         "compute-mfcc-feats",
         "copy-feats",
         "extract-segments",
         "feat-to-dim",
         "feat-to-len",
+        "subsample-feats",
         "to_wav.py",
         "wav-copy",
         "wav-reverberate",

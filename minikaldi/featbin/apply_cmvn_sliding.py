@@ -26,7 +26,5 @@ def main(run: Run, options: SlidingCmvnOptions, args: list[str]) -> int:
             normalized.write(key, sliding_cmvn(matrix, options))
             num_done += 1
     what = "mean and variance" if options.norm_vars else "mean"
-    run.log(
-        f"Applied sliding-window cepstral {what} normalization to {num_done} utterances, {num_errors} had errors."
-    )
+    run.log(f"Applied sliding-window cepstral {what} normalization to {num_done} utterances, {num_errors} had errors.")
     return 0 if num_done else 1

@@ -1,27 +1,31 @@
-"""copy-feats. Source: Kaldi featbin/copy-feats.cc; HTK and Sphinx input is not read."""
+"""copy-feats. Source: Kaldi featbin/copy-feats.cc."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
-from minikaldi.io import FLOAT_MATRIX, INT32, compressed_matrix, is_rspecifier
+from minikaldi.feat.htk import HtkHolder, SphinxHolder
+from minikaldi.io import FLOAT_MATRIX, INT32, Holder, compressed_matrix, is_rspecifier
 from minikaldi.options import option
 
 
 @dataclass
 class CopyFeatsOptions:
-    """How the copy is written."""
+    """What is read, and how the copy is written."""
 
     binary: bool = option(True, "Binary-mode output (not relevant if writing to an archive)")
-    compress: bool = option(False, "If true, write output in compressed form (only possible in binary mode)")
+    compress: bool = option(False, "If true, write output in compressed form (only tables)")
     compression_method: int = option(
         1, "Only relevant if --compress=true: 1 chooses, 2 one byte with column headers, 3-4 two bytes, 5-7 one byte"
     )
-    htk_in: bool = option(False, "Read input as HTK features (not available here)")
-    sphinx_in: bool = option(False, "Read input as Sphinx features (not available here)")
+    htk_in: bool = option(False, "Read input as HTK features")
+    sphinx_in: bool = option(False, "Read input as Sphinx features, of 13 columns (only tables)")
     write_num_frames: str = option("", "Wspecifier for the number of frames of each utterance (ark,t:utt2num_frames)")
 
 
@@ -35,16 +39,29 @@ class CopyFeatsOptions:
 )
 def main(run: Run, options: CopyFeatsOptions, args: list[str]) -> int:
     """Copy a table or a single matrix; 0 where at least one was copied."""
-    if options.htk_in or options.sphinx_in:
-        raise KaldiError("--htk-in and --sphinx-in are not available here; convert with real Kaldi's copy-feats")
-    holder = compressed_matrix(options.compression_method) if options.compress else FLOAT_MATRIX
+    if options.htk_in and options.sphinx_in:
+        raise KaldiError("--htk-in and --sphinx-in contradict each other; give one")
+    if is_rspecifier(args[0]) != is_rspecifier(args[1]):
+        raise KaldiError(f"cannot copy between a table and a file: {args[0]!r} to {args[1]!r}")
     if not is_rspecifier(args[0]):
-        run.write_object(args[1], holder, run.read_object(args[0], FLOAT_MATRIX), options.binary)
-        run.log(f"Copied features from {args[0]} to {args[1]}")
-        return 0
+        return _copy_file(run, options, args)
+    done = _copy_table(run, options, args)
+    run.log(f"Copied {done} feature matrices.")
+    return 0 if done else 1
+
+
+def _read_holder(options: CopyFeatsOptions) -> Holder[NDArray[np.float32]]:
+    if options.htk_in:
+        return HtkHolder()
+    return SphinxHolder() if options.sphinx_in else FLOAT_MATRIX
+
+
+def _copy_table(run: Run, options: CopyFeatsOptions, args: list[str]) -> int:
+    """The number of matrices copied."""
     done = 0
     with ExitStack() as tables:
-        feats = tables.enter_context(run.sequential(args[0], FLOAT_MATRIX))
+        feats = tables.enter_context(run.sequential(args[0], _read_holder(options)))
+        holder = compressed_matrix(options.compression_method) if options.compress else FLOAT_MATRIX
         copies = tables.enter_context(run.writer(args[1], holder))
         counts = tables.enter_context(run.writer(options.write_num_frames, INT32)) if options.write_num_frames else None
         for key, matrix in feats:
@@ -52,5 +69,18 @@ def main(run: Run, options: CopyFeatsOptions, args: list[str]) -> int:
             if counts is not None:
                 counts.write(key, matrix.shape[0])
             done += 1
-    run.log(f"Copied {done} feature matrices.")
-    return 0 if done else 1
+    return done
+
+
+def _copy_file(run: Run, options: CopyFeatsOptions, args: list[str]) -> int:
+    """Copies one matrix; refuses what Kaldi has for tables only."""
+    for given, name in (
+        (options.compress, "--compress=true"),
+        (options.write_num_frames, "--write-num-frames"),
+        (options.sphinx_in, "--sphinx-in=true"),
+    ):
+        if given:
+            raise KaldiError(f"{name} is for tables (ark: or scp:); {args[0]} is a file")
+    run.write_object(args[1], FLOAT_MATRIX, run.read_object(args[0], _read_holder(options)), options.binary)
+    run.log(f"Copied features from {args[0]} to {args[1]}")
+    return 0

@@ -105,9 +105,7 @@ def _channel(num_channels: int, segment: Segment) -> int:
     return max(0, segment.channel)
 
 
-def _extracted(
-    waves: RandomAccessReader[Wave], line: str, options: ExtractSegmentsOptions
-) -> tuple[str, Wave]:
+def _extracted(waves: RandomAccessReader[Wave], line: str, options: ExtractSegmentsOptions) -> tuple[str, Wave]:
     segment = parse_segment(line)
     if segment.recording_id not in waves:
         raise UnusableSegmentError(

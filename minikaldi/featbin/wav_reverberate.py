@@ -83,9 +83,7 @@ def _read_rir(run: Run, options: WavReverberateOptions, sample_rate: float) -> W
     return rir
 
 
-def _read_noises(
-    run: Run, options: WavReverberateOptions, sample_rate: float
-) -> list[tuple[Wave, str, float, float]]:
+def _read_noises(run: Run, options: WavReverberateOptions, sample_rate: float) -> list[tuple[Wave, str, float, float]]:
     """Each noise's wave, name, level and start."""
     names = [name for name in options.additive_signals.split(",") if name]
     snrs, starts = _numbers(options.snrs, "--snrs"), _numbers(options.start_times, "--start-times")

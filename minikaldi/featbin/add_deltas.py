@@ -1,0 +1,48 @@
+"""add-deltas: features with their time derivatives. Source: Kaldi, featbin/add-deltas.cc."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.command import Run, command
+from minikaldi.errors import KaldiError
+from minikaldi.feat.deltas import DeltaOptions, add_deltas
+from minikaldi.io import FLOAT_MATRIX
+from minikaldi.options import option
+
+
+@dataclass
+class AddDeltasOptions(DeltaOptions):
+    """The derivatives, and of what."""
+
+    truncate: int = option(0, "If not 0, take only so many of the first columns")
+
+
+@command(
+    "add-deltas",
+    usage="[options] <in-rspecifier> <out-wspecifier>",
+    num_args=(2, 2),
+    options=AddDeltasOptions,
+    about="Append to features their time derivatives (deltas, delta-deltas …).",
+)
+def main(run: Run, options: AddDeltasOptions, args: list[str]) -> int:
+    """Extends each matrix of a table; an empty one is warned of and left out. 0 even if none is left."""
+    with run.sequential(args[0], FLOAT_MATRIX) as feats, run.writer(args[1], FLOAT_MATRIX) as extended:
+        for key, matrix in feats:
+            if len(matrix) == 0:
+                run.warning(f"Empty feature matrix for key {key}")
+                continue
+            extended.write(key, add_deltas(_truncated(key, matrix, options.truncate), options))
+    return 0
+
+
+def _truncated(key: str, feats: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """The first `dim` columns, (T, F) -> (T, dim); all of them where `dim` is 0."""
+    if dim == 0:
+        return feats
+    if not 0 < dim <= feats.shape[1]:
+        raise KaldiError(f"{key}: --truncate={dim}, but the features have {feats.shape[1]} columns")
+    return feats[:, :dim]

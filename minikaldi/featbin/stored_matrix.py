@@ -1,0 +1,63 @@
+"""Matrices that are copied as they are stored: what is compressed is not decompressed on the way.
+
+Source: Kaldi, matrix/sparse-matrix.cc (GeneralMatrix), without its sparse matrices.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from minikaldi.io import FLOAT_MATRIX, Reader, Writer, read_binary_header, read_matrix
+from minikaldi.io.compressed import CompressedHeader, decompress, read_compressed_header, read_compressed_parts
+
+
+@dataclass(frozen=True)
+class CompressedMatrix:
+    """Header, quantile codes (cols, 4) or None, value codes (rows, cols)."""
+
+    header: CompressedHeader
+    quantiles: npt.NDArray[Any] | None
+    codes: npt.NDArray[Any]
+
+
+class StoredMatrixHolder:
+    """Reads and writes float32 (rows, cols) matrices and `CompressedMatrix`."""
+
+    what = "matrix"
+
+    def read(self, stream: Reader) -> npt.NDArray[np.float32] | CompressedMatrix:
+        """A matrix in the form that it is stored in (double as float32)."""
+        binary = read_binary_header(stream)
+        if not binary or stream.peek(1)[:1] != b"C":
+            return read_matrix(stream, binary)
+        header = read_compressed_header(stream)
+        return CompressedMatrix(header, *read_compressed_parts(stream, header))
+
+    def write(self, stream: Writer, value: npt.NDArray[np.float32] | CompressedMatrix, binary: bool) -> None:
+        """The matrix; in text a compressed one is decompressed."""
+        if not isinstance(value, CompressedMatrix):
+            FLOAT_MATRIX.write(stream, value, binary)
+        elif not binary:
+            FLOAT_MATRIX.write(stream, decompress(value.header, value.quantiles, value.codes), binary)
+        else:
+            _write_compressed(stream, value)
+
+
+def _write_compressed(stream: Writer, matrix: CompressedMatrix) -> None:
+    header, codes = matrix.header, matrix.codes
+    stream.write(f"\0B{header.tag} ".encode())
+    stream.write(struct.pack("<ffii", header.min_value, header.span, header.rows, header.cols))
+    if header.rows == 0:
+        return
+    if matrix.quantiles is not None:  # CM, whose codes stand column by column
+        stream.write(matrix.quantiles.tobytes())
+        codes = codes.T
+    stream.write(codes.tobytes())
+
+
+STORED_MATRIX = StoredMatrixHolder()
