@@ -7,6 +7,7 @@ the bytes agree with Kaldi's.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minikaldi.errors import KaldiError
+from minikaldi.io.places import malformed
 from minikaldi.io.primitives import Reader, Writer, read_array, read_exactly, read_token
 
 Float32 = npt.NDArray[np.float32]
@@ -26,6 +28,10 @@ _TAGS = {SPEECH_FEATURE: "CM", TWO_BYTE_AUTO: "CM2", TWO_BYTE_INTEGER: "CM2"}
 # With this many rows or fewer, four quantiles a column cost more than a second byte a value.
 _FEW_ROWS = 8
 _SHORTEST_WITH_QUARTILES = 5
+_PART_STEPS = (64, 128, 63)  # codes between the minimum, the quartiles and the maximum
+# Adding it in float32 and cutting off rounds half up, as adding 0.5 in float64 does; 0.5 itself would round twice.
+_BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
+_BLOCK_VALUES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -43,10 +49,15 @@ def read_compressed_header(stream: Reader) -> CompressedHeader:
     """The header of a compressed matrix, whose tag is still in the stream."""
     tag = read_token(stream)
     if tag not in ("CM", "CM2", "CM3"):
-        raise KaldiError(f"expected a compressed matrix (CM, CM2, CM3), found {tag[:20]!r}")
+        raise malformed(stream, f"expected a compressed matrix (CM, CM2, CM3), found {tag[:20]!r}", len(tag) + 1)
     min_value, span, rows, cols = struct.unpack("<ffii", read_exactly(stream, 16, "compressed matrix header"))
     if rows < 0 or cols < 0:
-        raise KaldiError(f"the compressed matrix claims {rows} x {cols} values")
+        raise malformed(stream, f"the compressed matrix claims {rows} x {cols} values", back=8)
+    if (rows == 0) != (cols == 0):
+        raise malformed(stream, f"found a matrix of {rows} x {cols}; expected 0 x 0 of an empty one", back=8)
+    if not np.isfinite([min_value, span]).all():
+        text = f"the compressed matrix claims values from {min_value} and a span of {span}; expected finite numbers"
+        raise malformed(stream, text, back=16)
     return CompressedHeader(tag, np.float32(min_value), np.float32(span), rows, cols)
 
 
@@ -78,13 +89,35 @@ def decompress(header: CompressedHeader, quantiles: Codes | None, codes: Codes) 
         levels = np.float32(65535.0) if header.tag == "CM2" else np.float32(255.0)
         increment = np.float32(float(header.span) * (1.0 / float(levels)))
         return (header.min_value + codes.astype(np.float32) * increment).astype(np.float32)
-    q0, q25, q75, q100 = _from_uint16(header, quantiles).T
-    values = codes.astype(np.float32)
+    # Each column has 256 values at most: they are computed once and looked up.
+    values = _column_values(_from_uint16(header, quantiles))
+    columns, result = codes.T, np.empty(codes.T.shape, dtype=np.float32)
+    for block in _column_blocks(columns):
+        index = columns[block].astype(np.intp)
+        index += np.arange(0, 256 * len(index), 256)[:, None]
+        values[block].ravel().take(index, out=result[block], mode="clip")  # the mode that does not copy; all are inside
+    return np.ascontiguousarray(result.T)
+
+
+def _column_values(quantiles: Float32) -> Float32:
+    """What each code means: quantiles (cols, 4) -> (cols, 256)."""
+    q0, q25, q75, q100 = quantiles.T[:, :, None]  # (cols, 1) each
+    codes = np.arange(256, dtype=np.float32)
+    low, middle, high = codes[:65], codes[65:193] - 64, codes[193:] - 192
     # The products are float32, what follows them float64, as in the source.
-    low = q0 + ((q25 - q0) * values).astype(np.float64) * (1 / 64.0)
-    middle = q25 + ((q75 - q25) * (values - 64)).astype(np.float64) * (1 / 128.0)
-    high = q75 + ((q100 - q75) * (values - 192)).astype(np.float64) * (1 / 63.0)
-    return np.where(codes <= 64, low, np.where(codes <= 192, middle, high)).astype(np.float32)
+    parts = [
+        q0 + ((q25 - q0) * low).astype(np.float64) * (1 / 64.0),
+        q25 + ((q75 - q25) * middle).astype(np.float64) * (1 / 128.0),
+        q75 + ((q100 - q75) * high).astype(np.float64) * (1 / 63.0),
+    ]
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _column_blocks(columns: Codes) -> Iterator[slice]:
+    """Slices of (cols, rows) that are small enough for the processor's cache, and for what is computed on the way."""
+    cols, rows = columns.shape
+    width = max(1, _BLOCK_VALUES // max(1, rows))
+    return (slice(at, at + width) for at in range(0, cols, width))
 
 
 def write_compressed(stream: Writer, matrix: Float32, method: int) -> None:
@@ -103,8 +136,9 @@ def write_compressed(stream: Writer, matrix: Float32, method: int) -> None:
     header = _make_header(matrix, method)
     stream.write(f"{header.tag} ".encode() + struct.pack("<ffii", header.min_value, header.span, *matrix.shape))
     if header.tag == "CM":
-        quantiles = _quantiles(header, matrix)
-        stream.write(quantiles.astype("<u2").tobytes() + _column_codes(header, quantiles, matrix).T.tobytes())
+        quantiles, codes = _speech_codes(header, np.ascontiguousarray(matrix.T))
+        stream.write(quantiles.astype("<u2").tobytes())
+        stream.write(codes.data.cast("B"))
     else:
         levels, dtype = (65535, "<u2") if header.tag == "CM2" else (255, "u1")
         stream.write(_to_levels(header, matrix, levels).astype(dtype).tobytes())
@@ -133,15 +167,25 @@ def _from_uint16(header: CompressedHeader, codes: Codes) -> Float32:
     return header.min_value + header.span * np.float32(1.52590218966964e-05) * codes.astype(np.float32)
 
 
-def _quantiles(header: CompressedHeader, matrix: Float32) -> npt.NDArray[np.int32]:
+def _speech_codes(header: CompressedHeader, columns: Float32) -> tuple[Codes, npt.NDArray[np.uint8]]:
+    """Quantile codes (cols, 4) and value codes (cols, rows) of `columns` (cols, rows)."""
+    quantiles = np.empty((columns.shape[0], 4), dtype=np.int32)
+    codes = np.empty(columns.shape, dtype=np.uint8)
+    for block in _column_blocks(columns):
+        quantiles[block] = _quantiles(header, columns[block])
+        codes[block] = _column_codes(_from_uint16(header, quantiles[block]), columns[block])
+    return quantiles, codes
+
+
+def _quantiles(header: CompressedHeader, columns: Float32) -> npt.NDArray[np.int32]:
     """Codes (cols, 4) of each column's minimum, quartiles and maximum, strictly increasing."""
-    rows = matrix.shape[0]
-    ordered = np.sort(matrix, axis=0)
+    rows = columns.shape[1]
+    ordered = np.sort(columns, axis=1)
     quarter = rows // 4
     at = [0, quarter, 3 * quarter, rows - 1]
     if rows < _SHORTEST_WITH_QUARTILES:
         at = [min(i, rows - 1) for i in range(4)]
-    codes = _to_levels(header, ordered[at], 65535).T  # (4, cols) -> (cols, 4)
+    codes = _to_levels(header, ordered[:, at], 65535)  # (cols, 4)
     if rows < 4:
         codes[:, rows:] = 0  # a quantile that has no value of its own is one more than the one before
     codes[:, 0] = np.minimum(codes[:, 0], 65532)
@@ -151,14 +195,23 @@ def _quantiles(header: CompressedHeader, matrix: Float32) -> npt.NDArray[np.int3
     return codes
 
 
-def _column_codes(header: CompressedHeader, quantiles: Codes, matrix: Float32) -> npt.NDArray[np.uint8]:
-    """Codes (rows, cols): 0–64 below the first quartile, 64–192 up to the third, 192–255 above."""
-    q0, q25, q75, q100 = _from_uint16(header, quantiles).T
-    low = np.clip(_rounded((matrix - q0) / (q25 - q0) * np.float32(64)), 0, 64)
-    middle = np.clip(64 + _rounded((matrix - q25) / (q75 - q25) * np.float32(128)), 64, 192)
-    high = np.clip(192 + _rounded((matrix - q75) / (q100 - q75) * np.float32(63)), 192, 255)
-    return np.where(matrix < q25, low, np.where(matrix < q75, middle, high)).astype(np.uint8)
+def _column_codes(quantiles: Float32, columns: Float32) -> npt.NDArray[np.uint8]:
+    """Codes of `columns` (cols, rows) between `quantiles` (cols, 4): 64 steps, then 128, then 63.
 
-
-def _rounded(values: Float32) -> npt.NDArray[np.int32]:
-    return (values.astype(np.float64) + 0.5).astype(np.int32)  # truncates toward zero, as a C cast does
+    A value passes through all three parts; those that lie below it are full and those above it empty, so that the
+    sum is its code.
+    """
+    codes = np.zeros(columns.shape, dtype=np.uint8)
+    steps = np.empty_like(columns)
+    for part, most in enumerate(_PART_STEPS):
+        low, high = quantiles[:, part, None], quantiles[:, part + 1, None]
+        narrow = (low == high)[:, 0]  # the quantiles differ by less than float32 can say
+        np.subtract(columns, low, out=steps)
+        steps /= np.where(narrow[:, None], np.float32(1), high - low)
+        steps *= np.float32(most)
+        steps += _BELOW_HALF
+        taken = np.clip(steps, 0, most, out=steps).astype(np.uint8)
+        if narrow.any():  # what C makes of the division by zero: nothing above the last quartile
+            taken[narrow] = 0 if part == 2 else most * (columns[narrow] >= high[narrow])
+        codes += taken
+    return codes

@@ -7,9 +7,11 @@ import struct
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from minikaldi.errors import KaldiError
-from minikaldi.io import FLOAT_MATRIX, compressed_matrix
+from minikaldi.io import FLOAT_MATRIX, compressed, compressed_matrix
 
 RNG = np.random.default_rng(5)
 
@@ -91,6 +93,64 @@ def test_decoding_agrees_with_a_slow_version() -> None:
     data = dump(RNG.normal(size=(50, 3)).astype(np.float32), 2)
     read = FLOAT_MATRIX.read(io.BufferedReader(io.BytesIO(data)))
     np.testing.assert_allclose(read, decode_slowly(data), atol=2e-6)  # float32 of values near 4
+
+
+def encode_slowly(matrix: np.ndarray) -> bytes:
+    """CM, value by value in C's types: float32, `+ 0.5` in float64, a cast that cuts, and of no number the least."""
+
+    def cut(value: float) -> int:
+        return int(value) if np.isfinite(value) else -(2**31)
+
+    low, high = matrix.min(), matrix.max()
+    span = high - low if high > low else np.float32(low + (1.0 + abs(float(low)))) - low
+    rows, cols = matrix.shape
+    header, codes = b"", b""
+    for column in matrix.T:
+        ordered = np.sort(column)
+        places = [0, rows // 4, 3 * (rows // 4), rows - 1] if rows >= 5 else range(rows)
+        marks = [cut(float(min(max((ordered[at] - low) / span, 0), 1) * np.float32(65535)) + 0.499) for at in places]
+        marks += [0] * (4 - len(marks))
+        marks[0] = min(marks[0], 65532)
+        marks[1] = min(max(marks[1], marks[0] + 1), 65533)
+        marks[2] = min(max(marks[2], marks[1] + 1), 65534)
+        marks[3] = max(marks[3], marks[2] + 1)
+        header += struct.pack("<4H", *marks)
+        q = [low + span * np.float32(1.52590218966964e-05) * np.float32(mark) for mark in marks]
+        for value in column:
+            part, first, steps = (0, 0, 64) if value < q[1] else (1, 64, 128) if value < q[2] else (2, 192, 63)
+            fraction = (value - q[part]) / (q[part + 1] - q[part])
+            code = first + cut(float(fraction * np.float32(steps)) + 0.5)
+            codes += bytes([min(max(code, first), first + steps)])
+    return b"\0BCM " + struct.pack("<ffii", low, span, rows, cols) + header + codes
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 40),
+    st.integers(1, 4),
+    st.sampled_from([0, 1, 40, 1e4, -3e6]),
+    st.sampled_from([0, 1e-3, 1, 100]),
+    st.integers(0, 9),
+    st.integers(0, 2**32 - 1),
+)
+def test_speech_codes_are_those_of_a_slow_version(
+    rows: int, cols: int, offset: float, width: float, digits: int, seed: int
+) -> None:
+    """Also where the quantiles of a column are the same number in float32 (a large offset, a constant column)."""
+    values = np.round(np.random.default_rng(seed).normal(0, width, (rows, cols)), digits) + offset
+    values[:, 0] = values[0, 0]
+    matrix = values.astype(np.float32)
+    assert dump(matrix, 2) == encode_slowly(matrix)
+
+
+def test_columns_longer_than_a_block_are_coded_as_short_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = RNG.normal(size=(700, 9)).astype(np.float32)
+    whole, read = dump(matrix, 2), round_trip(matrix, 2)
+    for block in (1, 1500):
+        monkeypatch.setattr(compressed, "_BLOCK_VALUES", block)
+        assert dump(matrix, 2) == whole
+        assert np.array_equal(round_trip(matrix, 2), read)
 
 
 def test_text_is_never_compressed() -> None:
