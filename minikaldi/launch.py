@@ -28,6 +28,23 @@ def _run_in_own_environment() -> int:
     return 255
 
 
+def _keep_freed_memory() -> None:
+    """Let glibc keep up to 64 MB of freed memory, and take arrays of up to 32 MB from it.
+
+    Its default gives each freed array of over 128 kB back to the system, which then hands out zeroed pages again: with
+    a fault on each 4 kB, feature extraction takes 1.6 times as long (0.7 µs a page on a virtual machine).
+    """
+    import ctypes  # numpy has loaded it already
+
+    trim_threshold, mmap_threshold = -1, -3  # as in malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except AttributeError:  # another C library, with rules of its own
+        return
+    mallopt(mmap_threshold, 1 << 25)
+    mallopt(trim_threshold, 1 << 26)
+
+
 def main() -> int:
     """Run the command this file was called as; the exit code is the command's."""
     # Python puts this file's folder first; there `io` and others would stand before the library's own.
@@ -36,6 +53,7 @@ def main() -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if not _has_numpy():
         return _run_in_own_environment()
+    _keep_freed_memory()
     from minikaldi.command import run_command
 
     code = run_command(sys.argv, sys.stdin.buffer, sys.stdout.buffer)

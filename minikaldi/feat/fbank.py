@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.feat.frames import FLOAT32_EPSILON, FrameOptions, log_energy, windowed_blocks
+from minikaldi.feat.frames import FLOAT32_EPSILON, FrameOptions, frame_blocks, log_energy, num_frames, windowed
 from minikaldi.feat.mel import MelOptions, log_mel_energies, mel_filters
 from minikaldi.feat.spectrum import at_rate, floored_energy, power_spectrum
 from minikaldi.options import option
@@ -56,19 +56,19 @@ def compute_fbank(
         KaldiError: the rate is not the configured one and may not be changed, or the options contradict each other.
     """
     samples = at_rate(samples, sample_rate, options)
-    blocks = [
-        _mel_features(frames, energy, options, vtln_warp)
-        for frames, energy in windowed_blocks(samples, options, dither_key)
-    ]
-    return np.concatenate(blocks) if blocks else np.zeros((0, options.dim), np.float32)
+    filters = mel_filters(options, options.sample_frequency, options.fft_samples, vtln_warp)
+    features = np.empty((num_frames(len(samples), options), options.dim), np.float32)
+    for rows, frames in frame_blocks(samples, options, dither_key):
+        features[rows] = _mel_features(frames, options, filters)
+    return features
 
 
 def _mel_features(
-    frames: NDArray[np.float32], raw_energy: NDArray[np.float32], options: FbankOptions, vtln_warp: float
+    frames: NDArray[np.float32], options: FbankOptions, filters: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Windowed frames (T, L) and their energies (T,) -> features (T, dim)."""
-    filters = mel_filters(options, options.sample_frequency, options.fft_samples, vtln_warp)
-    spectrum = power_spectrum(frames, options.fft_samples)
+    """Frames (T, L) -> features (T, dim)."""
+    ready = windowed(frames, options)
+    spectrum = power_spectrum(ready, options.fft_samples)
     features = (spectrum if options.use_power else np.sqrt(spectrum)) @ filters  # (T, num_mel_bins)
     if options.debug_mel:
         log_mel_energies(features)
@@ -76,5 +76,5 @@ def _mel_features(
         features = np.log(np.maximum(features, FLOAT32_EPSILON))
     if not options.use_energy:
         return features
-    energy = floored_energy(raw_energy if options.raw_energy else log_energy(frames), options.energy_floor)[:, None]
+    energy = floored_energy(log_energy(frames if options.raw_energy else ready), options.energy_floor)[:, None]
     return np.hstack([features, energy] if options.htk_compat else [energy, features])

@@ -20,7 +20,7 @@ from minikaldi.options import option
 FLOAT32_EPSILON = np.finfo(np.float32).eps
 """Kaldi's floor under every log of an energy: the log of silence is -15.94, not -inf."""
 
-BLOCK_FRAMES = 64
+BLOCK_FRAMES = 256
 """Frames handled at once: 64 padded frames and their spectrum stay in a core's second-level cache."""
 
 
@@ -80,22 +80,23 @@ def num_frames(num_samples: int, options: FrameOptions) -> int:
     return (num_samples + shift // 2) // shift
 
 
-def mirrored(samples: NDArray[np.float32], options: FrameOptions) -> NDArray[np.float32]:
-    """The wave with both ends mirrored as far as frames reach, so that frame t begins at sample t * shift.
+def samples_between(samples: NDArray[np.float32], begin: int, end: int) -> NDArray[np.float32]:
+    """The samples begin … end - 1 of the wave mirrored at both ends (… 1 0 | 0 1 2 …), again and again if need be.
 
     Args:
         samples: float32 (N,), N >= 1.
+        begin, end: may lie outside of 0 … N; begin <= end.
 
     Returns:
-        float32 (M,); the edge sample is repeated once (… 1 0 | 0 1 2 …), and a wave shorter than the reach is mirrored
-        again and again.
+        float32 (end - begin,), without a copy where all lie inside.
     """
-    shift, length = options.shift_samples, options.length_samples
-    left = length // 2 - shift // 2
-    right = max(0, (num_frames(len(samples), options) - 1) * shift + length - left - len(samples))
-    if left < 0:  # a frame shorter than its shift begins inside the wave
-        samples, left = samples[-left:], 0
-    return np.pad(samples, (left, right), mode="symmetric")
+    length = len(samples)
+    if begin >= 0 and end <= length:
+        return samples[begin:end]
+    outside = np.concatenate([np.arange(begin, min(0, end)), np.arange(max(length, begin), end)])
+    reflected = samples[np.minimum(outside % (2 * length), (-1 - outside) % (2 * length))]
+    before = max(0, min(0, end) - begin)
+    return np.concatenate([reflected[:before], samples[max(0, begin) : max(0, end)], reflected[before:]])
 
 
 @lru_cache(maxsize=16)
@@ -135,23 +136,13 @@ def dither_generator(key: str) -> np.random.Generator:
 
 def log_energy(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     """log of the sum of squares of each frame, float32 (T, L) -> (T,), floored at the log of the float32 epsilon."""
-    return np.log(np.maximum(np.einsum("tl,tl->t", frames, frames), FLOAT32_EPSILON))
+    return np.log(np.maximum(np.vecdot(frames, frames), FLOAT32_EPSILON))
 
 
-def preemphasized(frames: NDArray[np.float32], coefficient: float) -> NDArray[np.float32]:
-    """x[n] - c x[n-1] within each frame; the sample before the first is taken to equal the first. (T, L) -> (T, L)."""
-    if coefficient == 0.0:
-        return frames
-    emphasized = np.empty_like(frames)
-    np.subtract(frames[:, 1:], np.float32(coefficient) * frames[:, :-1], out=emphasized[:, 1:])
-    emphasized[:, 0] = frames[:, 0] * np.float32(1 - coefficient)
-    return emphasized
-
-
-def windowed_blocks(
+def frame_blocks(
     samples: NDArray[np.float32], options: FrameOptions, dither_key: str = ""
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Cuts a wave into frames and prepares them for the FFT: dither, mean off, pre-emphasis, window.
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Cuts a wave into frames, with dither, and their means off.
 
     Args:
         samples: float32 (N,) in 16-bit scale.
@@ -159,26 +150,62 @@ def windowed_blocks(
         dither_key: the utterance's key, from which the dither is drawn.
 
     Yields:
-        blocks in order: windowed frames float32 (T', L), and the log energy that each frame had before pre-emphasis
-        and window, float32 (T',). Nothing where the wave has no frame.
+        blocks in order: the numbers of their frames, and the frames, float32 (T', L), which the caller may change.
+        Nothing where the wave has no frame.
 
     Raises:
-        KaldiError: the options allow no frame, or name an unknown window.
+        KaldiError: the options allow no frame.
     """
     check_frame_options(options)
     shift, length = options.shift_samples, options.length_samples
-    window = window_function(options.window_type, length, options.blackman_coeff)
     total = num_frames(len(samples), options)
-    if total == 0:
-        return
-    wave = samples if options.snip_edges else mirrored(samples, options)
-    views = np.lib.stride_tricks.sliding_window_view(wave, length)[::shift][:total]  # (T, L), no copy
-    generator = dither_generator(dither_key)
+    before = 0 if options.snip_edges else length // 2 - shift // 2  # how far the first frame begins before the wave
+    generator = dither_generator(dither_key) if options.dither != 0.0 else None
     for start in range(0, total, BLOCK_FRAMES):
-        frames = views[start : start + BLOCK_FRAMES]
-        if options.dither != 0.0:  # each frame has its own noise, as in Kaldi, though frames overlap
-            noise = generator.standard_normal(frames.shape, dtype=np.float32)
-            frames = frames + np.float32(options.dither) * noise
-        if options.remove_dc_offset:
-            frames = frames - frames.mean(axis=1, keepdims=True)
-        yield preemphasized(frames, options.preemphasis_coefficient) * window, log_energy(frames)
+        rows = slice(start, min(start + BLOCK_FRAMES, total))
+        begin = start * shift - before
+        piece = samples_between(samples, begin, begin + (rows.stop - start - 1) * shift + length)
+        step = piece.strides[0]
+        views = np.lib.stride_tricks.as_strided(piece, (rows.stop - start, length), (shift * step, step))  # no copy
+        yield rows, _prepared(views, options, generator)
+
+
+def _prepared(
+    views: NDArray[np.float32], options: FrameOptions, generator: np.random.Generator | None
+) -> NDArray[np.float32]:
+    """A copy of the frames with dither, and their means off, (T', L) -> (T', L)."""
+    if generator is None:
+        frames = views.copy()
+    else:  # each frame has its own noise, as in Kaldi, though frames overlap
+        frames = generator.standard_normal(views.shape, dtype=np.float32)
+        frames *= np.float32(options.dither)
+        frames += views
+    if options.remove_dc_offset:
+        # A matrix product sums three times as fast as `mean`; the sum of 512 integer samples is exact in float32.
+        sums = frames @ np.ones(frames.shape[1], np.float32)
+        frames -= (sums / np.float32(frames.shape[1]))[:, None]
+    return frames
+
+
+def windowed(frames: NDArray[np.float32], options: FrameOptions) -> NDArray[np.float32]:
+    """Pre-emphasis, x[n] - c x[n-1] where the first sample is its own predecessor, and the window.
+
+    Args:
+        frames: float32 (T', L), contiguous.
+        options: --preemphasis-coefficient and --window-type.
+
+    Returns:
+        float32 (T', L), new.
+
+    Raises:
+        KaldiError: an unknown window.
+    """
+    emphasized = np.empty_like(frames)
+    coefficient = np.float32(options.preemphasis_coefficient)
+    # The block as one line of samples: a third of the time that it takes row by row. Each row's first is put right.
+    line, emphasized_line = frames.reshape(-1), emphasized.reshape(-1)
+    np.multiply(line[:-1], -coefficient, out=emphasized_line[1:])
+    emphasized_line[1:] += line[1:]
+    np.multiply(frames[:, 0], 1 - coefficient, out=emphasized[:, 0])
+    emphasized *= window_function(options.window_type, frames.shape[1], options.blackman_coeff)
+    return emphasized

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.errors import KaldiError
-from minikaldi.feat.frames import FLOAT32_EPSILON, FrameOptions, log_energy, windowed_blocks
+from minikaldi.feat.frames import FLOAT32_EPSILON, FrameOptions, frame_blocks, log_energy, num_frames, windowed
 from minikaldi.feat.mel import MelOptions, log_mel_energies, mel_filters
 from minikaldi.feat.spectrum import at_rate, floored_energy, power_spectrum
 from minikaldi.options import option
@@ -58,25 +58,23 @@ def compute_mfcc(
             f"--num-ceps={options.num_ceps} must lie between 1 and --num-mel-bins={options.num_mel_bins}"
         )
     samples = at_rate(samples, sample_rate, options)
-    blocks = [
-        _cepstra(frames, energy, options, vtln_warp)
-        for frames, energy in windowed_blocks(samples, options, dither_key)
-    ]
-    return np.concatenate(blocks) if blocks else np.zeros((0, options.num_ceps), np.float32)
-
-
-def _cepstra(
-    frames: NDArray[np.float32], raw_energy: NDArray[np.float32], options: MfccOptions, vtln_warp: float
-) -> NDArray[np.float32]:
-    """Windowed frames (T, L) and their energies (T,) -> cepstra (T, num_ceps)."""
     filters = mel_filters(options, options.sample_frequency, options.fft_samples, vtln_warp)
-    mel_energies = power_spectrum(frames, options.fft_samples) @ filters  # (T, num_mel_bins)
+    cepstra = np.empty((num_frames(len(samples), options), options.num_ceps), np.float32)
+    for rows, frames in frame_blocks(samples, options, dither_key):
+        cepstra[rows] = _cepstra(frames, options, filters)
+    return cepstra
+
+
+def _cepstra(frames: NDArray[np.float32], options: MfccOptions, filters: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Frames (T, L) -> cepstra (T, num_ceps)."""
+    ready = windowed(frames, options)
+    mel_energies = power_spectrum(ready, options.fft_samples) @ filters  # (T, num_mel_bins)
     if options.debug_mel:
         log_mel_energies(mel_energies)
     log_mel = np.log(np.maximum(mel_energies, FLOAT32_EPSILON))
     cepstra = log_mel @ lifted_dct(options.num_mel_bins, options.num_ceps, options.cepstral_lifter)
     if options.use_energy:
-        energy = raw_energy if options.raw_energy else log_energy(frames)
+        energy = log_energy(frames if options.raw_energy else ready)
         cepstra[:, 0] = floored_energy(energy, options.energy_floor)
     return _htk_order(cepstra, options.use_energy) if options.htk_compat else cepstra
 
