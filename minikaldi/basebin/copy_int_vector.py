@@ -13,7 +13,7 @@ import numpy as np
 
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
-from minikaldi.io import INT32_VECTOR, Reader, Writer, is_rspecifier, read_binary_header, write_binary_header
+from minikaldi.io import INT32_VECTOR, Reader, Writer, are_tables, read_binary_header, write_binary_header
 from minikaldi.io.primitives import read_array, read_exactly, read_token
 from minikaldi.options import option
 
@@ -70,9 +70,7 @@ class IntVectorFileHolder:
 )
 def main(run: Run, options: CopyIntVectorOptions, args: list[str]) -> int:
     """Copy a table or a single vector; 0 where at least one was copied."""
-    if is_rspecifier(args[0]) != is_rspecifier(args[1]):
-        raise KaldiError(f"cannot copy between a table and a file: {args[0]!r} to {args[1]!r}")
-    if not is_rspecifier(args[0]):
+    if not are_tables(*args):
         holder = IntVectorFileHolder()
         run.write_object(args[1], holder, run.read_object(args[0], holder), options.binary)
         run.log(f"Copied vector to {args[1]}")

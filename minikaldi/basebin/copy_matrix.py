@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
-from minikaldi.io import FLOAT_MATRIX, is_rspecifier
+from minikaldi.io import FLOAT_MATRIX, are_tables
 from minikaldi.options import option
 
 LOG_FLOOR = np.float32(1e-20)
@@ -41,9 +41,7 @@ def main(run: Run, options: CopyMatrixOptions, args: list[str]) -> int:
     """Copy a table or a single matrix; 0 where at least one was copied."""
     if options.apply_log + options.apply_exp + options.apply_softmax_per_row > 1:
         raise KaldiError("only one of --apply-log, --apply-exp and --apply-softmax-per-row can be given")
-    if is_rspecifier(args[0]) != is_rspecifier(args[1]):
-        raise KaldiError(f"cannot copy between a table and a file: {args[0]!r} to {args[1]!r}")
-    if not is_rspecifier(args[0]):
+    if not are_tables(*args):
         matrix = _changed(run, args[0], run.read_object(args[0], FLOAT_MATRIX), options)
         run.write_object(args[1], FLOAT_MATRIX, matrix, options.binary)
         run.log(f"Copied matrix to {args[1]}")

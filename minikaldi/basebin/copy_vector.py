@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
-from minikaldi.io import FLOAT_VECTOR, is_rspecifier
+from minikaldi.io import FLOAT_VECTOR, are_tables
 from minikaldi.options import option
 
 
@@ -31,9 +30,7 @@ class CopyVectorOptions:
 )
 def main(run: Run, options: CopyVectorOptions, args: list[str]) -> int:
     """Copy a table or a single vector; 0 where at least one was copied."""
-    if is_rspecifier(args[0]) != is_rspecifier(args[1]):
-        raise KaldiError(f"cannot copy between a table and a file: {args[0]!r} to {args[1]!r}")
-    if not is_rspecifier(args[0]):
+    if not are_tables(*args):
         vector = _changed(run.read_object(args[0], FLOAT_VECTOR), options)
         run.write_object(args[1], FLOAT_VECTOR, vector, options.binary)
         run.log(f"Copied vector from {args[0]} to {args[1]}")

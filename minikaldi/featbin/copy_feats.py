@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.feat.htk import HtkHolder, SphinxHolder
-from minikaldi.io import FLOAT_MATRIX, INT32, Holder, compressed_matrix, is_rspecifier
+from minikaldi.io import FLOAT_MATRIX, INT32, Holder, are_tables, compressed_matrix
 from minikaldi.options import option
 
 
@@ -41,9 +41,7 @@ def main(run: Run, options: CopyFeatsOptions, args: list[str]) -> int:
     """Copy a table or a single matrix; 0 where at least one was copied."""
     if options.htk_in and options.sphinx_in:
         raise KaldiError("--htk-in and --sphinx-in contradict each other; give one")
-    if is_rspecifier(args[0]) != is_rspecifier(args[1]):
-        raise KaldiError(f"cannot copy between a table and a file: {args[0]!r} to {args[1]!r}")
-    if not is_rspecifier(args[0]):
+    if not are_tables(*args):
         return _copy_file(run, options, args)
     done = _copy_table(run, options, args)
     run.log(f"Copied {done} feature matrices.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minikaldi.command import Run, command
-from minikaldi.io import WAVE, is_rspecifier
+from minikaldi.io import WAVE, are_tables
 from minikaldi.options import NoOptions
 
 
@@ -16,7 +16,7 @@ from minikaldi.options import NoOptions
 )
 def main(run: Run, options: NoOptions, args: list[str]) -> int:
     """Copies a table or a single wave; 0 where at least one was copied."""
-    if not is_rspecifier(args[0]):
+    if not are_tables(*args):
         run.write_object(args[1], WAVE, run.read_object(args[0], WAVE))
         return 0
     num_done = 0

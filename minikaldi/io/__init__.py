@@ -38,7 +38,7 @@ from minikaldi.io.primitives import (
 from minikaldi.io.random_access import RandomAccessReader, random_access
 from minikaldi.io.rows import matrix_shape, read_matrix_rows
 from minikaldi.io.sequential import SequentialReader, sequential
-from minikaldi.io.specifiers import is_rspecifier
+from minikaldi.io.specifiers import are_tables, is_rspecifier
 from minikaldi.io.wave import Wave, WaveHeader
 from minikaldi.io.writers import TableWriter, writer
 
@@ -65,6 +65,7 @@ __all__ = [
     "Wave",
     "WaveHeader",
     "Writer",
+    "are_tables",
     "compressed_matrix",
     "expect_token",
     "is_rspecifier",

@@ -2,6 +2,12 @@
 
 Source: Kaldi util/kaldi-table.cc and kaldi-io.cc. `ark:x`, `scp,p:x`, `ark,t:-`, `ark,s,cs:cmd |`, `ark,scp:a,b`;
 `file:123` (byte offset); `cmd |`, `| cmd`; `file[0:9,2:5]` (rows and columns, both ends included).
+
+Options stand in any order, before `ark` or `scp` or after; of a pair (`s`, `ns`) the last one counts. For reading:
+`o` each key is asked for once (its object is dropped then); `p` what cannot be read is passed over with a warning;
+`s` the keys are sorted, and `cs` they are asked for in that order (together: memory for one object); `bg` the next
+objects are read in a thread while one is worked on. For writing: `t` text; `f` flush after each object; `p` pass
+over keys that a script to write to does not have. `b` and `t` mean nothing in reading: the data tell.
 """
 
 from __future__ import annotations
@@ -9,10 +15,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from minikaldi.errors import KaldiError
+from minikaldi.errors import KaldiError, UsageError
 
 _READ_FLAGS = {"o", "no", "p", "np", "s", "ns", "cs", "ncs", "b", "t", "bg"}
 _WRITE_FLAGS = {"b", "t", "f", "nf", "p"}
+_KINDS = ("ark", "scp")
 _OFFSET = re.compile(r"(.+):(\d+)", re.DOTALL)
 _RANGE = re.compile(r"(.*)\[([^\[\]]*)\]", re.DOTALL)
 
@@ -27,6 +34,7 @@ class Rspecifier:
     permissive: bool = False
     sorted: bool = False
     called_sorted: bool = False
+    background: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Wspecifier:
     archive: str | None
     script: str | None
     binary: bool = True
-    flush: bool = True
+    flush: bool = False
     permissive: bool = False
 
 
@@ -53,10 +61,24 @@ Range = tuple[int, int] | None  # first and last, both included; None: all
 
 
 def is_rspecifier(text: str) -> bool:
-    """True for a table's name, to read or to write, False for a file's (a pipe's, a path's)."""
-    kinds = text.partition(":")[0].split(",")
-    known = set(kinds) <= _READ_FLAGS | _WRITE_FLAGS | {"ark", "scp"}
-    return ":" in text and text == text.strip() and known and ("ark" in kinds or "scp" in kinds)
+    """True for the name of a table, to read or to write, False for a file's (a pipe's, a path's)."""
+    kinds, flags = _split_head(text)
+    return bool(kinds) and set(flags) <= _READ_FLAGS | _WRITE_FLAGS
+
+
+def are_tables(source: str, target: str) -> bool:
+    """Whether a command that copies is to copy tables (True) or one object from file to file (False).
+
+    Raises:
+        UsageError: one of the two is a table and the other is not.
+    """
+    if is_rspecifier(source) == is_rspecifier(target):
+        return is_rspecifier(source)
+    table, file = (source, target) if is_rspecifier(source) else (target, source)
+    raise UsageError(
+        f"cannot copy from {source!r} to {target!r}: {table!r} is a table, {file!r} is the name of one file; give two "
+        f"tables (as in ark:{file or '-'}) or two files (./{table} for a file of that name)"
+    )
 
 
 def parse_rspecifier(text: str) -> Rspecifier:
@@ -65,15 +87,12 @@ def parse_rspecifier(text: str) -> Rspecifier:
     Raises:
         KaldiError: no such form; the text says what is allowed.
     """
-    head, colon, name = text.partition(":")
-    words = head.split(",")
-    kinds = [word for word in words if word in ("ark", "scp")]
-    unknown = [word for word in words if word not in _READ_FLAGS and word not in ("ark", "scp")]
-    if not colon or len(kinds) != 1 or unknown or text != text.strip():
-        expected = "ark:… or scp:… with options o p s cs, as in scp,p:wav.scp"
+    kinds, flags = _split_head(text)
+    if len(kinds) != 1 or not set(flags) <= _READ_FLAGS:
+        expected = "ark:… or scp:… with options o p s cs bg, as in scp,p:wav.scp"
         raise KaldiError(f"{text!r} is no rspecifier; expected {expected}")
-    flags = {flag: _last(words, flag, "n" + flag) for flag in ("o", "p", "s", "cs")}
-    return Rspecifier(kinds[0], name, flags["o"], flags["p"], flags["s"], flags["cs"])
+    once, permissive, ordered, called_sorted = (_last(flags, flag, "n" + flag) for flag in ("o", "p", "s", "cs"))
+    return Rspecifier(kinds[0], _name_of(text), once, permissive, ordered, called_sorted, "bg" in flags)
 
 
 def parse_wspecifier(text: str) -> Wspecifier:
@@ -82,18 +101,16 @@ def parse_wspecifier(text: str) -> Wspecifier:
     Raises:
         KaldiError: no such form.
     """
-    head, colon, names = text.partition(":")
-    words = head.split(",")
-    kinds = [word for word in words if word in ("ark", "scp")]
-    unknown = [word for word in words if word not in _WRITE_FLAGS and word not in ("ark", "scp")]
-    if not colon or unknown or text != text.strip() or kinds not in (["ark"], ["scp"], ["ark", "scp"]):
+    kinds, flags = _split_head(text)
+    if kinds not in (["ark"], ["scp"], ["ark", "scp"]) or not set(flags) <= _WRITE_FLAGS:
         raise KaldiError(f"{text!r} is no wspecifier; expected ark:… , scp:… or ark,scp:…,… with options t f p")
-    archive, script = (names, None) if kinds == ["ark"] else (None, names)
+    name = _name_of(text)
+    archive, script = (name, None) if kinds == ["ark"] else (None, name)
     if len(kinds) == 2:
-        archive, comma, script = names.partition(",")
+        archive, comma, script = name.partition(",")
         if not comma:
             raise KaldiError(f"{text!r}: expected two file names, archive and script, with a comma between")
-    return Wspecifier(archive, script, not _last(words, "t", "b"), not _last(words, "nf", "f"), "p" in words)
+    return Wspecifier(archive, script, not _last(flags, "t", "b"), _last(flags, "f", "nf"), "p" in flags)
 
 
 def parse_rxfilename(text: str) -> FileName:
@@ -104,10 +121,11 @@ def parse_rxfilename(text: str) -> FileName:
     """
     if text in ("", "-"):
         return FileName("std", text)
-    if text != text.strip():
-        raise KaldiError(f"{text!r} is no file name: it starts or ends with a space")
     if text.endswith("|") and not text.startswith("|"):
         return FileName("pipe", text[:-1].strip())
+    if text != text.strip():
+        raise KaldiError(f"{text!r} is no file name: it starts or ends with a space")
+    _check_start(text)
     if "|" in text:
         raise KaldiError(f"{text!r}: a command to read from ends in '|' and does not start with it")
     found = _OFFSET.fullmatch(text)
@@ -126,6 +144,9 @@ def parse_wxfilename(text: str) -> FileName:
         return FileName("pipe", text[1:].strip())
     if text != text.strip() or "|" in text:
         raise KaldiError(f"{text!r} is no file name to write to; a command to write to starts with '|'")
+    _check_start(text)
+    if _OFFSET.fullmatch(text):
+        raise KaldiError(f"{text!r} is no file name to write to: it ends in a byte offset, which is for reading only")
     return FileName("file", text)
 
 
@@ -161,6 +182,25 @@ def _parse_range(text: str, whole: str) -> Range:
     if not found or int(found[1]) > int(found[2]):
         raise KaldiError(f"{whole!r}: found the range {text!r}, expected first:last, as in [0:9] or [0:9,2:5]")
     return int(found[1]), int(found[2])
+
+
+def _check_start(text: str) -> None:
+    if text.startswith(("t,", "b,")):
+        expected = "options stand before the colon, as in ark,t:-"
+        raise KaldiError(f"{text!r} is no file name: {expected} (./{text} is a file of that name)")
+
+
+def _split_head(text: str) -> tuple[list[str], list[str]]:
+    """The kinds (ark, scp) and the options before the colon; no kinds where that is no head of a table's name."""
+    head, colon, _ = text.partition(":")
+    words = re.split("[, ]", head)
+    if not colon or text != text.rstrip():
+        return [], []
+    return [word for word in words if word in _KINDS], [word for word in words if word not in _KINDS]
+
+
+def _name_of(table: str) -> str:
+    return table.partition(":")[2]
 
 
 def _last(words: list[str], on: str, off: str) -> bool:
