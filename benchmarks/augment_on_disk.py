@@ -1,0 +1,202 @@
+"""How fast augmented copies become features: pipes run inside the feature process, against a process for each.
+
+    python3 benchmarks/augment_on_disk.py [--utterances 10000] [--processes 200] [--seed 1] [--json FILE]
+
+Stages 2 and 3 of the recipe, by its own steps, one job: copies are drawn as wav.scp pipes (reverberation, noise,
+music, babble, a quarter of each), then decoded, mixed, turned into MFCC, compressed and written. Then a part of the
+same copies again, with a `wav-reverberate` found first on PATH that is not minikaldi's own, so that each pipe is a
+shell and its processes, as it is with real Kaldi. Speech, noises, music and rooms are synthetic, in a private folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.minikaldi_cases.report import machine  # noqa: E402
+from minikaldi.io import WAVE, Wave, write_object  # noqa: E402
+
+RATE = 16000
+SPEECH_FILES, SPEECH_SECONDS = 200, 5
+NOISE_FILES, NOISE_SECONDS = 60, 4
+MUSIC_FILES, MUSIC_SECONDS = 10, 60
+ROOMS, ROOM_SECONDS = 60, 0.5
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass over copies: how many, the speech in them, processor and clock seconds, times real time a core."""
+
+    utterances: int
+    speech_seconds: float
+    cpu_seconds: float
+    wall_seconds: float
+
+    @property
+    def times_real_time(self) -> float:
+        """Seconds of speech per second of processor."""
+        return self.speech_seconds / self.cpu_seconds
+
+
+def sound(seconds: float, rng: np.random.Generator) -> Wave:
+    """Noise whose level comes and goes four times a second, as syllables do; float32, 16-bit scale."""
+    samples = rng.standard_normal(int(seconds * RATE)).astype(np.float32)
+    time_s = np.arange(len(samples)) / RATE
+    return Wave(float(RATE), (2000 * samples * (0.55 + 0.45 * np.sin(8 * np.pi * time_s)))[None].astype(np.float32))
+
+
+def room(rng: np.random.Generator) -> Wave:
+    """An impulse response: the direct sound at 5 ms, and a tail that falls by 60 dB within its length."""
+    samples = rng.standard_normal(int(ROOM_SECONDS * RATE)) * 10 ** (-3 * np.linspace(0, 1, int(ROOM_SECONDS * RATE)))
+    samples *= 3000
+    samples[80] = 20000
+    return Wave(float(RATE), samples[None].astype(np.float32))
+
+
+def write_noises(folder: Path, count: int, seconds: float, rng: np.random.Generator) -> None:
+    """A data directory of noises."""
+    (folder / "wav").mkdir(parents=True)
+    names = [f"{folder.name}{n:03d}" for n in range(count)]
+    for name in names:
+        write_object(str(folder / "wav" / f"{name}.wav"), WAVE, sound(seconds, rng))
+    lines = {
+        "wav.scp": [f"{name} {folder}/wav/{name}.wav" for name in names],
+        "utt2spk": [f"{name} {name}" for name in names],
+        "reco2dur": [f"{name} {seconds}" for name in names],
+    }
+    for file, content in lines.items():
+        (folder / file).write_text("".join(f"{line}\n" for line in content))
+
+
+def write_speech(folder: Path, utterances: int, rng: np.random.Generator) -> None:
+    """A data directory of speech after stage 1: `utterances` ids over SPEECH_FILES files."""
+    (folder / "wav").mkdir(parents=True)
+    files = [folder / "wav" / f"{n:03d}.wav" for n in range(min(utterances, SPEECH_FILES))]
+    for file in files:
+        write_object(str(file), WAVE, sound(SPEECH_SECONDS, rng))
+    names = [f"s{n % 1000:04d}-u{n:07d}" for n in range(utterances)]
+    names.sort()
+    tables = {
+        "wav.scp": [f"{name} {files[n % len(files)]}" for n, name in enumerate(names)],
+        "utt2spk": [f"{name} {name[:5]}" for name in names],
+        "vad.scp": [f"{name} vad.ark:{n}" for n, name in enumerate(names)],
+        "feats.scp": [f"{name} feats.ark:{n}" for n, name in enumerate(names)],
+        "reco2dur": [f"{name} {SPEECH_SECONDS}" for name in names],
+        "utt2dur": [f"{name} {SPEECH_SECONDS}" for name in names],
+        "utt2num_frames": [f"{name} {100 * SPEECH_SECONDS - 2}" for name in names],
+    }
+    for file, content in tables.items():
+        (folder / file).write_text("".join(f"{line}\n" for line in content))
+    with (folder / "spk2utt").open("w") as spk2utt:
+        subprocess.run([str(ROOT / "utils/utt2spk_to_spk2utt.pl"), str(folder / "utt2spk")], stdout=spk2utt, check=True)
+
+
+def write_corpus(folder: Path, utterances: int, seed: int) -> None:
+    """Speech, noises, music, and rooms."""
+    rng = np.random.default_rng(seed)
+    write_noises(folder / "noise", NOISE_FILES, NOISE_SECONDS, rng)
+    write_noises(folder / "music", MUSIC_FILES, MUSIC_SECONDS, rng)
+    (folder / "rooms").mkdir()
+    for n in range(ROOMS):
+        write_object(str(folder / "rooms" / f"{n}.wav"), WAVE, room(rng))
+    rooms = [f"--rir-id r{n} --room-id r{n} {folder}/rooms/{n}.wav" for n in range(ROOMS)]
+    (folder / "rir_list").write_text("".join(f"{line}\n" for line in rooms))
+    (folder / "rir_sets").write_text(f"1, {folder}/rir_list\n")
+    write_speech(folder / "train", utterances, rng)
+
+
+def run_step(argv: list[str], env: Mapping[str, str], log: Path) -> tuple[float, float]:
+    """A step of the recipe, from its root; (processor seconds of all its processes, clock seconds)."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    with log.open("ab") as output:
+        code = subprocess.run(argv, cwd=ROOT, env=env, stdout=output, stderr=output, check=False).returncode
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if code:
+        raise SystemExit(f"{' '.join(argv)}: exit code {code}\n{log.read_text()[-2000:]}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
+
+
+def draw_copies(folder: Path, env: Mapping[str, str], seed: int) -> tuple[float, float]:
+    """Stage 2."""
+    argv = ["steps/augment_data.sh", "--seed", str(seed), "--rir-sets", f"{folder}/rir_sets"]
+    argv += ["--noise-dir", f"{folder}/noise", "--music-dir", f"{folder}/music", f"{folder}/train"]
+    return run_step(argv, env, folder / "steps.log")
+
+
+def make_features(folder: Path, copies: int, env: Mapping[str, str]) -> tuple[float, float]:
+    """Stage 3 for so many of the copies."""
+    argv = ["steps/combine_augmented.sh", "--type", "mfcc", "--feats-config", "conf/mfcc.conf", "--nj", "1"]
+    argv += [str(copies), f"{folder}/train", f"{folder}/train_aug", f"{folder}/train_combined"]
+    return run_step(argv, env, folder / "steps.log")
+
+
+def wrapped_environment(folder: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """As with a Kaldi installation that has wav-reverberate: the pipes are shells and processes."""
+    binaries = folder / "kaldi" / "src" / "featbin"
+    binaries.mkdir(parents=True)
+    wrapper = binaries / "wav-reverberate"
+    wrapper.write_text(f'#!/usr/bin/env bash\nexec "{ROOT}/minikaldi/bin/wav-reverberate" "$@"\n')
+    wrapper.chmod(0o755)
+    return {**env, "KALDI_ROOT": str(folder / "kaldi")}
+
+
+def measure(folder: Path, utterances: int, processes: int, seed: int) -> dict[str, Pass]:
+    """Both ways."""
+    env = {key: value for key, value in os.environ.items() if key not in ("KALDI_ROOT", "MINIKALDI_NO_PIPES")}
+    env["PATH"] = f"{Path(sys.executable).parent}:{env.get('PATH', os.defpath)}"
+    write_corpus(folder, utterances, seed)
+    draw_cpu, draw_wall = draw_copies(folder, env, seed)
+    cpu, wall = make_features(folder, utterances, env)
+    part_cpu, part_wall = make_features(folder, processes, wrapped_environment(folder, env))
+    seconds = float(SPEECH_SECONDS)
+    return {
+        "copies drawn (4 of each utterance)": Pass(4 * utterances, 4 * utterances * seconds, draw_cpu, draw_wall),
+        "pipes inside the process": Pass(utterances, utterances * seconds, cpu, wall),
+        "a process per utterance": Pass(processes, processes * seconds, part_cpu, part_wall),
+    }
+
+
+def main() -> None:
+    """The table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--utterances", type=int, default=10000, help="clean, and augmented (default %(default)s)")
+    parser.add_argument("--processes", type=int, default=200, help="augmented by processes (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of audio and draws (default %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="augment-") as name:
+        passes = measure(Path(name), options.utterances, options.processes, options.seed)
+    print(", ".join(f"{key} {value}" for key, value in machine().items()))
+    print(f"seed {options.seed}; utterances of {SPEECH_SECONDS} s, MFCC, one job")
+    print(f"{'':<36} {'utterances':>10} {'CPU s':>8} {'wall s':>8} {'x real time':>12}")
+    for what, one in passes.items():
+        print(
+            f"{what:<36} {one.utterances:>10} {one.cpu_seconds:>8.1f} {one.wall_seconds:>8.1f}"
+            f" {one.times_real_time:>12.0f}"
+        )
+    drawn, inside, outside = passes.values()
+    share = inside.utterances / drawn.utterances * drawn.cpu_seconds  # of drawing only these copies
+    both = inside.speech_seconds / (inside.cpu_seconds + share)
+    print(f"drawing and features together: {both:.0f} x real time a core")
+    print(f"inside against processes: {inside.times_real_time / outside.times_real_time:.0f} times as fast")
+    if options.json:
+        figures = {"machine": machine(), **{what: asdict(one) for what, one in passes.items()}}
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
