@@ -63,7 +63,7 @@ class IntVectorFileHolder:
 
 @command(
     "copy-int-vector",
-    usage="[options] (<vector-in-rspecifier>|<vector-in-rxfilename>) (<vector-out-wspecifier>|<vector-out-wxfilename>)",
+    usage="[options] (vector-in-rspecifier|vector-in-rxfilename) (vector-out-wspecifier|vector-out-wxfilename)",
     num_args=(2, 2),
     options=CopyIntVectorOptions,
     about="Copy vectors of integers (alignments), possibly changing their format.",

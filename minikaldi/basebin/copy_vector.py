@@ -33,7 +33,7 @@ def main(run: Run, options: CopyVectorOptions, args: list[str]) -> int:
     if not are_tables(*args):
         vector = _changed(run.read_object(args[0], FLOAT_VECTOR), options)
         run.write_object(args[1], FLOAT_VECTOR, vector, options.binary)
-        run.log(f"Copied vector from {args[0]} to {args[1]}")
+        run.log(f"Copied vector to {args[1]}")
         return 0
     done = 0
     with run.sequential(args[0], FLOAT_VECTOR) as vectors, run.writer(args[1], FLOAT_VECTOR) as copies:

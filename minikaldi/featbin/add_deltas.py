@@ -23,7 +23,7 @@ class AddDeltasOptions(DeltaOptions):
 
 @command(
     "add-deltas",
-    usage="[options] <in-rspecifier> <out-wspecifier>",
+    usage="[options] in-rspecifier out-wspecifier",
     num_args=(2, 2),
     options=AddDeltasOptions,
     about="Append to features their time derivatives (deltas, delta-deltas …).",

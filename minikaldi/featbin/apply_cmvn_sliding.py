@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minikaldi.command import Run, command
+from minikaldi.errors import KaldiError
 from minikaldi.feat.sliding_cmvn import SlidingCmvnOptions, sliding_cmvn
 from minikaldi.io import FLOAT_MATRIX
 
@@ -16,6 +17,11 @@ from minikaldi.io import FLOAT_MATRIX
 )
 def main(run: Run, options: SlidingCmvnOptions, args: list[str]) -> int:
     """Normalises each matrix of a table; an empty one is warned of, counted and left out."""
+    if options.center and options.min_cmn_window > options.cmn_window:
+        raise KaldiError(
+            f"--min-cmn-window={options.min_cmn_window} is more than --cmn-window={options.cmn_window}; with "
+            "--center=true it has no use, but Kaldi refuses it there: lower it to --cmn-window"
+        )
     num_done = num_errors = 0
     with run.sequential(args[0], FLOAT_MATRIX) as feats, run.writer(args[1], FLOAT_MATRIX) as normalized:
         for key, matrix in feats:

@@ -74,22 +74,25 @@ def cut(wave: Wave, segment: Segment, line: str, options: ExtractSegmentsOptions
             no such channel.
         KaldiError: several channels, and none is named.
     """
-    rate, num_samples = wave.sample_rate, wave.samples.shape[1]
-    start = int(segment.start * rate)
-    end = num_samples if segment.end == TO_THE_END else int(segment.end * rate)
-    if start >= num_samples:
-        raise UnusableSegmentError(
-            f"Start sample out of range {start} [length:] {num_samples}, skipping segment {segment.segment_id}"
-        )
-    if end > num_samples and end >= num_samples + int(options.max_overshoot * rate):
-        raise UnusableSegmentError(
-            f"Segment end is too far out of file data range [0,{wave.duration:g}s]; skipping segment '{line}'"
-        )
-    end = min(end, num_samples)
-    if end <= start + int(options.min_segment_length * rate):
-        raise UnusableSegmentError(f"Segment {segment.segment_id} too short, skipping it.")
+    first, last = _sample_range(wave, segment, line, options)
     channel = _channel(len(wave.samples), segment)
-    return Wave(rate, wave.samples[channel : channel + 1, start:end])
+    return Wave(wave.sample_rate, wave.samples[channel : channel + 1, first:last])
+
+
+def _sample_range(wave: Wave, segment: Segment, line: str, options: ExtractSegmentsOptions) -> tuple[int, int]:
+    """First sample, and last sample plus one. Kaldi's limits are float32: 0.1 s of them is a little more than 0.1 s."""
+    rate, num_samples = wave.sample_rate, wave.samples.shape[1]
+    length = np.float32(num_samples) / np.float32(rate)
+    of_file = f"out of file data range [0,{length:g}s]; skipping segment '{line}'"
+    if segment.start > float(length):
+        raise UnusableSegmentError(f"Segment start is {of_file}")
+    if segment.end > float(length + np.float32(options.max_overshoot)):
+        raise UnusableSegmentError(f"Segment end is too far {of_file}")
+    end = float(length) if segment.end == TO_THE_END else min(segment.end, float(length))
+    first, last = int(segment.start * rate + 0.5), min(int(end * rate + 0.5), num_samples)
+    if end - segment.start < float(np.float32(options.min_segment_length)) or first >= last:
+        raise UnusableSegmentError(f"Segment {segment.segment_id} too short, skipping it.")
+    return first, last
 
 
 def _channel(num_channels: int, segment: Segment) -> int:

@@ -53,6 +53,7 @@ def main(run: Run, options: WavReverberateOptions, args: list[str]) -> int:
     if options.multi_channel_output:
         if rir is None:
             raise KaldiError("--multi-channel-output=true takes its channels from --impulse-response; give one")
+        _check_channels(noises, len(rir.samples))
         pairs = [(channel, channel) for channel in range(len(rir.samples))]
     else:
         pairs = [(options.rir_channel, options.noise_channel)]
@@ -100,6 +101,15 @@ def _read_noises(run: Run, options: WavReverberateOptions, sample_rate: float) -
                 "(utils/to_wav.py <file> <rate> |)"
             )
     return list(zip(waves, names, snrs, starts, strict=False))
+
+
+def _check_channels(noises: list[tuple[Wave, str, float, float]], num_channels: int) -> None:
+    for wave, name, _, _ in noises:
+        if len(wave.samples) != num_channels:
+            raise KaldiError(
+                f"{name}: the noise has {len(wave.samples)} channels, the impulse response {num_channels}; with "
+                "--multi-channel-output=true they must have the same number"
+            )
 
 
 def _numbers(text: str, option_name: str) -> list[float]:

@@ -48,7 +48,9 @@ def energy_vad(feats: NDArray[np.float32], options: EnergyVadOptions) -> NDArray
     if not 0 < options.vad_proportion_threshold < 1:
         raise KaldiError(f"--vad-proportion-threshold={options.vad_proportion_threshold:g} must lie between 0 and 1")
     energy = feats[:, 0]
-    threshold = options.vad_energy_threshold + options.vad_energy_mean_scale * energy.mean(dtype=np.float64)
+    threshold = options.vad_energy_threshold
+    if options.vad_energy_mean_scale != 0:  # else an infinite energy in one frame would decide the others
+        threshold += options.vad_energy_mean_scale * energy.mean(dtype=np.float64)
     over = np.concatenate([[0], np.cumsum(energy > np.float32(threshold))])  # over[t]: frames before t over it
     frame = np.arange(len(energy))
     start = np.maximum(frame - options.vad_frames_context, 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from minikaldi.command import Run, command
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR
 from minikaldi.ivector.energy_vad import EnergyVadOptions, energy_vad
@@ -33,6 +35,9 @@ def main(run: Run, options: ComputeVadOptions, args: list[str]) -> int:
                 run.warning(f"Empty feature matrix for utterance {key}")
                 num_empty += 1
                 continue
+            num_nan = int(np.isnan(matrix[:, 0]).sum())
+            if num_nan:
+                run.warning(f"The log energy of {num_nan} of {len(matrix)} frames of utterance {key} is NaN")
             vad = energy_vad(matrix, options)
             num_voiced = int(vad.sum())
             num_voiced_frames += num_voiced
