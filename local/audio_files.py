@@ -18,8 +18,9 @@ from pathlib import Path
 import soundfile
 
 from local.program import first_of, say
-from minikaldi.feat.audio import needs_ffmpeg
-from minikaldi.io.wave import missing_wave_bytes
+from minikaldi.errors import KaldiError
+from minikaldi.feat.audio import needs_ffmpeg, read_audio
+from minikaldi.io.wave import read_wave_header, samples_place
 from minikaldi.progress import with_progress
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.wav_lines import TO_WAV
@@ -100,20 +101,45 @@ def inspect(path: str, sample_rate: int) -> AudioFile | Unreadable:
 
 
 def _described(path: str, audio: soundfile.SoundFile, sample_rate: int) -> AudioFile | Unreadable:
-    if audio.frames == 0:
-        return Unreadable(path, "a header and no samples", True)
-    missing: int | None = 0
+    frames, tells_length = audio.frames, True
     if audio.format in ("WAV", "WAVEX"):
-        with Path(path).open("rb") as stream:
-            missing = missing_wave_bytes(stream, Path(path).stat().st_size)
-    if missing:
-        return Unreadable(path, f"truncated: the header promises {missing} more bytes", True)
+        missing = missing_wav_bytes(path)
+        if missing:
+            return Unreadable(path, f"truncated: the header promises {missing} more bytes", True)
+        if missing is None:     # what a program writes into a pipe; to libsndfile some of these have no samples
+            frames, tells_length = _decoded_frames(path), False
+    if frames == 0:
+        return Unreadable(path, "a header and no samples", True)
     if audio.format == "FLAC" and not _last_sample_decodes(audio):
         return Unreadable(path, "truncated: the end does not decode", True)
     plain = (audio.format, audio.subtype, audio.channels, audio.samplerate) == ("WAV", "PCM_16", 1, sample_rate)
     channels = {1: "mono", 2: "stereo"}.get(audio.channels, f"{audio.channels} channels")
     kind = f"{audio.format} {audio.subtype} {audio.samplerate} Hz {channels}"
-    return AudioFile(path, kind, plain and missing is not None, audio.frames / audio.samplerate)
+    return AudioFile(path, kind, plain and tells_length and _kaldi_reads(path), frames / audio.samplerate)
+
+
+def missing_wav_bytes(path: str) -> int | None:
+    """How many bytes of its samples a RIFF file lacks; None where no header tells the length."""
+    with Path(path).open("rb") as stream:
+        place = samples_place(stream, os.fstat(stream.fileno()).st_size)
+    return place.missing if place else 0
+
+
+def _kaldi_reads(path: str) -> bool:
+    """Whether the header is one that Kaldi accepts, which compares more of its fields than libsndfile."""
+    try:
+        with Path(path).open("rb") as stream:
+            read_wave_header(stream)
+    except KaldiError:
+        return False
+    return True
+
+
+def _decoded_frames(path: str) -> int:
+    try:
+        return read_audio(path)[0].shape[1]
+    except KaldiError:
+        return 0
 
 
 def _last_sample_decodes(audio: soundfile.SoundFile) -> bool:

@@ -13,19 +13,23 @@ import shutil
 import subprocess
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.errors import KaldiError
 from minikaldi.feat.resample import wideband_resample
-from minikaldi.io.wave import missing_wave_bytes
+from minikaldi.io.wave import samples_place
+
+if TYPE_CHECKING:
+    import soundfile
 
 FULL_SCALE = 32768.0
 """A float sample of 1.0, in Kaldi's 16-bit scale."""
 
 _HEAD_BYTES = 4096
+_BLOCK_SAMPLES = 1 << 22
 
 
 def load_audio(
@@ -162,39 +166,62 @@ def _through_ffmpeg(name: str, data: bytes, container: str, path: str | None) ->
 def _decoded(name: str, data: bytes) -> tuple[NDArray[np.float32], int]:
     import soundfile
 
-    missing = _missing_bytes(data)
-    if missing:
-        raise KaldiError(f"{name}: truncated: its header promises {missing} bytes more than there are; fetch it again")
+    data = _with_length(name, data)
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as audio:
             expected, rate = audio.frames, audio.samplerate
-            samples = audio.read(dtype="float32", always_2d=True).T  # (channels, N)
-    except soundfile.LibsndfileError as error:
+            samples = _all_samples(audio, len(data))
+    except (soundfile.LibsndfileError, ValueError) as error:  # ValueError: a header that soundfile itself refuses
+        said = getattr(error, "error_string", str(error)).rstrip(".")
         raise KaldiError(
-            f"{name}: no audio that libsndfile can read ({error.error_string.rstrip('.')}): {len(data)} bytes that "
-            f"begin {data[:12]!r}; convert it, or remove it from the list"
+            f"{name}: no audio that libsndfile can read ({said}): {len(data)} bytes that begin {data[:12]!r}; convert "
+            "it, or remove it from the list"
         ) from error
     if samples.shape[1] < expected:
         raise KaldiError(f"{name}: truncated: {samples.shape[1]} of {expected} samples decode; fetch it again")
     if samples.shape[1] == 0:
         raise KaldiError(f"{name}: holds a header and no samples; remove it from the list")
-    if not np.isfinite(samples).all():
+    if rate < 1:
+        raise KaldiError(f"{name}: its header says {rate} samples a second; convert it anew from its source")
+    largest = float(np.abs(samples).max())
+    if not largest * FULL_SCALE <= float(np.finfo(np.float32).max):  # also where it is NaN
         raise KaldiError(f"{name}: holds samples that are no finite numbers; convert it anew from its source")
     return np.ascontiguousarray(samples * np.float32(FULL_SCALE)), rate
 
 
-def _missing_bytes(data: bytes) -> int:
-    """How many bytes of its samples a WAV or SPHERE file lacks: libsndfile reads what there is, without a word."""
+def _all_samples(audio: soundfile.SoundFile, num_bytes: int) -> NDArray[np.float32]:
+    """All samples (channels, N), in blocks: a forged length allocates nothing."""
+    block_frames = max(1, _BLOCK_SAMPLES // max(1, audio.channels))
+    blocks = [audio.read(block_frames, dtype="float32", always_2d=True)]
+    while len(blocks[-1]) == block_frames:
+        blocks.append(audio.read(block_frames, dtype="float32", always_2d=True))
+    samples: NDArray[np.float32] = np.concatenate(blocks).T
+    return samples
+
+
+def _with_length(name: str, data: bytes) -> bytes:
+    """The file; of a WAV that does not tell its length (libsndfile does not know all forms of it), with its length.
+
+    Raises:
+        KaldiError: a WAV or SPHERE file lacks samples, of which libsndfile would not say a word.
+    """
+    missing: int | None = 0
     if data.startswith(b"NIST_1A"):
-        return _missing_sphere_bytes(data)
-    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
-        return missing_wave_bytes(io.BytesIO(data), len(data)) or 0
-    return 0
+        missing = _missing_sphere_bytes(data)
+    elif data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+        place = samples_place(io.BufferedReader(io.BytesIO(data)), len(data))
+        missing = place.missing if place else 0
+        if place and missing is None and place.present < 1 << 32:
+            size = place.present.to_bytes(4, "little")
+            data = b"".join((data[: place.offset - 4], size, data[place.offset :]))
+    if missing:
+        raise KaldiError(f"{name}: truncated: its header promises {missing} bytes more than there are; fetch it again")
+    return data
 
 
 def _missing_sphere_bytes(data: bytes) -> int:
     fields = dict(re.findall(rb"^(sample_count|channel_count|sample_n_bytes) -i (\d+)", data[:1024], re.MULTILINE))
-    if len(fields) < 3:
+    header_bytes = data[8:16].strip()
+    if len(fields) < 3 or not header_bytes.isdigit():
         return 0
-    header_bytes = int(data[8:16])
-    return max(0, header_bytes + math.prod(int(value) for value in fields.values()) - len(data))
+    return max(0, int(header_bytes) + math.prod(int(value) for value in fields.values()) - len(data))

@@ -82,6 +82,7 @@ class ChannelReader(io.RawIOBase):
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._count = 0
 
     def readable(self) -> bool:
         """True."""
@@ -89,7 +90,13 @@ class ChannelReader(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         """Some bytes; 0 at the end."""
-        return self._channel.take(memoryview(buffer).cast("B"))
+        got = self._channel.take(memoryview(buffer).cast("B"))
+        self._count += got
+        return got
+
+    def tell(self) -> int:
+        """Bytes read so far, for messages."""
+        return self._count
 
     def at_end(self) -> bool:
         """Whether the writer has closed and everything has been read."""

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import BinaryIO
 
 from minikaldi.errors import KaldiError
+from minikaldi.io.places import counted_stdin
 from minikaldi.io.primitives import Reader
 
 
@@ -31,9 +32,11 @@ class Context:
 
     @cached_property
     def stdin(self) -> Reader:
-        """A buffered reader that can peek (a BytesIO cannot)."""
+        """A buffered reader that can peek (a BytesIO cannot), and tell its place where it is the process's own."""
         stream = sys.stdin.buffer if self._stdin is None else self._stdin
-        return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[arg-type]
+        if not isinstance(stream, io.BufferedReader):
+            return io.BufferedReader(stream)  # type: ignore[arg-type]
+        return counted_stdin(stream) if self.has_process_stdin else stream
 
     @cached_property
     def stdout(self) -> BinaryIO:
@@ -43,7 +46,7 @@ class Context:
     @property
     def stdin_to_share(self) -> Reader | None:
         """What an inner command gets as its standard input: ours, or None where ours is the process's own."""
-        return None if self._stdin is None else self.stdin
+        return None if self.has_process_stdin else self.stdin
 
     @property
     def has_process_stdin(self) -> bool:

@@ -5,6 +5,9 @@ Source: Kaldi util/kaldi-holder-inl.h.
 
 from __future__ import annotations
 
+import io
+import re
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -13,14 +16,21 @@ import numpy.typing as npt
 from minikaldi.errors import KaldiError
 from minikaldi.io.compressed import write_compressed
 from minikaldi.io.matrices import read_matrix, read_vector, write_matrix, write_vector
+from minikaldi.io.places import malformed
 from minikaldi.io.primitives import (
     Reader,
     Writer,
+    decode,
     encode,
     read_array,
     read_binary_header,
+    read_exactly,
     read_float,
     read_int32,
+    read_line,
+    show,
+    to_float,
+    to_int32,
     write_binary_header,
     write_float,
     write_int32,
@@ -28,7 +38,7 @@ from minikaldi.io.primitives import (
 from minikaldi.io.wave import Wave, WaveHeader, read_wave, read_wave_header, write_wave
 
 T = TypeVar("T")
-N = TypeVar("N", int, float, bool)
+N = TypeVar("N", int, float)
 _SIZED_INT32 = np.dtype([("size", "i1"), ("value", "<i4")])
 
 
@@ -38,7 +48,12 @@ class Holder(Protocol[T]):
     what: str
 
     def read(self, stream: Reader) -> T:
-        """The object that starts here, its binary header (if it has one) included."""
+        """The object that starts here, its binary header (if it has one) included.
+
+        Raises:
+            KaldiError: it is none. Whoever called adds file and key, and, where the error was not made by
+                `minikaldi.io.places.malformed`, the byte at which the reading stopped.
+        """
 
     def write(self, stream: Writer, value: T, binary: bool) -> None:
         """The object with its header."""
@@ -60,10 +75,14 @@ class MatrixHolder:
         """`value` (rows, cols), converted to the holder's type."""
         write_binary_header(stream, binary)
         matrix = np.asarray(value, dtype=self.dtype)
-        if binary and self.compression_method is not None:
-            write_compressed(stream, matrix, self.compression_method)
-        else:
+        if self.compression_method is None:
             write_matrix(stream, matrix, binary)
+        elif binary:
+            write_compressed(stream, matrix, self.compression_method)
+        else:  # text shows what the compressed form holds, as in Kaldi
+            packed = io.BytesIO()
+            write_compressed(packed, matrix, self.compression_method)
+            write_matrix(stream, read_matrix(io.BufferedReader(io.BytesIO(packed.getvalue())), True), False)
 
 
 class VectorHolder:
@@ -84,7 +103,7 @@ class VectorHolder:
 
 
 class IntHolder:
-    """One int32; in text it has its line to itself."""
+    """One int32; in text it has its line to itself, and, as in Kaldi, the line has an end."""
 
     what = "integer"
 
@@ -92,7 +111,8 @@ class IntHolder:
         """An integer."""
         if read_binary_header(stream):
             return read_int32(stream, True)
-        return _convert(int, _single_word(stream, self.what), self.what)
+        word, back = _single_word(stream, self.what)
+        return _convert(to_int32, word, self.what, stream, back)
 
     def write(self, stream: Writer, value: int, binary: bool) -> None:
         """The integer, and in text the end of the line."""
@@ -110,7 +130,8 @@ class FloatHolder:
         """A number."""
         if read_binary_header(stream):
             return read_float(stream, True)
-        return _convert(float, _single_word(stream, self.what), self.what)
+        word, back = _single_word(stream, self.what)
+        return _convert(to_float, word, self.what, stream, back)
 
     def write(self, stream: Writer, value: float, binary: bool) -> None:
         """The number, and in text the end of the line."""
@@ -126,10 +147,13 @@ class BoolHolder:
 
     def read(self, stream: Reader) -> bool:
         """True or False."""
-        word = stream.read(1).decode("latin-1") if read_binary_header(stream) else _single_word(stream, self.what)
-        if word not in ("T", "F"):
-            raise KaldiError(f"expected T or F, found {word!r}")
-        return word == "T"
+        if read_binary_header(stream):
+            word, back = read_exactly(stream, 1, self.what), 1
+        else:
+            word, back = _single_word(stream, self.what)
+        if word not in (b"T", b"F"):
+            raise malformed(stream, f"expected T or F, found {show(word)}", back)
+        return word == b"T"
 
     def write(self, stream: Writer, value: bool, binary: bool) -> None:
         """T or F, and in text the end of the line."""
@@ -145,7 +169,7 @@ class TokenHolder:
 
     def read(self, stream: Reader) -> str:
         """The word."""
-        return _single_word(stream, self.what)
+        return decode(_single_word(stream, self.what)[0])
 
     def write(self, stream: Writer, value: str, binary: bool) -> None:
         """The word and the end of the line."""
@@ -159,7 +183,7 @@ class TokenVectorHolder:
 
     def read(self, stream: Reader) -> list[str]:
         """The words, possibly none."""
-        return _line(stream).split()
+        return [decode(word) for word in read_line(stream, self.what).split()]
 
     def write(self, stream: Writer, value: list[str], binary: bool) -> None:
         """The words, each with a space after it, and the end of the line."""
@@ -175,10 +199,17 @@ class IntVectorHolder:
         """The integers."""
         if read_binary_header(stream):
             items: npt.NDArray[Any] = read_array(stream, _SIZED_INT32, read_int32(stream, True), self.what)
-            if (items["size"] != 4).any():
-                raise KaldiError("expected 4-byte integers in the list")
+            wrong = items["size"] != 4
+            if wrong.any():
+                first = int(wrong.argmax())
+                found = f"expected 4-byte integers in the list, found one of {items['size'][first]} bytes"
+                raise malformed(stream, found, items.nbytes - first * items.itemsize)
             return [int(value) for value in items["value"]]
-        return [_convert(int, word, self.what) for word in _line(stream).split()]
+        line = read_line(stream, self.what)
+        return [
+            _convert(to_int32, found[0], self.what, stream, len(line) - found.start())
+            for found in re.finditer(rb"\S+", line)
+        ]
 
     def write(self, stream: Writer, value: list[int], binary: bool) -> None:
         """The integers, with their number before them in binary."""
@@ -225,22 +256,21 @@ def compressed_matrix(method: int) -> MatrixHolder:
     return MatrixHolder(np.float32, method)
 
 
-def _line(stream: Reader) -> str:
-    return stream.readline().decode("utf-8", "surrogateescape")
-
-
-def _single_word(stream: Reader, what: str) -> str:
-    words = _line(stream).split()
+def _single_word(stream: Reader, what: str) -> tuple[bytes, int]:
+    """The only word of the line, and how many bytes the line has, for errors."""
+    line = read_line(stream, what)
+    words = line.split()
     if len(words) != 1:
-        raise KaldiError(f"expected one {what} on the line, found {len(words)}: {' '.join(words)[:80]!r}")
-    return words[0]
+        found = f"found {len(words)}: {show(b' '.join(words))}"
+        raise malformed(stream, f"expected one {what} on the line, {found}", len(line))
+    return words[0], len(line)
 
 
-def _convert(kind: type[N], word: str, what: str) -> N:
+def _convert(convert: Callable[[bytes], N], word: bytes, what: str, stream: Reader, back: int) -> N:
     try:
-        return kind(word)
+        return convert(word)
     except ValueError as exc:
-        raise KaldiError(f"expected {what}, found {word[:80]!r}") from exc
+        raise malformed(stream, f"expected {what}, found {show(word)}", back) from exc
 
 
 def _end_line(stream: Writer, binary: bool) -> None:

@@ -6,6 +6,8 @@ Source: Kaldi matrix/kaldi-{vector,matrix}.cc. Binary: ``FV 4 <dim> data``, ``FM
 
 from __future__ import annotations
 
+import math
+import re
 import struct
 from typing import Any
 
@@ -14,7 +16,17 @@ import numpy.typing as npt
 
 from minikaldi.errors import KaldiError
 from minikaldi.io.compressed import decompress, read_compressed_header, read_compressed_parts
-from minikaldi.io.primitives import Reader, Writer, read_array, read_exactly, read_until, skip_space
+from minikaldi.io.places import malformed
+from minikaldi.io.primitives import (
+    Reader,
+    Writer,
+    read_array,
+    read_exactly,
+    read_until,
+    show,
+    skip_space,
+    to_float,
+)
 
 FloatArray = npt.NDArray[Any]
 _KINDS = {b"FM ": np.float32, b"DM ": np.float64, b"FV ": np.float32, b"DV ": np.float64}
@@ -32,24 +44,26 @@ def read_matrix(stream: Reader, binary: bool, dtype: npt.DTypeLike = np.float32)
         (rows, cols), writable.
 
     Raises:
-        KaldiError: not a matrix, or truncated.
+        MalformedError: not a matrix, or truncated; the text tells the byte.
     """
     if not binary:
         return _read_text_matrix(stream, dtype)
     if stream.peek(2)[:1] == b"C":
         header = read_compressed_header(stream)
-        return decompress(header, *read_compressed_parts(stream, header)).astype(dtype, copy=False)
+        return converted(decompress(header, *read_compressed_parts(stream, header)), dtype)
     kind, rows, cols = read_matrix_header(stream)
     values = read_array(stream, kind, rows * cols, f"matrix of {rows} x {cols}")
-    return values.reshape(rows, cols).astype(dtype, copy=False)
+    return converted(values.reshape(rows, cols), dtype)
 
 
 def read_matrix_header(stream: Reader) -> tuple[np.dtype[Any], int, int]:
     """Element type, rows and columns of an uncompressed binary matrix."""
     tag = read_exactly(stream, 3, "matrix type")
     if tag not in (b"FM ", b"DM "):
-        raise KaldiError(f"expected a matrix (FM, DM, CM), found {tag!r}{_hint(tag)}")
+        raise malformed(stream, f"expected a matrix (FM, DM, CM), found {tag!r}{_hint(tag)}", back=3)
     rows, cols = read_dim(stream), read_dim(stream)
+    if rows and not cols:
+        raise malformed(stream, f"found a matrix of {rows} x 0; expected 0 x 0 of an empty one", back=10)
     return np.dtype(_KINDS[tag]), rows, cols
 
 
@@ -59,9 +73,15 @@ def read_vector(stream: Reader, binary: bool, dtype: npt.DTypeLike = np.float32)
         return _read_text_vector(stream, dtype)
     tag = read_exactly(stream, 3, "vector type")
     if tag not in (b"FV ", b"DV "):
-        raise KaldiError(f"expected a vector (FV, DV), found {tag!r}{_hint(tag)}")
+        raise malformed(stream, f"expected a vector (FV, DV), found {tag!r}{_hint(tag)}", back=3)
     dim = read_dim(stream)
-    return read_array(stream, _KINDS[tag], dim, f"vector of {dim}").astype(dtype, copy=False)
+    return converted(read_array(stream, _KINDS[tag], dim, f"vector of {dim}"), dtype)
+
+
+def converted(values: FloatArray, dtype: npt.DTypeLike) -> FloatArray:
+    """`values` as `dtype`; a double that is too large for a float becomes infinite, as in Kaldi."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.astype(dtype, copy=False)
 
 
 def write_matrix(stream: Writer, matrix: FloatArray, binary: bool) -> None:
@@ -93,7 +113,8 @@ def read_dim(stream: Reader) -> int:
     """A dimension: a size byte 4 and an int32 that is not negative."""
     size, dim = struct.unpack("<bi", read_exactly(stream, 5, "dimension"))
     if size != 4 or dim < 0:
-        raise KaldiError(f"found a dimension of {size} bytes and value {dim}; expected 4 bytes, not negative")
+        text = f"found a dimension of {size} bytes and value {dim}; expected 4 bytes, not negative"
+        raise malformed(stream, text, back=5)
     return int(dim)
 
 
@@ -107,36 +128,65 @@ def _hint(tag: bytes) -> str:
     return {b"FM ": " (a matrix)", b"DM ": " (a matrix)", b"FV ": " (a vector)", b"DV ": " (a vector)"}.get(tag, "")
 
 
-def _read_text_body(stream: Reader, what: str) -> bytes:
-    """What stands between [ and ]; the end of the line after ] is passed over."""
+def _read_text_body(stream: Reader, what: str) -> tuple[bytes, int]:
+    """What stands between [ and ], and how far back it begins; the end of the line after ] is passed over."""
     if not skip_space(stream) or stream.peek(1)[:1] != b"[":
-        raise KaldiError(f"expected {what}: '[', found {stream.peek(1)[:20]!r}")
+        raise malformed(stream, f"expected {what}: '[', found {stream.peek(1)[:20]!r}")
     body = read_until(stream, b"]", what)[1:-1]
+    back = len(body) + 1
     for end in (b"\r", b"\n"):
         if stream.peek(1)[:1] == end:
-            stream.read(1)
-    return body
+            back += len(stream.read(1))
+    return body, back
 
 
 def _read_text_matrix(stream: Reader, dtype: npt.DTypeLike) -> FloatArray:
-    lines = _read_text_body(stream, "text matrix").replace(b";", b"\n").split(b"\n")
-    rows = [line.split() for line in lines if line.strip()]
-    cols = len(rows[0]) if rows else 0
-    for number, row in enumerate(rows):
-        if len(row) != cols:
-            raise KaldiError(f"row {number} of the text matrix has {len(row)} values, the rows before have {cols}")
-    return _numbers([value for row in rows for value in row], dtype).reshape(len(rows), cols)
+    body, back = _read_text_body(stream, "text matrix")
+    body = body.replace(b";", b"\n")
+    lines = body.split(b"\n")
+    sizes = [len(line.split()) for line in lines if line.strip()]
+    cols = sizes[0] if sizes else 0
+    for number, size in enumerate(sizes):
+        if size != cols:
+            found = f"row {number} of the text matrix has {size} values, the rows before have {cols}"
+            raise malformed(stream, found, back - _offset_of_row(lines, number))
+    return _numbers(stream, body, back, dtype).reshape(len(sizes), cols)
+
+
+def _offset_of_row(lines: list[bytes], number: int) -> int:
+    """Where a row begins; empty lines are no rows."""
+    at = [i for i, line in enumerate(lines) if line.strip()][number]
+    return sum(len(line) + 1 for line in lines[:at])
 
 
 def _read_text_vector(stream: Reader, dtype: npt.DTypeLike) -> FloatArray:
-    body = _read_text_body(stream, "text vector")
+    body, back = _read_text_body(stream, "text vector")
     if b"\n" in body.strip(b" \t"):
-        raise KaldiError("expected a text vector on one line, found a line break (a matrix)")
-    return _numbers(body.split(), dtype)
+        raise malformed(stream, "expected a text vector on one line, found a line break (a matrix)", back)
+    return _numbers(stream, body, back, dtype)
 
 
-def _numbers(words: list[bytes], dtype: npt.DTypeLike) -> FloatArray:
+def _numbers(stream: Reader, body: bytes, back: int, dtype: npt.DTypeLike) -> FloatArray:
+    """The words of `body`, which begins `back` bytes before the stream's place, as numbers."""
     try:
-        return np.array([float(word) for word in words], dtype=dtype)
+        numbers = np.array([float(word) for word in body.split()], dtype=np.float64)
     except ValueError as exc:
-        raise KaldiError(f"expected numbers: {exc}") from exc
+        _check_words(stream, body, back, dtype)
+        raise malformed(stream, "expected numbers", back) from exc
+    values = converted(numbers, dtype)
+    # Python alone takes 1_000 for a number, and 1e999 for an infinite one; only what is suspect is looked through.
+    if b"_" in body or np.isinf(values).any():
+        _check_words(stream, body, back, dtype)
+    return values
+
+
+def _check_words(stream: Reader, body: bytes, back: int, dtype: npt.DTypeLike) -> None:
+    """Raises: MalformedError for the first word that is no number of this type."""
+    for found in re.finditer(rb"\S+", body):
+        try:
+            value = to_float(found[0])
+        except ValueError as exc:
+            raise malformed(stream, f"expected numbers, found {show(found[0])}", back - found.start()) from exc
+        if math.isfinite(value) and not np.isfinite(converted(np.array(value), dtype)):
+            text = f"the number {show(found[0])} is too large for a {np.dtype(dtype)}"
+            raise malformed(stream, text, back - found.start())

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from minikaldi.errors import KaldiError
 from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder
-from minikaldi.io.opening import open_file, open_read, open_write
+from minikaldi.io.opening import go_to, open_file, open_read, open_write
+from minikaldi.io.places import told_with_place
 from minikaldi.io.primitives import Reader
 from minikaldi.io.specifiers import Range, parse_rxfilename, split_range
 from minikaldi.log import warning
@@ -70,27 +71,43 @@ class ObjectReader(Generic[T]):
         Raises:
             KaldiError: it cannot be opened or read, or its pipe fails.
         """
-        name, (rows, cols) = split_range(rxfilename)
         try:
-            value = self._read_whole(name)
-            return value if rows is None and cols is None else extract_range(value, rows, cols)
+            name, (rows, cols) = split_range(rxfilename)
+            value = self._read_whole(name, rxfilename)
+            return value if rows is None and cols is None else _part_of(value, rows, cols, rxfilename)
         except KaldiError as exc:
-            told = str(exc)
-            if (parse_rxfilename(name).target or "-") not in told:
-                told = f"{where(rxfilename)}: {told}"
-            raise KaldiError(f"key {key}: {told}" if key else told) from exc
+            raise KaldiError(f"key {key}: {exc}" if key else str(exc)) from exc
 
-    def _read_whole(self, rxfilename: str) -> T:
+    def _read_whole(self, rxfilename: str, told: str) -> T:
         name = parse_rxfilename(rxfilename)
         if name.kind != "file":
             with open_read(rxfilename, self._context) as stream:
-                return self._holder.read(stream)
+                return read_named(stream, self._holder, where(told))
         if self._stream is None or name.target != self._path:
             self.close()
             self._stream, self._path = open_file(name.target, name.offset), name.target
         elif self._stream.tell() != name.offset:
-            self._stream.seek(name.offset)
-        return self._holder.read(self._stream)
+            go_to(self._stream, name.target, name.offset)
+        return read_named(self._stream, self._holder, where(told))
+
+
+def read_named(stream: Reader, holder: Holder[T], name: str) -> T:
+    """The object that starts here; errors begin with `name` and tell the byte.
+
+    Raises:
+        KaldiError: it cannot be read.
+    """
+    try:
+        return holder.read(stream)
+    except KaldiError as exc:
+        raise KaldiError(f"{name}: {told_with_place(exc, stream)}") from exc
+
+
+def _part_of(value: Any, rows: Range, cols: Range, rxfilename: str) -> Any:
+    try:
+        return extract_range(value, rows, cols)
+    except KaldiError as exc:
+        raise KaldiError(f"{rxfilename}: {exc}") from exc
 
 
 def extract_range(value: Any, rows: Range, cols: Range) -> Any:

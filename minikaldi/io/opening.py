@@ -12,6 +12,7 @@ from typing import BinaryIO
 from minikaldi.errors import KaldiError
 from minikaldi.io.context import Context
 from minikaldi.io.pipes import open_input_pipe, open_output_pipe
+from minikaldi.io.places import counted_file
 from minikaldi.io.primitives import Reader
 from minikaldi.io.specifiers import parse_rxfilename, parse_wxfilename
 
@@ -34,12 +35,24 @@ def open_read(rxfilename: str, context: Context | None = None) -> AbstractContex
 def open_file(path: str, offset: int = 0) -> Reader:
     """A file at a byte offset."""
     try:
-        stream = Path(path).open("rb")  # noqa: SIM115 (the caller closes it)
-    except OSError as exc:
-        raise KaldiError(f"{path}: cannot open to read: {exc.strerror}") from exc
+        stream = counted_file(Path(path).open("rb"))  # noqa: SIM115 (the caller closes it)
+    except (OSError, ValueError) as exc:  # ValueError: a zero byte in the name
+        raise KaldiError(f"{path}: cannot open to read: {getattr(exc, 'strerror', None) or exc}") from exc
     if offset:
-        stream.seek(offset)
+        go_to(stream, path, offset)
     return stream
+
+
+def go_to(stream: Reader, path: str, offset: int) -> None:
+    """Put a file's stream at a byte offset.
+
+    Raises:
+        KaldiError: it is a pipe, or the offset has more than 63 bits.
+    """
+    try:
+        stream.seek(offset)
+    except (OSError, OverflowError) as exc:
+        raise KaldiError(f"{path}: cannot go to byte {offset}: {getattr(exc, 'strerror', None) or exc}") from exc
 
 
 def open_write(wxfilename: str, context: Context | None = None) -> AbstractContextManager[BinaryIO]:
@@ -56,5 +69,5 @@ def open_write(wxfilename: str, context: Context | None = None) -> AbstractConte
         return open_output_pipe(name.target, context)
     try:
         return Path(name.target).open("wb")
-    except OSError as exc:
-        raise KaldiError(f"{name.target}: cannot open to write: {exc.strerror}") from exc
+    except (OSError, ValueError) as exc:  # a zero byte in the name
+        raise KaldiError(f"{name.target}: cannot open to write: {getattr(exc, 'strerror', None) or exc}") from exc

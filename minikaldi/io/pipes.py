@@ -61,6 +61,7 @@ class _ShellReader(io.RawIOBase):
         self._process = _start(command, stdin, subprocess.PIPE)
         self._pipe = _pipe_of(self._process.stdout)
         self._ended = False
+        self._count = 0
 
     def readable(self) -> bool:
         return True
@@ -68,7 +69,12 @@ class _ShellReader(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         count = self._pipe.readinto(buffer) or 0
         self._ended = count == 0
+        self._count += count
         return count
+
+    def tell(self) -> int:
+        """Bytes read so far, for messages."""
+        return self._count
 
     def close(self) -> None:
         """Close and wait; KaldiError for a command that failed, if all was read."""

@@ -2,12 +2,14 @@
 
 Source: Kaldi base/io-funcs.{h,cc}. Streams are buffered byte streams; only `peek`, `read`, `readinto` and `readline`
 are used, so a pipe does as well as a file. A size that a header claims is believed only as far as the bytes are
-there.
+there. Each error names the byte of the stream at which the thing begins that could not be read
+(`minikaldi.io.places`); whoever opened the stream adds the file and the key.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import re
 import struct
 from typing import BinaryIO
@@ -15,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.errors import KaldiError
+from minikaldi.io.places import malformed
 
 Reader = io.BufferedReader
 Writer = BinaryIO
@@ -24,6 +26,10 @@ Array = npt.NDArray[np.generic]
 # A forged header can make us allocate this much at most before its bytes are seen.
 _BLOCK_BYTES = 1 << 24
 _LONGEST_WORD = 1 << 20
+_LONGEST_LINE = 1 << 28
+# Python alone takes 1_000 for a number, and digits of any script.
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER = re.compile(r"[+-]?([0-9.]+(e[+-]?[0-9]+)?|inf(inity)?|nan)", re.IGNORECASE | re.ASCII)
 _SPACE = re.compile(rb"[ \t\n\r\f\v]")
 _NOT_SPACE = re.compile(rb"[^ \t\n\r\f\v]")
 
@@ -47,15 +53,16 @@ def read_word(stream: Reader) -> str:
         if found:
             break
         if len(word) > _LONGEST_WORD:
-            raise KaldiError(f"found {len(word)} bytes without a space where a word was expected; not a Kaldi file?")
-    return word.decode("utf-8", "surrogateescape")
+            text = f"found {len(word)} bytes without a space where a word was expected; not a Kaldi file?"
+            raise malformed(stream, text, back=len(word))
+    return decode(bytes(word))
 
 
 def read_until(stream: Reader, stop: bytes, what: str) -> bytes:
     """The bytes up to and with the single byte `stop`.
 
     Raises:
-        KaldiError: the stream ends first; `what` names what was being read.
+        MalformedError: the stream ends first; `what` names what was being read.
     """
     taken = bytearray()
     while ahead := stream.peek(1):
@@ -63,18 +70,39 @@ def read_until(stream: Reader, stop: bytes, what: str) -> bytes:
         taken += stream.read(len(ahead) if at < 0 else at + 1)
         if at >= 0:
             return bytes(taken)
-    raise KaldiError(f"{what} ends before its {stop.decode()!r}: truncated?")
+    raise malformed(stream, f"{what} ends before its {stop.decode()!r}: truncated?", back=len(taken))
+
+
+def read_line(stream: Reader, what: str, whole: bool = True) -> bytes:
+    r"""The bytes up to and with the next ``\n``.
+
+    Args:
+        stream: stands where the line begins.
+        what: names the line in errors.
+        whole: refuse a line that the stream's end cuts short; else it is taken as it is.
+
+    Raises:
+        MalformedError: nothing is left, there is no end of line, or the line is longer than 256 MB.
+    """
+    line = stream.readline(_LONGEST_LINE)
+    if whole and not line.endswith(b"\n"):
+        if len(line) >= _LONGEST_LINE:
+            raise malformed(stream, f"{what}: the line is longer than {_LONGEST_LINE} bytes", back=len(line))
+        found = f"found {show(line)} and the end of the file" if line else "found the end of the file"
+        raise malformed(stream, f"{what}: expected a line with a line end, {found}: truncated?", back=len(line))
+    return line
 
 
 def read_exactly(stream: Reader, count: int, what: str) -> bytes:
     """`count` bytes (a small number: headers).
 
     Raises:
-        KaldiError: fewer are left.
+        MalformedError: fewer are left.
     """
     data = stream.read(count)
     if len(data) != count:
-        raise KaldiError(f"{what}: expected {count} bytes, found {len(data)} before the end: truncated?")
+        text = f"{what}: expected {count} bytes, found {len(data)} before the end: truncated?"
+        raise malformed(stream, text, back=len(data))
     return data
 
 
@@ -82,11 +110,11 @@ def read_array(stream: Reader, dtype: npt.DTypeLike, count: int, what: str) -> A
     """`count` numbers as a writable array (count,), allocated no faster than the bytes arrive.
 
     Raises:
-        KaldiError: a negative count, or fewer bytes than that.
+        MalformedError: a negative count, or fewer bytes than that.
     """
     kind = np.dtype(dtype)
     if count < 0:
-        raise KaldiError(f"{what}: the header claims {count} elements")
+        raise malformed(stream, f"{what}: the header claims {count} elements")
     per_block = max(1, _BLOCK_BYTES // kind.itemsize)
     blocks = []
     for start in range(0, max(count, 1), per_block):
@@ -94,7 +122,8 @@ def read_array(stream: Reader, dtype: npt.DTypeLike, count: int, what: str) -> A
         got = stream.readinto(block.view(np.uint8).data) if block.size else 0
         if got != block.nbytes:
             found = start * kind.itemsize + got
-            raise KaldiError(f"{what}: expected {count * kind.itemsize} bytes, found {found}: truncated?")
+            text = f"{what}: expected {count * kind.itemsize} bytes, found {found}: truncated?"
+            raise malformed(stream, text, back=found)
         blocks.append(block)
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
@@ -104,7 +133,7 @@ def read_binary_header(stream: Reader) -> bool:
     if stream.peek(1)[:1] != b"\0":
         return False
     if read_exactly(stream, 2, "binary header") != b"\0B":
-        raise KaldiError("found a zero byte that does not start a binary header (\\0B)")
+        raise malformed(stream, "found a zero byte that does not start a binary header (\\0B)", back=2)
     return True
 
 
@@ -116,22 +145,26 @@ def write_binary_header(stream: Writer, binary: bool) -> None:
 
 def read_token(stream: Reader) -> str:
     """The next word; the one white-space byte after it is passed over."""
+    return _token_and_length(stream)[0]
+
+
+def _token_and_length(stream: Reader) -> tuple[str, int]:
+    """The next word, and how many bytes it and the byte after it have, for errors."""
     if not skip_space(stream):
-        raise KaldiError("expected a token, found the end of the file")
+        raise malformed(stream, "expected a token, found the end of the file")
     word = read_word(stream)
-    stream.read(1)
-    return word
+    return word, len(encode(word)) + len(stream.read(1))
 
 
 def expect_token(stream: Reader, expected: str) -> None:
     """Pass over the token `expected`.
 
     Raises:
-        KaldiError: another one is there.
+        MalformedError: another one is there.
     """
-    found = read_token(stream)
+    found, length = _token_and_length(stream)
     if found != expected:
-        raise KaldiError(f"expected the token {expected}, found {found[:80]!r}")
+        raise malformed(stream, f"expected the token {expected}, found {show(found)}", back=length)
 
 
 def write_token(stream: Writer, token: str) -> None:
@@ -144,13 +177,13 @@ def read_int32(stream: Reader, binary: bool) -> int:
     if binary:
         size, value = struct.unpack("<bi", read_exactly(stream, 5, "integer"))
         if size != 4:
-            raise KaldiError(f"expected a 4-byte integer, found size {size}")
+            raise malformed(stream, f"expected a 4-byte integer, found size {size}", back=5)
         return int(value)
-    token = read_token(stream)
+    token, length = _token_and_length(stream)
     try:
-        return int(token)
+        return to_int32(token)
     except ValueError as exc:
-        raise KaldiError(f"expected an integer, found {token[:80]!r}") from exc
+        raise malformed(stream, f"expected an integer of 32 bits, found {show(token)}", back=length) from exc
 
 
 def write_int32(stream: Writer, value: int, binary: bool) -> None:
@@ -161,14 +194,14 @@ def write_int32(stream: Writer, value: int, binary: bool) -> None:
 def read_float(stream: Reader, binary: bool) -> float:
     """A float or double: a size byte 4 or 8 and the number, or text."""
     if not binary:
-        token = read_token(stream)
+        token, length = _token_and_length(stream)
         try:
-            return float(token)
+            return to_float(token)
         except ValueError as exc:
-            raise KaldiError(f"expected a number, found {token[:80]!r}") from exc
+            raise malformed(stream, f"expected a number, found {show(token)}", back=length) from exc
     size = read_exactly(stream, 1, "number")[0]
     if size not in (4, 8):
-        raise KaldiError(f"expected a 4- or 8-byte number, found size {size}")
+        raise malformed(stream, f"expected a 4- or 8-byte number, found size {size}", back=1)
     return float(struct.unpack("<f" if size == 4 else "<d", read_exactly(stream, size, "number"))[0])
 
 
@@ -180,6 +213,47 @@ def write_float(stream: Writer, value: float, binary: bool, double: bool = False
         stream.write(b"%.7g " % value)
 
 
+def decode(word: bytes) -> str:
+    """A key or token; bytes that are no UTF-8 come back from `encode` as they were."""
+    return word.decode("utf-8", "surrogateescape")
+
+
 def encode(text: str) -> bytes:
     """The bytes of a key or token, as they were read."""
     return text.encode("utf-8", "surrogateescape")
+
+
+def to_int32(word: str | bytes) -> int:
+    """A word as an integer.
+
+    Raises:
+        ValueError: it is none, or has more than 32 bits.
+    """
+    text = _text(word)
+    value = int(text) if _INTEGER.fullmatch(text) else None
+    if value is None or not -(2**31) <= value < 2**31:
+        raise ValueError(text)
+    return value
+
+
+def to_float(word: str | bytes) -> float:
+    """A word as a number; `inf` and `nan` are some.
+
+    Raises:
+        ValueError: it is none, or is too large for a float64.
+    """
+    text = _text(word)
+    value = float(text)
+    if not _NUMBER.fullmatch(text) or (math.isinf(value) and text[-1].isdigit()):
+        raise ValueError(text)
+    return value
+
+
+def _text(word: str | bytes) -> str:
+    return decode(word) if isinstance(word, bytes) else word
+
+
+def show(word: str | bytes) -> str:
+    """The beginning of what was found, in quotes, for a message."""
+    text = _text(word)
+    return f"{text[:80]!r}{'…' if len(text) > 80 else ''}"

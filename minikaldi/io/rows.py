@@ -88,6 +88,10 @@ class _Source(io.RawIOBase):
         self._at += count
         return count
 
+    def tell(self) -> int:
+        """The place in the file, for messages."""
+        return self._at
+
     def stream(self, skip: int = 0) -> Reader:
         """A buffered stream `skip` bytes on; small reads do not fetch more than a header's worth."""
         return io.BufferedReader(_Source(self._descriptor, self._at + skip), _HEADER_BYTES)

@@ -13,10 +13,11 @@ from typing import Generic, TypeVar
 from minikaldi.errors import KaldiError
 from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder
-from minikaldi.io.objects import ObjectReader, where
+from minikaldi.io.objects import ObjectReader, read_named, where
 from minikaldi.io.opening import open_read
-from minikaldi.io.primitives import Reader, read_word, skip_space
-from minikaldi.io.specifiers import parse_rspecifier, parse_script_line
+from minikaldi.io.places import malformed
+from minikaldi.io.primitives import Reader, encode, read_word, show, skip_space
+from minikaldi.io.specifiers import Rspecifier, parse_rspecifier, parse_script_line
 from minikaldi.log import warning
 
 T = TypeVar("T")
@@ -55,8 +56,8 @@ class SequentialReader(Generic[T]):
         return self._entries
 
     def close(self) -> None:
-        """Close files and check the exit codes of pipes."""
-        self._open.close()
+        """Close files and check the exit codes of pipes (with `p`, one that failed is a warning)."""
+        close_table(self._open, self._spec)
 
     def _archive_entries(self) -> Iterator[tuple[str, T]]:
         name = where(self._spec.rxfilename)
@@ -81,6 +82,20 @@ class SequentialReader(Generic[T]):
             yield key, value
 
 
+def close_table(opened: ExitStack, spec: Rspecifier) -> None:
+    """Close what a table had open.
+
+    Raises:
+        KaldiError: a pipe that had been read to its end has failed; with `p` that is a warning.
+    """
+    try:
+        opened.close()
+    except KaldiError as exc:
+        if not spec.permissive:
+            raise
+        warning(str(exc))
+
+
 def script_lines(stream: Reader, rxfilename: str) -> Iterator[tuple[str, str]]:
     """(key, extended file name) of each line of a script file."""
     for number, line in enumerate(stream, 1):
@@ -91,10 +106,15 @@ def next_key(stream: Reader, name: str) -> str:
     """The next key of an archive, its following blank passed over; '' at the end."""
     if not skip_space(stream):
         return ""
-    key = read_word(stream)
+    try:
+        key = read_word(stream)
+    except KaldiError as exc:
+        raise KaldiError(f"{name}: {exc}") from exc
     after = stream.peek(1)[:1]
     if after not in (b" ", b"\t", b"\n"):
-        raise KaldiError(f"{name}: the archive ends after {key[:80]!r}, expected a space and an object: truncated?")
+        found = f"the archive ends after {show(key)}" if not after else f"found {after!r} after the key {show(key)}"
+        fault = malformed(stream, f"{found}, expected a space and an object: truncated?", back=len(encode(key)))
+        raise KaldiError(f"{name}: {fault}")
     if after != b"\n":  # an empty line's end belongs to its (empty) object
         stream.read(1)
     return key
@@ -102,7 +122,4 @@ def next_key(stream: Reader, name: str) -> str:
 
 def read_entry(stream: Reader, holder: Holder[T], name: str, key: str) -> T:
     """The object after the key; errors name the archive and the key."""
-    try:
-        return holder.read(stream)
-    except KaldiError as exc:
-        raise KaldiError(f"{name}: key {key}: {exc}") from exc
+    return read_named(stream, holder, f"{name}: key {key}")

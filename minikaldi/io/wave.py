@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.errors import KaldiError
+from minikaldi.io.places import MalformedError, malformed
 from minikaldi.io.primitives import Reader, Writer, read_exactly
 from minikaldi.log import warning
 
@@ -22,6 +21,7 @@ UNKNOWN_SIZES = (0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF)
 """What a writer that cannot seek leaves in a header where the length belongs."""
 
 _PCM, _EXTENSIBLE = 1, 0xFFFE
+_SUB_FORMAT_END = bytes.fromhex("000000001000800000aa00389b71")  # of an id whose first two bytes are a format's code
 _BLOCK_BYTES = 1 << 24
 _MEND = "convert it with: utils/to_wav.py <file> <rate> |"
 
@@ -57,54 +57,92 @@ def read_wave(stream: Reader) -> Wave:
     """One RIFF wave.
 
     Raises:
-        KaldiError: not RIFF, not 16-bit PCM, or without samples; the text says how to convert.
+        MalformedError: not RIFF, not 16-bit PCM, or without samples; the text tells the byte, and how to convert.
     """
     header = read_wave_header(stream)
     data = _read_samples(stream, header)
     frame_bytes = 2 * header.channels
     if header.data_bytes is not None and len(data) < header.data_bytes:
         warning(f"Expected {header.data_bytes} bytes of wave data, but read only {len(data)} bytes. Truncated file?")
-    data = data[: len(data) - len(data) % frame_bytes]
-    if not data:
-        raise KaldiError("the wave has no samples")
-    samples = np.frombuffer(data, dtype="<i2").reshape(-1, header.channels).T.astype(np.float32)
+    elif len(data) % frame_bytes:
+        warning(f"The last {len(data) % frame_bytes} of {len(data)} bytes of wave data are no whole sample; left out")
+    whole = len(data) - len(data) % frame_bytes
+    if not whole:
+        raise malformed(stream, "the wave has no samples", back=len(data))
+    samples = np.frombuffer(data, dtype="<i2", count=whole // 2).reshape(-1, header.channels).T.astype(np.float32)
     return Wave(float(header.sample_rate), np.ascontiguousarray(samples))
 
 
 def read_wave_header(stream: Reader) -> WaveHeader:
     """The chunks before the samples; the stream then stands at the first sample."""
-    start = stream.read(12)
-    if start[:4] != b"RIFF" or start[8:12] != b"WAVE":
-        found = "an empty file" if not start else f"{start[:12]!r}"
-        raise KaldiError(f"expected a RIFF wave, found {found}; {_MEND}")
-    riff_size = struct.unpack("<I", start[4:8])[0]
+    riff_size = _read_riff(stream)
     sample_rate = channels = 0
     while True:
         name, size = struct.unpack("<4sI", read_exactly(stream, 8, "wave chunk header"))
         if name == b"data":
             break
-        body = _read_chunk(stream, size)
+        body = _read_chunk(stream, name, size)
         if name == b"fmt ":
-            sample_rate, channels = _parse_format(body)
+            sample_rate, channels = _parse_format(stream, body)
+        _pass_padding(stream, size)
     if not channels:
-        raise KaldiError(f"the wave has no 'fmt ' chunk before its samples; {_MEND}")
-    unknown = riff_size in UNKNOWN_SIZES or size in UNKNOWN_SIZES
-    return WaveHeader(sample_rate, channels, None if unknown else size)
+        raise malformed(stream, f"the wave has no 'fmt ' chunk before its samples; {_MEND}", back=8)
+    return WaveHeader(sample_rate, channels, None if _is_streamed(riff_size, size) else size)
 
 
-def missing_wave_bytes(stream: BinaryIO, total_bytes: int) -> int | None:
-    """How many bytes of its samples a RIFF file lacks; None where no header tells the length.
+def _read_riff(stream: Reader) -> int:
+    """The size in the file's first twelve bytes."""
+    start = stream.read(12)
+    if start[:4] != b"RIFF" or start[8:12] != b"WAVE":
+        found = "an empty file" if not start else f"{start[:12]!r}"
+        raise malformed(stream, f"expected a RIFF wave, found {found}; {_MEND}", back=len(start))
+    return int.from_bytes(start[4:8], "little")
+
+
+def _is_streamed(riff_size: int, data_size: int) -> bool:
+    """Whether the writer did not know the length, so that the samples go on to the end of the stream."""
+    return riff_size in (0, 0xFFFFFFFF) or data_size in UNKNOWN_SIZES
+
+
+def _pass_padding(stream: Reader, size: int) -> None:
+    """A chunk of odd size has a zero byte after it; some writers leave it out."""
+    if size % 2 and stream.peek(1)[:1] == b"\0":
+        stream.read(1)
+
+
+@dataclass(frozen=True)
+class SamplesPlace:
+    """Where the samples of a RIFF file stand: their first byte, and their size there and by the header in bytes.
+
+    `claimed` is None where the writer did not know it.
+    """
+
+    offset: int
+    present: int
+    claimed: int | None
+
+    @property
+    def missing(self) -> int | None:
+        """How many bytes the file lacks; None where no header tells the length."""
+        return None if self.claimed is None else max(0, self.claimed - self.present)
+
+
+def samples_place(stream: Reader, total_bytes: int) -> SamplesPlace | None:
+    """Find the samples of a RIFF file of any encoding; None where it has none.
 
     Args:
-        stream: the file, seekable, of any RIFF encoding; it is read from its 13th byte on.
+        stream: the file from its beginning, seekable: other chunks are not read.
         total_bytes: its size.
     """
-    stream.seek(12)
+    start = stream.read(12)
     while len(header := stream.read(8)) == 8:
         length = int.from_bytes(header[4:], "little")
         if header[:4] == b"data":
-            return None if length in UNKNOWN_SIZES else max(0, stream.tell() + length - total_bytes)
-        stream.seek(length + length % 2, os.SEEK_CUR)
+            streamed = _is_streamed(int.from_bytes(start[4:8], "little"), length)
+            offset = stream.tell()
+            return SamplesPlace(offset, max(0, total_bytes - offset), None if streamed else length)
+        stream.seek(length, os.SEEK_CUR)
+        _pass_padding(stream, length)
     return None
 
 
@@ -122,27 +160,41 @@ def write_wave(stream: Writer, wave: Wave) -> None:
     stream.write(data)
 
 
-def _parse_format(body: bytes) -> tuple[int, int]:
-    """(sample rate, channels) of a 'fmt ' chunk."""
+def _parse_format(stream: Reader, body: bytes) -> tuple[int, int]:
+    """(sample rate, channels) of a 'fmt ' chunk, which was just read."""
+
+    def fault(text: str) -> MalformedError:
+        return malformed(stream, text, back=len(body))
+
     if len(body) < 16:
-        raise KaldiError(f"the wave's 'fmt ' chunk has {len(body)} bytes, expected 16 or more")
-    code, channels, rate, _, _, bits = struct.unpack("<HHIIHH", body[:16])
-    if code == _EXTENSIBLE and len(body) >= 26:
-        code = struct.unpack("<H", body[24:26])[0]  # the first two bytes of the sub-format's id
+        raise fault(f"the wave's 'fmt ' chunk has {len(body)} bytes, expected 16 or more")
+    code, channels, rate, byte_rate, frame_bytes, bits = struct.unpack("<HHIIHH", body[:16])
+    if code == _EXTENSIBLE:
+        if len(body) < 40:
+            raise fault(f"the wave's extensible 'fmt ' chunk has {len(body)} bytes, expected 40")
+        if body[26:40] != _SUB_FORMAT_END:
+            raise fault(f"expected 16-bit PCM, found the sub-format {body[24:40].hex()}; {_MEND}")
+        code = int.from_bytes(body[24:26], "little")
     if code != _PCM or bits != 16:
-        raise KaldiError(f"expected 16-bit PCM, found format {code} with {bits} bits; {_MEND}")
+        raise fault(f"expected 16-bit PCM, found format {code} with {bits} bits; {_MEND}")
     if channels == 0 or rate == 0:
-        raise KaldiError(f"the wave's header says {channels} channels at {rate} Hz")
+        raise fault(f"the wave's header says {channels} channels at {rate} Hz")
+    if frame_bytes != 2 * channels or byte_rate != 2 * channels * rate:
+        raise fault(
+            f"the wave's header says {frame_bytes} bytes a sample and {byte_rate} a second, but {channels} channels at "
+            f"{rate} Hz have {2 * channels} and {2 * channels * rate}; {_MEND}"
+        )
     return rate, channels
 
 
-def _read_chunk(stream: Reader, size: int) -> bytes:
+def _read_chunk(stream: Reader, name: bytes, size: int) -> bytes:
     if size > _BLOCK_BYTES:
-        raise KaldiError(f"a wave chunk before the samples claims {size} bytes; {_MEND}")
-    return read_exactly(stream, size + size % 2, "wave chunk")
+        text = f"the wave's chunk {name!r} before the samples claims {size} bytes; {_MEND}"
+        raise malformed(stream, text, back=8)
+    return read_exactly(stream, size, f"wave chunk {name!r}")
 
 
-def _read_samples(stream: Reader, header: WaveHeader) -> bytes:
+def _read_samples(stream: Reader, header: WaveHeader) -> bytes | bytearray:
     """All bytes of the samples, or as many as there are; blockwise, so that a forged size allocates little."""
     if header.data_bytes is None:
         return stream.read()
@@ -154,4 +206,4 @@ def _read_samples(stream: Reader, header: WaveHeader) -> bytes:
         if not block:
             break
         data += block
-    return bytes(data)
+    return data

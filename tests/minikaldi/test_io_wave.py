@@ -26,7 +26,7 @@ def riff(
     bits: int = 16,
 ) -> bytes:
     """A wave file with a header as wrong as wanted."""
-    head = struct.pack("<4sIHHIIHH", b"fmt ", 16, code, channels, 8000, 16000, 2 * channels, bits)
+    head = struct.pack("<4sIHHIIHH", b"fmt ", 16, code, channels, 8000, 16000 * channels, 2 * channels, bits)
     body = b"WAVE" + head + chunk + b"data" + struct.pack("<I", len(data) if data_size is None else data_size) + data
     return b"RIFF" + struct.pack("<I", len(body) if riff_size is None else riff_size) + body
 
