@@ -9,15 +9,15 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from minikaldi.errors import KaldiError
 from minikaldi.io.context import Context
-from minikaldi.io.holders import Holder
+from minikaldi.io.holders import Holder, MatrixHolder
 from minikaldi.io.opening import go_to, open_file, open_read, open_write
 from minikaldi.io.places import told_with_place
 from minikaldi.io.primitives import Reader
-from minikaldi.io.specifiers import Range, parse_rxfilename, split_range
+from minikaldi.io.specifiers import FileName, Range, parse_rxfilename, split_range
+from minikaldi.io.stored import stored_matrix
 from minikaldi.log import warning
 
 T = TypeVar("T")
@@ -73,8 +73,9 @@ class ObjectReader(Generic[T]):
         """
         try:
             name, (rows, cols) = split_range(rxfilename)
-            value = self._read_whole(name, rxfilename)
-            return value if rows is None and cols is None else _part_of(value, rows, cols, rxfilename)
+            if rows is None and cols is None:
+                return self._read_whole(name, rxfilename)
+            return self._read_part(name, rows, cols, rxfilename)
         except KaldiError as exc:
             raise KaldiError(f"key {key}: {exc}" if key else str(exc)) from exc
 
@@ -83,12 +84,30 @@ class ObjectReader(Generic[T]):
         if name.kind != "file":
             with open_read(rxfilename, self._context) as stream:
                 return read_named(stream, self._holder, where(told))
+        return read_named(self._at(name), self._holder, where(told))
+
+    def _at(self, name: FileName) -> Reader:
+        """The file, opened if it is another one than before, at the offset."""
         if self._stream is None or name.target != self._path:
             self.close()
             self._stream, self._path = open_file(name.target, name.offset), name.target
         elif self._stream.tell() != name.offset:
             go_to(self._stream, name.target, name.offset)
-        return read_named(self._stream, self._holder, where(told))
+        return self._stream
+
+    def _read_part(self, rxfilename: str, rows: Range, cols: Range, told: str) -> Any:
+        """Of a binary matrix in a file only the part is read."""
+        name = parse_rxfilename(rxfilename)
+        stream = self._at(name) if name.kind == "file" and isinstance(self._holder, MatrixHolder) else None
+        if stream is None or not stream.seekable():
+            return _part_of(self._read_whole(rxfilename, told), rows, cols, told)
+        try:
+            stored = stored_matrix(stream.fileno(), name.offset)
+            if stored is not None:
+                return stored.part(*_slices(stored.shape, rows, cols)).astype(self._holder.dtype, copy=False)
+        except KaldiError as exc:
+            raise KaldiError(f"{told}: {exc}") from exc
+        return _part_of(self._read_whole(rxfilename, told), rows, cols, told)
 
 
 def read_named(stream: Reader, holder: Holder[T], name: str) -> T:
@@ -118,10 +137,13 @@ def extract_range(value: Any, rows: Range, cols: Range) -> Any:
     """
     if not isinstance(value, np.ndarray) or (value.ndim == 1 and cols is not None):
         raise KaldiError("a range can be taken of a matrix (rows,columns) or a vector only")
-    part: npt.NDArray[Any] = value[_slice(rows, value.shape[0], "row", _ROWS_TOLERANCE)]
-    if cols is not None:
-        part = part[:, _slice(cols, value.shape[1], "column", 0)]
-    return part
+    return value[_slices(value.shape, rows, cols)].copy()  # a view would keep the whole
+
+
+def _slices(shape: tuple[int, ...], rows: Range, cols: Range) -> tuple[slice, ...]:
+    """What the ranges mean in an array of this shape."""
+    wanted = _slice(rows, shape[0], "row", _ROWS_TOLERANCE)
+    return (wanted,) if len(shape) == 1 else (wanted, _slice(cols, shape[1], "column", 0))
 
 
 def _slice(wanted: Range, size: int, what: str, tolerance: int) -> slice:

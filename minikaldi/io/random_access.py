@@ -2,7 +2,7 @@
 
 Source: Kaldi util/kaldi-table-inl.h (RandomAccessTableReader). A script is kept as a map of its lines. An archive is
 read as far as a key is looked for; what was passed is kept, unless the caller promises (`s`, `cs`) that both sides
-are sorted.
+are sorted, and dropped once it has been given out, if the caller promises (`o`) to ask for it once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from minikaldi.io.holders import Holder
 from minikaldi.io.objects import ObjectReader, where
 from minikaldi.io.opening import open_read
 from minikaldi.io.primitives import encode
-from minikaldi.io.sequential import next_key, read_entry, script_lines
+from minikaldi.io.sequential import close_table, next_key, read_entry, script_lines
 from minikaldi.io.specifiers import Rspecifier, parse_rspecifier
 from minikaldi.log import warning
 
@@ -39,14 +39,15 @@ def random_access(rspecifier: str, holder: Holder[T], context: Context | None = 
 class RandomAccessReader(Generic[T]):
     """An open table; a context manager with `in` and `[]`."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: Rspecifier) -> None:
+        self._spec = spec
         self._open = ExitStack()
 
     def __enter__(self) -> RandomAccessReader[T]:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        self._open.close()
+        close_table(self._open, self._spec)
 
     def __contains__(self, key: str) -> bool:
         raise TypeError(f"{type(self).__name__} does not say which keys it has")
@@ -59,8 +60,7 @@ class ScriptReader(RandomAccessReader[T]):
     """A script file: one map from key to file name, read at once; the last object is kept."""
 
     def __init__(self, spec: Rspecifier, holder: Holder[T], context: Context) -> None:
-        super().__init__()
-        self._spec = spec
+        super().__init__(spec)
         self._objects = self._open.enter_context(ObjectReader(holder, context))
         self._files: dict[str, str] = {}
         last_key = ""
@@ -88,7 +88,10 @@ class ScriptReader(RandomAccessReader[T]):
     def __getitem__(self, key: str) -> T:
         if key not in self._files:
             raise KaldiError(f"{where(self._spec.rxfilename)}: the key {key} is not there")
-        return self._load(key)
+        value = self._load(key)
+        if self._spec.once:
+            self._last = None
+        return value
 
     def _load(self, key: str) -> T:
         if self._last is None or self._last[0] != key:
@@ -100,8 +103,7 @@ class ArchiveReader(RandomAccessReader[T]):
     """An archive, read forward as keys are asked for."""
 
     def __init__(self, spec: Rspecifier, holder: Holder[T], context: Context) -> None:
-        super().__init__()
-        self._spec = spec
+        super().__init__(spec)
         self._holder = holder
         self._name = where(spec.rxfilename)
         self._stream = self._open.enter_context(open_read(spec.rxfilename, context))
@@ -111,10 +113,14 @@ class ArchiveReader(RandomAccessReader[T]):
         self._ended = False
 
     def __contains__(self, key: str) -> bool:
-        if self._spec.sorted and self._spec.called_sorted:
+        in_order = self._spec.sorted and self._spec.called_sorted
+        if in_order:
+            self._check_asked(key)
             self._forget_before(key)
         while key not in self._kept and not self._ended and not self._is_past(key):
             self._read_next()
+            if in_order:  # what was passed will not be asked for: one object is kept, however far the key is
+                self._forget_before(key)
         return key in self._kept
 
     def __getitem__(self, key: str) -> T:
@@ -141,19 +147,21 @@ class ArchiveReader(RandomAccessReader[T]):
             self._ended = True
 
     def _check_order(self, key: str) -> None:
-        if key in self._kept:
+        if key in self._kept or (self._spec.sorted and key == self._last_key):
             raise KaldiError(f"{self._name}: the key {key} is there twice")
         if self._spec.sorted:
             _check_order(self._name, self._last_key, key)
 
-    def _forget_before(self, key: str) -> None:
-        wanted = encode(key)
-        if wanted < encode(self._last_asked):  # it may be forgotten already: "not there" would be a guess
+    def _check_asked(self, key: str) -> None:
+        if encode(key) < encode(self._last_asked):  # it may be forgotten already: "not there" would be a guess
             raise KaldiError(
                 f"{self._name}: the key {key} is asked for after {self._last_asked}, but the option cs says that keys "
                 "are asked for in order; sort the other table (LC_ALL=C) or drop the cs"
             )
         self._last_asked = key
+
+    def _forget_before(self, key: str) -> None:
+        wanted = encode(key)
         for kept in [k for k in self._kept if encode(k) < wanted]:
             del self._kept[kept]
 

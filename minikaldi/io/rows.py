@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import os
+import stat
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from minikaldi.errors import KaldiError
-from minikaldi.io.compressed import CompressedHeader, decompress, read_compressed_header
 from minikaldi.io.holders import FLOAT_MATRIX
-from minikaldi.io.matrices import read_matrix_header
 from minikaldi.io.objects import read_object
-from minikaldi.io.primitives import Reader, read_array, read_binary_header
 from minikaldi.io.specifiers import parse_rxfilename, split_range
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from minikaldi.io.stored import StoredMatrix, stored_matrix
 
 _OPEN_FILES = 64
-_HEADER_BYTES = 64
 
 
 def read_matrix_rows(rxfilename: str, start: int, stop: int) -> npt.NDArray[np.float32]:
@@ -41,17 +34,16 @@ def read_matrix_rows(rxfilename: str, start: int, stop: int) -> npt.NDArray[np.f
     Raises:
         KaldiError: the matrix has not these rows, or cannot be read.
     """
-    name, ranges = split_range(rxfilename)
-    file = parse_rxfilename(name)
-    if ranges != (None, None) or file.kind != "file":
-        matrix = read_object(rxfilename, FLOAT_MATRIX)
-        _check_rows(rxfilename, start, stop, matrix.shape[0])
-        return np.asarray(matrix[start:stop], dtype=np.float32)
-    source = _source(file.target, file.offset)
     try:
-        return _rows_of(source, start, stop)
+        stored = _stored(rxfilename)
+        if stored is not None:
+            _check_rows(start, stop, stored.shape[0])
+            return stored.part(slice(start, stop)).astype(np.float32, copy=False)
     except KaldiError as exc:
         raise KaldiError(f"{rxfilename}: {exc}") from exc
+    matrix = read_object(rxfilename, FLOAT_MATRIX)
+    _check_rows(start, stop, matrix.shape[0], f"{rxfilename}: ")
+    return np.asarray(matrix[start:stop], dtype=np.float32)
 
 
 def matrix_shape(rxfilename: str) -> tuple[int, int]:
@@ -60,109 +52,60 @@ def matrix_shape(rxfilename: str) -> tuple[int, int]:
     Raises:
         KaldiError: it cannot be read.
     """
-    name, ranges = split_range(rxfilename)
-    file = parse_rxfilename(name)
-    if ranges == (None, None) and file.kind == "file":
-        stream = _source(file.target, file.offset).stream()
-        try:
-            if read_binary_header(stream):
-                return _shape(_header(stream))
-        except KaldiError as exc:
-            raise KaldiError(f"{rxfilename}: {exc}") from exc
-    matrix = read_object(rxfilename, FLOAT_MATRIX)
-    return matrix.shape[0], matrix.shape[1]
+    try:
+        stored = _stored(rxfilename)
+    except KaldiError as exc:
+        raise KaldiError(f"{rxfilename}: {exc}") from exc
+    return read_object(rxfilename, FLOAT_MATRIX).shape if stored is None else stored.shape
 
 
-class _Source(io.RawIOBase):
-    """A place in an open file, read with pread: processes and threads that share the file do not share its position."""
+class _Descriptor:
+    """A file open for reading, closed when nothing refers to it: a thread that ends leaves none open."""
 
-    def __init__(self, descriptor: int, offset: int) -> None:
-        self._descriptor = descriptor
-        self._at = offset
+    def __init__(self, path: str) -> None:
+        self.number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        count = os.preadv(self._descriptor, [buffer], self._at)
-        self._at += count
-        return count
-
-    def tell(self) -> int:
-        """The place in the file, for messages."""
-        return self._at
-
-    def stream(self, skip: int = 0) -> Reader:
-        """A buffered stream `skip` bytes on; small reads do not fetch more than a header's worth."""
-        return io.BufferedReader(_Source(self._descriptor, self._at + skip), _HEADER_BYTES)
+    def __del__(self) -> None:
+        os.close(self.number)
 
 
 class _OpenFiles(threading.local):
     """The files that this thread reads, most recently used last."""
 
     def __init__(self) -> None:
-        self.descriptors: OrderedDict[tuple[str, int, int], int] = OrderedDict()
+        self.files: OrderedDict[tuple[str, int, int], _Descriptor] = OrderedDict()
 
-    def get(self, path: str) -> int:
-        """A descriptor of the file that now has this name (a file that was replaced is opened anew)."""
+    def get(self, path: str) -> int | None:
+        """A descriptor of the file that now has this name (a file that was replaced is opened anew); None: it is no
+        regular file, of which bytes could be read in any order."""
         status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode):
+            return None
         key = (path, status.st_dev, status.st_ino)
-        if key not in self.descriptors:
-            self.descriptors[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            if len(self.descriptors) > _OPEN_FILES:
-                os.close(self.descriptors.popitem(last=False)[1])
-        self.descriptors.move_to_end(key)
-        return self.descriptors[key]
+        if key not in self.files:
+            self.files[key] = _Descriptor(path)
+            if len(self.files) > _OPEN_FILES:
+                self.files.popitem(last=False)
+        self.files.move_to_end(key)
+        return self.files[key].number
 
 
 _open_files = _OpenFiles()
 
 
-def _source(path: str, offset: int) -> _Source:
+def _stored(rxfilename: str) -> StoredMatrix | None:
+    """The matrix, if the name is that of a place in a file and the matrix is binary."""
+    name, ranges = split_range(rxfilename)
+    file = parse_rxfilename(name)
+    if ranges != (None, None) or file.kind != "file":
+        return None
     try:
-        return _Source(_open_files.get(path), offset)
-    except OSError as exc:
-        raise KaldiError(f"{path}: cannot open to read: {exc.strerror}") from exc
+        descriptor = _open_files.get(file.target)
+        return None if descriptor is None else stored_matrix(descriptor, file.offset)
+    except (OSError, ValueError, OverflowError) as exc:  # a zero byte in the name; an offset beyond 63 bits
+        raise KaldiError(f"cannot open to read: {getattr(exc, 'strerror', None) or exc}") from exc
 
 
-def _header(stream: Reader) -> CompressedHeader | tuple[np.dtype[Any], int, int]:
-    return read_compressed_header(stream) if stream.peek(1)[:1] == b"C" else read_matrix_header(stream)
-
-
-def _shape(header: CompressedHeader | tuple[np.dtype[Any], int, int]) -> tuple[int, int]:
-    return (header.rows, header.cols) if isinstance(header, CompressedHeader) else (header[1], header[2])
-
-
-def _rows_of(source: _Source, start: int, stop: int) -> npt.NDArray[np.float32]:
-    stream = source.stream()
-    if not read_binary_header(stream):
-        matrix = FLOAT_MATRIX.read(stream)
-        _check_rows("text matrix", start, stop, matrix.shape[0])
-        return np.asarray(matrix[start:stop], dtype=np.float32)
-    header = _header(stream)
-    rows, cols = _shape(header)
-    _check_rows("matrix", start, stop, rows)
-    if isinstance(header, CompressedHeader):
-        return _compressed_rows(source, header, start, stop)
-    dtype = header[0]
-    data = source.stream(2 + 3 + 10 + start * cols * dtype.itemsize)  # \0B, "FM ", two dimensions of 5 bytes, rows
-    values = read_array(data, dtype, (stop - start) * cols, "rows")
-    return values.reshape(stop - start, cols).astype(np.float32, copy=False)
-
-
-def _compressed_rows(source: _Source, header: CompressedHeader, start: int, stop: int) -> npt.NDArray[np.float32]:
-    count, cols = stop - start, header.cols
-    begin = 2 + len(header.tag) + 1 + 16  # \0B, the tag and its blank, the header
-    if header.tag != "CM":
-        dtype = np.dtype("<u2" if header.tag == "CM2" else "u1")
-        data = source.stream(begin + start * cols * dtype.itemsize)
-        return decompress(header, None, read_array(data, dtype, count * cols, "rows").reshape(count, cols))
-    quantiles = read_array(source.stream(begin), "<u2", 4 * cols, "quantiles").reshape(cols, 4)
-    # CM stores column after column: the columns are one block, of which the rows are a slice.
-    block = read_array(source.stream(begin + 8 * cols), np.uint8, header.rows * cols, "columns")
-    return decompress(header, quantiles, block.reshape(cols, header.rows)[:, start:stop].T)
-
-
-def _check_rows(what: str, start: int, stop: int, rows: int) -> None:
+def _check_rows(start: int, stop: int, rows: int, name: str = "") -> None:
     if not 0 <= start <= stop <= rows:
-        raise KaldiError(f"{what}: rows {start} to {stop} (excluded) were asked for, there are {rows}")
+        raise KaldiError(f"{name}rows {start} to {stop} (excluded) were asked for, there are {rows}")

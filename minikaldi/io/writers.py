@@ -17,7 +17,7 @@ from minikaldi.io.objects import where, write_object
 from minikaldi.io.opening import open_read, open_write
 from minikaldi.io.primitives import encode
 from minikaldi.io.sequential import script_lines
-from minikaldi.io.specifiers import parse_wspecifier, parse_wxfilename
+from minikaldi.io.specifiers import Wspecifier, parse_wspecifier, parse_wxfilename
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ def writer(wspecifier: str, holder: Holder[T], context: Context | None = None) -
     if spec.archive is None:
         assert spec.script is not None  # a wspecifier names at least one of the two
         return ScriptWriter(spec.script, holder, spec.binary, spec.permissive, context)
-    return ArchiveWriter(spec.archive, spec.script, holder, spec.binary, context)
+    return ArchiveWriter(spec, spec.archive, holder, context)
 
 
 @contextmanager
@@ -73,13 +73,15 @@ class TableWriter(Generic[T]):
 class ArchiveWriter(TableWriter[T]):
     """An archive, and beside it the script with the byte offset of each object."""
 
-    def __init__(self, archive: str, script: str | None, holder: Holder[T], binary: bool, context: Context) -> None:
+    def __init__(self, spec: Wspecifier, archive: str, holder: Holder[T], context: Context) -> None:
         super().__init__(where(archive, "standard output"))
+        script = spec.script
         if script is not None and parse_wxfilename(archive).kind != "file":
             raise KaldiError(f"cannot write a script with offsets into {archive!r}, which is not a file")
         self._archive = archive
         self._holder = holder
-        self._binary = binary
+        self._binary = spec.binary
+        self._flush_each = spec.flush
         self._stream = _CountingWriter(self._open.enter_context(open_write(archive, context)))
         self._script = self._open.enter_context(open_write(script, context)) if script is not None else None
         self._open.callback(self._flush)
@@ -99,9 +101,13 @@ class ArchiveWriter(TableWriter[T]):
                 self._holder.write(self._stream, value, self._binary)  # type: ignore[arg-type]
             except KaldiError as exc:
                 raise KaldiError(f"{self._name}: key {key}: {exc}") from exc
+            if self._flush_each:
+                self._flush()
 
     def _flush(self) -> None:
         self._stream.flush()
+        if self._script is not None:
+            self._script.flush()
 
 
 class ScriptWriter(TableWriter[T]):
