@@ -68,6 +68,11 @@ def check_frame_options(options: FrameOptions) -> None:
             f"--frame-length={options.frame_length:g} and --frame-shift={options.frame_shift:g} milliseconds at "
             f"--sample-frequency={options.sample_frequency:g} leave no sample in a frame or a shift; make them longer"
         )
+    if options.fft_samples % 2:
+        raise KaldiError(
+            f"a frame of {options.fft_samples} samples has no real FFT in Kaldi, which needs an even number: change "
+            f"--frame-length={options.frame_length:g}, or leave --round-to-power-of-two true"
+        )
     if options.dither < 0:
         raise KaldiError(f"--dither={options.dither:g} is negative; give 0 for none, 1 for Kaldi's default")
 

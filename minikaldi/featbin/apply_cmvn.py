@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
-from minikaldi.featbin.stored_matrix import STORED_MATRIX
+from minikaldi.featbin.general_matrix import GENERAL_MATRIX
 from minikaldi.io import DOUBLE_MATRIX, FLOAT_MATRIX, TOKEN, is_rspecifier
 from minikaldi.options import option
 from minikaldi.transform.cmvn import Stats, apply_cmvn, without_dims
@@ -77,7 +77,7 @@ def _normalized(
 def _copy(run: Run, rspecifier: str, wspecifier: str) -> int:
     """Copies a table, compressed matrices as they are."""
     num_done = 0
-    with run.sequential(rspecifier, STORED_MATRIX) as feats, run.writer(wspecifier, STORED_MATRIX) as copies:
+    with run.sequential(rspecifier, GENERAL_MATRIX) as feats, run.writer(wspecifier, GENERAL_MATRIX) as copies:
         for utt, matrix in feats:
             copies.write(utt, matrix)
             num_done += 1

@@ -116,7 +116,7 @@ def _warps(run: Run, options: O, stack: ExitStack) -> Warp:
     def warp_of(key: str) -> float | None:
         if speakers is not None:
             if key not in speakers:
-                return None
+                raise KaldiError(f"{key} has no line in {options.utt2spk} (--utt2spk), so its speaker is unknown")
             key = speakers[key]
         return warps[key] if key in warps else None  # noqa: SIM401 (a table has no get)
 

@@ -25,7 +25,7 @@ class CompressedMatrix:
     codes: npt.NDArray[Any]
 
 
-class StoredMatrixHolder:
+class GeneralMatrixHolder:
     """Reads and writes float32 (rows, cols) matrices and `CompressedMatrix`."""
 
     what = "matrix"
@@ -60,4 +60,4 @@ def _write_compressed(stream: Writer, matrix: CompressedMatrix) -> None:
     stream.write(codes.tobytes())
 
 
-STORED_MATRIX = StoredMatrixHolder()
+GENERAL_MATRIX = GeneralMatrixHolder()
