@@ -4,6 +4,7 @@ from minikaldi.io.compressed import write_compressed
 from minikaldi.io.context import Context
 from minikaldi.io.holders import (
     BOOL,
+    DOUBLE,
     DOUBLE_MATRIX,
     DOUBLE_VECTOR,
     FLOAT,
@@ -22,6 +23,7 @@ from minikaldi.io.holders import (
 from minikaldi.io.matrices import read_matrix, read_vector, write_matrix, write_vector
 from minikaldi.io.objects import read_object, write_object
 from minikaldi.io.opening import open_read, open_write
+from minikaldi.io.posteriors import GAUSS_POSTERIOR, POSTERIOR
 from minikaldi.io.primitives import (
     Reader,
     Writer,
@@ -44,13 +46,16 @@ from minikaldi.io.writers import TableWriter, writer
 
 __all__ = [
     "BOOL",
+    "DOUBLE",
     "DOUBLE_MATRIX",
     "DOUBLE_VECTOR",
     "FLOAT",
     "FLOAT_MATRIX",
     "FLOAT_VECTOR",
+    "GAUSS_POSTERIOR",
     "INT32",
     "INT32_VECTOR",
+    "POSTERIOR",
     "TOKEN",
     "TOKEN_VECTOR",
     "WAVE",

@@ -122,9 +122,12 @@ class IntHolder:
 
 
 class FloatHolder:
-    """One float32 (a double is read too); in text it has its line to itself."""
+    """One float32 or double (either is read); in text it has its line to itself."""
 
     what = "number"
+
+    def __init__(self, double: bool = False) -> None:
+        self._double = double
 
     def read(self, stream: Reader) -> float:
         """A number."""
@@ -136,7 +139,7 @@ class FloatHolder:
     def write(self, stream: Writer, value: float, binary: bool) -> None:
         """The number, and in text the end of the line."""
         write_binary_header(stream, binary)
-        write_float(stream, value, binary)
+        write_float(stream, value, binary, self._double)
         _end_line(stream, binary)
 
 
@@ -284,6 +287,7 @@ FLOAT_VECTOR = VectorHolder(np.float32)
 DOUBLE_VECTOR = VectorHolder(np.float64)
 INT32 = IntHolder()
 FLOAT = FloatHolder()
+DOUBLE = FloatHolder(double=True)
 BOOL = BoolHolder()
 TOKEN = TokenHolder()
 TOKEN_VECTOR = TokenVectorHolder()
