@@ -48,6 +48,11 @@ def power(samples: NDArray[np.float32]) -> float:
     return float(wide @ wide) / max(1, len(wide))
 
 
+def samples_in(seconds: float, sample_rate: float) -> int:
+    """Whole samples in a time; the product is float32 as in Kaldi: 2.01 s at 8 kHz are 16080, in float64 16079.99…"""
+    return int(np.float32(seconds) * np.float32(sample_rate))
+
+
 def block_convolved(signal: NDArray[np.float32], response: NDArray[np.float32]) -> NDArray[np.float32]:
     """Convolution by overlap-add, with the numbers that Kaldi gives.
 
@@ -118,7 +123,7 @@ def add_noise(signal: NDArray[np.float32], noise: Noise, sample_rate: float, sig
     if noise_power == 0.0:
         warning(f"{noise.name}: the noise is silent, so nothing is added")
         return
-    start = int(noise.start_time * sample_rate)
+    start = samples_in(noise.start_time, sample_rate)
     length = min(len(signal) - start, len(noise.samples))
     if length <= 0:
         return
@@ -147,7 +152,7 @@ def corrupted(
         the first: Kaldi fills them so.
 
     Raises:
-        KaldiError: there is no sample, or a start time is negative.
+        KaldiError: there is no sample, or --duration asks for none, or a start time is negative.
     """
     if len(signal) == 0:
         raise KaldiError("the input wave holds no samples")
@@ -166,7 +171,9 @@ def corrupted(
         add_noise(output, noise, sample_rate, early_power)
     output *= np.float32(_gain(before, power(output), options))
     if options.duration > 0:
-        wanted = int(options.duration * sample_rate)
+        wanted = samples_in(options.duration, sample_rate)
+        if wanted == 0:
+            raise KaldiError(f"--duration={options.duration:g} s holds no sample at {sample_rate:g} Hz")
     return np.resize(output[delay : delay + len(signal)], wanted)
 
 

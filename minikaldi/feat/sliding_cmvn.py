@@ -24,7 +24,7 @@ class SlidingCmvnOptions:
 
     cmn_window: int = option(600, "Window in frames")
     min_cmn_window: int = option(100, "Shortest window in frames, at the utterance's start; only if --center=false")
-    max_warnings: int = option(5, "Warnings about floored variances for each utterance")
+    max_warnings: int = option(5, "Warnings about floored variances for each utterance; -1 for all")
     norm_vars: bool = option(False, "Normalise the variance to one")
     center: bool = option(False, "Centre the window on the frame; if false, it ends with the frame")
 
@@ -86,9 +86,14 @@ def sliding_cmvn(feats: NDArray[np.float32], options: SlidingCmvnOptions) -> NDA
 
 
 def _warn_of_floored(variance: NDArray[np.float64], num_frames: NDArray[np.int64], max_warnings: int) -> None:
+    """Warnings of the first frames, and one that there are more; negative `max_warnings`: of all."""
     floored = np.count_nonzero(variance < VARIANCE_FLOOR, axis=1)
-    for t in np.flatnonzero((floored > 0) & (num_frames > 1))[: max(0, max_warnings)]:
+    frames = np.flatnonzero((floored > 0) & (num_frames > 1))
+    told = len(frames) if max_warnings < 0 else max_warnings
+    for t in frames[:told]:
         warning(
             f"frame {t}: the variance of {floored[t]} coefficients over the window of {num_frames[t]} frames is zero; "
             f"floored at {VARIANCE_FLOOR:g}"
         )
+    if len(frames) > told:
+        warning(f"{len(frames) - told} more such frames; --max-warnings=-1 shows them all")
