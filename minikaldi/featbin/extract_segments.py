@@ -9,6 +9,7 @@ import numpy as np
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.io import WAVE, RandomAccessReader, Wave
+from minikaldi.io.primitives import to_float, to_int32
 from minikaldi.options import option
 
 TO_THE_END = -1.0
@@ -47,8 +48,8 @@ def parse_segment(line: str) -> Segment:
     if len(fields) not in (4, 5):
         raise UnusableSegmentError(f"Invalid line in segments file: {line}")
     try:
-        start, end = float(fields[2]), float(fields[3])
-        channel = int(fields[4]) if len(fields) == 5 else -1
+        start, end = to_float(fields[2]), to_float(fields[3])
+        channel = to_int32(fields[4]) if len(fields) == 5 else -1
     except ValueError as error:
         raise UnusableSegmentError(f"Invalid line in segments file [{error}]: {line}") from error
     positive = start >= 0 and (end == TO_THE_END or start < end)

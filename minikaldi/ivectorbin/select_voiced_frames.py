@@ -58,12 +58,17 @@ def main(run: Run, options: NoOptions, args: list[str]) -> int:
         run.writer(args[2], FLOAT_MATRIX) as selected,
     ):
         for key, matrix in feats:
-            vad = decisions[key] if key in decisions else None  # noqa: SIM401 (a table has no get)
+            # The decisions of an empty matrix are not looked for: they may be as little there as its frames.
+            vad = decisions[key] if len(matrix) and key in decisions else None
             try:
-                selected.write(key, voiced_frames(matrix, vad))
-                num_done += 1
+                frames = voiced_frames(matrix, vad)
             except UnusableUtteranceError as error:
                 run.warning(f"{error} for utterance {key}")
                 num_errors += 1
+                continue
+            except KaldiError as error:
+                raise KaldiError(f"{key}: {error}") from error
+            selected.write(key, frames)
+            num_done += 1
     run.log(f"Done selecting voiced frames; processed {num_done} utterances, {num_errors} had errors.")
     return 0 if num_done else 1

@@ -178,7 +178,7 @@ SEGMENTS = {
     "not a number": ("r nan 0.3", None),
     "infinite": ("r 0 inf", None),
     "no number": ("r 0 0.3s", None),
-    "underscores": ("r 0 0_3", None),
+    "underscores": ("r 0 0.2_5", None),
     "channel that is not there": ("r 0 0.3 1", None),
     "channel of a mono wave": ("r 0 0.3 0", (0, 2400)),
     "channel that is no number": ("r 0 0.3 A", None),
