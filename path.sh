@@ -14,15 +14,23 @@ if [ -n "${KALDI_ROOT:-}" ]; then
     echo "path.sh: KALDI_ROOT is $KALDI_ROOT, which is no folder; unset it to use minikaldi alone" >&2
     return 1
   fi
+  _found=
   for _dir in "$KALDI_ROOT"/src/*bin "$KALDI_ROOT/bin" "$KALDI_ROOT"; do
     if [ -d "$_dir" ]; then _pipeline_path+=:$_dir; fi
+    for _name in "$PIPELINE_ROOT"/minikaldi/bin/*; do
+      if [ -z "$_found" ] && [ -x "$_dir/${_name##*/}" ]; then _found=$_dir; fi
+    done
   done
+  if [ -z "$_found" ]; then
+    echo "path.sh: KALDI_ROOT is $KALDI_ROOT, but there is no command of Kaldi in its src/*bin, bin or itself; build Kaldi there, or unset it to use minikaldi alone" >&2
+    return 1
+  fi
 fi
 _pipeline_path+=:$PIPELINE_ROOT/minikaldi/bin
 if [ -e "$PIPELINE_ROOT/.venv/.ready" ]; then _pipeline_path+=:$PIPELINE_ROOT/.venv/bin; fi
 export PATH=$_pipeline_path:$PATH
 export PYTHONPATH=$PIPELINE_ROOT${PYTHONPATH:+:$PYTHONPATH}
-unset _pipeline_path _dir
+unset _pipeline_path _dir _found _name
 
 # Of this machine, or as many as the caller's OMP_NUM_THREADS allows, which nproc minds; after the next lines it would say 1.
 export PIPELINE_CORES=${PIPELINE_CORES:-$(nproc)}
