@@ -13,9 +13,10 @@ import numpy as np
 from minikaldi.errors import KaldiError
 from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder, MatrixHolder
+from minikaldi.io.matrices import converted
 from minikaldi.io.opening import go_to, open_file, open_read, open_write
 from minikaldi.io.places import told_with_place
-from minikaldi.io.primitives import Reader
+from minikaldi.io.primitives import Reader, show_key
 from minikaldi.io.specifiers import FileName, Range, parse_rxfilename, split_range
 from minikaldi.io.stored import stored_matrix
 from minikaldi.log import warning
@@ -77,7 +78,7 @@ class ObjectReader(Generic[T]):
                 return self._read_whole(name, rxfilename)
             return self._read_part(name, rows, cols, rxfilename)
         except KaldiError as exc:
-            raise KaldiError(f"key {key}: {exc}" if key else str(exc)) from exc
+            raise KaldiError(f"key {show_key(key)}: {exc}" if key else str(exc)) from exc
 
     def _read_whole(self, rxfilename: str, told: str) -> T:
         name = parse_rxfilename(rxfilename)
@@ -104,7 +105,7 @@ class ObjectReader(Generic[T]):
         try:
             stored = stored_matrix(stream.fileno(), name.offset)
             if stored is not None:
-                return stored.part(*_slices(stored.shape, rows, cols)).astype(self._holder.dtype, copy=False)
+                return converted(stored.part(*_slices(stored.shape, rows, cols)), self._holder.dtype)
         except KaldiError as exc:
             raise KaldiError(f"{told}: {exc}") from exc
         return _part_of(self._read_whole(rxfilename, told), rows, cols, told)

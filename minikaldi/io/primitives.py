@@ -253,6 +253,11 @@ def _text(word: str | bytes) -> str:
     return decode(word) if isinstance(word, bytes) else word
 
 
+def show_key(key: str) -> str:
+    """A key for a message: as it is, unless it is longer or odder than keys are."""
+    return key if key.isprintable() and len(key) <= 200 else show(key)
+
+
 def show(word: str | bytes) -> str:
     """The beginning of what was found, in quotes, for a message."""
     text = _text(word)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from minikaldi.errors import KaldiError
 from minikaldi.io.holders import FLOAT_MATRIX
+from minikaldi.io.matrices import converted
 from minikaldi.io.objects import read_object
 from minikaldi.io.specifiers import parse_rxfilename, split_range
 from minikaldi.io.stored import StoredMatrix, stored_matrix
@@ -38,7 +39,7 @@ def read_matrix_rows(rxfilename: str, start: int, stop: int) -> npt.NDArray[np.f
         stored = _stored(rxfilename)
         if stored is not None:
             _check_rows(start, stop, stored.shape[0])
-            return stored.part(slice(start, stop)).astype(np.float32, copy=False)
+            return converted(stored.part(slice(start, stop)), np.float32)
     except KaldiError as exc:
         raise KaldiError(f"{rxfilename}: {exc}") from exc
     matrix = read_object(rxfilename, FLOAT_MATRIX)

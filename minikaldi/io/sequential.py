@@ -16,7 +16,8 @@ from minikaldi.io.holders import Holder
 from minikaldi.io.objects import ObjectReader, read_named, where
 from minikaldi.io.opening import open_read
 from minikaldi.io.places import malformed
-from minikaldi.io.primitives import Reader, encode, read_word, show, skip_space
+from minikaldi.io.primitives import Reader, encode, read_word, show, show_key, skip_space
+from minikaldi.io.read_ahead import ReadAhead
 from minikaldi.io.specifiers import Rspecifier, parse_rspecifier, parse_script_line
 from minikaldi.log import warning
 
@@ -41,10 +42,14 @@ class SequentialReader(Generic[T]):
     def __init__(self, rspecifier: str, holder: Holder[T], context: Context) -> None:
         self._spec = parse_rspecifier(rspecifier)
         self._holder = holder
-        self._context = context
         self._open = ExitStack()
         self._stream: Reader = self._open.enter_context(open_read(self._spec.rxfilename, context))
-        self._entries = self._script_entries() if self._spec.kind == "scp" else self._archive_entries()
+        self._entries: Iterator[tuple[str, T]] = self._archive_entries()
+        if self._spec.kind == "scp":
+            self._entries = self._script_entries(self._open.enter_context(ObjectReader(holder, context)))
+        if self._spec.background:
+            self._entries = ahead = ReadAhead(self._entries)
+            self._open.callback(ahead.close)
 
     def __enter__(self) -> SequentialReader[T]:
         return self
@@ -69,8 +74,7 @@ class SequentialReader(Generic[T]):
                 raise
             warning(f"{exc}; the rest of the archive is passed over")
 
-    def _script_entries(self) -> Iterator[tuple[str, T]]:
-        objects = self._open.enter_context(ObjectReader(self._holder, self._context))
+    def _script_entries(self, objects: ObjectReader[T]) -> Iterator[tuple[str, T]]:
         for key, rxfilename in script_lines(self._stream, self._spec.rxfilename):
             try:
                 value = objects.read(rxfilename, key)
@@ -122,4 +126,4 @@ def next_key(stream: Reader, name: str) -> str:
 
 def read_entry(stream: Reader, holder: Holder[T], name: str, key: str) -> T:
     """The object after the key; errors name the archive and the key."""
-    return read_named(stream, holder, f"{name}: key {key}")
+    return read_named(stream, holder, f"{name}: key {show_key(key)}")

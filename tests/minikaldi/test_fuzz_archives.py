@@ -1,0 +1,250 @@
+"""Archives of every form, cut, damaged and forged: whole entries, then one error that names file and byte."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fuzzing import Refusal, damaged, memory_limit, refusal_or_value
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minikaldi.errors import KaldiError
+from minikaldi.io import (
+    BOOL,
+    DOUBLE_MATRIX,
+    DOUBLE_VECTOR,
+    FLOAT,
+    FLOAT_MATRIX,
+    FLOAT_VECTOR,
+    INT32,
+    INT32_VECTOR,
+    TOKEN,
+    TOKEN_VECTOR,
+    Context,
+    Holder,
+    compressed_matrix,
+    matrix_shape,
+    places,
+    random_access,
+    read_matrix_rows,
+    read_object,
+    sequential,
+    writer,
+)
+from minikaldi.ivector.plda import Plda
+from minikaldi.ivectorbin.plda_holder import PLDA
+
+pytestmark = pytest.mark.filterwarnings("error")  # numpy's warnings are silent faults
+
+RNG = np.random.default_rng(20)
+MATRIX = RNG.normal(0, 10, (9, 3)).astype(np.float32)
+PLACE = r"^standard input: (key .+: )?byte \d+: "
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of entries: who writes and who reads it, what is in it."""
+
+    name: str
+    options: str
+    holder: Holder[Any]
+    values: tuple[Any, ...]
+    reader: Holder[Any] | None = None
+
+    @property
+    def read_by(self) -> Holder[Any]:
+        return self.reader or self.holder
+
+
+def model(dim: int) -> Plda:
+    return Plda(RNG.normal(size=dim), RNG.normal(size=(dim, dim)), np.sort(RNG.uniform(size=dim))[::-1].copy())
+
+
+MATRICES = (MATRIX, MATRIX[:2], MATRIX[:, :1])
+VECTORS = (MATRIX[0], MATRIX[:, 0], MATRIX[0, :1])
+FORMS = [
+    Form("FM", "ark", FLOAT_MATRIX, MATRICES),
+    Form("DM", "ark", DOUBLE_MATRIX, MATRICES),
+    Form("DM as float", "ark", DOUBLE_MATRIX, MATRICES, FLOAT_MATRIX),
+    Form("CM", "ark", compressed_matrix(2), MATRICES),
+    Form("CM2", "ark", compressed_matrix(3), MATRICES),
+    Form("CM3", "ark", compressed_matrix(5), MATRICES),
+    Form("text matrix", "ark,t", FLOAT_MATRIX, MATRICES),
+    Form("FV", "ark", FLOAT_VECTOR, VECTORS),
+    Form("DV", "ark", DOUBLE_VECTOR, VECTORS),
+    Form("text vector", "ark,t", DOUBLE_VECTOR, VECTORS),
+    Form("integers", "ark", INT32_VECTOR, ([1, -2, 3], [], [70000])),
+    Form("text integers", "ark,t", INT32_VECTOR, ([1, -2, 3], [], [70000])),
+    Form("integer", "ark", INT32, (1, -200, 70000)),
+    Form("text integer", "ark,t", INT32, (1, -200, 70000)),
+    Form("number", "ark", FLOAT, (1.0, -0.125, 1e30)),
+    Form("text number", "ark,t", FLOAT, (1.0, -0.125, 1e30)),
+    Form("truth", "ark", BOOL, (True, False, True)),
+    Form("text truth", "ark,t", BOOL, (True, False, True)),
+    Form("word", "ark", TOKEN, ("speaker", "a", "é")),
+    Form("words", "ark", TOKEN_VECTOR, (["utt1", "utt2"], [], ["é"])),
+    Form("plda", "ark", PLDA, (model(2), model(1), model(3))),
+    Form("text plda", "ark,t", PLDA, (model(2), model(1), model(3))),
+]
+EACH_FORM = pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+
+
+def plain(value: Any) -> Any:
+    """A value in a form that compares by content."""
+    if isinstance(value, Plda):
+        return [plain(part) for part in (value.mean, value.transform, value.psi)]
+    return (value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value
+
+
+def written(folder: Path, form: Form) -> tuple[bytes, list[int]]:
+    """An archive's bytes, and where its entries end."""
+    path = folder / "a.ark"
+    ends = []
+    for count in range(1, len(form.values) + 1):
+        with writer(f"{form.options}:{path}", form.holder) as out:
+            for number, value in enumerate(form.values[:count]):
+                out.write(f"utt{number}", value)
+        ends.append(path.stat().st_size)
+    return path.read_bytes(), ends
+
+
+def read_until_refused(data: bytes, holder: Holder[Any]) -> tuple[list[Any], str | None]:
+    """The entries before the error, and its text; fails on any other exception."""
+    entries: list[Any] = []
+
+    def read() -> None:
+        with sequential("ark:-", holder, Context(io.BytesIO(data))) as table:
+            for key, value in table:
+                entries.append((key, plain(value)))
+
+    outcome = refusal_or_value(read, (KaldiError,), PLACE, data)
+    return entries, outcome.text if isinstance(outcome, Refusal) else None
+
+
+def whole_from(form: Form, data: bytes, end: int) -> int:
+    """From how many bytes on the entry that ends at `end` is whole: a closing mark needs nothing after it."""
+    text = data[:end].rstrip(b" \n")
+    closed = text.endswith(b"</Plda>") or (form.options == "ark,t" and text.endswith(b"]"))
+    return len(text) if closed else end
+
+
+@EACH_FORM
+def test_a_cut_archive_gives_its_whole_entries_and_then_an_error(form: Form, tmp_path: Path) -> None:
+    data, ends = written(tmp_path, form)
+    whole, fault = read_until_refused(data, form.read_by)
+    assert fault is None and len(whole) == len(form.values)
+    borders = [0, *ends, *(whole_from(form, data, end) for end in ends)]
+    for cut in range(len(data)):
+        entries, fault = read_until_refused(data[:cut], form.read_by)
+        assert entries == whole[: sum(cut >= whole_from(form, data, end) for end in ends)], cut
+        assert (fault is None) == (cut in borders), (cut, fault)
+
+
+@EACH_FORM
+def test_a_damaged_archive_gives_values_or_one_error_with_its_place(form: Form, tmp_path: Path) -> None:
+    data, _ = written(tmp_path, form)
+    with memory_limit():
+        for bytes_ in damaged(data, seed=1, mixed=60, header=20, places=1):
+            read_until_refused(bytes_, form.read_by)
+
+
+@pytest.mark.slow
+@EACH_FORM
+def test_an_archive_damaged_in_many_places_gives_values_or_one_error(form: Form, tmp_path: Path) -> None:
+    data, _ = written(tmp_path, form)
+    with memory_limit():
+        for bytes_ in damaged(data, seed=2, mixed=3000, header=len(data), places=5):
+            read_until_refused(bytes_, form.read_by)
+            by_key = partial(read_by_key, bytes_, form.read_by)
+            refusal_or_value(by_key, (KaldiError,), "^standard input: ", bytes_)
+
+
+def read_by_key(data: bytes, holder: Holder[Any]) -> Any:
+    with random_access("ark:-", holder, Context(io.BytesIO(data))) as table:
+        present = "utt1" in table
+        return table["utt1"] if present else None
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form.read_by == FLOAT_MATRIX], ids=lambda form: form.name)
+def test_rows_of_a_damaged_matrix_are_values_or_one_error(form: Form, tmp_path: Path) -> None:
+    data, _ = written(tmp_path, form)
+    path = tmp_path / "a.ark"
+    name, place = f"{path}:5", rf"^{re.escape(str(path))}:5: .*(byte \d+: |rows 1 to 3)"
+    with memory_limit(), path.open("r+b", buffering=0) as file:
+        for bytes_ in damaged(data, seed=3, mixed=60, header=20, places=1):
+            file.truncate(file.write(bytes_))
+            file.seek(0)
+            refusal_or_value(lambda: read_matrix_rows(name, 1, 3), (KaldiError,), place, bytes_)
+            refusal_or_value(lambda: matrix_shape(name), (KaldiError,), place, bytes_)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.binary(max_size=60), st.sampled_from(FORMS), st.sampled_from([b"", b"\0B", b"\0BFM \4", b"\0BCM ", b" [ "]))
+def test_any_bytes_after_a_key_are_a_value_or_one_error(data: bytes, form: Form, start: bytes) -> None:
+    stream = io.BufferedReader(io.BytesIO(start + data))  # type: ignore[arg-type]
+    refusal_or_value(lambda: form.read_by.read(stream), (KaldiError,), "", start + data)
+
+
+CUT = b"utt1 \0BFM \x04\x03\0\0\0\x04\x04\0\0\0" + bytes(12)
+SAID = "byte 20: matrix of 3 x 4: expected 48 bytes, found 12: truncated?"
+
+
+def places_of_a_cut_matrix(path: Path) -> Iterator[tuple[str, str]]:
+    """Ways to read the file, and the beginning of what each says."""
+    yield f"ark:{path}", f"{path}: key utt1: {SAID}"
+    yield f"ark:cat {path} |", f"cat {path} |: key utt1: {SAID}"
+    yield f"ark:cat {path}; true |", f"cat {path}; true |: key utt1: {SAID}"
+
+
+def test_files_and_pipes_name_the_byte_of_a_cut_matrix(tmp_path: Path) -> None:
+    path = tmp_path / "feats.ark"
+    path.write_bytes(CUT)
+    for rspecifier, said in places_of_a_cut_matrix(path):
+        with pytest.raises(KaldiError) as caught, sequential(rspecifier, FLOAT_MATRIX) as table:
+            list(table)
+        assert str(caught.value) == said
+    (tmp_path / "feats.scp").write_text(f"utt1 {path}:5\n")
+    with pytest.raises(KaldiError) as caught, sequential(f"scp:{tmp_path}/feats.scp", FLOAT_MATRIX) as table:
+        list(table)
+    assert str(caught.value) == f"key utt1: {path}:5: {SAID}"
+    for read in (lambda: read_object(f"{path}:5", FLOAT_MATRIX), lambda: read_matrix_rows(f"{path}:5", 0, 3)):
+        with pytest.raises(KaldiError, match=rf"^{path}:5: byte 20: .*truncated"):
+            read()
+
+
+@pytest.mark.parametrize("source", ["pipe", "file", "named pipe", "inner pipe"])
+def test_a_command_names_the_byte_of_its_standard_input(
+    source: str, tmp_path: Path, command_env: dict[str, str]
+) -> None:
+    path = tmp_path / "feats.ark"
+    path.write_bytes(CUT)
+    given = {
+        "pipe": f"cat {path} | copy-feats ark:- ark:/dev/null",
+        "file": f"copy-feats ark:- ark:/dev/null < {path}",
+        "named pipe": f"copy-feats ark:<(cat {path}) ark:/dev/null",
+        "inner pipe": f"cat {path} | copy-feats 'ark:copy-feats ark:- ark:- |' ark:/dev/null",
+    }[source]
+    done = subprocess.run(["bash", "-c", given], env=command_env, capture_output=True, text=True, check=False)
+    assert done.returncode == 255
+    name = r"/dev/fd/\d+" if source == "named pipe" else "standard input"
+    assert re.search(rf"{name}: key utt1: {re.escape(SAID)}\n", done.stderr), done.stderr
+
+
+def test_the_place_costs_nothing_where_nothing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, FORMS[0])
+
+    def no_place(*arguments: object) -> str:
+        raise AssertionError("a place was asked for")
+
+    monkeypatch.setattr(places, "_place", no_place)
+    with sequential(f"ark:{tmp_path}/a.ark", FLOAT_MATRIX) as table:
+        assert len(list(table)) == 3
