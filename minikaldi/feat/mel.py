@@ -112,9 +112,7 @@ def _cached_filters(
     high, vtln_high = _upper_edges(options, nyquist)
     points = np.linspace(mel_scale(options.low_freq), mel_scale(high), num_bins + 2)
     if warp != 1.0:
-        warped = warped_frequency(
-            inverse_mel_scale(points), warp, options.low_freq, high, options.vtln_low, vtln_high
-        )
+        warped = warped_frequency(inverse_mel_scale(points), warp, options.low_freq, high, options.vtln_low, vtln_high)
         points = mel_scale(warped)
     left, center, right = points[:-2], points[1:-1], points[2:]
     mel = mel_scale(np.arange(fft_samples // 2) * (sample_frequency / fft_samples))[:, None]  # (bins, 1)

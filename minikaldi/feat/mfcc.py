@@ -54,9 +54,7 @@ def compute_mfcc(
         KaldiError: the rate is not the configured one and may not be changed, or the options contradict each other.
     """
     if not 1 <= options.num_ceps <= options.num_mel_bins:
-        raise KaldiError(
-            f"--num-ceps={options.num_ceps} must lie between 1 and --num-mel-bins={options.num_mel_bins}"
-        )
+        raise KaldiError(f"--num-ceps={options.num_ceps} must lie between 1 and --num-mel-bins={options.num_mel_bins}")
     samples = at_rate(samples, sample_rate, options)
     filters = mel_filters(options, options.sample_frequency, options.fft_samples, vtln_warp)
     cepstra = np.empty((num_frames(len(samples), options), options.num_ceps), np.float32)

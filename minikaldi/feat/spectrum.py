@@ -38,8 +38,10 @@ def at_rate(samples: NDArray[np.float32], sample_rate: float, options: FrameOpti
 def power_spectrum(frames: NDArray[np.float32], fft_samples: int) -> NDArray[np.float32]:
     """|FFT|² of each frame, float32 (T, L) -> (T, fft_samples // 2 + 1).
 
-    The FFT itself is float64: a pure tone leaves filters 90 dB below its peak, where two float32 FFTs (Kaldi's and
-    another) differ by more than 5e-3 in the cepstra. numpy's costs no import, as scipy's would.
+    The FFT itself is float64, as numpy's is: 0.71 µs for a frame of 512 samples. scipy's float32 FFT takes 0.58 µs and
+    would make MFCC 1.18 times as fast, but it costs 0.15 s to import and digits where they are few: a pure tone leaves
+    filters 90 dB below its peak, where Kaldi's float32 FFT and another one differ by more than 5e-3 in the cepstra (in
+    6 % of the values of the golden case `mfcc-stereo-ch1`, in none with float64).
     """
     padded = np.empty((len(frames), fft_samples))
     padded[:, : frames.shape[1]] = frames

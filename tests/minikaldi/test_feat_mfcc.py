@@ -206,3 +206,25 @@ def test_contradictory_options_are_refused(changed: dict, said: str) -> None:
 def test_a_warp_that_leaves_the_filters_is_refused() -> None:
     with pytest.raises(KaldiError, match="--vtln-low=10"):
         compute_mfcc(speech_like(0.1), 16000, MfccOptions(**RECIPE, vtln_low=10.0), vtln_warp=1.1)
+
+
+@given(st.integers(0, 4000), st.sampled_from([1, 3, 8, 64]), st.booleans(), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_features_do_not_depend_on_the_size_of_blocks(length: int, size: int, snip: bool, energy: bool) -> None:
+    samples = speech_like(0.25)[:length]
+    mfcc = MfccOptions(**{**RECIPE, "snip_edges": snip}, use_energy=energy)
+    fbank = FbankOptions(**{**RECIPE, "snip_edges": snip}, use_energy=energy)
+    whole = compute_mfcc(samples, 16000, mfcc), compute_fbank(samples, 16000, fbank)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("minikaldi.feat.frames.BLOCK_FRAMES", size)
+        blocks = compute_mfcc(samples, 16000, mfcc), compute_fbank(samples, 16000, fbank)
+    for one, other in zip(whole, blocks, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-4)  # matrix products sum in another order; cepstra are near 50
+
+
+def test_frames_inside_a_piece_of_the_wave_have_the_features_that_they_have_in_the_whole() -> None:
+    samples, options = speech_like(2.0), MfccOptions(**{**RECIPE, "snip_edges": True})
+    whole = compute_mfcc(samples, 16000, options)
+    for start in (0, 1, 57):
+        piece = compute_mfcc(samples[160 * start : 160 * (start + 90) + 240], 16000, options)
+        np.testing.assert_allclose(piece, whole[start : start + 90], atol=2e-4)  # as above

@@ -17,8 +17,6 @@ BYTE_EQUAL = [name for name in CASES if name.startswith(("compress-", "copy-", "
 EXCEPTIONS = {
     # Not logarithms but magnitudes up to 5e5, of which float32 keeps seven digits.
     "fbank-linear-magnitude": EXACT_ARITHMETIC,
-    # A steady tone: every frame is the same, and so is the noise of the FFT between its harmonics (at most 6.5e-3).
-    "mfcc-stereo-ch1": Tolerance(1e-2, 0.1, relative=False),
 }
 
 
