@@ -16,7 +16,7 @@ from minikaldi.errors import KaldiError
 from minikaldi.feat.fbank import FbankOptions
 from minikaldi.feat.htk import HtkHolder
 from minikaldi.feat.mfcc import MfccOptions
-from minikaldi.io import FLOAT, FLOAT_MATRIX, TOKEN, WAVE, Wave
+from minikaldi.io import DOUBLE, FLOAT, FLOAT_MATRIX, TOKEN, WAVE, Wave
 from minikaldi.options import option
 
 LOG_EVERY = 10  # utterances, as Kaldi does
@@ -69,7 +69,7 @@ def compute_table(run: Run, options: O, args: list[str], compute: Compute[O], ht
     with ExitStack() as stack:
         waves = stack.enter_context(run.sequential(args[0], WAVE))
         feats = stack.enter_context(run.writer(args[1], _output_holder(options, htk_kind)))
-        durations = stack.enter_context(run.writer(options.write_utt2dur, FLOAT)) if options.write_utt2dur else None
+        durations = stack.enter_context(run.writer(options.write_utt2dur, DOUBLE)) if options.write_utt2dur else None
         warp_of = _warps(run, options, stack)
         for key, wave in waves:
             num_utts += 1
