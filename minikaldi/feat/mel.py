@@ -76,10 +76,12 @@ def _check(options: MelOptions, nyquist: float, warp: float) -> None:
             f"--low-freq={low:g} and --high-freq={options.high_freq:g} span {low:g} to {high:g} Hz, which does not lie "
             f"within 0 to {nyquist:g} Hz (half of --sample-frequency)"
         )
-    if warp != 1.0 and not (low < vtln_low < vtln_high < high and warp > 0):
+    # Far from 1 a warp moves the ends of its linear part past each other; Kaldi's filters are then without meaning.
+    within = low < vtln_low < vtln_high < high and warp > 0
+    if warp != 1.0 and not (within and vtln_low * max(1.0, warp) < vtln_high * min(1.0, warp)):
         raise KaldiError(
             f"a warp of {warp:g} with --vtln-low={vtln_low:g} and --vtln-high={options.vtln_high:g}: these must span "
-            f"a range inside the filters' {low:g} to {high:g} Hz, and the warp must be above 0"
+            f"a range inside the filters' {low:g} to {high:g} Hz, also after the warp, which must be above 0"
         )
 
 

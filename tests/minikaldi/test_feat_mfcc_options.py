@@ -197,6 +197,12 @@ def test_warp_maps_are_by_utterance_or_by_speaker(command: str, capfd: pytest.Ca
     assert "b" in capfd.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize("warp", [0.01, 100.0, 0.0, -1.0])
+def test_a_warp_that_turns_the_frequencies_round_is_refused(warp: float, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("compute-mfcc-feats", f"--vtln-warp={warp}", "scp:wav.scp", "ark:x")[0] == 255
+    assert f"a warp of {warp:g}" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["compute-mfcc-feats", "compute-fbank-feats"])
 def test_max_feature_vectors_has_no_effect(command: str) -> None:
     np.testing.assert_array_equal(features(command, ["--max-feature-vectors=3"])["a"], features(command, [])["a"])
