@@ -20,7 +20,8 @@ import soundfile
 from local.program import first_of, say
 from minikaldi.errors import KaldiError
 from minikaldi.feat.audio import needs_ffmpeg, read_audio
-from minikaldi.io.wave import read_wave_header, samples_place
+from minikaldi.feat.audio_lengths import missing_in_file
+from minikaldi.io.wave import read_wave_header
 from minikaldi.progress import with_progress
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.wav_lines import TO_WAV
@@ -101,13 +102,11 @@ def inspect(path: str, sample_rate: int) -> AudioFile | Unreadable:
 
 
 def _described(path: str, audio: soundfile.SoundFile, sample_rate: int) -> AudioFile | Unreadable:
-    frames, tells_length = audio.frames, True
-    if audio.format in ("WAV", "WAVEX"):
-        missing = missing_wav_bytes(path)
-        if missing:
-            return Unreadable(path, f"truncated: the header promises {missing} more bytes", True)
-        if missing is None:     # what a program writes into a pipe; to libsndfile some of these have no samples
-            frames, tells_length = _decoded_frames(path), False
+    missing = missing_in_file(path)
+    if missing:
+        return Unreadable(path, f"truncated: the header promises {missing} more bytes", True)
+    # Without a length is what a program writes into a pipe; to libsndfile some of these files have no samples.
+    frames = _decoded_frames(path) if missing is None else audio.frames
     if frames == 0:
         return Unreadable(path, "a header and no samples", True)
     if audio.format == "FLAC" and not _last_sample_decodes(audio):
@@ -115,14 +114,7 @@ def _described(path: str, audio: soundfile.SoundFile, sample_rate: int) -> Audio
     plain = (audio.format, audio.subtype, audio.channels, audio.samplerate) == ("WAV", "PCM_16", 1, sample_rate)
     channels = {1: "mono", 2: "stereo"}.get(audio.channels, f"{audio.channels} channels")
     kind = f"{audio.format} {audio.subtype} {audio.samplerate} Hz {channels}"
-    return AudioFile(path, kind, plain and tells_length and _kaldi_reads(path), frames / audio.samplerate)
-
-
-def missing_wav_bytes(path: str) -> int | None:
-    """How many bytes of its samples a RIFF file lacks; None where no header tells the length."""
-    with Path(path).open("rb") as stream:
-        place = samples_place(stream, os.fstat(stream.fileno()).st_size)
-    return place.missing if place else 0
+    return AudioFile(path, kind, plain and missing is not None and _kaldi_reads(path), frames / audio.samplerate)
 
 
 def _kaldi_reads(path: str) -> bool:

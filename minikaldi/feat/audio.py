@@ -7,10 +7,9 @@ Matroska and AMR go through an ffmpeg on PATH.
 from __future__ import annotations
 
 import io
-import math
-import re
 import shutil
 import subprocess
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.errors import KaldiError
+from minikaldi.feat.audio_lengths import missing_bytes
 from minikaldi.feat.resample import wideband_resample
 from minikaldi.io.wave import samples_place
 
@@ -168,7 +168,7 @@ def _decoded(name: str, data: bytes) -> tuple[NDArray[np.float32], int]:
 
     data = _with_length(name, data)
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as audio:
+        with soundfile.SoundFile(_Bytes(data)) as audio:
             expected, rate = audio.frames, audio.samplerate
             samples = _all_samples(audio, len(data))
     except (soundfile.LibsndfileError, ValueError) as error:  # ValueError: a header that soundfile itself refuses
@@ -189,6 +189,18 @@ def _decoded(name: str, data: bytes) -> tuple[NDArray[np.float32], int]:
     return np.ascontiguousarray(samples * np.float32(FULL_SCALE)), rate
 
 
+class _Bytes(io.BytesIO):
+    """A file in memory that stays where it is when a damaged header sends libsndfile to a place before its beginning.
+
+    Python would print a traceback, as an exception cannot go through libsndfile.
+    """
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        with suppress(ValueError, OverflowError):
+            super().seek(offset, whence)
+        return self.tell()
+
+
 def _all_samples(audio: soundfile.SoundFile, num_bytes: int) -> NDArray[np.float32]:
     """All samples (channels, N), in blocks: a forged length allocates nothing."""
     block_frames = max(1, _BLOCK_SAMPLES // max(1, audio.channels))
@@ -203,25 +215,14 @@ def _with_length(name: str, data: bytes) -> bytes:
     """The file; of a WAV that does not tell its length (libsndfile does not know all forms of it), with its length.
 
     Raises:
-        KaldiError: a WAV or SPHERE file lacks samples, of which libsndfile would not say a word.
+        KaldiError: it lacks samples, of which libsndfile would not say a word.
     """
-    missing: int | None = 0
-    if data.startswith(b"NIST_1A"):
-        missing = _missing_sphere_bytes(data)
-    elif data[:4] == b"RIFF" and data[8:12] == b"WAVE":
-        place = samples_place(io.BufferedReader(io.BytesIO(data)), len(data))
-        missing = place.missing if place else 0
-        if place and missing is None and place.present < 1 << 32:
-            size = place.present.to_bytes(4, "little")
-            data = b"".join((data[: place.offset - 4], size, data[place.offset :]))
+    missing = missing_bytes(io.BufferedReader(io.BytesIO(data)), len(data))
     if missing:
         raise KaldiError(f"{name}: truncated: its header promises {missing} bytes more than there are; fetch it again")
+    if missing is None and data[:4] == b"RIFF":
+        place = samples_place(io.BufferedReader(io.BytesIO(data)), len(data))
+        if place and place.present < 1 << 32:
+            size = place.present.to_bytes(4, "little")
+            return b"".join((data[: place.offset - 4], size, data[place.offset :]))
     return data
-
-
-def _missing_sphere_bytes(data: bytes) -> int:
-    fields = dict(re.findall(rb"^(sample_count|channel_count|sample_n_bytes) -i (\d+)", data[:1024], re.MULTILINE))
-    header_bytes = data[8:16].strip()
-    if len(fields) < 3 or not header_bytes.isdigit():
-        return 0
-    return max(0, int(header_bytes) + math.prod(int(value) for value in fields.values()) - len(data))

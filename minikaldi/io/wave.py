@@ -22,6 +22,9 @@ UNKNOWN_SIZES = (0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF)
 
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 _SUB_FORMAT_END = bytes.fromhex("000000001000800000aa00389b71")  # of an id whose first two bytes are a format's code
+MOST_CHUNKS = 1000
+"""More stand before no samples: a file of zeros, which looks like chunks without name and content, takes no minutes."""
+
 _BLOCK_BYTES = 1 << 24
 _MEND = "convert it with: utils/to_wav.py <file> <rate> |"
 
@@ -77,7 +80,7 @@ def read_wave_header(stream: Reader) -> WaveHeader:
     """The chunks before the samples; the stream then stands at the first sample."""
     riff_size = _read_riff(stream)
     sample_rate = channels = 0
-    while True:
+    for _ in range(MOST_CHUNKS):
         name, size = struct.unpack("<4sI", read_exactly(stream, 8, "wave chunk header"))
         if name == b"data":
             break
@@ -85,6 +88,8 @@ def read_wave_header(stream: Reader) -> WaveHeader:
         if name == b"fmt ":
             sample_rate, channels = _parse_format(stream, body)
         _pass_padding(stream, size)
+    else:
+        raise malformed(stream, f"the wave has more than {MOST_CHUNKS} chunks and no samples; {_MEND}")
     if not channels:
         raise malformed(stream, f"the wave has no 'fmt ' chunk before its samples; {_MEND}", back=8)
     return WaveHeader(sample_rate, channels, None if _is_streamed(riff_size, size) else size)
@@ -135,8 +140,11 @@ def samples_place(stream: Reader, total_bytes: int) -> SamplesPlace | None:
         total_bytes: its size.
     """
     start = stream.read(12)
-    while len(header := stream.read(8)) == 8:
+    for _ in range(MOST_CHUNKS):
+        header = stream.read(8)
         length = int.from_bytes(header[4:], "little")
+        if len(header) < 8:
+            break
         if header[:4] == b"data":
             streamed = _is_streamed(int.from_bytes(start[4:8], "little"), length)
             offset = stream.tell()

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from local.audio_files import AudioFile, inspect, missing_wav_bytes, path_of_entry, through_to_wav, without_extension
+from local.audio_files import AudioFile, inspect, path_of_entry, through_to_wav, without_extension
 from minikaldi.feat.audio import load_audio
+from minikaldi.feat.audio_lengths import missing_in_file
 from minikaldi.io import WAVE, read_object
 from minikaldi.io.wave import UNKNOWN_SIZES
 
@@ -151,7 +152,7 @@ def test_a_streamed_wav_header_goes_through_to_wav(tmp_path: Path, write_audio, 
     at = content.index(b"data") + 4
     content[at : at + 4] = size.to_bytes(4, "little")
     path.write_bytes(content)
-    assert missing_wav_bytes(str(path)) is None
+    assert missing_in_file(str(path)) is None
     found = inspect(str(path), 16000)
     assert isinstance(found, AudioFile) and not found.plain and found.seconds == 0.1
     assert len(load_audio(path, 16000)) == read_object(str(path), WAVE).samples.shape[1] == 1600
