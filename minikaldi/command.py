@@ -149,19 +149,33 @@ def run_command(
     try:
         context = Context(stdin, stdout, allow_pipes)
         code = _run(commands.load(name), argv, context)
-        context.stdout.flush()
+        context.flush()
         return code
     except BrokenPipeError:
         return BROKEN_PIPE
-    except (KaldiError, OSError, MemoryError) as exc:
-        log.error(str(exc) or type(exc).__name__, exc)
+    except (KaldiError, OSError) as exc:
+        log.error(str(exc), exc)
         return USAGE_ERROR if isinstance(exc, UsageError) else ERROR
-    except Exception:
-        # A fault of ours: say where, and let the reading end of an inner pipe know by the exit code.
-        log.error(traceback.format_exc())
+    except MemoryError as exc:
+        log.error(f"memory ran out ({exc or 'a small allocation'}); use a machine with more, or split the table", exc)
+        return ERROR
+    except Exception as exc:  # the last resort: the reading end of an inner pipe learns of it by the exit code
+        _tell_fault(name, exc, with_traceback=False)
         return ERROR
     finally:
         log.current_command.reset(before)
+
+
+def _tell_fault(name: str, fault: Exception, with_traceback: bool) -> None:
+    """Say that the program itself is at fault, and where, in one line."""
+    said = " ".join(str(fault).split())[:500]
+    log.error(
+        f"a fault of {name} itself, where it should have read or refused its input: {type(fault).__name__}: {said}; "
+        "please report it, with what --verbose=1 prints",
+        fault,
+    )
+    if with_traceback:
+        sys.stderr.write("".join(traceback.format_exception(fault)))
 
 
 def _run(declared: Command, argv: list[str], context: Context) -> int:
@@ -180,4 +194,10 @@ def _run(declared: Command, argv: list[str], context: Context) -> int:
         return USAGE_ERROR
     if standard.no_pipes:
         context.allow_pipes = False
-    return declared.main(Run(declared.name, context, standard.verbose), options, args)
+    try:
+        return declared.main(Run(declared.name, context, standard.verbose), options, args)
+    except (KaldiError, OSError, MemoryError):
+        raise
+    except Exception as exc:
+        _tell_fault(declared.name, exc, with_traceback=standard.verbose >= 1)
+        return ERROR

@@ -56,7 +56,7 @@ def main() -> int:
     _keep_freed_memory()
     from minikaldi.command import run_command
 
-    code = run_command(sys.argv, sys.stdin.buffer, sys.stdout.buffer)
+    code = run_command(sys.argv)
     sys.stderr.flush()
     return code
 

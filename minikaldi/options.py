@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from minikaldi.errors import UsageError
+from minikaldi.io.primitives import decode, show, show_key, to_float, to_int32
 
 Value = bool | int | float | str
 Options = TypeVar("Options")
@@ -139,17 +140,18 @@ def _name_and_value(word: str) -> tuple[str, str | None]:
 
 def _read_config(path: str, specs: dict[str, OptionSpec], values: dict[str, Any]) -> None:
     try:
-        lines = Path(path).read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise UsageError(f"--config={path}: cannot read the configuration file: {exc}") from exc
-    for number, line in enumerate(lines, 1):
-        word = line.partition("#")[0].strip()
+        content = Path(path).read_bytes()
+    except (OSError, ValueError) as exc:  # ValueError: a zero byte in the name
+        said = getattr(exc, "strerror", None) or exc
+        raise UsageError(f"--config={path}: cannot read the configuration file: {said}") from exc
+    for number, line in enumerate(content.split(b"\n"), 1):
+        word = decode(line.partition(b"#")[0].strip())
         if not word:
             continue
         if not word.startswith("--"):
-            raise UsageError(f"{path}:{number}: found {word!r}, expected --name=value")
+            raise UsageError(f"{path}:{number}: found {show(word)}, expected --name=value")
         name, text = _name_and_value(word)
-        _set(specs, values, name, text, f"{word} in config file {path}:{number}")
+        _set(specs, values, name, text, f"{show_key(word)} in config file {path}:{number}")
 
 
 def _set(specs: dict[str, OptionSpec], values: dict[str, Any], name: str, text: str | None, word: str) -> None:
@@ -163,7 +165,7 @@ def _set(specs: dict[str, OptionSpec], values: dict[str, Any], name: str, text: 
     try:
         values[name] = _CONVERTERS[spec.type](text if text is not None else "true")
     except ValueError as exc:
-        raise UsageError(f"Invalid option {word}: expected {_SHOWN_TYPE[spec.type]}, found {text!r}") from exc
+        raise UsageError(f"Invalid option {word}: expected {_SHOWN_TYPE[spec.type]}, found {show(text or '')}") from exc
 
 
 def _to_bool(text: str) -> bool:
@@ -175,7 +177,7 @@ def _to_bool(text: str) -> bool:
     raise ValueError(text)
 
 
-_CONVERTERS: dict[type, Callable[[str], Value]] = {bool: _to_bool, int: int, float: float, str: str}
+_CONVERTERS: dict[type, Callable[[str], Value]] = {bool: _to_bool, int: to_int32, float: to_float, str: str}
 
 
 def _shown(value: Value) -> str:

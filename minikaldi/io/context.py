@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from functools import cached_property
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from minikaldi.errors import KaldiError
 from minikaldi.io.places import counted_stdin
@@ -33,7 +33,7 @@ class Context:
     @cached_property
     def stdin(self) -> Reader:
         """A buffered reader that can peek (a BytesIO cannot), and tell its place where it is the process's own."""
-        stream = sys.stdin.buffer if self._stdin is None else self._stdin
+        stream = _open(sys.stdin, "input") if self._stdin is None else self._stdin
         if not isinstance(stream, io.BufferedReader):
             return io.BufferedReader(stream)  # type: ignore[arg-type]
         return counted_stdin(stream) if self.has_process_stdin else stream
@@ -41,7 +41,12 @@ class Context:
     @cached_property
     def stdout(self) -> BinaryIO:
         """A stream of bytes."""
-        return sys.stdout.buffer if self._stdout is None else self._stdout
+        return _open(sys.stdout, "output") if self._stdout is None else self._stdout
+
+    def flush(self) -> None:
+        """Write out what is still in the standard output's buffer, if it was ever asked for."""
+        if "stdout" in self.__dict__:
+            self.stdout.flush()
 
     @property
     def stdin_to_share(self) -> Reader | None:
@@ -60,3 +65,9 @@ class Context:
                 f"refused to run the pipe {command!r}: pipes are off (--no-pipes or MINIKALDI_NO_PIPES=1); "
                 "allow them, or write the data to a file first"
             )
+
+
+def _open(stream: TextIO | None, name: str) -> BinaryIO:
+    if stream is None:  # what Python makes of `<&-`
+        raise KaldiError(f"the standard {name} is closed; give it, or a file's name in the place of '-'")
+    return stream.buffer
