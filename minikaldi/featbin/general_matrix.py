@@ -6,7 +6,7 @@ Source: Kaldi, matrix/sparse-matrix.cc (GeneralMatrix), without its sparse matri
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,17 @@ class CompressedMatrix:
     header: CompressedHeader
     quantiles: npt.NDArray[Any] | None
     codes: npt.NDArray[Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, cols)."""
+        return self.header.rows, self.header.cols
+
+    def part(self, rows: slice, cols: slice) -> CompressedMatrix:
+        """Some rows and columns, coded as they are in the whole."""
+        codes = self.codes[rows, cols].copy()  # a view would keep the whole
+        header = replace(self.header, rows=codes.shape[0], cols=codes.shape[1])
+        return CompressedMatrix(header, None if self.quantiles is None else self.quantiles[cols], codes)
 
 
 class GeneralMatrixHolder:

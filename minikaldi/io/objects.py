@@ -136,6 +136,8 @@ def extract_range(value: Any, rows: Range, cols: Range) -> Any:
     Raises:
         KaldiError: outside of the object by more than Kaldi's tolerance, or not an array.
     """
+    if hasattr(value, "part"):  # a matrix that is no array, as one that is kept compressed
+        return value.part(*_slices(value.shape, rows, cols))
     if not isinstance(value, np.ndarray) or (value.ndim == 1 and cols is not None):
         raise KaldiError("a range can be taken of a matrix (rows,columns) or a vector only")
     return value[_slices(value.shape, rows, cols)].copy()  # a view would keep the whole

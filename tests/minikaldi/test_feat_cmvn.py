@@ -220,6 +220,16 @@ def test_without_means_nothing_is_changed_and_what_is_compressed_stays_so() -> N
     assert Path("out.ark").read_bytes() == Path("feats.ark").read_bytes()
 
 
+@pytest.mark.parametrize("method", [2, 3, 5])
+def test_a_range_of_what_is_compressed_is_copied_compressed(method: int) -> None:
+    make_table("ark,scp:packed.ark,packed.scp", FEATS, compressed_matrix(method))
+    first = Path("packed.scp").read_text().split()[1]
+    Path("part.scp").write_text(f"a {first}[3:11,1:2]\n")
+    assert run("apply-cmvn", "--norm-means=false", "absent", "scp:part.scp", "ark:out.ark")[0] == 0
+    assert Path("out.ark").read_bytes()[:6] == Path("packed.ark").read_bytes()[:6]
+    np.testing.assert_array_equal(table("ark:out.ark")["a"], table("ark:packed.ark")["a"][3:12, 1:3])
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
