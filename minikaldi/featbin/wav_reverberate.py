@@ -50,15 +50,8 @@ def main(run: Run, options: WavReverberateOptions, args: list[str]) -> int:
     signal = _channel(speech, options.input_wave_channel, args[0], "--input-wave-channel")
     rir = _read_rir(run, options, speech.sample_rate)
     noises = _read_noises(run, options, speech.sample_rate)
-    if options.multi_channel_output:
-        if rir is None:
-            raise KaldiError("--multi-channel-output=true takes its channels from --impulse-response; give one")
-        _check_channels(noises, len(rir.samples))
-        pairs = [(channel, channel) for channel in range(len(rir.samples))]
-    else:
-        pairs = [(options.rir_channel, options.noise_channel)]
     outputs = []
-    for rir_channel, noise_channel in pairs:
+    for rir_channel, noise_channel in _channel_pairs(options, rir, noises):
         response = None
         if rir is not None:
             response = _channel(rir, rir_channel, options.impulse_response, "--rir-channel") * RIR_SCALE
@@ -101,6 +94,18 @@ def _read_noises(run: Run, options: WavReverberateOptions, sample_rate: float) -
                 "(utils/to_wav.py <file> <rate> |)"
             )
     return list(zip(waves, names, snrs, starts, strict=False))
+
+
+def _channel_pairs(
+    options: WavReverberateOptions, rir: Wave | None, noises: list[tuple[Wave, str, float, float]]
+) -> list[tuple[int, int]]:
+    """For each output channel, that of the impulse response and that of the noises."""
+    if not options.multi_channel_output:
+        return [(options.rir_channel, options.noise_channel)]
+    if rir is None:
+        raise KaldiError("--multi-channel-output=true takes its channels from --impulse-response; give one")
+    _check_channels(noises, len(rir.samples))
+    return [(channel, channel) for channel in range(len(rir.samples))]
 
 
 def _check_channels(noises: list[tuple[Wave, str, float, float]], num_channels: int) -> None:
