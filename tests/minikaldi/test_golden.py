@@ -41,8 +41,8 @@ def run_case(golden: Path, name: str, out: Path, env: dict[str, str]) -> subproc
     )
 
 
-def check_case(golden: Path, name: str, out: Path, env: dict[str, str]) -> None:
-    """Exit code class, set of files, every file, standard output."""
+def check_case(golden: Path, name: str, out: Path, env: dict[str, str]) -> str:
+    """Exit code class, set of files, every file, standard output; the standard output."""
     done = run_case(golden, name, out, env)
     case = golden / "cases" / name
     assert (done.returncode == 0) == (int((case / "rc").read_text()) == 0), done.stderr
@@ -55,6 +55,7 @@ def check_case(golden: Path, name: str, out: Path, env: dict[str, str]) -> None:
         compare_files(out / file_name, path, out, tolerance_of(name), free_sign)
     stdout = (case / "stdout").read_text() if (case / "stdout").exists() else ""
     compare_text(done.stdout, stdout, EXACT_ARITHMETIC)
+    return done.stdout
 
 
 @pytest.mark.parametrize("name", CASES)
