@@ -67,7 +67,8 @@ def _voiced_frames(place: Place) -> Iterator[Row]:
     speed = audio / (vad.after(start) + inner.after(start))
     yield Row("features", what, "x", speed, None, 20_000, True, max(vad.peak_mb, inner.peak_mb))
     whole = place.measure(
-        f"{selection} ark:- | copy-feats --compress=false --write-num-frames=ark,t:lengths ark:- ark,scp:voiced.ark,voiced.scp"
+        f"{selection} ark:- |"
+        " copy-feats --compress=false --write-num-frames=ark,t:lengths ark:- ark,scp:voiced.ark,voiced.scp"
     )
     what = "CMVN + selection + copy to disk (steps/prepare_feats.sh), start-up included"
     yield Row("features", what, "x", audio / whole.cpu, None, None, True, whole.peak_mb)
