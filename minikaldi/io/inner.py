@@ -31,12 +31,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 _BIN, _UTILS = str(_ROOT / "minikaldi" / "bin"), str(_ROOT / "utils")
 # A blank, the pipe sign, a quoted piece that the shell would not look into (in double quotes a backslash stands for
 # itself before most characters), a character after a backslash, or plain characters.
-_PIECE = re.compile(
-    r"""[ \t]+|\||'[^']*'|"(?:[^"$`\\]|\\[^"$`\\\n])*"|\\[^\n]|[^\s|'"$`\\;&<>()*?\[\]{}~#!]+"""
-)
+_PIECE = re.compile(r"""[ \t]+|\||'[^']*'|"(?:[^"$`\\]|\\[^"$`\\\n])*"|\\[^\n]|[^\s|'"$`\\;&<>()*?\[\]{}~#!]+""")
 
-# An output pipe as an argument: that process would write to our output, which here is no file but a channel.
-_OUTPUT_PIPE = re.compile(r"([a-z,]+:)?\s*\|")
+# What means the streams of a process, which here are channels: an output pipe, whose command would write to ours, and
+# names such as ark:/dev/stdin.
+_PROCESS_STREAMS = re.compile(r"([a-z,]+:)?\s*\||.*/dev/(std(in|out|err)|fd|tty)\b|.*/proc/(self|thread-self)\b")
 
 Stages = list[list[str]]
 
@@ -44,7 +43,7 @@ Stages = list[list[str]]
 def parse_pipeline(command: str) -> Stages | None:
     """The words of each command of a pipeline that this process can run itself, or None."""
     stages = _split(command)
-    if stages is None or not all(stages) or any(_OUTPUT_PIPE.match(word) for words in stages for word in words):
+    if stages is None or not all(stages) or any(_PROCESS_STREAMS.match(word) for words in stages for word in words):
         return None
     first, *rest = stages
     if not (_is_ours(first[0]) or _is_plain_cat(first)) or not all(_is_ours(words[0]) for words in rest):
