@@ -1,6 +1,9 @@
 """to_wav.py: audio of any kind as a 16-bit mono RIFF wave, for wav.scp lines that Kaldi can read.
 
 It is no Kaldi program: recipes usually call sox or ffmpeg here.
+
+Differs from Kaldi: Kaldi has no such command; recipes call sox or ffmpeg instead. It reads what libsndfile reads, and
+through an ffmpeg on PATH the rest.
 """
 
 from __future__ import annotations

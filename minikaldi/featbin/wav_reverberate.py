@@ -1,4 +1,10 @@
-"""wav-reverberate: put a wave into a room and among noises. Source: Kaldi, featbin/wav-reverberate.cc."""
+"""wav-reverberate: put a wave into a room and among noises. Source: Kaldi, featbin/wav-reverberate.cc.
+
+Differs from Kaldi: a silent noise or room is left out with a warning and a silent input stays silent, where Kaldi
+divides by zero and writes NaN. Without a room --shift-output=false keeps the last sample, which Kaldi drops. A room
+of another sampling rate than the wave's is warned of; Kaldi takes it without a word. Rooms and noises are kept in
+memory for the next call in the same process.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""compute-eer: the equal error rate of a list of scores with labels."""
+"""compute-eer: the equal error rate of a list of scores with labels.
+
+Differs from Kaldi: a score that is NaN is an error; Kaldi's sorting leaves it anywhere.
+"""
 
 from __future__ import annotations
 

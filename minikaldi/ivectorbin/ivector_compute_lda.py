@@ -1,4 +1,8 @@
-"""ivector-compute-lda: the affine transform that centres vectors and keeps the directions that tell speakers apart."""
+"""ivector-compute-lda: the affine transform that centres vectors and keeps the directions that tell speakers apart.
+
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it. An utterance
+without a speaker is warned of by name. Rows may have the other sign.
+"""
 
 from __future__ import annotations
 

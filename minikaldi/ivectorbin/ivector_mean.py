@@ -1,4 +1,7 @@
-"""ivector-mean: the mean vector of every speaker, or of a whole table."""
+"""ivector-mean: the mean vector of every speaker, or of a whole table.
+
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it.
+"""
 
 from __future__ import annotations
 

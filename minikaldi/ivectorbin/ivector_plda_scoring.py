@@ -1,4 +1,8 @@
-"""ivector-plda-scoring: log-likelihood ratios of the pairs of a trial list under a PLDA model."""
+"""ivector-plda-scoring: log-likelihood ratios of the pairs of a trial list under a PLDA model.
+
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it. Trials are
+scored in blocks; their order and the missing ones, warned of and left out, are Kaldi's.
+"""
 
 from __future__ import annotations
 
