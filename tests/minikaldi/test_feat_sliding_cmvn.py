@@ -83,3 +83,22 @@ def test_one_frame_becomes_zero() -> None:
 def test_a_window_of_no_frame_is_refused() -> None:
     with pytest.raises(KaldiError, match="--cmn-window=0"):
         sliding_cmvn(np.ones((3, 2), np.float32), SlidingCmvnOptions(cmn_window=0))
+
+
+@pytest.mark.parametrize("form", [{"center": True}, {"center": False}, {"center": True, "norm_vars": True}])
+def test_frames_do_not_depend_on_the_size_of_blocks(form: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = SlidingCmvnOptions(cmn_window=30, min_cmn_window=10, **form)
+    feats = np.random.default_rng(2).standard_normal((100, 3)).astype(np.float32) + 20
+    whole = sliding_cmvn(feats, options)
+    for size in (1, 7, 64):
+        monkeypatch.setattr("minikaldi.feat.sliding_cmvn.BLOCK_FRAMES", size)
+        np.testing.assert_allclose(sliding_cmvn(feats, options), whole, atol=1e-6)  # float32 of values near 3
+
+
+def test_a_loud_start_costs_the_rest_no_digits() -> None:
+    rest = np.random.default_rng(3).standard_normal((900, 2)).astype(np.float32)
+    loud = np.full((300, 2), 1e12, np.float32)
+    options = SlidingCmvnOptions(cmn_window=100, center=True)
+    np.testing.assert_allclose(
+        sliding_cmvn(np.vstack([loud, rest]), options)[400:], sliding_cmvn(rest, options)[100:], atol=1e-6
+    )
