@@ -20,7 +20,7 @@ from nnet.files import write_whole
 
 FORMAT = 1
 # What may differ between a run and its resumption: it changes no number of the result.
-FREE_KEYS = frozenset({"data.workers", "training.log_every", "training.save_every"})
+FREE_KEYS = frozenset({"data.workers", "data.audio_cache_mb", "training.log_every", "training.save_every"})
 
 
 @dataclass

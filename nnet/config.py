@@ -13,14 +13,26 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import yaml
 
+from nnet.augment import AugmentOptions
+from nnet.augment.schema import augment_mapping, list_augment, parse_augment, plain
 from nnet.encoders import ENCODERS
 from nnet.losses import LOSSES
 from nnet.optimizers import OPTIMIZERS
-from nnet.options import ConfigError, OptionError, OptionTable, choices, describe, name_of, parse, parse_named, show
+from nnet.options import (
+    ConfigError,
+    OptionError,
+    OptionTable,
+    choices,
+    name_of,
+    option_lines,
+    parse,
+    parse_named,
+    show,
+)
 from nnet.pooling import POOLINGS
 from nnet.schedules import SCHEDULES
 from nnet.sections import DataOptions, EmbeddingOptions, FeatureOptions, HeadOptions, TrainingOptions
@@ -38,6 +50,7 @@ SECTIONS: dict[str, type[Any] | OptionTable] = {
     "schedule": SCHEDULES,
     "training": TrainingOptions,
 }
+AUGMENT = "augment"  # a section that may be left out, and may be the name of a file; see nnet/augment/schema.py
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +67,13 @@ class Config:
     optimizer: Any
     schedule: Any
     training: TrainingOptions
+    augment: AugmentOptions = dataclasses.field(default_factory=AugmentOptions)
+
+    def __post_init__(self) -> None:
+        for part in ("speed", "wave"):
+            if self.data.source == "feats" and getattr(self.augment, part):
+                message = "changes audio, but data.source is feats; set data.source=wav, or remove it"
+                raise OptionError(f"{AUGMENT}.{part}", message)
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -104,18 +124,41 @@ def from_mapping(mapping: object, source: str, overrides: Sequence[str] = ()) ->
     if not isinstance(mapping, Mapping):
         raise ConfigError(f"{source}: is {show(mapping)}; expected the sections {', '.join(SECTIONS)}")
     merged = {key: dict(value) if isinstance(value, Mapping) else value for key, value in mapping.items()}
+    merged[AUGMENT] = _augment_section(merged.get(AUGMENT), f"{source}: {AUGMENT}")
     origins = {key: f"--set {override}" for override in overrides for key in [_apply(merged, override)]}
+    known = (*SECTIONS, AUGMENT)
     for section in merged:
-        if section not in SECTIONS:
-            raise ConfigError(f'{source}: section "{section}" is unknown; {choices(str(section), SECTIONS)}')
+        if section not in known:
+            raise ConfigError(f'{source}: section "{section}" is unknown; {choices(str(section), known)}')
     missing = [section for section in SECTIONS if section not in merged]
     if missing:
         raise ConfigError(f"{source}: missing: {', '.join(missing)}; expected the sections {', '.join(SECTIONS)}")
     try:
-        return Config(**{section: _parse_section(section, merged[section]) for section in SECTIONS})
+        sections = {section: _parse_section(section, merged[section]) for section in SECTIONS}
+        return Config(**sections, augment=parse_augment(merged[AUGMENT]))
     except OptionError as error:
-        where = origins.get(error.key) or origins.get(f"{error.key}.name") or source
-        raise ConfigError(f"{where}: {error}") from error
+        raise ConfigError(f"{_blamed(error.key, origins) or source}: {error}") from error
+
+
+def _blamed(key: str, origins: Mapping[str, str]) -> str | None:
+    """The override that set a key, or a section or list that the key is in."""
+    named = origins.get(key) or origins.get(f"{key}.name")
+    within = [origin for setting, origin in origins.items() if key.startswith((f"{setting}.", f"{setting}["))]
+    return named or (within[-1] if within else None)
+
+
+def _augment_section(value: object, source: str) -> object:
+    """The section as a mapping: its own, or that of the file it names.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    if not isinstance(value, str):
+        return {} if value is None else value
+    try:
+        return parse_yaml(Path(value).read_text(encoding="utf-8"), value)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{source} names {value}, which cannot be read: {error}") from error
 
 
 def _parse_section(section: str, mapping: object) -> Any:
@@ -127,11 +170,12 @@ def _apply(merged: dict[Any, Any], override: str) -> str:
     """Write one `section[.key]=value` into the mapping; returns the dotted key."""
     key, equals, text = override.partition("=")
     section, _, option = key.partition(".")
-    if not equals or section not in SECTIONS:
-        raise ConfigError(f"--set {override}: expected section.key=value; {choices(section, SECTIONS)}")
+    if not equals or section not in (*SECTIONS, AUGMENT):
+        known = choices(section, (*SECTIONS, AUGMENT))
+        raise ConfigError(f"--set {override}: expected section.key=value; {known}")
     value = parse_yaml(text, f"--set {override}")
     if not option:
-        merged[section] = value
+        merged[section] = _augment_section(value, f"--set {override}:") if section == AUGMENT else value
     elif isinstance(merged.setdefault(section, {}), dict):
         merged[section][option] = value
     return key
@@ -143,9 +187,8 @@ def to_mapping(config: Config) -> dict[str, dict[str, Any]]:
     for section, kind in SECTIONS.items():
         options = getattr(config, section)
         named = {"name": name_of(kind, options)} if isinstance(kind, Mapping) else {}
-        values = dataclasses.asdict(options)
-        plain = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
-        mapping[section] = {**named, **plain}
+        mapping[section] = {**named, **plain(options)}
+    mapping[AUGMENT] = augment_mapping(config.augment)
     return mapping
 
 
@@ -171,17 +214,11 @@ def list_choices() -> Iterator[str]:
         if isinstance(kind, Mapping):
             for name in sorted(kind):
                 yield f"{section}: {{name: {name}}}"
-                yield from _list_options(kind[name])
+                yield from option_lines(kind[name], 4)
         else:
             yield f"{section}:"
-            yield from _list_options(kind)
-
-
-def _list_options(options_class: type[Any]) -> Iterator[str]:
-    hints = get_type_hints(options_class)
-    for field in dataclasses.fields(options_class):
-        default = "required" if field.default is dataclasses.MISSING else f"default {show(field.default)}"
-        yield f"    {field.name}: {describe(hints[field.name])} ({default})"
+            yield from option_lines(kind, 4)
+    yield from list_augment()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

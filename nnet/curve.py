@@ -9,7 +9,7 @@ from pathlib import Path
 from minikaldi.progress import format_seconds
 from nnet.files import append_line, write_whole
 
-CURVE_HEADER = "step\tloss\taccuracy\tlr\tvalid_eer\tseconds"
+CURVE_HEADER = "step\tloss\taccuracy\tlr\tvalid_eer\tseconds\tchunks_per_second\tdata_wait"
 
 
 @dataclass
@@ -53,11 +53,23 @@ class Curve:
         write_whole(path, "".join(f"{line}\n" for line in [CURVE_HEADER, *kept]).encode())
         self._path = path
 
-    def add(self, step: int, meter: Meter, lr: float, eer: float | None, seconds: float) -> None:
-        """Append a line; it is on disk when this returns."""
+    def add(self, step: int, meter: Meter, lr: float, eer: float | None, pace: Pace) -> None:
+        """Append a line; it is on disk when this returns. The last three columns are times, and differ run by run."""
         loss, accuracy = meter.means
         shown = "" if eer is None else f"{eer:.6f}"
-        append_line(self._path, f"{step}\t{loss:.6f}\t{accuracy:.6f}\t{lr:.8g}\t{shown}\t{seconds:.1f}")
+        times = f"{pace.seconds:.1f}\t{pace.chunks_per_second:.1f}\t{pace.data_wait:.3f}"
+        append_line(self._path, f"{step}\t{loss:.6f}\t{accuracy:.6f}\t{lr:.8g}\t{shown}\t{times}")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Of the steps since the last line. seconds: of the whole run. data_wait: share of the time that training waited
+    for batches. made_per_second: chunks that one loader process makes in a second in which it does nothing else."""
+
+    seconds: float
+    chunks_per_second: float
+    data_wait: float
+    made_per_second: float
 
 
 class Stopwatch:
@@ -70,7 +82,7 @@ class Stopwatch:
     def __init__(self, step: int, steps: int, seconds: float) -> None:
         self._first, self._steps, self._before = step, steps, seconds
         self._begin = self._lap = time.monotonic()
-        self._waited = 0.0
+        self._waited = self._making = 0.0
         self._chunks = 0
 
     @property
@@ -78,20 +90,27 @@ class Stopwatch:
         """Time of all sessions."""
         return self._before + time.monotonic() - self._begin
 
-    def count(self, waited: float, chunks: int) -> None:
-        """Count a batch that took `waited` seconds to arrive."""
+    def count(self, waited: float, chunks: int, making: float) -> None:
+        """Count a batch that took `waited` seconds to arrive, and its loader `making` seconds to make."""
         self._waited += waited
+        self._making += making
         self._chunks += chunks
 
-    def line(self, step: int, meter: Meter, lr: float) -> str:
-        """`step 300/2000 loss 2.31 acc 61 % lr 1e-3 412 chunks/s data wait 2 % left 3:10`; begins a new lap."""
+    def lap(self) -> Pace:
+        """The pace since the last lap; begins a new one."""
         now = time.monotonic()
-        lap = max(now - self._lap, 1e-9)
+        seconds = max(now - self._lap, 1e-9)
+        made = self._chunks / max(self._making, 1e-9)
+        pace = Pace(self.seconds, self._chunks / seconds, self._waited / seconds, made)
+        self._lap, self._waited, self._making, self._chunks = now, 0.0, 0.0, 0
+        return pace
+
+    def line(self, step: int, meter: Meter, lr: float, pace: Pace) -> str:
+        """`step 300/2000 loss 2.31 acc 61 % lr 1e-3 412 chunks/s data wait 2 % (a loader makes 950/s) left 3:10`."""
         loss, accuracy = meter.means
-        left = (now - self._begin) / (step - self._first) * (self._steps - step)
-        text = (
+        left = (time.monotonic() - self._begin) / (step - self._first) * (self._steps - step)
+        return (
             f"step {step}/{self._steps} loss {loss:.3g} acc {100 * accuracy:.0f} % lr {lr:.2e}"
-            f" {self._chunks / lap:.0f} chunks/s data wait {100 * self._waited / lap:.0f} % left {format_seconds(left)}"
+            f" {pace.chunks_per_second:.0f} chunks/s data wait {100 * pace.data_wait:.0f} %"
+            f" (a loader makes {pace.made_per_second:.0f}/s) left {format_seconds(left)}"
         )
-        self._lap, self._waited, self._chunks = now, 0.0, 0
-        return text

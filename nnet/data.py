@@ -1,13 +1,16 @@
-"""Training batches: reading only the frames that a plan asks for, in loader processes or in this one.
+"""Training batches: reading only what a plan asks for, in loader processes or in this one.
 
-A plan travels to the loader, the batch comes back; what is in it was decided by the plan alone (sampler.py).
+A plan travels to the loader, the batch comes back; what is in it was decided by the plan and the seed alone
+(sampler.py). Chunks come from features here, or from audio (wave_data.py).
 """
 
 from __future__ import annotations
 
+import logging
 import signal
+import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +19,15 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from minikaldi.errors import KaldiError
 from minikaldi.io import read_matrix_rows
+from nnet.augment import Step
+from nnet.augment.masks import apply_masks
+from nnet.augment.material import Notes
 from nnet.config import Config
 from nnet.errors import NnetError
 from nnet.lists import Utterances
-from nnet.sampler import BatchPlan, BatchPlanner
+from nnet.sampler import MASKS, BatchPlan, BatchPlanner
+
+log = logging.getLogger("train")
 
 FloatMatrix = npt.NDArray[np.float32]
 
@@ -28,12 +36,15 @@ class Batch(NamedTuple):
     """What update `step` learns from.
 
     step: from 1 on. feats: float32 (B, T, F). labels: int64 (B,). utts: int64 (B,), places in the training list.
+    seconds: how long it took to make. notes: what was odd, each told once by a process.
     """
 
     step: int
     feats: torch.Tensor
     labels: torch.Tensor
     utts: npt.NDArray[np.int64]
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 def read_frames(utterances: Utterances, utt: int, start: int, num_frames: int, dim: int) -> FloatMatrix:
@@ -83,22 +94,59 @@ def check_finite(rows: FloatMatrix, where: str, first: int = 0) -> None:
         )
 
 
-class ChunkReader(Dataset[Batch | str]):
-    """Reads the batch of a plan. A failure is returned as its message: an exception would lose its type and gain a
-    traceback on its way out of a loader process."""
+class ChunkSource(Protocol):
+    """Where chunks come from. notes: what was odd."""
+
+    notes: Notes
+
+    def chunks(self, plan: BatchPlan) -> FloatMatrix:
+        """The chunks of a plan, float32 (B, T, F); NnetError where they cannot be made."""
+
+
+class FeatureChunks:
+    """Chunks of features in archives."""
 
     def __init__(self, utterances: Utterances, dim: int) -> None:
+        self.notes = Notes()
         self._utterances, self._dim = utterances, dim
 
-    def __getitem__(self, plan: BatchPlan) -> Batch | str:
+    def chunks(self, plan: BatchPlan) -> FloatMatrix:
+        """See ChunkSource."""
         feats = np.empty((len(plan), plan.chunk_frames, self._dim), np.float32)
+        for n, (utt, start) in enumerate(zip(plan.utts.tolist(), plan.starts.tolist(), strict=True)):
+            feats[n] = read_frames(self._utterances, utt, start, plan.chunk_frames, self._dim)
+        return feats
+
+
+class ChunkReader(Dataset[Batch | str]):
+    """Makes the batch of a plan. A failure is returned as its message: an exception would lose its type and gain a
+    traceback on its way out of a loader process.
+
+    Args:
+        source: where chunks come from.
+        speakers: int32 (N,), the class of each utterance.
+        masks: the steps that hide parts of the features.
+        seed: of what the masks draw.
+    """
+
+    def __init__(
+        self, source: ChunkSource, speakers: npt.NDArray[np.int32], masks: tuple[Step, ...], seed: int
+    ) -> None:
+        self._source, self._speakers, self._masks, self._seed = source, speakers, masks, seed
+
+    def __getitem__(self, plan: BatchPlan) -> Batch | str:
+        begin = time.monotonic()
         try:
-            for n, (utt, start) in enumerate(zip(plan.utts.tolist(), plan.starts.tolist(), strict=True)):
-                feats[n] = read_frames(self._utterances, utt, start, plan.chunk_frames, self._dim)
+            feats = self._source.chunks(plan)
         except NnetError as error:
             return str(error)
-        labels = self._utterances.speakers[plan.utts].astype(np.int64)
-        return Batch(plan.step, torch.from_numpy(feats), torch.from_numpy(labels), plan.utts)
+        if self._masks:
+            for n, chunk in enumerate(feats):
+                rng = np.random.default_rng([self._seed, MASKS, plan.step, n])
+                chunk[:] = apply_masks(chunk, self._masks, rng)
+        labels = torch.from_numpy(self._speakers[plan.utts].astype(np.int64))
+        seconds, notes = time.monotonic() - begin, self._source.notes.take()
+        return Batch(plan.step, torch.from_numpy(feats), labels, plan.utts, seconds, notes)
 
 
 class PlanSampler(Sampler[BatchPlan]):
@@ -114,22 +162,27 @@ class PlanSampler(Sampler[BatchPlan]):
         return self._last + 1 - self._first
 
 
-def training_batches(utterances: Utterances, config: Config, first: int, pin_memory: bool) -> Iterator[Batch]:
-    """The batches of steps `first` to the last.
+def training_batches(
+    utterances: Utterances, config: Config, first: int, pin_memory: bool, source: ChunkSource | None = None
+) -> Iterator[Batch]:
+    """The batches of steps `first` to the last; what was odd about them is logged, each once.
 
     Args:
         utterances: the training list.
-        config: its sections features, data and training are used.
+        config: its sections features, data, training and augment are used.
         first: step to begin with.
         pin_memory: make copying to a CUDA device asynchronous.
+        source: where the chunks come from; None for the features of the list.
 
     Raises:
-        NnetError: features that cannot be used, as in `read_frames`, or a loader process that ended.
+        NnetError: features or audio that cannot be used, or a loader process that ended.
     """
     data = config.data
+    source = source or FeatureChunks(utterances, config.features.dim)
+    told: set[str] = set()
     planner = BatchPlanner(utterances, data.chunk_frames, data.batch_size, data.balance, config.training.seed)
     loader = DataLoader(
-        ChunkReader(utterances, config.features.dim),
+        ChunkReader(source, utterances.speakers, config.augment.features, config.training.seed),
         batch_size=None,
         sampler=PlanSampler(planner, first, config.training.steps),
         num_workers=data.workers,
@@ -142,6 +195,10 @@ def training_batches(utterances: Utterances, config: Config, first: int, pin_mem
         for batch in loader:
             if isinstance(batch, str):
                 raise NnetError(batch)
+            for note in batch.notes:
+                if note not in told:  # each process tells it once
+                    log.warning("%s", note)
+                    told.add(note)
             yield batch
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):

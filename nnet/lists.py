@@ -6,8 +6,8 @@ take ten times the memory, and reading it in a forked worker would copy each pag
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +82,27 @@ class StringTable:
         return self._bytes[self._ends[index] : self._ends[index + 1]].tobytes().decode()
 
 
+class CopiedStrings:
+    """`strings`, and then again with each of the prefixes before them; nothing is copied.
+
+    Args:
+        strings: N of them.
+        prefixes: of the second N, the third N, and so on.
+    """
+
+    def __init__(self, strings: StringTable, prefixes: Sequence[str]) -> None:
+        self._strings, self._prefixes = strings, ("", *prefixes)
+
+    def __len__(self) -> int:
+        return len(self._strings) * len(self._prefixes)
+
+    def __getitem__(self, index: int) -> str:
+        if not 0 <= index < len(self):
+            raise IndexError(f"index {index} of {len(self)} strings")
+        copy, place = divmod(index, len(self._strings))
+        return self._prefixes[copy] + self._strings[place]
+
+
 @dataclass(frozen=True)
 class Utterances:
     """Utterances of one list; row n of each field belongs to the n-th.
@@ -93,8 +114,8 @@ class Utterances:
         speakers: int32 (N,), places in the list of speakers.
     """
 
-    utt_ids: StringTable
-    feats: StringTable
+    utt_ids: StringTable | CopiedStrings
+    feats: StringTable | CopiedStrings
     num_frames: npt.NDArray[np.int32]
     speakers: npt.NDArray[np.int32]
 
@@ -122,6 +143,33 @@ class TrainingLists:
     valid: Utterances
     speaker_ids: tuple[str, ...]
     trials: Trials
+
+
+def with_speed_copies(lists: TrainingLists, factors: Sequence[float]) -> TrainingLists:
+    """The lists with virtual copies of the training utterances at other speeds, as speakers of their own.
+
+    Copy c (from 1 on) of utterance n of N is utterance c N + n, and its speaker c S + s: `sp0.9-<utt>` of
+    `sp0.9-<spk>`. A copy's voiced frames are counted as those of the original over the factor, rounded down; who reads
+    it maps the original's voice activity, and may find a few more or fewer.
+
+    Args:
+        lists: N training utterances of S speakers.
+        factors: speeds; none leaves the lists as they are.
+    """
+    if not factors:
+        return lists
+    train, num_speakers = lists.train, len(lists.speaker_ids)
+    assert isinstance(train.utt_ids, StringTable) and isinstance(train.feats, StringTable)  # not copied before
+    prefixes = [f"sp{factor:g}-" for factor in factors]
+    counts = [np.maximum(1, (train.num_frames / factor).astype(np.int32)) for factor in factors]
+    copied = Utterances(
+        CopiedStrings(train.utt_ids, prefixes),
+        CopiedStrings(train.feats, [""] * len(prefixes)),
+        np.concatenate([train.num_frames, *counts]),
+        np.concatenate([train.speakers + np.int32(copy * num_speakers) for copy in range(len(prefixes) + 1)]),
+    )
+    speaker_ids = tuple(prefix + spk_id for prefix in ("", *prefixes) for spk_id in lists.speaker_ids)
+    return replace(lists, train=copied, speaker_ids=speaker_ids)
 
 
 def read_lists(lists_dir: Path) -> TrainingLists:

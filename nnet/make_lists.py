@@ -9,6 +9,9 @@ The split is by source recording: an augmented copy (`-reverb -noise -music -bab
 belongs to the recording of its clean utterance, and no recording is on both sides. Were twins on both sides, the
 held-out score would measure memory.
 The same seed gives the same lists, whatever the order of the input lines.
+
+With --audio-dir the lists serve training from audio too (data.source wav): see nnet/wave_lists.py for the files that
+are added. The features then serve validation, and utt2num_frames still counts their voiced frames.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from pathlib import Path
 from nnet.errors import NnetError
 from nnet.hold_out import HoldOutOptions, Split, Utterance, draw_trials, source_of, split_by_recording
 from nnet.lists import look_up, read_int_table, read_table
+from nnet.wave_lists import AUDIO_FILES, AudioSources, audio_contents
 
 log = logging.getLogger("make_lists")
 
@@ -98,7 +102,10 @@ def list_contents(data: DataDir, split: Split, trials: list[tuple[str, str, bool
 
 
 def write_directory(out_dir: Path, contents: dict[str, list[str]]) -> None:
-    """Write the files to a temporary directory and put it in the place of `out_dir`; other files there are kept."""
+    """Write the files to a temporary directory and put it in the place of `out_dir`; other files there are kept.
+
+    Of an earlier run's audio lists nothing is kept: they would not be those of these utterances.
+    """
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     fresh = out_dir.with_name(f"{out_dir.name}.tmp{os.getpid()}")
     stale = out_dir.with_name(f"{out_dir.name}.old{os.getpid()}")
@@ -111,7 +118,7 @@ def write_directory(out_dir: Path, contents: dict[str, list[str]]) -> None:
         raise
     if out_dir.exists():
         for other in out_dir.iterdir():
-            if other.name not in contents:
+            if other.name not in contents and other.name not in AUDIO_FILES:
                 other.rename(fresh / other.name)
         out_dir.rename(stale)
     fresh.rename(out_dir)
@@ -119,8 +126,15 @@ def write_directory(out_dir: Path, contents: dict[str, list[str]]) -> None:
         shutil.rmtree(stale)
 
 
-def make_lists(data_dir: Path, out_dir: Path, min_frames: int, min_utts: int, hold_out: HoldOutOptions) -> None:
-    """The whole program.
+def make_lists(
+    data_dir: Path,
+    out_dir: Path,
+    min_frames: int,
+    min_utts: int,
+    hold_out: HoldOutOptions,
+    sources: AudioSources | None = None,
+) -> None:
+    """The whole program; `sources` where the lists are to serve training from audio.
 
     Raises:
         NnetError: bad input, nothing left to train on, or too few recordings to hold out.
@@ -135,7 +149,8 @@ def make_lists(data_dir: Path, out_dir: Path, min_frames: int, min_utts: int, ho
     split = split_by_recording(kept, hold_out)
     dropped.update({u.utt_id: "twin_of_valid" for u in split.twins})
     trials = draw_trials(split.valid, hold_out)
-    write_directory(out_dir, list_contents(data, split, trials, dropped))
+    audio = audio_contents([u.utt_id for u in split.train], sources or AudioSources())
+    write_directory(out_dir, list_contents(data, split, trials, dropped) | audio)
     _report(data, split, trials, dropped, out_dir)
 
 
@@ -158,6 +173,14 @@ def _report(
         len(split.valid), len({u.spk_id for u in split.valid}), targets, len(trials) - targets,
         out_dir / "valid.trials",
     )  # fmt: skip
+    there = [f"{name} {count}" for name in AUDIO_FILES if (count := _num_lines(out_dir / name))]
+    if there:
+        log.info("audio: lines of %s", ", ".join(there))
+
+
+def _num_lines(path: Path) -> int:
+    """Lines of a file, 0 where it is not there."""
+    return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -169,6 +192,12 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--max-valid", type=int, default=2000, help="hold out about this many at most")
     parser.add_argument("--max-pairs", type=int, default=10000, help="target pairs, and nontarget pairs, at most")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--audio-dir", type=Path, metavar="DIR", help="with wav.scp, vad.scp, maybe segments: for data.source wav"
+    )
+    for kind in ("noise", "music", "speech"):
+        parser.add_argument(f"--{kind}-dir", type=Path, metavar="DIR", help=f"{kind}: wav.scp, reco2dur, utt2spk")
+    parser.add_argument("--rir-sets", type=Path, metavar="FILE", help="rooms: lines `weight, rir-list`")
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("out_dir", type=Path)
     return parser.parse_args(arguments)
@@ -180,7 +209,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     try:
         hold_out = HoldOutOptions(options.valid_share, options.max_valid, options.max_pairs, options.seed)
-        make_lists(options.data_dir, options.out_dir, options.min_frames, options.min_utts, hold_out)
+        sources = AudioSources(
+            options.audio_dir, options.noise_dir, options.music_dir, options.speech_dir, options.rir_sets
+        )
+        make_lists(options.data_dir, options.out_dir, options.min_frames, options.min_utts, hold_out, sources)
     except (NnetError, OSError) as error:
         log.error("%s", error)
         return 1

@@ -13,7 +13,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeVar
 
 from nnet.errors import NnetError
@@ -150,6 +150,14 @@ def _convert_tuple(arguments: tuple[Any, ...], key: str, value: object) -> tuple
     if not isinstance(value, (list, tuple)) or (fixed and len(value) != len(arguments)):
         raise OptionError(key, f"is {show(value)}; expected {_describe_tuple(arguments)}")
     return tuple(convert(arguments[0], f"{key}[{index}]", item) for index, item in enumerate(value))
+
+
+def option_lines(options_class: type[Any], indent: int) -> Iterator[str]:
+    """For ``--list``: a line for each option with its type and default."""
+    hints = typing.get_type_hints(options_class)
+    for field in dataclasses.fields(options_class):
+        default = "required" if field.default is dataclasses.MISSING else f"default {show(field.default)}"
+        yield f"{' ' * indent}{field.name}: {describe(hints[field.name])} ({default})"
 
 
 def describe(kind: Any) -> str:

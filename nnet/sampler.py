@@ -20,7 +20,7 @@ IntArray = npt.NDArray[np.int64]
 Balance = Literal["none", "speakers", "seed"]
 
 # Independent random streams of one seed.
-_CHUNKS, _PASSES, _ORDER = 0, 1, 2
+_CHUNKS, _PASSES, _ORDER, AUGMENTATION, MASKS = 0, 1, 2, 3, 4
 
 
 @dataclass(frozen=True)

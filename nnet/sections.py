@@ -56,6 +56,9 @@ class DataOptions:
     valid_batch_frames: frames of a validation batch, padding included. workers: loader processes.
     balance: "none" draws utterances evenly, "speakers" draws speakers evenly, "seed" repeats the utterances of rare
     speakers as the seed recipe does.
+    source: "feats" reads features, "wav" reads audio, augments it, and makes features of it. Of the latter alone:
+    cmn_window: frames of the centred window whose mean is subtracted, 0 for none. cmn_context: frames on both sides of
+    a chunk that are computed for that mean alone. audio_cache_mb: MB of decoded audio that a loader keeps.
     """
 
     chunk_frames: tuple[int, int] = (200, 400)
@@ -63,11 +66,16 @@ class DataOptions:
     valid_batch_frames: int = 20000
     workers: int = 2
     balance: Literal["none", "speakers", "seed"] = "speakers"
+    source: Literal["feats", "wav"] = "feats"
+    cmn_window: int = 300
+    cmn_context: int = 0
+    audio_cache_mb: int = 256
 
     def __post_init__(self) -> None:
         at_least(2, batch_size=self.batch_size)  # batch norm has no variance over one embedding
         at_least(1, valid_batch_frames=self.valid_batch_frames)
-        at_least(0, workers=self.workers)
+        at_least(0, workers=self.workers, cmn_window=self.cmn_window, cmn_context=self.cmn_context)
+        at_least(0, audio_cache_mb=self.audio_cache_mb)
         shortest, longest = self.chunk_frames
         require(1 <= shortest <= longest, "chunk_frames", list(self.chunk_frames), "[least, greatest], least first")
 

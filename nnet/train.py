@@ -23,9 +23,9 @@ from torch.nn.utils import clip_grad_norm_
 
 from nnet import checkpoint as ckpt
 from nnet.checkpoint import Checkpoint
-from nnet.config import Config, load, to_mapping, to_yaml
+from nnet.config import Config, from_mapping, load, to_mapping, to_yaml
 from nnet.curve import Curve, Meter, Stopwatch
-from nnet.data import Batch, training_batches
+from nnet.data import Batch, ChunkSource, training_batches
 from nnet.device import choose_device
 from nnet.errors import NnetError
 from nnet.files import write_whole
@@ -36,6 +36,7 @@ from nnet.optimizers import build_optimizer
 from nnet.options import ConfigError
 from nnet.precision import autocast, choose_precision
 from nnet.validation import valid_eer
+from nnet.wave_data import open_waves
 
 log = logging.getLogger("train")
 
@@ -44,10 +45,11 @@ TIE = 1e-9  # error rates closer than this differ by rounding alone; of equal mo
 
 @dataclass
 class Run:
-    """What is trained, on what, and where the result goes."""
+    """What is trained, on what, and where the result goes. source: of the chunks, None for the lists' features."""
 
     config: Config
     lists: TrainingLists
+    source: ChunkSource | None
     exp: Path
     device: torch.device
     net: SpeakerNet
@@ -70,7 +72,8 @@ def train(run: Run, interrupts: Interrupts) -> int:
     curve = Curve(run.exp / "curve.tsv", state.step)
     watch = Stopwatch(state.step, options.steps, state.seconds)
     net.train()
-    for batch, waited in timed(training_batches(run.lists.train, config, state.step + 1, run.device.type == "cuda")):
+    batches = training_batches(run.lists.train, config, state.step + 1, run.device.type == "cuda", run.source)
+    for batch, waited in timed(batches):
         step, last = batch.step, batch.step == options.steps
 
         # The rate belongs to this step, so it is set before the update.
@@ -93,14 +96,16 @@ def train(run: Run, interrupts: Interrupts) -> int:
 
         correct = int((logits.argmax(dim=1).cpu() == batch.labels).sum())
         meter.add(loss.item(), correct, len(feats))
-        watch.count(waited, len(feats))
+        watch.count(waited, len(feats), batch.seconds)
 
         eer = None
         if last or step % options.valid_every == 0:
             eer = valid_eer(net, run.lists, config.features.dim, config.data.valid_batch_frames, run.device)
         if last or eer is not None or step % options.log_every == 0:
-            log.info("%s", watch.line(step, meter, lr) + ("" if eer is None else f" valid EER {100 * eer:.2f} %"))
-            curve.add(step, meter, lr, eer, watch.seconds)
+            pace = watch.lap()
+            shown = "" if eer is None else f" valid EER {100 * eer:.2f} %"
+            log.info("%s", watch.line(step, meter, lr, pace) + shown)
+            curve.add(step, meter, lr, eer, pace)
             meter = Meter()
 
         stop = interrupts.received  # asked once: a signal that comes after the save stops the next step
@@ -150,19 +155,21 @@ def update_state(run: Run, step: int, meter: Meter, seconds: float) -> None:
     state.rng = ckpt.rng_state(run.device)
 
 
-def prepare(config: Config, lists: TrainingLists, exp: Path, device: torch.device, features_conf: str) -> Run:
+def prepare(config: Config, data: TrainingData, exp: Path, device: torch.device) -> Run:
     """A fresh run, or the one that last.pt in `exp` holds.
 
     Raises:
         NnetError: last.pt belongs to another run, or cannot be read.
     """
     torch.manual_seed(config.training.seed)
+    lists, features_conf = data.lists, data.features_conf
     net = build(config, len(lists.speaker_ids)).to(device)
     optimizer = build_optimizer(config.optimizer, net)
-    mapping, speaker_ids, digest = to_mapping(config), list(lists.speaker_ids), list_digest(lists)
+    mapping, speaker_ids, digest = to_mapping(config), list(lists.speaker_ids), list_digest(lists, data.audio_digest)
     last = exp / "last.pt"
     if last.is_file():
         state = ckpt.load(last)
+        state.config = to_mapping(from_mapping(state.config, str(last)))  # options that it is too old to know
         ckpt.check_same_run(last, state, mapping, speaker_ids, digest, features_conf)
         net.load_state_dict(state.model)
         optimizer.load_state_dict(state.optimizer)
@@ -173,17 +180,44 @@ def prepare(config: Config, lists: TrainingLists, exp: Path, device: torch.devic
         precision = choose_precision(net, config, device)
         rng = ckpt.rng_state(device)
         state = Checkpoint(0, {}, {}, rng, mapping, speaker_ids, digest, features_conf, precision)
-    return Run(config, lists, exp, device, net, optimizer, state)
+    return Run(config, lists, data.source, exp, device, net, optimizer, state)
 
 
-def list_digest(lists: TrainingLists) -> str:
-    """A hash of what the batches and the valid EER are made from: utterances in order, lengths, speakers, trials."""
+@dataclass(frozen=True)
+class TrainingData:
+    """What is trained on. features_conf: text of the features' option file. source: of the chunks, None for the lists'
+    features. audio_digest: a hash of what augmentation draws from."""
+
+    lists: TrainingLists
+    features_conf: str
+    source: ChunkSource | None = None
+    audio_digest: str = ""
+
+
+def read_data(config: Config, lists_dir: Path, features_conf: Path) -> TrainingData:
+    """The lists and, where the experiment has data.source wav, the audio that they name.
+
+    Raises:
+        NnetError: a file is missing, malformed or does not fit the others.
+    """
+    text = read_features_conf(features_conf)
+    lists = read_lists(lists_dir)
+    if config.data.source == "feats":
+        return TrainingData(lists, text)
+    source, lists, digest = open_waves(config, lists, lists_dir, features_conf)
+    return TrainingData(lists, text, source, digest)
+
+
+def list_digest(lists: TrainingLists, audio_digest: str = "") -> str:
+    """A hash of what the batches and the valid EER are made from: utterances in order, lengths, speakers, trials, and
+    what augmentation draws from."""
     digest = hashlib.sha256()
     for utterances in (lists.train, lists.valid):
         for utt in range(len(utterances)):
             digest.update(utterances.utt_ids[utt].encode() + b"\n")
         digest.update(utterances.num_frames.tobytes() + utterances.speakers.tobytes())
     digest.update(lists.trials.enroll.tobytes() + lists.trials.test.tobytes() + lists.trials.target.tobytes())
+    digest.update(audio_digest.encode())
     return digest.hexdigest()
 
 
@@ -227,10 +261,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     try:
         config = load(options.config, options.set)
-        features_conf = read_features_conf(options.features_conf or Path(config.features.config))
-        lists = read_lists(options.lists)
+        data = read_data(config, options.lists, options.features_conf or Path(config.features.config))
         options.exp.mkdir(parents=True, exist_ok=True)
-        run = prepare(config, lists, options.exp, choose_device(options.device), features_conf)
+        run = prepare(config, data, options.exp, choose_device(options.device))
         write_whole(options.exp / "config.yaml", to_yaml(config).encode())
         log.info("%s", describe(run))
         with Interrupts() as interrupts:

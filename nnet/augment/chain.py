@@ -1,0 +1,100 @@
+"""The steps of the section `wave` in order, each with its probability, over the signals of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from time import process_time
+from typing import Any, Protocol
+
+import numpy as np
+
+from nnet.augment import WAVE_STEPS, AugmentOptions, OneOf, Step
+from nnet.augment.material import Material
+from nnet.augment.signal import Signal
+from nnet.options import name_of
+
+
+class WaveStep(Protocol):
+    """A step: what becomes of signal n depends on it and on generator n alone."""
+
+    def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
+        """The signals, changed; those given are left as they are."""
+
+
+class Costs:
+    """CPU seconds by what they were spent on. It never touches a number of the result."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def of(self, what: str) -> Iterator[None]:
+        """Charge the block to `what`."""
+        begin = process_time()
+        yield
+        self.seconds[what] = self.seconds.get(what, 0.0) + process_time() - begin
+
+
+def make_step(options: Any, material: Material) -> WaveStep:
+    """The step of an option set.
+
+    Raises:
+        NnetError: the lists lack what it draws from.
+    """
+    module, _, name = options.implementation.partition(":")
+    step: WaveStep = getattr(import_module(module), name)(options, material)
+    return step
+
+
+class Chain:
+    """The section `wave` of an experiment.
+
+    Args:
+        options: the section `augment`.
+        material: what its steps draw from.
+        costs: where each step's time is counted.
+    """
+
+    def __init__(self, options: AugmentOptions, material: Material, costs: Costs) -> None:
+        self._entries = [_Entry(entry, material, costs) for entry in options.wave]
+
+    def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
+        """The signals after all steps."""
+        for entry in self._entries:
+            signals = entry.apply(signals, rngs)
+        return signals
+
+
+class _Entry:
+    """A step, or one of several."""
+
+    def __init__(self, entry: Step | OneOf, material: Material, costs: Costs) -> None:
+        members = entry.members if isinstance(entry, OneOf) else (Step(entry.options),)
+        self._probability = entry.probability if isinstance(entry, OneOf) else entry.share
+        self._steps = [make_step(member.options, material) for member in members]
+        self._names = [name_of(WAVE_STEPS, member.options) for member in members]
+        sums = np.cumsum([member.share for member in members])
+        self._sums, self._costs = sums / sums[-1], costs
+
+    def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
+        """Each signal through the step that it draws, if any."""
+        drawn = [self._draw(rng) for rng in rngs]
+        changed = list(signals)
+        for number, (name, step) in enumerate(zip(self._names, self._steps, strict=True)):
+            places = [place for place, each in enumerate(drawn) if each == number]
+            if not places:
+                continue
+            with self._costs.of(name):
+                done = step.apply([signals[place] for place in places], [rngs[place] for place in places])
+            for place, signal in zip(places, done, strict=True):
+                changed[place] = signal
+        return changed
+
+    def _draw(self, rng: np.random.Generator) -> int:
+        """The number of a step; -1 for none."""
+        if rng.random() >= self._probability:
+            return -1
+        last = len(self._steps) - 1
+        return min(last, int(np.searchsorted(self._sums, rng.random(), side="right"))) if last else 0

@@ -1,0 +1,105 @@
+"""Features of a batch of waves in one go, with the numbers of minikaldi's commands."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from minikaldi.errors import KaldiError
+from minikaldi.feat.fbank import compute_fbank
+from minikaldi.feat.frames import FrameOptions
+from minikaldi.feat.mfcc import compute_mfcc
+from minikaldi.feat.sliding_cmvn import SlidingCmvnOptions, sliding_cmvn
+from minikaldi.featbin.compute_feats import ComputeFbankOptions, ComputeMfccOptions
+from minikaldi.options import parse
+from nnet.augment.signal import NOTHING, FloatArray, to_sixteen_bits
+from nnet.errors import NnetError
+
+Compute = Callable[..., FloatArray]
+KINDS: dict[str, tuple[type[Any], Compute]] = {
+    "mfcc": (ComputeMfccOptions, compute_mfcc),
+    "fbank": (ComputeFbankOptions, compute_fbank),
+}
+
+
+@dataclass
+class FeatureMaker:
+    """A kind of features and its options; and the memory in which waves are joined, which costs more to get anew than
+    to fill."""
+
+    options: FrameOptions
+    compute: Compute
+    dim: int
+    _joined: FloatArray = dataclasses.field(default_factory=lambda: NOTHING)
+
+    def of_waves(
+        self, waves: Sequence[FloatArray], num_frames: Sequence[int], dither_key: str
+    ) -> tuple[list[FloatArray], bool]:
+        """Features of each wave, whose samples are just those of its frames, rounded to 16 bits as in a file.
+
+        The waves are put one behind the other, each from a multiple of the frame shift on; the few frames across two
+        waves are computed and left out.
+
+        Args:
+            waves: float32 ((T - 1) shift + length,) each.
+            num_frames: T of each.
+            dither_key: what the dither is drawn from, where there is any.
+
+        Returns:
+            float32 (T, F) each, and whether a sample was clipped to 16 bits.
+        """
+        shift = self.options.shift_samples
+        places = np.cumsum([0, *(-(-len(wave) // shift) for wave in waves)])
+        joined = self._memory(int(places[-1]) * shift)
+        for place, end, wave in zip(places[:-1] * shift, places[1:] * shift, waves, strict=True):
+            joined[place : place + len(wave)] = wave
+            joined[place + len(wave) : end] = 0
+        clipped = to_sixteen_bits(joined)
+        options = dataclasses.replace(self.options, snip_edges=True)
+        feats = self.compute(joined, options.sample_frequency, options, 1.0, dither_key)
+        return [feats[place : place + count] for place, count in zip(places, num_frames, strict=False)], clipped
+
+    def _memory(self, num_samples: int) -> FloatArray:
+        if len(self._joined) < num_samples:
+            self._joined = np.zeros(num_samples, np.float32)
+        return self._joined[:num_samples]
+
+
+def read_feature_maker(kind: Literal["mfcc", "fbank"], conf: Path, dim: int) -> FeatureMaker:
+    """The features that a Kaldi option file describes.
+
+    Args:
+        kind: what they are.
+        conf: the file, as conf/fbank.conf.
+        dim: columns expected.
+
+    Raises:
+        NnetError: the file cannot be used, or its features have other columns.
+    """
+    options_class, compute = KINDS[kind]
+    try:
+        options, _, _ = parse([f"--config={conf}"], options_class)
+        second = np.zeros(int(options.sample_frequency), np.float32)
+        found = compute(second, options.sample_frequency, options, 1.0, "").shape[1]
+    except (KaldiError, OSError) as error:
+        raise NnetError(f"{conf}: {error}") from error
+    if found != dim:
+        raise NnetError(f"{conf}: gives {kind} of {found} columns, features.dim is {dim}; correct one of them")
+    return FeatureMaker(options, compute, dim)
+
+
+def without_mean(feats: FloatArray, window: int) -> FloatArray:
+    """Features (T, F) less the mean over a centred window of that many frames; 0 for as they are.
+
+    Source: apply-cmvn-sliding --center=true. A window that holds all frames is their mean, which costs less.
+    """
+    if window == 0:
+        return feats
+    if len(feats) <= window:
+        return feats - feats.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return sliding_cmvn(feats, SlidingCmvnOptions(cmn_window=window, center=True))

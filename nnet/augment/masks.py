@@ -1,0 +1,47 @@
+"""Masks over features, as SpecAugment has them.
+
+Source: Park et al. 2019, "SpecAugment", section 2, without time warping; the seed recipe that had it took one mask of
+up to 8 bins with probability 0.3, one of up to 20 frames with probability 0.3, and the chunk's mean as filling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nnet.augment import MaskOptions, Step
+from nnet.augment.signal import FloatArray
+
+
+def mask_bins(frames: FloatArray, options: MaskOptions, rng: np.random.Generator) -> FloatArray:
+    """`frames` (T, F) with bands of bins hidden; the mean is each bin's own over the chunk."""
+    return _masked(frames, options, rng, axis=1)
+
+
+def mask_frames(frames: FloatArray, options: MaskOptions, rng: np.random.Generator) -> FloatArray:
+    """`frames` (T, F) with stretches of frames hidden; the mean is each bin's own over the chunk."""
+    return _masked(frames, options, rng, axis=0)
+
+
+def _masked(frames: FloatArray, options: MaskOptions, rng: np.random.Generator, axis: int) -> FloatArray:
+    size = frames.shape[axis]
+    masked = frames.copy()
+    filling = frames.mean(axis=0) if options.fill == "mean" else np.zeros(frames.shape[1], np.float32)
+    for _ in range(int(rng.integers(options.count[0], options.count[1] + 1))):
+        width = min(int(rng.integers(options.width[0], options.width[1] + 1)), size // 2)
+        start = int(rng.integers(size - width + 1))
+        if axis == 0:
+            masked[start : start + width] = filling
+        else:
+            masked[:, start : start + width] = filling[start : start + width]
+    return masked
+
+
+def apply_masks(frames: FloatArray, steps: Sequence[Step], rng: np.random.Generator) -> FloatArray:
+    """The steps of the section `features`, each with its probability, in order: float32 (T, F) -> (T, F)."""
+    functions = {"mask_bins": mask_bins, "mask_frames": mask_frames}
+    for step in steps:
+        if rng.random() < step.share:
+            frames = functions[step.options.implementation.partition(":")[2]](frames, step.options, rng)
+    return frames

@@ -1,0 +1,184 @@
+"""What the steps draw from: noises, voices, rooms; and the odd things to be told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from nnet.augment.audio import Audio, AudioReader
+from nnet.augment.signal import FloatArray
+from nnet.errors import NnetError
+from nnet.lists import StringTable
+from nnet.wave_lists import TO_THE_END, AudioLists, NoiseEntry, RirEntry
+
+MAX_OVERSHOOT = 0.5  # seconds by which a segment may end behind its recording, as extract-segments allows
+FEW_TRIES = 20
+
+
+class Notes:
+    """Warnings of a process, each kept once, until somebody takes them."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._new: list[str] = []
+
+    def add(self, text: str) -> None:
+        """Remember a text that was not told yet."""
+        if text not in self._told:
+            self._told.add(text)
+            self._new.append(text)
+
+    def take(self) -> tuple[str, ...]:
+        """What was added since the last time."""
+        new, self._new = tuple(self._new), []
+        return new
+
+
+@dataclass(frozen=True)
+class Part:
+    """Samples `begin` … `begin` + num_samples - 1 of a recording, as audio."""
+
+    audio: Audio
+    begin: int
+    num_samples: int
+
+    @property
+    def sample_rate(self) -> float:
+        """Hz."""
+        return self.audio.sample_rate
+
+    def read(self, start: int, stop: int) -> FloatArray:
+        """See Audio."""
+        return self.audio.read(self.begin + start, self.begin + stop)
+
+
+class Utterances:
+    """The audio of the training utterances, without speed copies. utt_ids: N. reader: opens the recordings."""
+
+    def __init__(self, lists: AudioLists, utt_ids: StringTable, reader: AudioReader) -> None:
+        self._lists, self._utt_ids, self._reader = lists, utt_ids, reader
+
+    def name(self, utt: int) -> str:
+        """The id."""
+        return self._utt_ids[utt]
+
+    def open(self, utt: int, wanted: int) -> Audio:
+        """Utterance `utt`, as extract-segments cuts it.
+
+        Raises:
+            NnetError: it cannot be read, or the segment lies outside of its recording.
+        """
+        lists, rate = self._lists, self._reader.sample_rate
+        name, recording = self._utt_ids[utt], lists.recordings[utt]
+        audio = self._reader.open(recording, name, int(lists.channels[utt]), wanted)
+        if lists.starts[utt] == 0 and lists.ends[utt] == TO_THE_END:
+            return audio
+        begin = int(lists.starts[utt] * rate)
+        end = audio.num_samples if lists.ends[utt] == TO_THE_END else int(lists.ends[utt] * rate)
+        if begin >= min(end, audio.num_samples) or end >= audio.num_samples + int(MAX_OVERSHOOT * rate):
+            seconds = audio.num_samples / rate
+            raise NnetError(
+                f"{name}: its segment is {lists.starts[utt]:g} to {lists.ends[utt]:g} s of {recording}, which lasts"
+                f" {seconds:g} s; correct segments"
+            )
+        return Part(audio, begin, min(end, audio.num_samples) - begin)
+
+
+class Source(Protocol):
+    """Opens item `number`, and calls it by name in errors."""
+
+    def open(self, number: int, wanted: int) -> Audio:
+        """The audio, of which about `wanted` samples will be read."""
+
+    def name(self, number: int) -> str:
+        """What an error calls it."""
+
+
+class NoiseFiles:
+    """The files of noise.list, music.list or speech.list."""
+
+    def __init__(self, entries: Sequence[NoiseEntry], reader: AudioReader) -> None:
+        self._entries, self._reader = entries, reader
+
+    def name(self, number: int) -> str:
+        """The id."""
+        return self._entries[number].noise_id
+
+    def open(self, number: int, wanted: int) -> Audio:
+        """See Source."""
+        entry = self._entries[number]
+        return self._reader.open(entry.rxfilename, entry.noise_id, 0, wanted)
+
+
+@dataclass(frozen=True)
+class NoiseSet:
+    """Noises or voices to draw from. speakers: int32 (N,), places in speaker_ids. what: for errors."""
+
+    source: Source
+    speakers: npt.NDArray[np.int32]
+    speaker_ids: Sequence[str]
+    what: str
+    numbers: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "numbers", {spk_id: number for number, spk_id in enumerate(self.speaker_ids)})
+
+    def draw(self, rng: np.random.Generator, own: str, used: set[int]) -> int:
+        """A noise by another speaker than `own`, and by none of `used` while there are others; put into `used`.
+
+        Raises:
+            NnetError: all are by `own`.
+        """
+        excluded = self.numbers.get(own, -1)
+        for _ in range(FEW_TRIES):  # nearly always enough; it spares a walk over all
+            number = int(rng.integers(len(self.speakers)))
+            speaker = int(self.speakers[number])
+            if speaker != excluded and speaker not in used:
+                used.add(speaker)
+                return number
+        others = np.flatnonzero(self.speakers != excluded)
+        if not len(others):
+            raise NnetError(f"{self.what}: all are by {own}, the speaker they would be added to; give others too")
+        fresh = others[~np.isin(self.speakers[others], list(used))]
+        number = int(rng.choice(fresh if len(fresh) else others))
+        used.add(int(self.speakers[number]))
+        return number
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that steps draw from, and the memory they may use. noises: "noise", "music", "speech", where they are."""
+
+    sample_rate: float
+    reader: AudioReader
+    noises: dict[str, NoiseSet]
+    rirs: tuple[RirEntry, ...]
+    cache_bytes: int
+    notes: Notes = field(default_factory=Notes)
+
+    def need(self, kind: str, step: str) -> NoiseSet:
+        """The noises of a kind.
+
+        Raises:
+            NnetError: the lists have none; says how to make them.
+        """
+        if kind not in self.noises:
+            raise NnetError(
+                f'augment: the step "{step}" needs {kind}.list in the lists directory; make the lists with python3 -m'
+                f" nnet.make_lists --{kind}-dir <data directory>, or take the step out"
+            )
+        return self.noises[kind]
+
+
+def noise_sets(lists: AudioLists, reader: AudioReader) -> dict[str, NoiseSet]:
+    """The noises that the lists name."""
+    sets = {}
+    for kind, entries in lists.noises.items():
+        speaker_ids, speakers = np.unique([entry.spk_id for entry in entries], return_inverse=True)
+        files = NoiseFiles(entries, reader)
+        sets[kind] = NoiseSet(files, speakers.astype(np.int32), speaker_ids.tolist(), f"{kind}.list")
+    return sets

@@ -1,0 +1,168 @@
+"""A wave in a room.
+
+Source: Kaldi, featbin/wav-reverberate.cc, through minikaldi/feat/reverberate.py: the output begins where the response
+is strongest, it has the power of the dry wave, and noises refer to the power of the early part (direct sound and
+reflections within 50 ms). Here the power of the early part and of the whole are taken off the spectrum (Parseval), so
+that a wave costs two FFTs. Unlike Kaldi's, the convolution is exact at 0 Hz and at half the rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from minikaldi.feat.reverberate import early_response
+from nnet.augment import RoomOptions
+from nnet.augment.cache import BoundedCache
+from nnet.augment.material import Material
+from nnet.augment.signal import NOTHING, FloatArray, Signal, power
+from nnet.augment.spectra import (
+    Spectrum,
+    by_length,
+    common_lengths,
+    energy_weights,
+    spectra_of,
+    squared,
+    waves_of,
+)
+from nnet.errors import NnetError
+
+SCALE = np.float32(1 / 32768)  # an impulse response's file holds 16-bit values; full scale is a unit impulse
+LONGER = 1.15  # by how much an FFT is lengthened at most to have company
+NEGLIGIBLE = 1e-8  # share of the energy: what the response's end holds of less is cut off, and shortens the FFT
+
+
+@dataclass(frozen=True)
+class Response:
+    """An impulse response. samples: float32 (R,). early: (R',), its early part. delay: place of the peak."""
+
+    samples: FloatArray
+    early: FloatArray
+    delay: int
+
+
+@dataclass(frozen=True)
+class ResponseSpectrum:
+    """At one FFT length: the spectrum, and |early part|² with the weights that make a sum over it an energy."""
+
+    whole: Spectrum
+    early_energy: FloatArray
+
+
+def make_response(samples: FloatArray, sample_rate: float) -> Response | None:
+    """The response of a file's samples (16-bit scale), without its negligible end; None for silence."""
+    if not samples.any():
+        return None
+    energy_left = np.cumsum((samples.astype(np.float64) ** 2)[::-1])[::-1]
+    num_kept = int(np.count_nonzero(energy_left > NEGLIGIBLE * energy_left[0]))
+    kept = samples[:num_kept] * SCALE
+    return Response(kept, early_response(kept, sample_rate), int(np.argmax(kept)))
+
+
+def response_spectra(responses: Sequence[Response], length: int) -> list[ResponseSpectrum]:
+    """Each response at an FFT length."""
+    spectra = spectra_of([r.samples for r in responses] + [r.early for r in responses], length)
+    weights = energy_weights(length)
+    count = len(responses)
+    return [ResponseSpectrum(spectra[n].copy(), squared(spectra[count + n]) * weights) for n in range(count)]
+
+
+def least_length(signal: Signal, response: Response) -> int:
+    """The least FFT length at which what wraps around lies before the chunk, and where the chunk is whole."""
+    num_before = len(signal.before)
+    return len(signal.samples) + max(num_before + response.delay, len(response.samples) - 1)
+
+
+def reverberated(
+    signals: Sequence[Signal], responses: Sequence[Response], spectra: Sequence[ResponseSpectrum], length: int
+) -> list[Signal]:
+    """Each signal in its room.
+
+    Args:
+        signals: N samples each, and C before them, which are heard in the N and not kept.
+        responses: a room for each.
+        spectra: the same at the FFT length.
+        length: at least `least_length` of each pair.
+
+    Returns:
+        N samples each, of the power of the dry wave; the power of the early part as speech_power.
+    """
+    waves = [np.concatenate([s.before, s.samples]) if len(s.before) else s.samples for s in signals]
+    products = spectra_of(waves, length)
+    gains, early = [], []
+    weights = energy_weights(length)
+    for row, wave, response, spectrum in zip(products, waves, responses, spectra, strict=False):
+        early_energy = float(squared(row) @ spectrum.early_energy)
+        row *= spectrum.whole
+        before, after = power(wave), float(squared(row) @ weights) / (len(wave) + len(response.samples) - 1)
+        gains.append(np.sqrt(before / after) if after > 0 else 1.0)
+        early.append(early_energy / (len(wave) + len(response.early) - 1) * gains[-1] ** 2)
+    heard = []
+    for place, (signal, row) in enumerate(zip(signals, waves_of(products, length), strict=False)):
+        start = len(signal.before) + responses[place].delay
+        samples = row[start : start + len(signal.samples)] * np.float32(gains[place])
+        heard.append(replace(signal, samples=samples, before=NOTHING, speech_power=early[place]))
+    return heard
+
+
+class Room:
+    """Draws a room for each signal by the weights of rir.list."""
+
+    def __init__(self, options: RoomOptions, material: Material) -> None:
+        if not material.rirs:
+            raise NnetError(
+                'augment: the step "room" needs rir.list in the lists directory; make the lists with python3 -m'
+                " nnet.make_lists --rir-sets <file>, or take the step out"
+            )
+        self._material = material
+        sums = np.cumsum([rir.weight for rir in material.rirs])
+        self._sums = sums / sums[-1]
+        self._responses: BoundedCache[Response] = BoundedCache(material.cache_bytes // 4)
+        self._spectra: BoundedCache[ResponseSpectrum] = BoundedCache(material.cache_bytes)
+
+    def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
+        """The signals in their rooms; one whose room is silent stays as it is, and it is told."""
+        last = len(self._sums) - 1
+        rirs = [min(last, int(np.searchsorted(self._sums, rng.random(), side="right"))) for rng in rngs]
+        rooms = {rir: room for rir in set(rirs) if (room := self._response(rir)) is not None}
+        inside = [place for place, rir in enumerate(rirs) if rir in rooms]
+        heard = list(signals)
+        least = [least_length(signals[place], rooms[rirs[place]]) for place in inside]
+        for length, group in by_length(common_lengths(least, LONGER)):
+            places = [inside[each] for each in group]
+            numbers = [rirs[place] for place in places]
+            spectra = self._at_length({rir: rooms[rir] for rir in numbers}, length)
+            done = reverberated(
+                [signals[place] for place in places],
+                [rooms[rir] for rir in numbers],
+                [spectra[rir] for rir in numbers],
+                length,
+            )
+            for place, signal in zip(places, done, strict=True):
+                heard[place] = signal
+        return heard
+
+    def _response(self, rir: int) -> Response | None:
+        kept = self._responses.get(rir)
+        if kept is not None:
+            return kept
+        entry = self._material.rirs[rir]
+        audio = self._material.reader.open(entry.rxfilename, entry.rir_id)
+        response = make_response(audio.read(0, audio.num_samples), self._material.sample_rate)
+        if response is None:
+            self._material.notes.add(f"{entry.rir_id} ({entry.rxfilename}): is silent; speech is left without a room")
+            return None
+        self._responses.put(rir, response, response.samples.nbytes + response.early.nbytes)
+        return response
+
+    def _at_length(self, rooms: dict[int, Response], length: int) -> dict[int, ResponseSpectrum]:
+        kept = {rir: self._spectra.get((rir, length)) for rir in rooms}
+        found = {rir: spectrum for rir, spectrum in kept.items() if spectrum is not None}
+        new = [rir for rir in rooms if rir not in found]
+        if new:
+            for rir, spectrum in zip(new, response_spectra([rooms[rir] for rir in new], length), strict=True):
+                self._spectra.put((rir, length), spectrum, spectrum.whole.nbytes + spectrum.early_energy.nbytes)
+                found[rir] = spectrum
+        return found

@@ -1,0 +1,42 @@
+"""A wave on its way through the steps, and its power."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+
+NOTHING = np.zeros(0, np.float32)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A chunk of an utterance.
+
+    samples: float32 (N,), N >= 1, in 16-bit scale. before: float32 (C,), what the utterance has just before them, for
+    the echo of a room; () once it was heard. speaker: id of who speaks, without a speed prefix. speech_power: mean
+    square that noise levels refer to; None for that of `samples`.
+    """
+
+    samples: FloatArray
+    before: FloatArray = field(default_factory=lambda: NOTHING)
+    speaker: str = ""
+    speech_power: float | None = None
+
+
+def power(samples: FloatArray) -> float:
+    """Mean square, 0 for no samples. float32 sums in BLAS's blocks: within 1e-5 of the exact one."""
+    return float(samples @ samples) / max(1, len(samples))
+
+
+def to_sixteen_bits(samples: FloatArray) -> bool:
+    """Make the samples (N,) what a 16-bit wave file would hold of them, in place: truncated toward zero and clipped, as
+    wav-reverberate writes them. Returns whether any was clipped."""
+    np.trunc(samples, out=samples)
+    clipped = bool(len(samples)) and bool(samples.max() > 32767 or samples.min() < -32768)
+    if clipped:
+        np.clip(samples, -32768, 32767, out=samples)
+    return clipped
