@@ -17,13 +17,16 @@ import shutil
 import threading
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from minikaldi.commands import MODULES
 from minikaldi.errors import KaldiError
 from minikaldi.io.channel import Channel, ChannelReader, ChannelWriter
 from minikaldi.io.context import Context
 from minikaldi.io.primitives import Reader
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _BUFFER_BYTES = 1 << 16
 BROKEN_PIPE = 141  # what a shell reports of a command that wrote to a closed pipe
@@ -42,7 +45,7 @@ Stages = list[list[str]]
 
 def parse_pipeline(command: str) -> Stages | None:
     """The words of each command of a pipeline that this process can run itself, or None."""
-    stages = _split(command)
+    stages = _split(command) if "\0" not in command else None
     if stages is None or not all(stages) or any(_PROCESS_STREAMS.match(word) for words in stages for word in words):
         return None
     first, *rest = stages
@@ -137,7 +140,7 @@ class _Pipeline:
     def __init__(
         self, command: str, stages: Stages, source: Reader | None, sink: BinaryIO | None, context: Context
     ) -> None:
-        self._command = command
+        self.command = command
         self._context = context
         self._codes = [0] * len(stages)
         self._threads: list[threading.Thread] = []
@@ -185,7 +188,7 @@ class _Pipeline:
         """Wait for all commands; raises KaldiError for the first that failed of itself."""
         for code in self.join():
             if code not in (0, BROKEN_PIPE):
-                raise KaldiError(f"the pipe {self._command!r} failed with exit code {code}")
+                raise KaldiError(f"the pipe {self.command!r} failed with exit code {code}")
 
 
 class _PipelineReader(ChannelReader):
@@ -213,6 +216,15 @@ class _PipelineWriter(ChannelWriter):
     def __init__(self, channel: Channel, pipeline: _Pipeline) -> None:
         super().__init__(channel)
         self._pipeline = pipeline
+
+    def write(self, data: ReadableBuffer) -> int:
+        """All of `data`; KaldiError where the pipeline has ended, with its code if it failed."""
+        try:
+            return super().write(data)
+        except BrokenPipeError as exc:
+            self._pipeline.check()
+            told = f"the pipe {self._pipeline.command!r} ended with exit code 0 before it had read all"
+            raise KaldiError(told) from exc
 
     def close(self) -> None:
         """Close and wait; KaldiError for a command that failed."""

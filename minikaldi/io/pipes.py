@@ -2,7 +2,9 @@
 
 A line that consists of our own commands runs inside this process (`minikaldi.io.inner`); any other is given to bash,
 as Kaldi gives it to sh. Either way the exit code is checked when the stream is closed. A reader that has enough may
-close before the end: what the command then says of its broken pipe is not an error.
+close before the end: what the command then says of its broken pipe is not an error. A command that ends before it has
+read all that is written to it is one. Of a line of several commands bash tells the last one's code, as sh does; of our
+own every one counts.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 _BUFFER_BYTES = 1 << 16
-_BROKEN_PIPE = (-signal.SIGPIPE, 128 + signal.SIGPIPE)
+_BY_SIGNAL = 128  # a shell adds it to the number of the signal that ended a command
+_BROKEN_PIPE = _BY_SIGNAL + signal.SIGPIPE
 
 
 def open_input_pipe(command: str, context: Context) -> io.BufferedReader:
@@ -48,7 +51,16 @@ def _pipe_of(stream: IO[bytes] | None) -> io.FileIO:
 
 def _start(command: str, stdin: int | None, stdout: int | None) -> subprocess.Popen[bytes]:
     # restore_signals (the default) gives the command the usual SIGPIPE, which Python itself ignores.
-    return subprocess.Popen(["bash", "-c", command], stdin=stdin, stdout=stdout, bufsize=0)
+    try:
+        return subprocess.Popen(["bash", "-c", command], stdin=stdin, stdout=stdout, bufsize=0)
+    except (OSError, ValueError) as exc:  # no bash, too long a line, a zero byte
+        raise KaldiError(f"the pipe {command[:200]!r} cannot be started: {exc}") from exc
+
+
+def _exit_code(process: subprocess.Popen[bytes]) -> int:
+    """The code, as a shell tells it."""
+    code = process.wait()
+    return code if code >= 0 else _BY_SIGNAL - code
 
 
 class _ShellReader(io.RawIOBase):
@@ -83,7 +95,7 @@ class _ShellReader(io.RawIOBase):
         super().close()
         ended = self._ended or not self._pipe.read(1)
         self._pipe.close()
-        code = self._process.wait()
+        code = _exit_code(self._process)
         if ended and code != 0:
             raise KaldiError(f"the pipe {self._command!r} failed with exit code {code}")
 
@@ -100,7 +112,11 @@ class _ShellWriter(io.RawIOBase):
         return True
 
     def write(self, data: ReadableBuffer) -> int:
-        return self._pipe.write(data) or 0
+        try:
+            return self._pipe.write(data) or 0
+        except BrokenPipeError as exc:
+            code = _exit_code(self._process)
+            raise KaldiError(f"the pipe {self._command!r} ended with exit code {code} before it had read all") from exc
 
     def close(self) -> None:
         """Close and wait; KaldiError for a command that failed."""
@@ -108,6 +124,6 @@ class _ShellWriter(io.RawIOBase):
             return
         super().close()
         self._pipe.close()
-        code = self._process.wait()
-        if code not in (0, *_BROKEN_PIPE):
+        code = _exit_code(self._process)
+        if code not in (0, _BROKEN_PIPE):
             raise KaldiError(f"the pipe {self._command!r} failed with exit code {code}")
