@@ -16,7 +16,7 @@ from minikaldi.io.holders import Holder, MatrixHolder
 from minikaldi.io.matrices import converted
 from minikaldi.io.opening import go_to, open_file, open_read, open_write
 from minikaldi.io.places import told_with_place
-from minikaldi.io.primitives import Reader, show_key
+from minikaldi.io.primitives import Reader, show_key, show_name
 from minikaldi.io.specifiers import FileName, Range, parse_rxfilename, split_range
 from minikaldi.io.stored import stored_matrix
 from minikaldi.log import warning
@@ -66,8 +66,8 @@ class ObjectReader(Generic[T]):
             self._stream.close()
         self._stream, self._path = None, ""
 
-    def read(self, rxfilename: str, key: str = "") -> T:
-        """The object; errors name the file and, if given, the key.
+    def read(self, rxfilename: str, key: str = "", script: str = "") -> T:
+        """The object; errors name the file, and of a script's entry the script (as `where` calls it) and the key.
 
         Raises:
             KaldiError: it cannot be opened or read, or its pipe fails.
@@ -78,7 +78,7 @@ class ObjectReader(Generic[T]):
                 return self._read_whole(name, rxfilename)
             return self._read_part(name, rows, cols, rxfilename)
         except KaldiError as exc:
-            raise KaldiError(f"key {show_key(key)}: {exc}" if key else str(exc)) from exc
+            raise KaldiError(f"{script}: key {show_key(key)}: {exc}" if key else str(exc)) from exc
 
     def _read_whole(self, rxfilename: str, told: str) -> T:
         name = parse_rxfilename(rxfilename)
@@ -162,4 +162,4 @@ def _slice(wanted: Range, size: int, what: str, tolerance: int) -> slice:
 
 def where(filename: str, standard: str = "standard input") -> str:
     """How a message names a file."""
-    return standard if filename in ("", "-") else filename
+    return standard if filename in ("", "-") else show_name(filename)

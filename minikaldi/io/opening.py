@@ -13,7 +13,7 @@ from minikaldi.errors import KaldiError
 from minikaldi.io.context import Context
 from minikaldi.io.pipes import open_input_pipe, open_output_pipe
 from minikaldi.io.places import counted_file
-from minikaldi.io.primitives import Reader
+from minikaldi.io.primitives import Reader, show_name
 from minikaldi.io.specifiers import parse_rxfilename, parse_wxfilename
 
 
@@ -37,9 +37,13 @@ def open_file(path: str, offset: int = 0) -> Reader:
     try:
         stream = counted_file(Path(path).open("rb"))  # noqa: SIM115 (the caller closes it)
     except (OSError, ValueError) as exc:  # ValueError: a zero byte in the name
-        raise KaldiError(f"{path}: cannot open to read: {getattr(exc, 'strerror', None) or exc}") from exc
+        raise _fault(path, "cannot open to read", exc) from exc
     if offset:
-        go_to(stream, path, offset)
+        try:
+            go_to(stream, path, offset)
+        except KaldiError:
+            stream.close()
+            raise
     return stream
 
 
@@ -52,7 +56,7 @@ def go_to(stream: Reader, path: str, offset: int) -> None:
     try:
         stream.seek(offset)
     except (OSError, OverflowError) as exc:
-        raise KaldiError(f"{path}: cannot go to byte {offset}: {getattr(exc, 'strerror', None) or exc}") from exc
+        raise _fault(path, f"cannot go to byte {offset}", exc) from exc
 
 
 def open_write(wxfilename: str, context: Context | None = None) -> AbstractContextManager[BinaryIO]:
@@ -70,4 +74,8 @@ def open_write(wxfilename: str, context: Context | None = None) -> AbstractConte
     try:
         return Path(name.target).open("wb")
     except (OSError, ValueError) as exc:  # a zero byte in the name
-        raise KaldiError(f"{name.target}: cannot open to write: {getattr(exc, 'strerror', None) or exc}") from exc
+        raise _fault(name.target, "cannot open to write", exc) from exc
+
+
+def _fault(path: str, what: str, cause: Exception) -> KaldiError:
+    return KaldiError(f"{show_name(path)}: {what}: {getattr(cause, 'strerror', None) or cause}")

@@ -23,6 +23,9 @@ Reader = io.BufferedReader
 Writer = BinaryIO
 Array = npt.NDArray[np.generic]
 
+LONGEST_NAME = 4096
+"""Characters of a file's name in a message; no file has a longer path."""
+
 # A forged header can make us allocate this much at most before its bytes are seen.
 _BLOCK_BYTES = 1 << 24
 _LONGEST_WORD = 1 << 20
@@ -258,7 +261,17 @@ def show_key(key: str) -> str:
     return key if key.isprintable() and len(key) <= 200 else show(key)
 
 
-def show(word: str | bytes) -> str:
+def show_name(filename: str) -> str:
+    """A file's name or a command for a message: as it is, unless it is longer or odder than such are."""
+    return filename if filename.isprintable() and len(filename) <= LONGEST_NAME else show(filename, 200)
+
+
+def quoted(filename: str) -> str:
+    """A file's name or a command in quotes, for a message."""
+    return show(filename, LONGEST_NAME)
+
+
+def show(word: str | bytes, longest: int = 80) -> str:
     """The beginning of what was found, in quotes, for a message."""
     text = _text(word)
-    return f"{text[:80]!r}{'…' if len(text) > 80 else ''}"
+    return f"{text[:longest]!r}{'…' if len(text) > longest else ''}"

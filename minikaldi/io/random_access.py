@@ -16,7 +16,7 @@ from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder
 from minikaldi.io.objects import ObjectReader, where
 from minikaldi.io.opening import open_read
-from minikaldi.io.primitives import encode
+from minikaldi.io.primitives import encode, show_key
 from minikaldi.io.sequential import close_table, next_key, read_entry, script_lines
 from minikaldi.io.specifiers import Rspecifier, parse_rspecifier
 from minikaldi.log import warning
@@ -68,7 +68,7 @@ class ScriptReader(RandomAccessReader[T]):
         with open_read(spec.rxfilename, context) as stream:
             for key, rxfilename in script_lines(stream, spec.rxfilename):
                 if key in self._files:
-                    raise KaldiError(f"{where(spec.rxfilename)}: the key {key} is there twice")
+                    raise KaldiError(f"{where(spec.rxfilename)}: the key {show_key(key)} is there twice")
                 if spec.sorted:
                     _check_order(where(spec.rxfilename), last_key, key)
                 self._files[key], last_key = rxfilename, key
@@ -87,7 +87,7 @@ class ScriptReader(RandomAccessReader[T]):
 
     def __getitem__(self, key: str) -> T:
         if key not in self._files:
-            raise KaldiError(f"{where(self._spec.rxfilename)}: the key {key} is not there")
+            raise KaldiError(f"{where(self._spec.rxfilename)}: the key {show_key(key)} is not there")
         value = self._load(key)
         if self._spec.once:
             self._last = None
@@ -95,7 +95,7 @@ class ScriptReader(RandomAccessReader[T]):
 
     def _load(self, key: str) -> T:
         if self._last is None or self._last[0] != key:
-            self._last = (key, self._objects.read(self._files[key], key))
+            self._last = (key, self._objects.read(self._files[key], key, where(self._spec.rxfilename)))
         return self._last[1]
 
 
@@ -125,7 +125,7 @@ class ArchiveReader(RandomAccessReader[T]):
 
     def __getitem__(self, key: str) -> T:
         if key not in self:
-            raise KaldiError(f"{self._name}: the key {key} is not there{self._sorted_hint()}")
+            raise KaldiError(f"{self._name}: the key {show_key(key)} is not there{self._sorted_hint()}")
         return self._kept.pop(key) if self._spec.once else self._kept[key]
 
     def _is_past(self, key: str) -> bool:
@@ -148,15 +148,15 @@ class ArchiveReader(RandomAccessReader[T]):
 
     def _check_order(self, key: str) -> None:
         if key in self._kept or (self._spec.sorted and key == self._last_key):
-            raise KaldiError(f"{self._name}: the key {key} is there twice")
+            raise KaldiError(f"{self._name}: the key {show_key(key)} is there twice")
         if self._spec.sorted:
             _check_order(self._name, self._last_key, key)
 
     def _check_asked(self, key: str) -> None:
         if encode(key) < encode(self._last_asked):  # it may be forgotten already: "not there" would be a guess
             raise KaldiError(
-                f"{self._name}: the key {key} is asked for after {self._last_asked}, but the option cs says that keys "
-                "are asked for in order; sort the other table (LC_ALL=C) or drop the cs"
+                f"{self._name}: the key {show_key(key)} is asked for after {show_key(self._last_asked)}, but the "
+                "option cs says that keys are asked for in order; sort the other table (LC_ALL=C) or drop the cs"
             )
         self._last_asked = key
 
@@ -173,6 +173,6 @@ def _check_order(name: str, before: str, key: str) -> None:
     """Raises: KaldiError where `key` follows `before` in a table that the option s calls sorted, and should not."""
     if encode(before) > encode(key):
         raise KaldiError(
-            f"{name}: the key {key} comes after {before}, but the option s says it is sorted; "
+            f"{name}: the key {show_key(key)} comes after {show_key(before)}, but the option s says it is sorted; "
             "sort it (LC_ALL=C) or drop the s"
         )

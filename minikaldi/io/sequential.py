@@ -75,9 +75,10 @@ class SequentialReader(Generic[T]):
             warning(f"{exc}; the rest of the archive is passed over")
 
     def _script_entries(self, objects: ObjectReader[T]) -> Iterator[tuple[str, T]]:
+        name = where(self._spec.rxfilename)
         for key, rxfilename in script_lines(self._stream, self._spec.rxfilename):
             try:
-                value = objects.read(rxfilename, key)
+                value = objects.read(rxfilename, key, name)
             except KaldiError as exc:
                 if not self._spec.permissive:
                     raise
@@ -101,9 +102,12 @@ def close_table(opened: ExitStack, spec: Rspecifier) -> None:
 
 
 def script_lines(stream: Reader, rxfilename: str) -> Iterator[tuple[str, str]]:
-    """(key, extended file name) of each line of a script file."""
+    """(key, extended file name) of each line of a script file; a last line without an end is warned of."""
+    name, line = where(rxfilename), b"\n"
     for number, line in enumerate(stream, 1):
-        yield parse_script_line(line.decode("utf-8", "surrogateescape"), f"{where(rxfilename)}:{number}")
+        yield parse_script_line(line, f"{name}:{number}")
+    if not line.endswith(b"\n"):
+        warning(f"{name}: the last line, {show(line)}, has no line end; truncated?")
 
 
 def next_key(stream: Reader, name: str) -> str:

@@ -16,11 +16,12 @@ import re
 from dataclasses import dataclass
 
 from minikaldi.errors import KaldiError, UsageError
+from minikaldi.io.primitives import decode, quoted, show
 
 _READ_FLAGS = {"o", "no", "p", "np", "s", "ns", "cs", "ncs", "b", "t", "bg"}
 _WRITE_FLAGS = {"b", "t", "f", "nf", "p"}
 _KINDS = ("ark", "scp")
-_OFFSET = re.compile(r"(.+):(\d+)", re.DOTALL)
+_OFFSET = re.compile(r"(.+):([0-9]{1,20})", re.DOTALL)  # more digits: a name, of a file that is not there
 _RANGE = re.compile(r"(.*)\[([^\[\]]*)\]", re.DOTALL)
 
 
@@ -90,7 +91,7 @@ def parse_rspecifier(text: str) -> Rspecifier:
     kinds, flags = _split_head(text)
     if len(kinds) != 1 or not set(flags) <= _READ_FLAGS:
         expected = "ark:… or scp:… with options o p s cs bg, as in scp,p:wav.scp"
-        raise KaldiError(f"{text!r} is no rspecifier; expected {expected}")
+        raise KaldiError(f"{quoted(text)} is no rspecifier; expected {expected}")
     once, permissive, ordered, called_sorted = (_last(flags, flag, "n" + flag) for flag in ("o", "p", "s", "cs"))
     return Rspecifier(kinds[0], _name_of(text), once, permissive, ordered, called_sorted, "bg" in flags)
 
@@ -103,13 +104,13 @@ def parse_wspecifier(text: str) -> Wspecifier:
     """
     kinds, flags = _split_head(text)
     if kinds not in (["ark"], ["scp"], ["ark", "scp"]) or not set(flags) <= _WRITE_FLAGS:
-        raise KaldiError(f"{text!r} is no wspecifier; expected ark:… , scp:… or ark,scp:…,… with options t f p")
+        raise KaldiError(f"{quoted(text)} is no wspecifier; expected ark:… , scp:… or ark,scp:…,… with options t f p")
     name = _name_of(text)
     archive, script = (name, None) if kinds == ["ark"] else (None, name)
     if len(kinds) == 2:
         archive, comma, script = name.partition(",")
         if not comma:
-            raise KaldiError(f"{text!r}: expected two file names, archive and script, with a comma between")
+            raise KaldiError(f"{quoted(text)}: expected two file names, archive and script, with a comma between")
     return Wspecifier(archive, script, not _last(flags, "t", "b"), _last(flags, "f", "nf"), "p" in flags)
 
 
@@ -124,10 +125,10 @@ def parse_rxfilename(text: str) -> FileName:
     if text.endswith("|") and not text.startswith("|"):
         return FileName("pipe", text[:-1].strip())
     if text != text.strip():
-        raise KaldiError(f"{text!r} is no file name: it starts or ends with a space")
+        raise KaldiError(f"{quoted(text)} is no file name: it starts or ends with a space")
     _check_start(text)
     if "|" in text:
-        raise KaldiError(f"{text!r}: a command to read from ends in '|' and does not start with it")
+        raise KaldiError(f"{quoted(text)}: a command to read from ends in '|' and does not start with it")
     found = _OFFSET.fullmatch(text)
     return FileName("file", found[1], int(found[2])) if found else FileName("file", text)
 
@@ -143,10 +144,10 @@ def parse_wxfilename(text: str) -> FileName:
     if text.startswith("|") and not text.endswith("|"):
         return FileName("pipe", text[1:].strip())
     if text != text.strip() or "|" in text:
-        raise KaldiError(f"{text!r} is no file name to write to; a command to write to starts with '|'")
+        raise KaldiError(f"{quoted(text)} is no file name to write to; a command to write to starts with '|'")
     _check_start(text)
     if _OFFSET.fullmatch(text):
-        raise KaldiError(f"{text!r} is no file name to write to: it ends in a byte offset, which is for reading only")
+        raise KaldiError(f"{quoted(text)} is no file name to write to: byte offsets are for reading only")
     return FileName("file", text)
 
 
@@ -163,31 +164,33 @@ def split_range(text: str) -> tuple[str, tuple[Range, Range]]:
     return found[1], (_parse_range(rows, text), _parse_range(cols, text))
 
 
-def parse_script_line(line: str, where: str) -> tuple[str, str]:
+def parse_script_line(line: bytes, where: str) -> tuple[str, str]:
     """(key, extended file name) of one line of a script file; `where` names it in the error.
+
+    Only ASCII blanks part words, as in archives: to Python's strings a no-break space is a blank too.
 
     Raises:
         KaldiError: fewer than two words.
     """
     words = line.split(None, 1)
     if len(words) < 2:
-        raise KaldiError(f"{where}: found {line.strip()!r}, expected a key and a file name")
-    return words[0], words[1].strip()
+        raise KaldiError(f"{where}: found {show(line.strip())}, expected a key and a file name")
+    return decode(words[0]), decode(words[1].strip())
 
 
 def _parse_range(text: str, whole: str) -> Range:
     if text in ("", ":"):
         return None
-    found = re.fullmatch(r"(\d+):(\d+)", text)
+    found = re.fullmatch(r"([0-9]{1,18}):([0-9]{1,18})", text)
     if not found or int(found[1]) > int(found[2]):
-        raise KaldiError(f"{whole!r}: found the range {text!r}, expected first:last, as in [0:9] or [0:9,2:5]")
+        raise KaldiError(f"{quoted(whole)}: found the range {quoted(text)}; expected [0:9] or [0:9,2:5]")
     return int(found[1]), int(found[2])
 
 
 def _check_start(text: str) -> None:
     if text.startswith(("t,", "b,")):
         expected = "options stand before the colon, as in ark,t:-"
-        raise KaldiError(f"{text!r} is no file name: {expected} (./{text} is a file of that name)")
+        raise KaldiError(f"{quoted(text)} is no file name: {expected} (./ before it makes it one)")
 
 
 def _split_head(text: str) -> tuple[list[str], list[str]]:

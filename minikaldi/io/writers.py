@@ -83,7 +83,11 @@ class ArchiveWriter(TableWriter[T]):
         self._binary = spec.binary
         self._flush_each = spec.flush
         self._stream = _CountingWriter(self._open.enter_context(open_write(archive, context)))
-        self._script = self._open.enter_context(open_write(script, context)) if script is not None else None
+        try:
+            self._script = self._open.enter_context(open_write(script, context)) if script is not None else None
+        except KaldiError:
+            self._open.close()
+            raise
         self._open.callback(self._flush)
 
     def write(self, key: str, value: T) -> None:
@@ -150,5 +154,5 @@ class _CountingWriter:
 
 
 def _check_key(key: str) -> None:
-    if not key or key.split() != [key]:
+    if encode(key).split() != [encode(key)]:
         raise KaldiError(f"the key {key!r} is not one word")

@@ -21,7 +21,8 @@ SECONDS = 5.0
 """What one input may take: a thousand times what a good one does, so that a busy machine is no hang."""
 MEMORY_BYTES = 400 << 20
 """What all inputs of a test may allocate beyond what the process has: each is below a few kilobytes."""
-LONGEST_MESSAGE = 2000
+LONGEST_MESSAGE = 10000
+"""A path and a key may be long."""
 
 EXTREMES = (-1, -(2**31), 2**31 - 1, 2**30, 1 << 20, 0, 1)
 TAGS = (b"FM ", b"DM ", b"CM ", b"CM2 ", b"CM3 ", b"FV ", b"DV ", b"\0B", b"<Plda>", b"</Plda>", b"RIFF", b"data")

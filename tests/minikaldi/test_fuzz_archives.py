@@ -215,7 +215,7 @@ def test_files_and_pipes_name_the_byte_of_a_cut_matrix(tmp_path: Path) -> None:
     (tmp_path / "feats.scp").write_text(f"utt1 {path}:5\n")
     with pytest.raises(KaldiError) as caught, sequential(f"scp:{tmp_path}/feats.scp", FLOAT_MATRIX) as table:
         list(table)
-    assert str(caught.value) == f"key utt1: {path}:5: {SAID}"
+    assert str(caught.value) == f"{tmp_path}/feats.scp: key utt1: {path}:5: {SAID}"
     for read in (lambda: read_object(f"{path}:5", FLOAT_MATRIX), lambda: read_matrix_rows(f"{path}:5", 0, 3)):
         with pytest.raises(KaldiError, match=rf"^{path}:5: byte 20: .*truncated"):
             read()

@@ -78,7 +78,8 @@ def test_range_outside_names_file_key_and_size_in_every_format(script: Path, tex
     with sequential(f"scp:{script.parent}/y.scp", FLOAT_MATRIX) as table, pytest.raises(KaldiError) as fault:
         list(table)
     told = str(fault.value)
-    assert told.startswith(f"key far: {script.parent}/x.ark:2{text}: the {what} range ")
+    named = f"{script.parent}/y.scp: key far: {script.parent}/x.ark:2{text}"
+    assert told.startswith(f"{named}: the {what} range ")
     assert told.endswith(f"is outside of 0:{59 if what == 'row' else 4}")
 
 

@@ -162,9 +162,9 @@ def test_malformed_range_is_refused(text: str) -> None:
 
 
 def test_script_line_keeps_blanks_of_a_command_and_drops_a_carriage_return() -> None:
-    assert parse_script_line("utt1\tsox  a.wav -t wav - |\r\n", "x:1") == ("utt1", "sox  a.wav -t wav - |")
+    assert parse_script_line(b"utt1\tsox  a.wav -t wav - |\r\n", "x:1") == ("utt1", "sox  a.wav -t wav - |")
 
 
 def test_script_line_without_a_file_names_its_place() -> None:
     with pytest.raises(KaldiError, match=r"wav\.scp:3"):
-        parse_script_line("utt1\n", "wav.scp:3")
+        parse_script_line(b"utt1\n", "wav.scp:3")
