@@ -36,20 +36,20 @@ def _row(
 def _training(place: Place) -> Iterator[Row]:
     count, speakers = place.sizes.vectors, place.sizes.speakers
     lda = ["ivector-compute-lda", f"--dim={LDA_DIM}", "ark:wide.ark", "ark:wide.utt2spk", "transform.mat"]
-    yield _row(place, f"LDA, {count} x {EMBEDDING_DIM} -> {LDA_DIM}, {speakers} speakers", lda, 3.1, 2)
+    yield _row(place, f"LDA, {count:,} x {EMBEDDING_DIM} -> {LDA_DIM}, {speakers:,} speakers", lda, 3.1, 2)
     plda = ["ivector-compute-plda", "ark:vec.spk2utt", "ark:vec.ark", "plda"]
-    yield _row(place, f"PLDA, 10 iterations, {count} x {LDA_DIM}, {speakers} speakers", plda, 0.6, 0.6)
+    yield _row(place, f"PLDA, 10 iterations, {count:,} x {LDA_DIM}, {speakers:,} speakers", plda, 0.6, 0.6)
 
 
 def _trials(place: Place) -> Iterator[Row]:
     count, vectors = place.sizes.trials, place.sizes.trial_vectors
     ends = ["ark:test.ark", "ark:test.ark"]
     plda = ["ivector-plda-scoring", "plda", *ends, "trials", "scores"]
-    yield _row(place, f"PLDA scores, {count} trials, {vectors} x {LDA_DIM}", plda, 8, 3, TRIALS_MB)
+    yield _row(place, f"PLDA scores, {count:,} trials, {vectors:,} x {LDA_DIM}", plda, 8, 3, TRIALS_MB)
     dots = ["ivector-compute-dot-products", "trials", *ends, "dots"]
-    yield _row(place, f"dot products, {count} trials, {vectors} x {LDA_DIM}", dots, 1.4, None)
+    yield _row(place, f"dot products, {count:,} trials, {vectors:,} x {LDA_DIM}", dots, 1.4, None)
     in_child(write_labels, place.folder, "labels", count, place.seed)
-    yield _row(place, f"EER of {count} scores", ["compute-eer", "labels"], None, None)
+    yield _row(place, f"EER of {count:,} scores", ["compute-eer", "labels"], None, None)
 
 
 def _scoring_line(place: Place) -> Iterator[Row]:

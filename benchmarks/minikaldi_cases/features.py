@@ -122,7 +122,9 @@ def _against_direct(place: Place, wave: str, one: float) -> Row:
     python = ["python3", "-c"]
     start = place.measure([*python, DIRECT.format(calls=0), wave, "rir.wav"])
     used = place.measure([*python, DIRECT.format(calls=calls), wave, "rir.wav"])
-    what = f"the same by direct convolution ({place.sizes.wave_seconds * SAMPLE_RATE} x 8000 products), times as long"
+    what = (
+        f"the same by direct convolution ({place.sizes.wave_seconds * SAMPLE_RATE:,} x 8,000 products), times as long"
+    )
     return Row("features", what, "times", used.after(start) / calls / one, None, 1, True)
 
 
