@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +82,24 @@ def test_forked_processes_do_not_share_a_position(tmp_path: Path) -> None:
         os._exit(0 if good else 1)
     assert all(np.array_equal(read_matrix_rows(places[0], i, i + 5), MATRIX[i : i + 5]) for i in range(40))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_thread_that_ends_leaves_no_file_open(tmp_path: Path) -> None:
+    place = script_of(tmp_path, FLOAT_MATRIX)[0]
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        thread = threading.Thread(target=read_matrix_rows, args=(place, 0, 3))
+        thread.start()
+        thread.join()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_named_pipe_is_read_whole(tmp_path: Path) -> None:
+    """Of which no place can be gone to."""
+    data = Path(script_of(tmp_path, FLOAT_MATRIX)[0].rpartition(":")[0]).read_bytes()
+    os.mkfifo(tmp_path / "fifo")
+    for read in (lambda name: read_matrix_rows(name, 3, 5), lambda name: read_object(f"{name}[3:4]", FLOAT_MATRIX)):
+        thread = threading.Thread(target=(tmp_path / "fifo").write_bytes, args=(data[2:],))
+        thread.start()
+        assert np.array_equal(read(f"{tmp_path}/fifo"), MATRIX[3:5])
+        thread.join()
