@@ -37,9 +37,10 @@ def voiced_frames(feats: NDArray[np.float32], vad: NDArray[np.float32] | None) -
         raise UnusableUtteranceError(f"Mismatch in number of frames, {len(feats)} for features and {len(vad)} for VAD,")
     if not vad.any():
         raise UnusableUtteranceError("No features were judged as voiced")
-    if not np.isin(vad, (0.0, 1.0)).all():
+    voiced = vad == 1.0
+    if not (voiced | (vad == 0.0)).all():
         raise KaldiError("the VAD holds values other than 0 and 1; is the second table the output of compute-vad?")
-    return feats[vad == 1.0]
+    return feats.compress(voiced, axis=0)  # half the time of feats[voiced]
 
 
 @command(
