@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from minikaldi.command import Command
 
 _FOLDERS: dict[str, tuple[str, ...]] = {
-    "basebin": ("copy-int-vector", "copy-matrix", "copy-vector", "transform-vec"),
+    "basebin": ("copy-int-vector", "copy-matrix", "copy-vector", "est-pca", "transform-vec"),
     "featbin": (
         "add-deltas",
         "apply-cmvn",
@@ -30,8 +30,10 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
         "wav-to-duration",
     ),
     "ivectorbin": (
+        "agglomerative-cluster",
         "compute-eer",
         "compute-vad",
+        "ivector-adapt-plda",
         "ivector-compute-dot-products",
         "ivector-compute-lda",
         "ivector-compute-plda",
@@ -39,6 +41,7 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
         "ivector-mean",
         "ivector-normalize-length",
         "ivector-plda-scoring",
+        "ivector-plda-scoring-dense",
         "ivector-subtract-global-mean",
         "ivector-transform",
         "select-voiced-frames",

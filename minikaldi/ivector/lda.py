@@ -8,23 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.errors import KaldiError
+from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.vectors import Float64Array, orient_rows
 
 
 class SpeakerScatter:
     """Sums from which the total, within-speaker and between-speaker covariances follow.
 
-    Vectors are added in blocks and not kept, so memory is (S + D) x D whatever the number of utterances. The first
-    block's mean is taken off before squaring: embeddings far from the origin lose no digits.
+    Vectors are added in blocks and not kept, so memory is (S + D) x D whatever the number of utterances.
     """
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
-        self.num_vectors = 0
-        self._origin: Float64Array | None = None
-        self._total = np.zeros((dim, dim))
-        self._sums = np.zeros((0, dim))
+        self._all = Moments(dim)
+        self._sums = np.zeros((0, dim))  # of the vectors less the origin of `_all`
         self._counts = np.zeros(0)
+
+    @property
+    def num_vectors(self) -> int:
+        """Vectors added so far."""
+        return self._all.num_vectors
 
     @property
     def num_speakers(self) -> int:
@@ -38,15 +41,14 @@ class SpeakerScatter:
             vectors: (N, D).
             speakers: (N,) speaker numbers, 0 and up, the same numbering in every block.
         """
-        values = np.asarray(vectors, dtype=np.float64)
-        if self._origin is None:
-            self._origin = values.mean(axis=0)
-        values = values - self._origin
+        offsets = self._all.add(vectors)
         self._grow(int(speakers.max()) + 1)
-        np.add.at(self._sums, speakers, values)
+        if (speakers[1:] < speakers[:-1]).any():
+            order = np.argsort(speakers, kind="stable")
+            offsets, speakers = offsets[order], speakers[order]
+        seen, starts = np.unique(speakers, return_index=True)
+        self._sums[seen] += np.add.reduceat(offsets, starts, axis=0)
         self._counts += np.bincount(speakers, minlength=len(self._counts))  # counts of unused room stay zero
-        self._total += values.T @ values
-        self.num_vectors += len(values)
 
     def _grow(self, num_speakers: int) -> None:
         if num_speakers > len(self._counts):
@@ -56,17 +58,14 @@ class SpeakerScatter:
 
     def mean(self) -> Float64Array:
         """Mean over vectors, (D,)."""
-        assert self._origin is not None, "no vectors were added"
-        return self._origin + self._sums.sum(axis=0) / self.num_vectors
+        return self._all.mean()
 
     def covariances(self) -> tuple[Float64Array, Float64Array]:
         """Total covariance about the mean and between-speaker covariance, both (D, D), divided by the vector count."""
         seen = self._counts > 0
-        weights = np.sqrt(self._counts[seen])[:, None]
-        grand = self._sums.sum(axis=0) / self.num_vectors
-        total = self._total / self.num_vectors - np.outer(grand, grand)
-        scaled = (self._sums[seen] / self._counts[seen][:, None] - grand) * weights  # (S, D)
-        return total, scaled.T @ scaled / self.num_vectors
+        means = self._sums[seen] / self._counts[seen][:, None]
+        scaled = (means - self._all.mean_offset()) * np.sqrt(self._counts[seen])[:, None]  # (S, D)
+        return self._all.covariance(), scaled.T @ scaled / self.num_vectors
 
 
 @dataclass
@@ -111,8 +110,6 @@ def compute_lda(
 
 def whitening_transform(covariance: Float64Array, floor: float) -> tuple[Float64Array, int]:
     """Matrix T with T cov Tᵀ = I, and how many eigenvalues were below `floor` times the largest and raised to it."""
-    if not np.all(np.isfinite(covariance)):
-        raise KaldiError("the covariance of the vectors is not finite: look for NaN or infinity in the embeddings")
     eigenvalues, vectors = np.linalg.eigh(covariance)
     lowest = floor * eigenvalues[-1]
     if lowest <= 0.0:

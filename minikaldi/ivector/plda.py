@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.errors import KaldiError
-from minikaldi.ivector.vectors import Float64Array, IndexArray, paired_products
+from minikaldi.ivector.vectors import Float64Array, IndexArray, orient_rows, paired_products
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,62 @@ class Plda:
             KaldiError: the vectors are not of the model's dimension.
         """
         values = np.asarray(vectors, dtype=np.float64)
-        if values.shape[-1] != self.dim:
+        self.check_dim(values.shape[-1])
+        return (values - self.mean) @ self.transform.T
+
+    def check_dim(self, dim: int) -> None:
+        """Raises: KaldiError where vectors of `dim` dimensions are none of this model's."""
+        if dim != self.dim:
             raise KaldiError(
-                f"the vectors have {values.shape[-1]} dimensions, the PLDA model {self.dim}; "
+                f"the vectors have {dim} dimensions, the PLDA model {self.dim}; "
                 "apply the transform that the model was trained with"
             )
-        return (values - self.mean) @ self.transform.T
+
+    def covariances(self) -> tuple[Float64Array, Float64Array]:
+        """Within- and between-speaker covariance of the vectors, both (D, D)."""
+        back = np.linalg.inv(self.transform)
+        return back @ back.T, (back * self.psi) @ back.T
+
+    def reduced(self, matrix: Float64Array) -> Plda:
+        """The model of vectors that `matrix` (D', D), of full rank D' <= D, has transformed.
+
+        Source: ivector/plda.cc, Plda::ApplyTransform.
+        """
+        within, between = self.covariances()
+        return plda_of_covariances(matrix @ self.mean, matrix @ within @ matrix.T, matrix @ between @ matrix.T)
 
     def smoothed(self, factor: float) -> Plda:
         """A model whose within-speaker covariance is raised by `factor` times the between-speaker covariance."""
         within = 1.0 + factor * self.psi
         return Plda(self.mean, self.transform / np.sqrt(within)[:, None], self.psi / within)
+
+
+def diagonalize(within: Float64Array, between: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Transform A (D, D) and psi (D,), falling, with A within Aᵀ = I and A between Aᵀ = diag(psi), psi >= 0.
+
+    Raises:
+        KaldiError: `within` is not positive definite.
+    """
+    try:
+        whitening = np.linalg.inv(np.linalg.cholesky(within))
+    except np.linalg.LinAlgError as error:
+        raise KaldiError(
+            "the within-speaker covariance is singular: there are too few utterances for the number of dimensions "
+            f"({len(within)}), or they are the same; reduce the dimension by LDA"
+        ) from error
+    projected = whitening @ between @ whitening.T
+    psi, vectors = np.linalg.eigh(0.5 * (projected + projected.T))
+    return vectors[:, ::-1].T @ whitening, np.maximum(psi[::-1], 0.0)
+
+
+def plda_of_covariances(mean: Float64Array, within: Float64Array, between: Float64Array) -> Plda:
+    """The model with this mean (D,) and these covariances (D, D); the sign of each row by `orient_rows`.
+
+    Raises:
+        KaldiError: `within` is not positive definite.
+    """
+    transform, psi = diagonalize(within, between)
+    return Plda(mean, orient_rows(transform), psi)
 
 
 def normalization_factors(
@@ -117,6 +162,13 @@ class TrialScorer:
         for count in np.unique(counts):
             trials = np.flatnonzero(counts == count)
             ratios[trials] += self._test_term(int(count))[test_index[trials]]
+        return ratios
+
+    def score_all(self) -> Float64Array:
+        """Log-likelihood ratios (M, K) of every enrolment vector with every test vector."""
+        ratios = self._weighted_mean @ self._test.T + self._enroll_term[:, None]
+        for count in np.unique(self._num_examples):
+            ratios[self._num_examples == count] += self._test_term(int(count))
         return ratios
 
     def _test_term(self, count: int) -> Float64Array:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.errors import KaldiError
-from minikaldi.ivector.plda import Plda
-from minikaldi.ivector.vectors import Float64Array, orient_rows, require_finite
+from minikaldi.ivector.plda import Plda, diagonalize, plda_of_covariances
+from minikaldi.ivector.vectors import Float64Array, require_finite
 
 
 class PldaStats:
@@ -66,24 +66,6 @@ class PldaStats:
         return np.stack(self._means), np.asarray(self._counts, dtype=np.float64), self._scatter
 
 
-def diagonalize(within: Float64Array, between: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Transform A (D, D) and psi (D,), falling, with A within Aᵀ = I and A between Aᵀ = diag(psi), psi >= 0.
-
-    Raises:
-        KaldiError: `within` is not positive definite.
-    """
-    try:
-        whitening = np.linalg.inv(np.linalg.cholesky(within))
-    except np.linalg.LinAlgError as error:
-        raise KaldiError(
-            "the within-speaker covariance is singular: there are too few utterances for the number of dimensions "
-            f"({len(within)}), or they are the same; reduce the dimension by LDA"
-        ) from error
-    projected = whitening @ between @ whitening.T
-    psi, vectors = np.linalg.eigh(0.5 * (projected + projected.T))
-    return vectors[:, ::-1].T @ whitening, np.maximum(psi[::-1], 0.0)
-
-
 def em_step(
     within: Float64Array, between: Float64Array, means: Float64Array, counts: Float64Array, scatter: Float64Array
 ) -> tuple[Float64Array, Float64Array]:
@@ -129,5 +111,4 @@ def estimate_plda(
         within, between = em_step(within, between, means - mean, counts, scatter)
         if progress is not None:
             progress(iteration, float(np.trace(within)), float(np.trace(between)))
-    transform, psi = diagonalize(within, between)
-    return Plda(mean, orient_rows(transform), psi)
+    return plda_of_covariances(mean, within, between)

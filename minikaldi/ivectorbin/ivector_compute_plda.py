@@ -9,6 +9,7 @@ import numpy as np
 from minikaldi.command import Run, command
 from minikaldi.io import FLOAT_VECTOR, TOKEN_VECTOR
 from minikaldi.ivector.plda_estimation import PldaStats, estimate_plda
+from minikaldi.ivectorbin.log_format import shown
 from minikaldi.ivectorbin.plda_holder import PLDA
 from minikaldi.ivectorbin.speaker_vectors import SpeakerCounts, speaker_vectors
 from minikaldi.options import option
@@ -44,7 +45,6 @@ def main(run: Run, options: ComputePldaOptions, args: list[str]) -> int:
 
     plda = estimate_plda(stats, options.num_em_iters, say)
     run.log(f"Norm of mean of iVector distribution is {np.linalg.norm(plda.mean):.6g}")
-    psi = " ".join(f"{value:.6g}" for value in plda.psi)
-    run.log(f"Diagonal of between-class variance in normalized space is  [ {psi} ]")
+    run.log(f"Diagonal of between-class variance in normalized space is  {shown(plda.psi)}")
     run.write_object(args[2], PLDA, plda, options.binary)
     return 0

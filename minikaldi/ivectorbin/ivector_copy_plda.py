@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
+from minikaldi.ivectorbin.log_format import shown
 from minikaldi.ivectorbin.plda_holder import PLDA
 from minikaldi.ivectorbin.plda_options import PldaOptions
 from minikaldi.options import option
@@ -40,8 +38,3 @@ def main(run: Run, options: CopyPldaOptions, args: list[str]) -> int:
         run.log(f"New value of Psi is  {shown(plda.psi)}")
     run.write_object(args[1], PLDA, plda, options.binary)
     return 0
-
-
-def shown(values: NDArray[np.float64]) -> str:
-    """A vector as the log shows it."""
-    return f"[ {' '.join(f'{value:.6g}' for value in values)} ]"

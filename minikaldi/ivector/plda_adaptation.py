@@ -1,0 +1,78 @@
+"""Unsupervised adaptation of PLDA to vectors of another domain, whose speakers are not known.
+
+In the space where the model's total covariance is unit, the directions along which the new vectors vary more than the
+model expects are found; shares of the excess go to the within- and to the between-speaker covariance. Directions of
+less variance than expected stay as they are.
+
+Source: Kaldi, ivector/plda.cc, PldaUnsupervisedAdaptor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minikaldi.errors import KaldiError
+from minikaldi.ivector.moments import Moments
+from minikaldi.ivector.plda import Plda, plda_of_covariances
+from minikaldi.ivector.vectors import Float64Array
+from minikaldi.options import option
+
+
+@dataclass
+class AdaptationOptions:
+    """Where the excess of variance goes. Source: PldaUnsupervisedAdaptorConfig in ivector/plda.h."""
+
+    within_covar_scale: float = option(
+        0.3, "Share of the excess of variance in the adaptation data that goes to the within-class covariance"
+    )
+    between_covar_scale: float = option(
+        0.7, "Share of the excess of variance in the adaptation data that goes to the between-class covariance"
+    )
+    mean_diff_scale: float = option(
+        1.0, "Factor by which the outer product of the difference of the means counts as variance of the data"
+    )
+
+
+@dataclass(frozen=True)
+class AdaptedPlda:
+    """`plda`: the new model; along the directions of the data, falling: `eigenvalues` (D,) are the data's variances
+    where the old model's is one, `within` and `between` (D,) the two parts of that one."""
+
+    plda: Plda
+    eigenvalues: Float64Array
+    within: Float64Array
+    between: Float64Array
+
+
+def adapt_plda(plda: Plda, moments: Moments, options: AdaptationOptions) -> AdaptedPlda:
+    """The model with the mean of the added vectors and covariances raised to explain them.
+
+    Args:
+        plda: the model, trained elsewhere.
+        moments: of the vectors, at least one, as they would be scored.
+        options: the shares.
+
+    Raises:
+        KaldiError: other dimensions than the model's, --mean-diff-scale is negative, or negative shares leave no
+            covariance.
+    """
+    if options.mean_diff_scale < 0.0:
+        raise KaldiError(f"--mean-diff-scale={options.mean_diff_scale:g} must not be negative")
+    plda.check_dim(moments.dim)
+    difference = moments.mean() - plda.mean
+    total = moments.covariance() + options.mean_diff_scale * np.outer(difference, difference)
+    to_unit = plda.transform / np.sqrt(1.0 + plda.psi)[:, None]  # the old total covariance becomes unit
+    eigenvalues, directions = np.linalg.eigh(to_unit @ total @ to_unit.T)
+    eigenvalues, directions = eigenvalues[::-1], directions[:, ::-1]
+    within = directions.T @ (directions / (1.0 + plda.psi)[:, None])  # in the space of the directions
+    between = np.eye(plda.dim) - within
+    excess = np.diag(np.maximum(eigenvalues - 1.0, 0.0))
+    back = np.linalg.inv(directions.T @ to_unit)
+    adapted = plda_of_covariances(
+        moments.mean(),
+        back @ (within + options.within_covar_scale * excess) @ back.T,
+        back @ (between + options.between_covar_scale * excess) @ back.T,
+    )
+    return AdaptedPlda(adapted, eigenvalues, np.diag(within).copy(), np.diag(between).copy())

@@ -1,0 +1,74 @@
+"""ivector-adapt-plda: a PLDA model adapted to vectors of another domain, without their speakers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from minikaldi.command import Run, command
+from minikaldi.errors import KaldiError
+from minikaldi.ivector.moments import Moments
+from minikaldi.ivector.plda_adaptation import AdaptationOptions, AdaptedPlda, adapt_plda
+from minikaldi.ivectorbin.log_format import shown
+from minikaldi.ivectorbin.plda_holder import PLDA
+from minikaldi.ivectorbin.vector_blocks import vector_blocks
+from minikaldi.options import option
+
+
+@dataclass
+class AdaptPldaOptions(AdaptationOptions):
+    """Options of ivector-adapt-plda."""
+
+    binary: bool = option(True, "Write output in binary mode")
+
+
+@command(
+    "ivector-adapt-plda",
+    usage="[options] <plda-in> <ivectors-rspecifier> <plda-out>",
+    num_args=(3, 3),
+    options=AdaptPldaOptions,
+    about="Adapt a PLDA object to vectors from another domain than its training data, whose speakers are not known.",
+)
+def main(run: Run, options: AdaptPldaOptions, args: list[str]) -> int:
+    """Source: ivectorbin/ivector-adapt-plda.cc."""
+    plda = run.read_object(args[0], PLDA)
+    moments = read_moments(run, args[1])
+    try:
+        adapted = adapt_plda(plda, moments, options)
+    except KaldiError as error:
+        raise KaldiError(f"{args[1]}: {error}") from error
+    log_directions(run, adapted)
+    run.log(
+        f"Old diagonal of between-class covar was:  {shown(plda.psi)}, new diagonal is  {shown(adapted.plda.psi)} "
+        f"({moments.num_vectors} vectors)"
+    )
+    run.write_object(args[2], PLDA, adapted.plda, options.binary)
+    return 0
+
+
+def read_moments(run: Run, ivectors: str) -> Moments:
+    """Moments of all vectors of a table.
+
+    Raises:
+        KaldiError: there are none, dimensions differ, or a vector holds NaN.
+    """
+    moments: Moments | None = None
+    for block in vector_blocks(run, ivectors):
+        moments = moments or Moments(block.vectors.shape[1])
+        moments.add(block.vectors)
+    if moments is None:
+        raise KaldiError(f"{ivectors}: No iVectors read; adaptation needs vectors of the new domain")
+    return moments
+
+
+def log_directions(run: Run, adapted: AdaptedPlda) -> None:
+    """Kaldi's lines on the variance along each direction."""
+    run.log(
+        "Eigenvalues of adaptation-data total-covariance in space where training-data total-covariance is unit, is:  "
+        f"{shown(adapted.eigenvalues)}"
+    )
+    rows = zip(adapted.eigenvalues, adapted.within, adapted.between, strict=True)
+    for number, (eigenvalue, within, between) in enumerate(rows):
+        run.log(
+            f"For {number}'th eigenvalue, value is {eigenvalue:.6g}, within-class covar in this direction is "
+            f"{within:.6g}, between-class is {between:.6g}"
+        )

@@ -1,0 +1,61 @@
+"""The vectors of a table in blocks, for the commands that do arithmetic on all of them: a call of numpy costs as much
+as a hundred multiplications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.command import Run
+from minikaldi.errors import KaldiError
+from minikaldi.io import FLOAT_VECTOR
+from minikaldi.ivector.vectors import require_finite
+
+VECTORS_PER_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class VectorBlock:
+    """Successive entries of a table: `keys`, and `vectors`, float32 (N, D), N >= 1."""
+
+    keys: list[str]
+    vectors: NDArray[np.float32]
+
+
+def vector_blocks(run: Run, rspecifier: str, any_dim: bool = False) -> Iterator[VectorBlock]:
+    """All vectors of a table, in their order.
+
+    Args:
+        run: the command's surroundings.
+        rspecifier: the table.
+        any_dim: let vectors differ in dimension (those of one block never do).
+
+    Raises:
+        KaldiError: a vector holds NaN or infinity, or dimensions differ; the text names table and key.
+    """
+    keys: list[str] = []
+    vectors: list[NDArray[np.float32]] = []
+    with run.sequential(rspecifier, FLOAT_VECTOR) as entries:
+        for key, vector in entries:
+            if vectors and (len(vectors) == VECTORS_PER_BLOCK or vector.size != vectors[0].size):
+                if vector.size != vectors[0].size and not any_dim:
+                    raise KaldiError(
+                        f"{rspecifier}: {key}: vector has {vector.size} dimensions, those before {vectors[0].size}"
+                    )
+                yield _block(rspecifier, keys, vectors)
+                keys, vectors = [], []
+            keys.append(key)
+            vectors.append(vector)
+    if vectors:
+        yield _block(rspecifier, keys, vectors)
+
+
+def _block(rspecifier: str, keys: list[str], vectors: list[NDArray[np.float32]]) -> VectorBlock:
+    block = VectorBlock(keys, np.array(vectors))
+    if not np.isfinite(block.vectors).all():
+        bad = int(np.flatnonzero(~np.isfinite(block.vectors).all(axis=1))[0])
+        require_finite(f"{rspecifier}: {keys[bad]}", block.vectors[bad])
+    return block
