@@ -32,6 +32,7 @@ _PART_STEPS = (64, 128, 63)  # codes between the minimum, the quartiles and the 
 # Adding it in float32 and cutting off rounds half up, as adding 0.5 in float64 does; 0.5 itself would round twice.
 _BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
 _BLOCK_VALUES = 1 << 16
+_LOOKED_UP_AT_ONCE = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -89,14 +90,16 @@ def decompress(header: CompressedHeader, quantiles: Codes | None, codes: Codes) 
         levels = np.float32(65535.0) if header.tag == "CM2" else np.float32(255.0)
         increment = np.float32(float(header.span) * (1.0 / float(levels)))
         return (header.min_value + codes.astype(np.float32) * increment).astype(np.float32)
-    # Each column has 256 values at most: they are computed once and looked up.
-    values = _column_values(_from_uint16(header, quantiles))
-    columns, result = codes.T, np.empty(codes.T.shape, dtype=np.float32)
-    for block in _column_blocks(columns):
-        index = columns[block].astype(np.intp)
-        index += np.arange(0, 256 * len(index), 256)[:, None]
-        values[block].ravel().take(index, out=result[block], mode="clip")  # the mode that does not copy; all are inside
-    return np.ascontiguousarray(result.T)
+    # Each column has 256 values at most: they are computed once and looked up, for as many rows as the cache holds.
+    values = _column_values(_from_uint16(header, quantiles)).ravel()
+    first = np.arange(0, len(values), 256)  # where a column's values begin
+    result = np.empty(codes.shape, dtype=np.float32)
+    height = max(1, _LOOKED_UP_AT_ONCE // max(1, len(first)))
+    for at in range(0, len(result), height):
+        index = codes[at : at + height].astype(np.intp, order="C")
+        index += first
+        values.take(index, out=result[at : at + height], mode="clip")  # all are inside; the other mode copies
+    return result
 
 
 def _column_values(quantiles: Float32) -> Float32:

@@ -149,6 +149,7 @@ def test_columns_longer_than_a_block_are_coded_as_short_ones(monkeypatch: pytest
     whole, read = dump(matrix, 2), round_trip(matrix, 2)
     for block in (1, 1500):
         monkeypatch.setattr(compressed, "_BLOCK_VALUES", block)
+        monkeypatch.setattr(compressed, "_LOOKED_UP_AT_ONCE", block)
         assert dump(matrix, 2) == whole
         assert np.array_equal(round_trip(matrix, 2), read)
 
