@@ -125,7 +125,9 @@ class WaveChunks:
         voiced = voiced_at(self._voiced(utt, audio), factor, num_frames(num_samples, options))
         if not voiced.any():
             raise NnetError(f"{self._utterances.name(utt)}: has no voiced frame at speed {factor:g}; remove it")
-        part = crop(chunk_frames(voiced, start, length), self._data.cmn_context, num_samples, options)
+        frames, all_of_them = chunk_frames(voiced, start, length)
+        # A chunk with all voiced frames is the whole utterance: the mean is then taken over its pauses at the ends too.
+        part = crop(frames, len(voiced) if all_of_them else self._data.cmn_context, num_samples, options)
         return Cut(utt, factor, audio, part, min(self._before, part.start))
 
     def _factor(self, copy: int, rng: np.random.Generator) -> float:

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from minikaldi.featbin.extract_segments import TO_THE_END, UnusableSegmentError, parse_segment
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.data_dir import read_segments
 from minikaldi.scripts.noises import read_noises
@@ -31,7 +32,6 @@ from nnet.lists import StringTable, Utterances, look_up, read_table
 NOISE_KINDS = ("noise", "music", "speech")
 AUDIO_FILES = ("wav.scp", "segments", "vad.scp", *(f"{kind}.list" for kind in NOISE_KINDS), "rir.list")
 SMOOTHING = 0.3  # Kaldi's default of --rir-smoothing-weight
-TO_THE_END = -1.0
 
 
 @dataclass(frozen=True)
@@ -219,18 +219,11 @@ def _segments(path: Path, utt_ids: Sequence[str]) -> list[tuple[str, float, floa
         return [(utt_id, 0.0, TO_THE_END, 0) for utt_id in utt_ids]
     table = read_table(path)
     look_up(table, utt_ids, path)
-    segments = []
-    for utt_id in utt_ids:
-        rec_id, *numbers = table[utt_id].split()
-        try:
-            start, end = (float(number) for number in numbers[:2])
-            channel = int(numbers[2]) if len(numbers) == 3 else 0
-        except ValueError:
-            start, end, channel = -1.0, 0.0, 0
-        if not 0 <= start < (np.inf if end == TO_THE_END else end) or len(numbers) > 3:
-            raise NnetError(f"{path}: {utt_id} has {table[utt_id]!r}, expected `recording start end [channel]`")
-        segments.append((rec_id, start, end, channel))
-    return segments
+    try:
+        segments = [parse_segment(f"{utt_id} {table[utt_id]}") for utt_id in utt_ids]
+    except UnusableSegmentError as error:
+        raise NnetError(f"{path}: {error}; expected `utt_id rec_id start end [channel]`") from error
+    return [(segment.recording_id, segment.start, segment.end, max(0, segment.channel)) for segment in segments]
 
 
 def _fields(path: Path, expected: str) -> list[list[str]]:

@@ -44,19 +44,19 @@ def voiced_at(voiced: npt.NDArray[np.bool_], factor: float, total: int) -> npt.N
     return mapped
 
 
-def chunk_frames(voiced: npt.NDArray[np.bool_], start: int, length: int) -> IntArray:
-    """The frames of a chunk: int64 (length,). A start that leaves too few is moved back.
+def chunk_frames(voiced: npt.NDArray[np.bool_], start: int, length: int) -> tuple[IntArray, bool]:
+    """The frames of a chunk: int64 (length,), and whether they are all that is voiced.
 
     Args:
         voiced: bool (T,), at least one of them true.
-        start: the first, counted in voiced frames.
+        start: the first, counted in voiced frames; one that leaves too few is moved back.
         length: frames wanted.
     """
     frames = np.flatnonzero(voiced)
     if len(frames) < length:
-        return frames[(start + np.arange(length)) % len(frames)]
+        return frames[(start + np.arange(length)) % len(frames)], True
     start = min(start, len(frames) - length)
-    return frames[start : start + length]
+    return frames[start : start + length], len(frames) == length
 
 
 def crop(frames: IntArray, context: int, num_samples: int, options: FrameOptions) -> Crop:

@@ -102,4 +102,4 @@ def without_mean(feats: FloatArray, window: int) -> FloatArray:
         return feats
     if len(feats) <= window:
         return feats - feats.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return sliding_cmvn(feats, SlidingCmvnOptions(cmn_window=window, center=True))
+    return sliding_cmvn(feats, SlidingCmvnOptions(cmn_window=window, min_cmn_window=1, center=True))

@@ -9,11 +9,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from minikaldi.featbin.extract_segments import TO_THE_END
 from nnet.augment.audio import Audio, AudioReader
 from nnet.augment.signal import FloatArray
 from nnet.errors import NnetError
 from nnet.lists import StringTable
-from nnet.wave_lists import TO_THE_END, AudioLists, NoiseEntry, RirEntry
+from nnet.wave_lists import AudioLists, NoiseEntry, RirEntry
 
 MAX_OVERSHOOT = 0.5  # seconds by which a segment may end behind its recording, as extract-segments allows
 FEW_TRIES = 20
@@ -77,15 +78,16 @@ class Utterances:
         audio = self._reader.open(recording, name, int(lists.channels[utt]), wanted)
         if lists.starts[utt] == 0 and lists.ends[utt] == TO_THE_END:
             return audio
-        begin = int(lists.starts[utt] * rate)
-        end = audio.num_samples if lists.ends[utt] == TO_THE_END else int(lists.ends[utt] * rate)
-        if begin >= min(end, audio.num_samples) or end >= audio.num_samples + int(MAX_OVERSHOOT * rate):
+        start, end = float(lists.starts[utt]), float(lists.ends[utt])
+        first = int(start * rate + 0.5)
+        last = audio.num_samples if end == TO_THE_END else min(int(end * rate + 0.5), audio.num_samples)
+        if first >= last or end * rate > audio.num_samples + MAX_OVERSHOOT * rate:
             seconds = audio.num_samples / rate
             raise NnetError(
-                f"{name}: its segment is {lists.starts[utt]:g} to {lists.ends[utt]:g} s of {recording}, which lasts"
-                f" {seconds:g} s; correct segments"
+                f"{name}: its segment is {start:g} to {end:g} s of {recording}, which lasts {seconds:g} s; correct"
+                " segments"
             )
-        return Part(audio, begin, min(end, audio.num_samples) - begin)
+        return Part(audio, first, last - first)
 
 
 class Source(Protocol):

@@ -36,9 +36,11 @@ NEGLIGIBLE = 1e-8  # share of the energy: what the response's end holds of less 
 
 @dataclass(frozen=True)
 class Response:
-    """An impulse response. samples: float32 (R,). early: (R',), its early part. delay: place of the peak."""
+    """An impulse response. samples: float32 (R,), without the negligible end; num_samples: with it. early: (R',), its
+    early part. delay: place of the peak."""
 
     samples: FloatArray
+    num_samples: int
     early: FloatArray
     delay: int
 
@@ -58,7 +60,7 @@ def make_response(samples: FloatArray, sample_rate: float) -> Response | None:
     energy_left = np.cumsum((samples.astype(np.float64) ** 2)[::-1])[::-1]
     num_kept = int(np.count_nonzero(energy_left > NEGLIGIBLE * energy_left[0]))
     kept = samples[:num_kept] * SCALE
-    return Response(kept, early_response(kept, sample_rate), int(np.argmax(kept)))
+    return Response(kept, len(samples), early_response(kept, sample_rate), int(np.argmax(kept)))
 
 
 def response_spectra(responses: Sequence[Response], length: int) -> list[ResponseSpectrum]:
@@ -96,7 +98,7 @@ def reverberated(
     for row, wave, response, spectrum in zip(products, waves, responses, spectra, strict=False):
         early_energy = float(squared(row) @ spectrum.early_energy)
         row *= spectrum.whole
-        before, after = power(wave), float(squared(row) @ weights) / (len(wave) + len(response.samples) - 1)
+        before, after = power(wave), float(squared(row) @ weights) / (len(wave) + response.num_samples - 1)
         gains.append(np.sqrt(before / after) if after > 0 else 1.0)
         early.append(early_energy / (len(wave) + len(response.early) - 1) * gains[-1] ** 2)
     heard = []

@@ -5,45 +5,16 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from audio_corpus import AudioCorpus, make_audio_corpus
+from tiny_corpus import CONFIG, DIM, TinyCorpus
 
 from minikaldi.io import FLOAT_MATRIX, writer
 from nnet.hold_out import HoldOutOptions
 from nnet.make_lists import make_lists
-
-DIM = 8
-CONFIG = """
-features: {type: fbank, config: conf/fbank.conf, dim: 8}
-encoder: {name: tdnn, width: 8, last_width: 12}
-pooling: {name: statistics}
-embedding: {dim: 6}
-head: {batch_norm: true}
-loss: {name: asoftmax, margin: 2}
-data: {chunk_frames: [20, 60], batch_size: 8, valid_batch_frames: 300, workers: 0, balance: speakers}
-optimizer: {name: adam, weight_decay: 1.0e-4}
-schedule: {name: cosine, peak_lr: 1.0e-2, warmup_steps: 3}
-training: {steps: 20, valid_every: 7, save_every: 5, log_every: 4, seed: 3, precision: float32}
-"""
-
-
-@dataclass(frozen=True)
-class TinyCorpus:
-    """Where the files are: features and lists, the experiment's YAML and the features' option file."""
-
-    root: Path
-    lists: Path
-    config: Path
-    features_conf: Path
-
-    def command(self, exp: Path, *settings: str) -> list[str]:
-        """Arguments of nnet.train."""
-        sets = [part for setting in settings for part in ("--set", setting)]
-        files = ["--config", self.config, "--lists", self.lists, "--exp", exp, "--features-conf", self.features_conf]
-        return [*map(str, files), "--device", "cpu", *sets]
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +56,9 @@ def make_tiny_corpus(tmp_path: Path) -> Callable[..., TinyCorpus]:
 def tiny_corpus(make_tiny_corpus: Callable[..., TinyCorpus]) -> TinyCorpus:
     """The corpus as it is."""
     return make_tiny_corpus()
+
+
+@pytest.fixture
+def audio_corpus(tmp_path: Path) -> AudioCorpus:
+    """A corpus of audio, its features and lists."""
+    return make_audio_corpus(tmp_path)
