@@ -161,11 +161,17 @@ class WaveChunks:
 
     def _read(self, cut: Cut) -> FloatArray:
         """The samples that the cut needs; at another speed, those of the original, zeros over its ends."""
-        if cut.factor == 1.0:
-            return cut.audio.read(cut.crop.start - cut.before, cut.crop.stop)
-        first, last = cut.passage.first, cut.passage.last
+        first, last = cut.crop.start - cut.before, cut.crop.stop
+        if cut.factor != 1.0:
+            first, last = cut.passage.first, cut.passage.last
         inside = max(0, first), min(last, cut.audio.num_samples)
-        return np.pad(cut.audio.read(*inside), (inside[0] - first, last - inside[1]))
+        try:
+            samples = cut.audio.read(*inside)
+        except (NnetError, OSError) as error:
+            raise NnetError(f"{self._utterances.name(cut.utt)}: {error}") from error
+        if len(samples) == last - first:
+            return samples
+        return np.pad(samples, (inside[0] - first, last - inside[1]))
 
     @staticmethod
     def _change_speed(cuts: list[Cut], waves: list[FloatArray]) -> None:

@@ -85,9 +85,13 @@ class SoundFileAudio:
         """See Audio."""
         import soundfile
 
-        with soundfile.SoundFile(self.path) as audio:
-            audio.seek(start)
-            samples = audio.read(stop - start, dtype="float32", always_2d=True)  # (n, channels)
+        try:
+            with soundfile.SoundFile(self.path) as audio:
+                audio.seek(start)
+                samples = audio.read(stop - start, dtype="float32", always_2d=True)  # (n, channels)
+        except soundfile.LibsndfileError as error:
+            what = f"samples {start} to {stop - 1} do not decode ({error.error_string.rstrip('.')})"
+            raise NnetError(f"{self.path}: {what}; fetch the file again") from error
         if len(samples) < stop - start or not np.isfinite(samples).all():
             raise NnetError(f"{self.path}: samples {start} to {stop - 1} do not decode; fetch the file again")
         mono: FloatArray = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
