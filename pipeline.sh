@@ -45,7 +45,17 @@ for override in "${overrides[@]}"; do settings+=(--set "$override"); done
 feats_type=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.type)
 feats_conf=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.config)
 feats=$data/$feats_type mfcc=$data/mfcc
-exp=${option[exp]/#-/exp/$name-$(basename "$nnet_config" .yaml)}
+augment=${option[augment]/#-/ondisk} suffix=''
+if [ "$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get data.source)" = wav ]; then
+  if [[ ${option[augment]} != @(-|online) ]]; then
+    die "$nnet_config has data.source wav: it augments while it reads audio, and --augment $augment has no place there"
+  fi
+  augment=online
+elif [ "$augment" != ondisk ]; then
+  suffix=-$augment
+  if [ "$augment" = online ]; then overrides+=(data.source=wav "augment=${option[augment-config]}"); fi
+fi
+exp=${option[exp]/#-/exp/$name-$(basename "$nnet_config" .yaml)$suffix}
 
 tests=()            # names of the test sets: data/<name>/<test>
 if [ "$corpus" = folder ]; then
@@ -60,6 +70,7 @@ else
 fi
 sets=(train "${tests[@]}")
 speed=${option[speed-perturb]} base=train         # what is augmented and trained on: train, or train_sp with its speed copies
+if [ "$augment" = online ]; then speed=false; fi  # the copies at other speeds are made while training reads
 featured=("${sets[@]}")
 if [ "$speed" = true ]; then base=train_sp featured+=(train_speed); fi
 
@@ -140,61 +151,83 @@ fi
 copies=("${base}_reverb" "${base}_noise" "${base}_music" "${base}_babble" "${base}_aug")
 listed=(--option "seed=$seed" --input "$feats/$base" --input "$data/musan_noise" --input "$data/musan_music" --input "$data/rir_sets")
 paths --output "$feats/" "" "${copies[@]}"
-if [ -d "$data/musan_speech" ]; then listed+=(--input "$data/musan_speech"); fi
-if stage 2 "$feats" "$feats/$base -> reverberated, noise, music and babble copies" "${listed[@]}"; then
-  speech=()
-  if [ -d "$data/musan_speech" ]; then speech=(--speech-dir "$data/musan_speech"); fi
-  steps/augment_data.sh --seed "$seed" --rir-sets "$data/rir_sets" --noise-dir "$data/musan_noise" --music-dir "$data/musan_music" "${speech[@]}" "$feats/$base"
-  stage_done
+noises=(--noise-dir "$data/musan_noise" --music-dir "$data/musan_music")
+if [ -d "$data/musan_speech" ]; then
+  listed+=(--input "$data/musan_speech")
+  noises+=(--speech-dir "$data/musan_speech")
+fi
+if [ "$augment" = ondisk ]; then
+  if stage 2 "$feats" "$feats/$base -> reverberated, noise, music and babble copies" "${listed[@]}"; then
+    steps/augment_data.sh --seed "$seed" --rir-sets "$data/rir_sets" "${noises[@]}" "$feats/$base"
+    stage_done
+  fi
 fi
 
 # --- 3: features of some of them, combined with the clean ones ---
-if stage 3 "$feats" "${base}_aug -> ${base}_aug_subset -> train_combined" --option "num_augmented=${option[num-augmented]}" \
-  --input "$feats/${base}_aug" --input "$feats/$base" --input "$feats_conf" --output "$feats/${base}_aug_subset" --output "$feats/train_combined"; then
+num_augmented=${option[num-augmented]}
+listed=(--input "$feats/${base}_aug")
+if [ "$augment" = none ]; then num_augmented=0 listed=(); fi
+if [ "$augment" != online ] && stage 3 "$feats" "${base}_aug -> ${base}_aug_subset -> train_combined" --option "num_augmented=$num_augmented" \
+  "${listed[@]}" --input "$feats/$base" --input "$feats_conf" --output "$feats/${base}_aug_subset" --output "$feats/train_combined"; then
   steps/combine_augmented.sh --type "$feats_type" --feats-config "$feats_conf" --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" \
-    --label "stage 3: $feats_type of augmented copies" "${option[num-augmented]}" "$feats/$base" "$feats/${base}_aug" "$feats/train_combined"
+    --label "stage 3: $feats_type of augmented copies" "$num_augmented" "$feats/$base" "$feats/${base}_aug" "$feats/train_combined"
   stage_done
 fi
 
 # --- 4: sliding mean normalisation, voiced frames ---
-if stage 4 "$feats" "train_combined -> train_combined_no_sil" --input "$feats/train_combined" --output "$feats/train_combined_no_sil"; then
+voiced_frames_of_clean_sets() {  # <stage>: what the network is to embed
+  local set
+  listed=()
+  paths --input "$feats/" "" "${sets[@]}"
+  paths --output "$feats/" _no_sil "${sets[@]}"
+  if stage "$1" "$feats" "clean train and test -> voiced frames" "${listed[@]}"; then
+    for set in "${sets[@]}"; do
+      steps/prepare_feats.sh --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" --label "stage ${1%/*}: voiced frames of $set" \
+        "$feats/$set" "$feats/${set}_no_sil" "$feats/no_sil"
+    done
+    stage_done
+  fi
+}
+if [ "$augment" = online ]; then
+  voiced_frames_of_clean_sets 4/7
+elif stage 4 "$feats" "train_combined -> train_combined_no_sil" --input "$feats/train_combined" --output "$feats/train_combined_no_sil"; then
   steps/prepare_feats.sh --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" --label "stage 4: voiced frames" \
     "$feats/train_combined" "$feats/train_combined_no_sil" "$feats/no_sil"
   stage_done
 fi
 
 # --- 5: training lists ---
-if stage 5 "$feats" "train_combined_no_sil -> lists of training and held-out utterances" --option "min_frames=${option[min-frames]}" \
+lists=$feats/lists voiced=$feats/train_combined_no_sil marker=5 audio=()
+listed=()
+if [ "$augment" = online ]; then
+  lists=$feats/lists_online voiced=$feats/train_no_sil marker=5/5_online
+  audio=(--audio-dir "$feats/train" --rir-sets "$data/rir_sets" "${noises[@]}")
+  for ((i = 1; i < ${#audio[@]}; i += 2)); do listed+=(--input "${audio[i]}"); done
+fi
+if stage "$marker" "$feats" "$(basename "$voiced") -> lists of training and held-out utterances" --option "min_frames=${option[min-frames]}" \
   --option "min_utts=${option[min-utts]}" --option "valid_share=${option[valid-share]}" --option "seed=$seed" \
-  --input "$feats/train_combined_no_sil" --output "$feats/lists"; then
+  --input "$voiced" "${listed[@]}" --output "$lists"; then
   steps/make_training_lists.sh --cmd "$train_cmd" --min-frames "${option[min-frames]}" --min-utts "${option[min-utts]}" \
-    --valid-share "${option[valid-share]}" --seed "$seed" "$feats/train_combined_no_sil" "$feats/lists"
+    --valid-share "${option[valid-share]}" --seed "$seed" "${audio[@]}" "$voiced" "$lists"
   stage_done
 fi
 
 # --- 6: training ---
-if stage 6 "$exp" "$nnet_config -> $exp" --input "$nnet_config" --option "overrides=${overrides[*]}" --input "$feats/lists" \
+listed=()
+if [[ " ${overrides[*]} " == *" data.source=wav "* ]]; then listed=(--input "${option[augment-config]}"); fi
+if stage 6 "$exp" "$nnet_config -> $exp" --input "$nnet_config" "${listed[@]}" --option "overrides=${overrides[*]}" --input "$lists" \
   --output "$exp/config.yaml" --output "$exp/best.pt"; then
   begun=$exp/.stages/training_begun.json         # what an earlier training that is to be taken up was fed with
-  if [ -e "$exp/last.pt" ] && ! why=$(utils/stage_marker.py check "$begun" --input "$feats/lists"); then
+  if [ -e "$exp/last.pt" ] && ! why=$(utils/stage_marker.py check "$begun" --input "$lists"); then
     die "$exp/last.pt was trained on other features or lists ($why); give another --exp, or remove last.pt and best.pt there to start anew"
   fi
-  utils/stage_marker.py write "$begun" --input "$feats/lists"
-  steps/train_nnet.sh --cmd "$cuda_cmd" --device "${option[device]}" --label "stage 6: training" "$nnet_config" "$feats/lists" "$exp" "${overrides[@]}"
+  utils/stage_marker.py write "$begun" --input "$lists"
+  steps/train_nnet.sh --cmd "$cuda_cmd" --device "${option[device]}" --label "stage 6: training" "$nnet_config" "$lists" "$exp" "${overrides[@]}"
   stage_done
 fi
 
 # --- 7: what the network is to embed ---
-listed=()
-paths --input "$feats/" "" "${sets[@]}"
-paths --output "$feats/" _no_sil "${sets[@]}"
-if stage 7 "$feats" "clean train and test -> voiced frames" "${listed[@]}"; then
-  for set in "${sets[@]}"; do
-    steps/prepare_feats.sh --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" --label "stage 7: voiced frames of $set" \
-      "$feats/$set" "$feats/${set}_no_sil" "$feats/no_sil"
-  done
-  stage_done
-fi
+voiced_frames_of_clean_sets 7
 
 # --- 8: embeddings, of the network and of the two baselines without one ---
 systems=("$exp" "$exp/baseline" "$exp/baseline_cmvn")

@@ -25,8 +25,10 @@ voxceleb1-root    -            voxceleb: wav/id10001/... (or the old voxceleb1_w
 voxceleb2-root    -            voxceleb: dev/aac/id.../... (m4a, by ffmpeg) or a converted wav tree
 musan-root        -            MUSAN; default: the seeded noise and music of the mini corpus
 rirs-root         -            RIRS_NOISES; default: the seeded rooms of the mini corpus
-speed-perturb     -            true: train on copies at 0.9 and 1.1 times the speed too, as speakers of their own
-num-augmented     -            augmented utterances in training (0: none), or 2x: twice the clean ones
+speed-perturb     -            true: train on copies at 0.9 and 1.1 times the speed too, as speakers of their own (online: --augment-config says)
+augment           -            ondisk, online (while training reads audio) or none; default ondisk, online where the YAML says so
+augment-config    conf/augment/strong.yaml   online: which augmentation, conf/augment/<row>.yaml
+num-augmented     -            ondisk: augmented utterances in training (0: none), or 2x: twice the clean ones
 min-frames        -            voiced frames that a training utterance must have
 min-utts          -            utterances that a training speaker must have
 valid-share       0.1          share of source recordings held out for choosing the best model
@@ -69,7 +71,7 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
   local name=$1 value=$2 where=$3
   if [ -z "$name" ] || [ -z "${option[$name]+known}" ]; then die "$where: --$name is unknown; choose from: $(_option_names)"; fi
   case $name in
-    data | exp | nnet-config | *-root | trials | spk2gender)
+    data | exp | nnet-config | augment-config | *-root | trials | spk2gender)
       if [ "$where" = "command line" ] && [ "${called_from:?}" != "$PWD" ] && [[ $value != [/-]* ]]; then value=${called_from:?}/$value; fi ;;
   esac
   case $name in
@@ -89,6 +91,8 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
       if ! [[ $value =~ ^[[:alnum:]._/+@%=:~-]+$ ]]; then
         die "$where: --$name is \"$value\"; it may hold letters, digits and . _ / + @ % = : ~ - only"
       fi ;;
+    augment)
+      if [[ $value != @(ondisk|online|none) ]]; then die "$where: --augment is \"$value\"; choose ondisk, online or none"; fi ;;
     mini-size)
       if [ "$value" != full ] && [ "$value" != tiny ]; then die "$where: --mini-size is \"$value\"; choose full or tiny"; fi ;;
     force | trust-earlier | dry-run | speed-perturb)

@@ -16,8 +16,8 @@ die() { echo "pipeline.sh: $*" >&2; exit 1; }
 _stage_number='' _stage_marker='' _stage_stale='' _stage_started=0 _stage_lock=''
 _stage_facts=()
 
-stage() {  # <n> <dir that holds the marker> <title> [--input P | --output P | --option k=v]...: 0 where the stage is to run
-  _stage_number=$1 _stage_marker=$2/.stages/$1.json
+stage() {  # <n>[/<marker>] <dir that holds the marker> <title> [--input P | --output P | --option k=v]...: 0 where the stage is to run
+  _stage_number=${1%/*} _stage_marker=$2/.stages/${1#*/}.json        # 4/7: at the place of stage 4, what stage 7 would do
   local dir=$2 title=$3
   shift 3
   _stage_facts=("$@")
