@@ -22,6 +22,7 @@ from benchmarks.minikaldi_cases.place import Place
 
 SHARED_OBJECTS, SECONDS, FRAMES = 100, 1, 100  # what all utterances of a list share, in turns
 VECTORS_PER_SPEAKER = 20
+FLAT = 1.1  # times the memory: less is the allocator's
 LEAST_SECONDS = 0.02  # a smaller difference tells nothing about growth
 
 VAD = f"compute-vad --config={ROOT}/conf/vad.conf"
@@ -38,7 +39,7 @@ CHAIN = (
 
 @dataclass(frozen=True)
 class Case:
-    """A command for {n} utterances or trials; `streams` where its memory must not grow with them."""
+    """A command for {n} utterances or trials; `streams` where no more is kept of one than its key."""
 
     what: str
     counted: str
@@ -108,9 +109,14 @@ class Growth:
             return None
         return math.log((third - second) / (second - first)) / math.log(self.counts[-1] / self.counts[-2])
 
-    def memory_ratio(self) -> float:
-        """Peak memory at the largest size over that at the one before."""
-        return self.usages[-1].peak_mb / self.usages[-2].peak_mb
+    def bytes_per_item(self) -> float:
+        """What peak memory grows by from the size before the last to the last, over the items that came in addition."""
+        more = self.usages[-1].peak_mb - self.usages[-2].peak_mb
+        return 1e6 * more / (self.counts[-1] - self.counts[-2])
+
+    def is_flat(self) -> bool:
+        """Whether the largest size needs hardly more memory than the one before."""
+        return self.usages[-1].peak_mb < FLAT * self.usages[-2].peak_mb
 
 
 def growths(place: Place) -> Iterator[Growth]:

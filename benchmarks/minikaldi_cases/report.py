@@ -14,6 +14,7 @@ from benchmarks.minikaldi_cases.growth import Growth
 from benchmarks.minikaldi_cases.place import Row
 
 Cells = list[list[str]]
+BYTES_OF_A_KEY = 1000  # a command that streams may keep a list's keys and file names, no object
 ROW_TITLES = ["what", "unit", "Kaldi", "goal", "minikaldi", "speed / Kaldi's", "peak MB", "met"]
 
 
@@ -83,8 +84,10 @@ def growth_cells(growths: Sequence[Growth], counted: str) -> tuple[list[str], Ce
         seconds = [number(usage.cpu) for usage in growth.usages]
         memory = [number(usage.peak_mb) for usage in growth.usages]
         exponent = growth.exponent()
-        flat = growth.memory_ratio() < 1.1
-        kind = ("flat" if flat else "**grows**") if growth.case.streams else "holds its input"
+        more = f"+{growth.bytes_per_item():,.0f} B each"
+        if growth.case.streams and growth.bytes_per_item() > BYTES_OF_A_KEY:
+            more = f"**{more}**"
+        kind = "flat" if growth.is_flat() else more
         cells.append([growth.case.what, *seconds, "" if exponent is None else f"{exponent:.2f}", *memory, kind])
     return titles, cells
 
@@ -153,7 +156,7 @@ class Report:
         ]
         growth = [
             {**dataclasses.asdict(g.case), "counts": g.counts, "usages": [dataclasses.asdict(u) for u in g.usages],
-             "exponent": g.exponent(), "memory_ratio": g.memory_ratio()}
+             "exponent": g.exponent(), "bytes_per_item": g.bytes_per_item()}
             for g in self.growths
         ]  # fmt: skip
         head = {"command": self.command, "scale": self.scale, "repeats": self.repeats, "machine": self.machine}

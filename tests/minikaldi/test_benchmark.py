@@ -36,10 +36,13 @@ def test_times_that_hardly_differ_have_no_exponent() -> None:
     assert grown([10, 100, 1000], [0.3, 0.2, 0.4], [40, 40, 40]).exponent() is None
 
 
-def test_growing_memory_of_a_streaming_command_is_shown() -> None:
-    titles, (line,) = growth_cells([grown([1, 10, 100], [1, 2, 12], [40, 50, 90])], "trials")
-    assert (titles[0], line[-1]) == ("trials:", "**grows**")
+def test_memory_is_flat_or_so_many_bytes_an_item() -> None:
+    growing = grown([1000, 10_000, 100_000], [1, 2, 12], [40, 50, 95])
+    titles, (line,) = growth_cells([growing], "trials")
+    assert (titles[0], line[-1]) == ("trials:", "+500 B each")
     assert growth_cells([grown([1, 10, 100], [1, 2, 12], [40, 90, 91])], "trials")[1][0][-1] == "flat"
+    holding = grown([10, 100, 1000], [1, 2, 12], [40, 50, 95])  # it should stream, and keeps 50 KB of each
+    assert growth_cells([holding], "trials")[1][0][-1] == "**+50,000 B each**"
     assert growth_cells([], "utterances") == ([], [])
 
 
