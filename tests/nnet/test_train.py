@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -18,15 +19,15 @@ import pytest
 import torch
 
 from nnet import train as train_module
-from nnet.checkpoint import Checkpoint, load
+from nnet.checkpoint import Checkpoint, load, save
 from nnet.data import ChunkReader
 from nnet.lists import StringTable, read_lists
 from nnet.train import main
 
 
 def curve(exp: Path) -> list[list[str]]:
-    """Lines of the curve without the seconds."""
-    return [line.split("\t")[:-1] for line in (exp / "curve.tsv").read_text().splitlines()]
+    """Lines of the curve without the times."""
+    return [line.split("\t")[:-3] for line in (exp / "curve.tsv").read_text().splitlines()]
 
 
 def equal_tensors(a: Any, b: Any) -> bool:
@@ -57,6 +58,93 @@ def test_training_learns_the_speakers_and_keeps_the_best_model(tiny_corpus: Any,
     assert best.best_eer == pytest.approx(min(eers.values()), abs=1e-6)
     assert best.step == max(step for step, eer in eers.items() if eer == min(eers.values()))  # ties: the later
     assert sorted(p.name for p in exp.iterdir()) == ["best.pt", "config.yaml", "curve.tsv", "last.pt"]
+
+
+def test_the_log_and_the_curve_tell_the_pace_and_the_wait_for_data(
+    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        assert main(tiny_corpus.command(tmp_path / "exp", "training.steps=8")) == 0
+    header, *rows = [line.split("\t") for line in (tmp_path / "exp" / "curve.tsv").read_text().splitlines()]
+    assert header[-3:] == ["seconds", "chunks_per_second", "data_wait"]
+    assert rows and all(float(row[-2]) > 0 and 0 <= float(row[-1]) <= 1 for row in rows)
+    line = r"step 8/8 .* \d+ chunks/s data wait \d+ % \(a loader makes \d+/s\) left 0:00 valid EER"
+    assert re.search(line, caplog.text)
+
+
+AUGMENT = (
+    "augment={speed: {factors: [0.9, 1.1]}, wave: [{name: room, probability: 0.5}, {one_of: [{name: noise},"
+    " {name: babble, voices: [1, 2]}]}], features: [{name: time_mask, probability: 0.5}]}"
+)
+
+
+def test_training_from_audio_stopped_and_resumed_equals_an_uninterrupted_one(
+    audio_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = (AUGMENT, "training.steps=9", "training.valid_every=4")
+    assert main(audio_corpus.command(tmp_path / "whole", *settings)) == 0
+    real = train_module.timed
+
+    def interrupted_at_5(batches):  # type: ignore[no-untyped-def]
+        for batch, waited in real(batches):
+            if batch.step == 5:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield batch, waited
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_module, "timed", interrupted_at_5)
+        assert main(audio_corpus.command(tmp_path / "parts", *settings, "data.workers=2")) == 128 + signal.SIGTERM
+    assert main(audio_corpus.command(tmp_path / "parts", *settings, "data.workers=1", "data.audio_cache_mb=0")) == 0
+    assert equal_states(load(tmp_path / "whole" / "last.pt"), load(tmp_path / "parts" / "last.pt"))
+    assert curve(tmp_path / "whole") == curve(tmp_path / "parts")
+    state = load(tmp_path / "parts" / "last.pt")
+    assert len(state.speaker_ids) == 18 and "sp1.1-s0" in state.speaker_ids  # six speakers at three speeds
+    assert "interval: 1.0" in (tmp_path / "parts" / "config.yaml").read_text()
+
+
+def test_another_augmentation_or_other_noises_do_not_take_up_a_run(
+    audio_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = ("augment.wave=[{name: noise}]", "training.steps=3")
+    assert main(audio_corpus.command(tmp_path / "exp", *settings)) == 0
+    assert main(audio_corpus.command(tmp_path / "exp", "augment.wave=[{name: music}]", "training.steps=3")) == 1
+    assert "was trained with another config: augment.wave" in caplog.text
+    noises = audio_corpus.lists / "noise.list"
+    noises.write_text("".join(noises.read_text().splitlines(keepends=True)[1:]))
+    caplog.clear()
+    assert main(audio_corpus.command(tmp_path / "exp", *settings)) == 1
+    assert "was trained on other utterances" in caplog.text
+
+
+def test_a_checkpoint_of_a_time_without_these_options_is_taken_up(tiny_corpus: Any, tmp_path: Path) -> None:
+    exp = tmp_path / "exp"
+    assert main(tiny_corpus.command(exp, "training.steps=4")) == 0
+    state = load(exp / "last.pt")
+    del state.config["augment"], state.config["data"]["source"], state.config["data"]["cmn_window"]
+    save(exp / "last.pt", state)
+    assert main(tiny_corpus.command(exp, "training.steps=4")) == 0
+
+
+def test_audio_that_cannot_be_used_stops_training_with_its_name(
+    audio_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = audio_corpus.lists / "wav.scp"
+    path.write_text(path.read_text().replace("/train/audio/", "/nowhere/"))
+    for workers in (0, 1):
+        caplog.clear()
+        assert main(audio_corpus.command(tmp_path / "exp", f"data.workers={workers}")) == 1
+        assert "cannot read" in caplog.text and "/nowhere/s" in caplog.text and "Traceback" not in caplog.text
+    (audio_corpus.lists / "vad.scp").unlink()
+    assert main(audio_corpus.command(tmp_path / "exp")) == 1
+    assert "no vad.scp, which data.source wav reads" in caplog.text
+
+
+def test_masks_hide_parts_of_features_that_are_read_too(tiny_corpus: Any, tmp_path: Path) -> None:
+    masks = "augment.features=[{name: frequency_mask, width: 2}]"
+    for exp, settings in (("a", (masks,)), ("b", (masks, "data.workers=2")), ("c", ())):
+        assert main(tiny_corpus.command(tmp_path / exp, "training.steps=4", *settings)) == 0
+    assert equal_states(load(tmp_path / "a" / "last.pt"), load(tmp_path / "b" / "last.pt"))
+    assert not equal_states(load(tmp_path / "a" / "last.pt"), load(tmp_path / "c" / "last.pt"))
 
 
 def test_the_same_seed_gives_the_same_run_whatever_the_workers(tiny_corpus: Any, tmp_path: Path) -> None:
