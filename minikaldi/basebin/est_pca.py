@@ -1,4 +1,7 @@
-"""est-pca: the principal components of frames or vectors, as a transform."""
+"""est-pca: the principal components of frames or vectors, as a transform.
+
+Differs from Kaldi: NaN and infinity are an error that names the entry. Rows may have the other sign.
+"""
 
 from __future__ import annotations
 

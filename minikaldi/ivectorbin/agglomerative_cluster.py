@@ -1,4 +1,8 @@
-"""agglomerative-cluster: the speaker labels of each recording's segments, from their pairwise scores."""
+"""agglomerative-cluster: the speaker labels of each recording's segments, from their pairwise scores.
+
+Differs from Kaldi: each cluster keeps a list of its nearest older ones, where Kaldi has one queue of all pairs; the
+merges and their order are the same.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""ivector-adapt-plda: a PLDA model adapted to vectors of another domain, without their speakers."""
+"""ivector-adapt-plda: a PLDA model adapted to vectors of another domain, without their speakers.
+
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it. Rows of the
+transform may have the other sign.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""ivector-compute-plda: a PLDA model from vectors and their speakers."""
+"""ivector-compute-plda: a PLDA model from vectors and their speakers.
+
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it. EM is done
+in the space where both covariances are diagonal, which gives the same model and needs no inversion for each number of
+utterances. Rows of the transform may have the other sign.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""ivector-plda-scoring-dense: log-likelihood ratios of all pairs of a recording's segments, for diarization."""
+"""ivector-plda-scoring-dense: log-likelihood ratios of all pairs of a recording's segments, for diarization.
+
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it.
+"""
 
 from __future__ import annotations
 
