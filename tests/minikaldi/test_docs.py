@@ -70,7 +70,14 @@ def test_an_unknown_share_is_never_rounded_up_to_all() -> None:
 def test_speed_section_names_machine_command_and_every_goal(doc: Path) -> None:
     text = section(doc, "speed")
     assert re.search(r"Machine: .+ cores, .+ GB.+Python [\d.]+, numpy [\d.]+.+`python3 benchmarks/minikaldi\.py", text)
-    for what in ("compute-mfcc-feats", "compute-fbank-feats", "LDA", "PLDA, 10 iterations", "1,000,000 trials", "--help"):
+    for what in (
+        "compute-mfcc-feats",
+        "compute-fbank-feats",
+        "LDA",
+        "PLDA, 10 iterations",
+        "1,000,000 trials",
+        "--help",
+    ):
         assert any(what in line and ("≥" in line or "≤" in line) for line in text.splitlines()), what
     assert "utterances: | 1,000 s | 10,000 s | 100,000 s" in text and "1,000,000 s" in text
 
