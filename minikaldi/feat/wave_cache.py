@@ -5,6 +5,7 @@ One process runs thousands of `wav-reverberate … |` of a wav.scp, and they sha
 
 from __future__ import annotations
 
+import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from minikaldi.io.specifiers import parse_rxfilename
 
 MAX_BYTES = 256 * 2**20
 
-_Key = tuple[str, int, int]
+_Key = tuple[int, int, int, int]  # device, number of the file on it, time of its last change, size
 
 
 class WaveCache:
@@ -41,12 +42,9 @@ class WaveCache:
         Returns:
             the wave; its samples are shared, so they must not be written to.
         """
-        name = parse_rxfilename(rxfilename)
-        path = Path(name.target)
-        if name.kind != "file" or name.offset or not path.is_file():
+        key = _file_key(rxfilename)
+        if key is None:
             return read(rxfilename)
-        stat = path.stat()
-        key = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)
         with self._lock:
             if key in self._waves:
                 self._waves.move_to_end(key)
@@ -65,6 +63,18 @@ class WaveCache:
             while self.held_bytes > self.max_bytes:
                 _, dropped = self._waves.popitem(last=False)
                 self.held_bytes -= dropped.samples.nbytes
+
+
+def _file_key(rxfilename: str) -> _Key | None:
+    """What tells a plain file from all others, and from itself before a change; None: not a plain file."""
+    name = parse_rxfilename(rxfilename)
+    if name.kind != "file" or name.offset:
+        return None
+    try:
+        found = Path(name.target).stat()
+    except OSError:
+        return None  # reading it will tell
+    return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size) if stat.S_ISREG(found.st_mode) else None
 
 
 SHARED_WAVES = WaveCache()

@@ -156,11 +156,14 @@ def samples_place(stream: Reader, total_bytes: int) -> SamplesPlace | None:
 
 def write_wave(stream: Writer, wave: Wave) -> None:
     """`wave` as 16-bit PCM; values are truncated toward zero as Kaldi does, and clipped with a warning."""
-    values = np.trunc(wave.samples)
-    clipped = int(((values < -32768) | (values > 32767)).sum())
-    if clipped:
-        warning(f"{clipped} of {values.size} samples were out of the 16-bit range and are clipped")
-    data = np.clip(values, -32768, 32767).astype("<i2").T.tobytes()
+    samples = wave.samples
+    if samples.size and not (samples.min() > -32769 and samples.max() < 32768):
+        values = np.trunc(samples)
+        clipped = int(((values < -32768) | (values > 32767)).sum())
+        if clipped:
+            warning(f"{clipped} of {values.size} samples were out of the 16-bit range and are clipped")
+        samples = np.clip(values, -32768, 32767)
+    data = samples.astype("<i2").T.tobytes()
     channels, rate = wave.samples.shape[0], int(wave.sample_rate)
     fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, _PCM, channels, rate, rate * channels * 2, channels * 2, 16)
     stream.write(struct.pack("<4sI4s", b"RIFF", 36 + len(data), b"WAVE") + fmt)

@@ -46,6 +46,24 @@ def test_convolution_equals_blocks_one_by_one_with_the_packed_pair(length: int) 
     np.testing.assert_allclose(block_convolved(signal, ROOM), expected, atol=5e-2)  # float32 FFT of values near 5,000
 
 
+@pytest.mark.parametrize("blocks", [1, 6, 7, 8, 15, 20])
+def test_convolution_does_not_depend_on_the_blocks_transformed_together(
+    blocks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal = SPEECH[:1].repeat(blocks * 1549 - 100)  # 1549 samples make a block with this room
+    signal += 100 * np.random.default_rng(blocks).standard_normal(len(signal)).astype(np.float32)
+    whole = block_convolved(signal, ROOM)
+    monkeypatch.setattr("minikaldi.feat.reverberate.GROUP_SAMPLES", 1)
+    np.testing.assert_allclose(block_convolved(signal, ROOM), whole, atol=5e-2)  # as above
+
+
+def test_power_of_a_long_signal_is_its_mean_square() -> None:
+    signal = (3000 * np.random.default_rng(4).standard_normal(300_001) + 500).astype(np.float32)
+    # float32 sums of 65,536 values: 1e-6 of the sum, as the kernel adds them in 32 strands or more
+    assert power(signal) == pytest.approx(float(np.mean(signal.astype(np.float64) ** 2)), rel=2e-6)
+    assert power(signal[:0]) == 0.0
+
+
 def test_convolution_differs_from_the_exact_one_by_the_packed_pair_alone() -> None:
     """A signal and a response without energy at 0 Hz and at half the rate are convolved exactly."""
     time = np.arange(256)
