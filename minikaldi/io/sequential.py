@@ -5,6 +5,7 @@ Source: Kaldi util/kaldi-table-inl.h (SequentialTableReader).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from types import TracebackType
@@ -16,12 +17,13 @@ from minikaldi.io.holders import Holder
 from minikaldi.io.objects import ObjectReader, read_named, where
 from minikaldi.io.opening import open_read
 from minikaldi.io.places import malformed
-from minikaldi.io.primitives import Reader, encode, read_word, show, show_key, skip_space
+from minikaldi.io.primitives import Reader, decode, encode, read_word, show, show_key, skip_space
 from minikaldi.io.read_ahead import ReadAhead
 from minikaldi.io.specifiers import Rspecifier, parse_rspecifier, parse_script_line
 from minikaldi.log import warning
 
 T = TypeVar("T")
+_PLAIN_KEY = re.compile(rb"[^ \t\n\r\f\v]+[ \t]")
 
 
 def sequential(rspecifier: str, holder: Holder[T], context: Context | None = None) -> SequentialReader[T]:
@@ -112,6 +114,8 @@ def script_lines(stream: Reader, rxfilename: str) -> Iterator[tuple[str, str]]:
 
 def next_key(stream: Reader, name: str) -> str:
     """The next key of an archive, its following blank passed over; '' at the end."""
+    if found := _PLAIN_KEY.match(stream.peek(1)):  # nearly always; the rest is for what is split or strange
+        return decode(stream.read(found.end())[:-1])
     if not skip_space(stream):
         return ""
     try:
