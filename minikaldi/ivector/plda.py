@@ -148,32 +148,34 @@ class TrialScorer:
         counts = np.asarray(num_examples)[:, None]  # (M, 1)
         variance = 1.0 + psi / (counts * psi + 1.0)  # (M, D)
         mean = counts * psi / (counts * psi + 1.0) * enroll
-        self._psi, self._num_examples, self._test = psi, np.asarray(num_examples), test
+        self._psi, self._test = psi, test
+        self._counts, self._group = np.unique(num_examples, return_inverse=True)  # few counts, one for each group
         self._weighted_mean = mean / variance
         energy = np.einsum("md,md->m", self._weighted_mean, mean)
         self._enroll_term = 0.5 * (np.log1p(psi).sum() - np.log(variance).sum(axis=1) - energy)  # (M,)
-        self._test_terms: dict[int, Float64Array] = {}
+        self._test_terms: dict[int, Float64Array] = {}  # by group
 
     def score(self, enroll_index: IndexArray, test_index: IndexArray) -> Float64Array:
         """Log-likelihood ratios (N,), natural log, of rows `enroll_index` and `test_index`, both (N,)."""
         ratios = paired_products(self._weighted_mean, self._test, enroll_index, test_index)
         ratios += self._enroll_term[enroll_index]
-        counts = self._num_examples[enroll_index]
-        for count in np.unique(counts):
-            trials = np.flatnonzero(counts == count)
-            ratios[trials] += self._test_term(int(count))[test_index[trials]]
+        groups = self._group[enroll_index]
+        for group in np.flatnonzero(np.bincount(groups)):
+            trials = np.flatnonzero(groups == group)
+            ratios[trials] += self._test_term(int(group))[test_index[trials]]
         return ratios
 
     def score_all(self) -> Float64Array:
         """Log-likelihood ratios (M, K) of every enrolment vector with every test vector."""
         ratios = self._weighted_mean @ self._test.T + self._enroll_term[:, None]
-        for count in np.unique(self._num_examples):
-            ratios[self._num_examples == count] += self._test_term(int(count))
+        for group in range(len(self._counts)):
+            ratios[self._group == group] += self._test_term(group)
         return ratios
 
-    def _test_term(self, count: int) -> Float64Array:
-        """(K,): what the test vectors' squares add against an average of `count` utterances."""
-        if count not in self._test_terms:
-            difference = 1.0 / (1.0 + self._psi) - 1.0 / (1.0 + self._psi / (count * self._psi + 1.0))
-            self._test_terms[count] = 0.5 * self._test**2 @ difference
-        return self._test_terms[count]
+    def _test_term(self, group: int) -> Float64Array:
+        """(K,): what the test vectors' squares add against averages of this group's number of utterances."""
+        if group not in self._test_terms:
+            given_speaker = 1.0 + self._psi / (self._counts[group] * self._psi + 1.0)
+            difference = 1.0 / (1.0 + self._psi) - 1.0 / given_speaker
+            self._test_terms[group] = 0.5 * self._test**2 @ difference
+        return self._test_terms[group]

@@ -19,12 +19,17 @@ from minikaldi.ivector.plda import Plda, diagonalize, plda_of_covariances
 from minikaldi.ivector.vectors import Float64Array, require_finite
 
 
+ROWS_PER_PRODUCT = 1024
+
+
 class PldaStats:
     """Speaker means, utterance counts and the scatter of the utterances about their speaker's mean."""
 
     def __init__(self) -> None:
         self._means: list[Float64Array] = []
         self._counts: list[int] = []
+        self._offsets: list[Float64Array] = []  # not in the scatter yet
+        self._num_rows = 0
         self._scatter: Float64Array | None = None
 
     def add_speaker(self, vectors: NDArray[np.floating]) -> None:
@@ -34,13 +39,22 @@ class PldaStats:
             KaldiError: one holds NaN or infinity.
         """
         values = np.asarray(vectors, dtype=np.float64)
-        require_finite(f"speaker number {self.num_speakers + 1}", values)
         mean = values.mean(axis=0)
-        offsets = values - mean
-        scatter = offsets.T @ offsets
-        self._scatter = scatter if self._scatter is None else self._scatter + scatter
+        require_finite(f"speaker number {self.num_speakers + 1}", mean)  # the mean shows it
         self._means.append(mean)
         self._counts.append(len(values))
+        self._offsets.append(values - mean)
+        self._num_rows += len(values)
+        if self._num_rows >= ROWS_PER_PRODUCT:
+            self._add_offsets()
+
+    def _add_offsets(self) -> None:
+        """One matrix product for many speakers, whose vectors are few."""
+        offsets = np.concatenate(self._offsets)
+        scatter = offsets.T @ offsets
+        self._scatter = scatter if self._scatter is None else self._scatter + scatter
+        self._offsets.clear()
+        self._num_rows = 0
 
     @property
     def num_speakers(self) -> int:
@@ -59,10 +73,13 @@ class PldaStats:
             KaldiError: nothing was added, or no speaker has two utterances, so that the within-speaker covariance is
                 not determined.
         """
-        if self._scatter is None:
+        if not self._counts:
             raise KaldiError("No stats accumulated, unable to estimate PLDA: no speaker has an embedding.")
         if self.num_speakers == self.num_utterances:
             raise KaldiError("No speakers with multiple utterances, unable to estimate PLDA.")
+        if self._offsets:
+            self._add_offsets()
+        assert self._scatter is not None
         return np.stack(self._means), np.asarray(self._counts, dtype=np.float64), self._scatter
 
 
@@ -80,12 +97,13 @@ def em_step(
     transform, psi = diagonalize(within, between)
     back = np.linalg.inv(transform)
     projected = means @ transform.T  # (S, D)
-    weights = counts[:, None]
-    posterior_var = psi / (1.0 + weights * psi)
-    posterior_mean = weights * posterior_var * projected
-    residual = projected - posterior_mean
+    posterior_var = psi / (1.0 + counts[:, None] * psi)
+    posterior_mean = counts[:, None] * posterior_var
+    within_var = posterior_mean.sum(axis=0)  # summed over all utterances
+    posterior_mean *= projected
+    residual = np.sqrt(counts)[:, None] * (projected - posterior_mean)
     between_stats = np.diag(posterior_var.sum(axis=0)) + posterior_mean.T @ posterior_mean
-    within_stats = np.diag((weights * posterior_var).sum(axis=0)) + residual.T @ (weights * residual)
+    within_stats = np.diag(within_var) + residual.T @ residual
     # Each speaker counts once for its mean, and once less than its utterances for their spread about it.
     new_within = (scatter + back @ within_stats @ back.T) / counts.sum()
     return new_within, back @ between_stats @ back.T / len(counts)

@@ -11,7 +11,7 @@ from functools import partial
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.ivector.vectors import paired_products
-from minikaldi.ivectorbin.trial_scores import read_table, score_trials
+from minikaldi.ivectorbin.trial_scores import NamedRows, TrialScoring, read_table
 from minikaldi.options import NoOptions
 
 
@@ -30,8 +30,8 @@ def main(run: Run, options: NoOptions, args: list[str]) -> int:
             "expected vectors of the same kind"
         )
     left, right = first.vectors.astype("float64"), second.vectors.astype("float64")
-    tables = (first.row, "1st table of ivectors"), (second.row, "2nd table of ivectors")
-    totals = score_trials(run, args[0], args[3], tables, partial(paired_products, left, right))
+    rows = NamedRows.of(first.row, "1st table of ivectors"), NamedRows.of(second.row, "2nd table of ivectors")
+    totals = TrialScoring(run, *rows, partial(paired_products, left, right)).score_list(args[0], args[3])
     totals.log_mean(run, "dot-product")
     run.log(f"Processed {totals.num_done} trials {totals.num_err} had errors.")
     return 0 if totals.num_done else 1

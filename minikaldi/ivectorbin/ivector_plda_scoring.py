@@ -17,7 +17,7 @@ from minikaldi.io import INT32
 from minikaldi.ivector.plda import Plda, TrialScorer, normalization_factors
 from minikaldi.ivectorbin.plda_holder import PLDA
 from minikaldi.ivectorbin.plda_options import PldaOptions
-from minikaldi.ivectorbin.trial_scores import VectorTable, read_table, score_trials
+from minikaldi.ivectorbin.trial_scores import NamedRows, TrialScoring, VectorTable, read_table
 from minikaldi.options import option
 
 Float64Array = NDArray[np.float64]
@@ -51,8 +51,8 @@ def main(run: Run, options: PldaScoringOptions, args: list[str]) -> int:
     run.log(f"Read {len(test.row)} test iVectors.")
     run.log(f"Average renormalization scale on test iVectors was {scale:.6g}")
     scorer = TrialScorer(plda.psi, enroll_vectors, num_examples, test_vectors)
-    tables = (enroll.row, "training iVectors"), (test.row, "test iVectors")
-    totals = score_trials(run, args[3], args[4], tables, scorer.score)
+    left, right = NamedRows.of(enroll.row, "training iVectors"), NamedRows.of(test.row, "test iVectors")
+    totals = TrialScoring(run, left, right, scorer.score).score_list(args[3], args[4])
     totals.log_mean(run, "score")
     run.log(f"Processed {totals.num_done} trials, {totals.num_err} had errors.")
     return 0 if totals.num_done else 1

@@ -52,16 +52,22 @@ def speaker_vectors(
                 run.warning(f"No iVector present in input for utterance {utt_id}")
                 counts.utts_missing += 1
                 continue
-            vector = vectors[utt_id]
-            dim = dim or vector.size
-            if vector.size != dim:
-                raise KaldiError(f"{utt_id}: vector has {vector.size} dimensions, those before {dim}")
-            require_finite(utt_id, vector)
-            rows.append(vector)
+            rows.append((utt_id, vectors[utt_id]))
+            dim = dim or rows[-1][1].size
+            if rows[-1][1].size != dim:
+                raise KaldiError(f"{utt_id}: vector has {rows[-1][1].size} dimensions, those before {dim}")
         counts.utts_done += len(rows)
         if rows:
             counts.speakers_done += 1
-            yield speaker, np.array(rows, dtype=np.float64)
+            yield speaker, _table(rows)
         else:
             run.warning(f"Not producing output for speaker {speaker} since no utterances had iVectors")
             counts.speakers_empty += 1
+
+
+def _table(rows: list[tuple[str, NDArray[np.float32]]]) -> NDArray[np.float64]:
+    values = np.array([vector for _, vector in rows], dtype=np.float64)
+    if not np.isfinite(values).all():
+        for utt_id, vector in rows:
+            require_finite(utt_id, vector)
+    return values

@@ -1,22 +1,30 @@
-"""What the commands that score trial lists share: tables in memory, the list, the score file, the log line."""
+"""What the commands that score trial lists share: tables in memory, the list, the score file, the log line.
+
+A list may be longer than memory and has millions of lines, so it is read, looked up, scored and written in blocks, each
+step by one call for the whole block; the keys of a line are never taken apart but to look them up.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.command import Run
 from minikaldi.errors import KaldiError
-from minikaldi.io import FLOAT_VECTOR
-from minikaldi.ivector.vectors import require_finite
+from minikaldi.io import Reader
+from minikaldi.ivector.vectors import IndexArray
+from minikaldi.ivectorbin.vector_blocks import vector_blocks
 
-NamedRows = tuple[Mapping[str, int], str]
+BYTES_PER_BLOCK = 1 << 20
+NOT_BLANK = bytes(set(range(256)) - set(b" \t\n\r\f\v"))
+MISSING = -1
 
-TRIALS_PER_BLOCK = 65536  # read, scored and written at once: memory does not grow with the list
+Score = Callable[[IndexArray, IndexArray], NDArray[np.float64]]
+
 
 @dataclass
 class VectorTable:
@@ -27,12 +35,20 @@ class VectorTable:
 
 
 @dataclass
-class TrialBlock:
-    """Trials whose keys are both there: `pairs` as in the list, their rows in the two tables, both (N,)."""
+class NamedRows:
+    """The rows of a table by the bytes of their keys, and what messages call the table."""
 
-    pairs: list[tuple[str, str]]
-    left: NDArray[np.intp]
-    right: NDArray[np.intp]
+    rows: dict[bytes, int]
+    name: str
+
+    @classmethod
+    def of(cls, row: dict[str, int], name: str) -> NamedRows:
+        """From keys as text."""
+        return cls({key.encode("utf-8", "surrogateescape"): number for key, number in row.items()}, name)
+
+    def find(self, keys: list[bytes]) -> IndexArray:
+        """Row of each key, (N,), `MISSING` where there is none."""
+        return np.fromiter(map(self.rows.get, keys, repeat(MISSING)), dtype=np.intp, count=len(keys))
 
 
 @dataclass
@@ -66,80 +82,99 @@ def read_table(run: Run, rspecifier: str, what: str) -> VectorTable:
     """
     row: dict[str, int] = {}
     vectors: list[NDArray[np.float32]] = []
-    with run.sequential(rspecifier, FLOAT_VECTOR) as entries:
-        for key, vector in entries:
+    for block in vector_blocks(run, rspecifier):
+        for key in block.keys:
             if key in row:
                 raise KaldiError(f"{rspecifier}: Duplicate {what} iVector found for {key}")
-            if vectors and vector.size != vectors[0].size:
-                raise KaldiError(f"{rspecifier}: {key}: {vector.size} dimensions, those before {vectors[0].size}")
-            require_finite(f"{rspecifier}: {key}", vector)
-            row[key] = len(vectors)
-            vectors.append(vector)
+            row[key] = len(row)
+        vectors.append(block.vectors)
     if not vectors:
         raise KaldiError(f"{rspecifier}: No {what} iVectors present.")
-    return VectorTable(row, np.array(vectors))
+    return VectorTable(row, np.concatenate(vectors))
 
 
-def score_trials(
-    run: Run,
-    trials_rxfilename: str,
-    scores_wxfilename: str,
-    tables: tuple[NamedRows, NamedRows],
-    score: Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.float64]],
-) -> ScoreTotals:
-    """Score a trial list of any length, a block at a time.
+@dataclass
+class TrialScoring:
+    """Scores a trial list of any length.
 
     Args:
         run: the command's surroundings.
-        trials_rxfilename: lines `key1 key2`.
-        scores_wxfilename: gets lines `key1 key2 score`, seven digits.
-        tables: rows by key, and the name for messages, of the two tables.
+        left, right: rows of the two tables.
         score: scores (N,) of rows (N,) of the first and (N,) of the second table.
+    """
+
+    run: Run
+    left: NamedRows
+    right: NamedRows
+    score: Score
+    totals: ScoreTotals = field(default_factory=ScoreTotals)
+
+    def score_list(self, trials_rxfilename: str, scores_wxfilename: str) -> ScoreTotals:
+        """Score the lines `key1 key2` of one file and write lines `key1 key2 score`, seven digits, to another.
+
+        A key that its table lacks is warned of and counted, and its trial left out, as Kaldi does.
+
+        Raises:
+            KaldiError: a line has not two fields.
+        """
+        with self.run.open_read(trials_rxfilename) as trials, self.run.open_write(scores_wxfilename) as out:
+            for block in tidy_blocks(trials, trials_rxfilename):
+                out.write(self._scored(block))
+        return self.totals
+
+    def _scored(self, block: bytes) -> bytes:
+        keys = block.split()
+        left, right = self.left.find(keys[0::2]), self.right.find(keys[1::2])
+        missing = (left == MISSING) | (right == MISSING)
+        if missing.any():
+            self._warn(keys, left, np.flatnonzero(missing))
+            kept = np.flatnonzero(~missing)
+            block = b"".join([b"%b %b\n" % (keys[2 * trial], keys[2 * trial + 1]) for trial in kept])
+            left, right = left[kept], right[kept]
+        scores = self.score(left, right)
+        self.totals.add(scores)
+        # One format for the whole block: three times as fast as one for each line.
+        return block.replace(b"%", b"%%").replace(b"\n", b" %.7g\n") % tuple(scores.tolist())
+
+    def _warn(self, keys: list[bytes], left: IndexArray, trials: IndexArray) -> None:
+        self.totals.num_err += len(trials)
+        for trial in trials:
+            first = left[trial] == MISSING
+            key = keys[2 * trial] if first else keys[2 * trial + 1]
+            table = self.left if first else self.right
+            self.run.warning(f"Key {key.decode('utf-8', 'surrogateescape')} not present in {table.name}.")
+
+
+def tidy_blocks(lines: Reader, name: str) -> Iterator[bytes]:
+    """The lines of a trial list, some thousand at a time, each `key1 key2` with one space and a line end.
+
+    Raises:
+        KaldiError: a line has not two fields; the text names file and line.
+    """
+    num_before = 0
+    while block := lines.read(BYTES_PER_BLOCK) + lines.readline():
+        if not block.endswith(b"\n"):
+            block += b"\n"
+        separators = block.translate(None, NOT_BLANK)
+        num_lines = separators.count(b"\n")
+        # Two keys a line at most, if there is one space; then the right number of them all means two on each.
+        if separators != b" \n" * num_lines or len(block.split()) != 2 * num_lines:
+            block = tidied(block, name, num_before)
+        num_before += num_lines
+        yield block
+
+
+def tidied(block: bytes, name: str, num_before: int) -> bytes:
+    """The same trials with one space between the keys, and nothing else beside them.
 
     Raises:
         KaldiError: a line has not two fields.
     """
-    totals = ScoreTotals()
-    with run.open_read(trials_rxfilename) as lines, run.open_write(scores_wxfilename) as out:
-        for block in trial_blocks(run, lines, trials_rxfilename, tables, totals):
-            scores = score(block.left, block.right)
-            totals.add(scores)
-            rows = zip(block.pairs, scores.tolist(), strict=True)
-            text = "".join(f"{key1} {key2} {value:.7g}\n" for (key1, key2), value in rows)
-            out.write(text.encode("utf-8", "surrogateescape"))
-    return totals
-
-
-def trial_blocks(
-    run: Run, lines: Iterable[bytes], name: str, tables: tuple[NamedRows, NamedRows], totals: ScoreTotals
-) -> Iterator[TrialBlock]:
-    """The trials in blocks; keys that a table lacks are warned of and counted in `totals`, as Kaldi does."""
-    (left, left_name), (right, right_name) = tables
-    numbered = enumerate(lines, 1)
-    while part := list(islice(numbered, TRIALS_PER_BLOCK)):
-        pairs, left_rows, right_rows = [], [], []
-        for number, raw in part:
-            key1, key2 = parse_trial(raw, f"{name}: Bad line {number} in input")
-            if key1 not in left:
-                run.warning(f"Key {key1} not present in {left_name}.")
-            elif key2 not in right:
-                run.warning(f"Key {key2} not present in {right_name}.")
-            else:
-                pairs.append((key1, key2))
-                left_rows.append(left[key1])
-                right_rows.append(right[key2])
-        totals.num_err += len(part) - len(pairs)
-        yield TrialBlock(pairs, np.array(left_rows, dtype=np.intp), np.array(right_rows, dtype=np.intp))
-
-
-def parse_trial(raw: bytes, where: str) -> tuple[str, str]:
-    """The two keys of a line.
-
-    Raises:
-        KaldiError: it has not two fields.
-    """
-    fields = raw.decode("utf-8", "surrogateescape").split()
-    if len(fields) != 2:
-        line = raw.decode("utf-8", "backslashreplace").rstrip()
-        raise KaldiError(f"{where} (expected two fields: key1 key2): {line}")
-    return fields[0], fields[1]
+    tidy = []
+    for number, line in enumerate(block.split(b"\n")[:-1], num_before + 1):
+        keys = line.split()
+        if len(keys) != 2:
+            shown = line.decode("utf-8", "backslashreplace").rstrip()
+            raise KaldiError(f"{name}: Bad line {number} in input (expected two fields: key1 key2): {shown}")
+        tidy.append(b"%b %b\n" % (keys[0], keys[1]))
+    return b"".join(tidy)
