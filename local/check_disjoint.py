@@ -13,7 +13,7 @@ from pathlib import Path
 
 def speakers(directory: str) -> set[str]:
     """The speaker ids of a data directory."""
-    with (Path(directory) / "spk2utt").open(encoding="utf-8") as lines:
+    with (Path(directory) / "spk2utt").open(encoding="utf-8", errors="surrogateescape") as lines:
         return {line.split(None, 1)[0] for line in lines if line.strip()}
 
 

@@ -17,7 +17,7 @@ def read_spk2gender(path: Path) -> dict[str, str]:
         ScriptError: a line of another form, or a speaker with two genders.
     """
     genders: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines(), start=1):
         fields = line.split()
         if not fields:
             continue
@@ -41,9 +41,12 @@ def read_metadata(path: Path, key: str) -> list[dict[str, str]]:
     Raises:
         ScriptError: the columns `key`, `Gender` or `Set` are not there, or a row is short.
     """
-    text = path.read_text(encoding="utf-8-sig")
+    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     header = text.split("\n", 1)[0]
-    rows = list(csv.reader(text.splitlines(), delimiter="\t" if "\t" in header else ","))
+    try:
+        rows = list(csv.reader(text.splitlines(), delimiter="\t" if "\t" in header else ","))
+    except csv.Error as error:
+        raise ScriptError(f"{path}: cannot be read as a table: {error}") from error
     columns = [column.strip() for column in rows[0]] if rows else []
     for column in (key, "Gender", "Set"):
         if column not in columns:

@@ -33,7 +33,7 @@ def read_vocals(folder: Path) -> dict[str, bool]:
     """
     vocals: dict[str, bool] = {}
     for path in sorted(folder.rglob("ANNOTATIONS")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="surrogateescape").splitlines(), start=1):
             fields = line.split()
             if not fields:
                 continue

@@ -46,8 +46,12 @@ def read_list(path: Path, root: Path) -> list[RirEntry]:
         ScriptError: a line of another form, or files that are not there.
     """
     entries, missing = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        words = shlex.split(line)
+    lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            raise ScriptError(f"{path}:{number}: {error} in {line!r}") from error
         if not words:
             continue
         if len(words) != 5 or words[0] != "--rir-id" or words[2] != "--room-id":

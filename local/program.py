@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from minikaldi.errors import KaldiError
+from minikaldi.errors import KaldiError, for_a_message
 from minikaldi.scripts.cli import ScriptError, script_name
 
 
@@ -25,7 +25,7 @@ def run_script(main: Callable[[Sequence[str]], None]) -> NoReturn:
     except (ScriptError, KaldiError) as error:
         say(str(error))
     except OSError as error:    # no such file, no space left, no permission: the system's own words name the file
-        say(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+        say(for_a_message(f"{error.filename or ''}: {error.strerror or error}".lstrip(": ")))
     except KeyboardInterrupt:
         code = 130
     sys.exit(code)

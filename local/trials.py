@@ -31,7 +31,7 @@ def read_trials(path: Path) -> list[Trial]:
         ScriptError: a line of another form, or a list without a trial.
     """
     trials = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="surrogateescape").split("\n"), start=1):
         fields = line.split()
         if not fields:
             continue

@@ -36,6 +36,7 @@ from nnet.options import (
 from nnet.pooling import POOLINGS
 from nnet.schedules import SCHEDULES
 from nnet.sections import DataOptions, EmbeddingOptions, FeatureOptions, HeadOptions, TrainingOptions
+from nnet.yaml_text import parse_yaml, read_yaml
 
 # Section -> its option set, or the table of names from which its key `name` chooses one.
 SECTIONS: dict[str, type[Any] | OptionTable] = {
@@ -76,31 +77,6 @@ class Config:
                 raise OptionError(f"{AUGMENT}.{part}", message)
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """PyYAML's safe loader, but a key that appears twice is an error: YAML says so, PyYAML keeps the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """The mapping of a node; `yaml.MarkedYAMLError` for a key that appears twice."""
-        seen: set[str] = set()
-        for key_node, _ in node.value:
-            if isinstance(key_node, yaml.ScalarNode) and key_node.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f'key "{key_node.value}" appears twice', problem_mark=key_node.start_mark
-                )
-            seen.add(str(key_node.value))
-        return super().construct_mapping(node, deep)
-
-
-def parse_yaml(text: str, source: str) -> Any:
-    """The value of a YAML text; errors name `source` and the line."""
-    try:
-        return yaml.load(text, _UniqueKeyLoader)  # noqa: S506 - a subclass of SafeLoader
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{source}:{mark.line + 1}" if mark else source
-        raise ConfigError(f"{where}: {getattr(error, 'problem', None) or error}") from error
-
-
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """The experiment of a YAML file.
 
@@ -112,11 +88,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         ConfigError: unreadable or wrong; the message names the file (or the override), the key, what was found and
             the choices.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
-    return from_mapping(parse_yaml(text, str(path)), str(path), overrides)
+    return from_mapping(read_yaml(path), str(path), overrides)
 
 
 def from_mapping(mapping: object, source: str, overrides: Sequence[str] = ()) -> Config:
@@ -129,7 +101,7 @@ def from_mapping(mapping: object, source: str, overrides: Sequence[str] = ()) ->
     known = (*SECTIONS, AUGMENT)
     for section in merged:
         if section not in known:
-            raise ConfigError(f'{source}: section "{section}" is unknown; {choices(str(section), known)}')
+            raise ConfigError(f'{source}: section {show(str(section))} is unknown; {choices(str(section), known)}')
     missing = [section for section in SECTIONS if section not in merged]
     if missing:
         raise ConfigError(f"{source}: missing: {', '.join(missing)}; expected the sections {', '.join(SECTIONS)}")
@@ -137,7 +109,8 @@ def from_mapping(mapping: object, source: str, overrides: Sequence[str] = ()) ->
         sections = {section: _parse_section(section, merged[section]) for section in SECTIONS}
         return Config(**sections, augment=parse_augment(merged[AUGMENT]))
     except OptionError as error:
-        raise ConfigError(f"{_blamed(error.key, origins) or source}: {error}") from error
+        told = str(error).replace("\n", "\\n")  # a key of YAML may hold a line break
+        raise ConfigError(f"{_blamed(error.key, origins) or source}: {told}") from error
 
 
 def _blamed(key: str, origins: Mapping[str, str]) -> str | None:
@@ -156,9 +129,9 @@ def _augment_section(value: object, source: str) -> object:
     if not isinstance(value, str):
         return {} if value is None else value
     try:
-        return parse_yaml(Path(value).read_text(encoding="utf-8"), value)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{source} names {value}, which cannot be read: {error}") from error
+        return read_yaml(value)
+    except ConfigError as error:
+        raise ConfigError(f"{source} names a file that cannot be used: {error}") from error
 
 
 def _parse_section(section: str, mapping: object) -> Any:

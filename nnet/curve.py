@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from minikaldi.progress import format_seconds
 from nnet.files import append_line, write_whole
 
+_STEP = re.compile(r"[0-9]{1,15}\t")
 CURVE_HEADER = "step\tloss\taccuracy\tlr\tvalid_eer\tseconds\tchunks_per_second\tdata_wait"
 
 
@@ -48,8 +50,9 @@ class Curve:
     """
 
     def __init__(self, path: Path, step: int) -> None:
-        lines = path.read_text(encoding="utf-8").splitlines() if step and path.is_file() else []
-        kept = [line for line in lines[1:] if int(line.split("\t", 1)[0]) <= step]
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if step and path.is_file() else []
+        # A line that was cut when the machine stopped has no step, or is of a later one.
+        kept = [line for line in lines[1:] if _STEP.match(line) and int(line.split("\t", 1)[0]) <= step]
         write_whole(path, "".join(f"{line}\n" for line in [CURVE_HEADER, *kept]).encode())
         self._path = path
 

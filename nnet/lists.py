@@ -6,6 +6,7 @@ take ten times the memory, and reading it in a forked worker would copy each pag
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from nnet.errors import NnetError
 
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}")  # all fit into int32
 LIST_FILES = ("train.scp", "valid.scp", "utt2num_frames", "utt2spk", "spk2int", "valid.trials", "dropped")
 
 
@@ -27,7 +29,7 @@ def read_table(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise NnetError(f"{path}: no such file")
     table: dict[str, str] = {}
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
         for number, line in enumerate(lines, 1):
             fields = line.split(None, 1)
             if not fields:
@@ -48,8 +50,8 @@ def read_int_table(path: Path) -> dict[str, int]:
     """
     table = read_table(path)
     for key, value in table.items():
-        if not value.lstrip("-").isdigit():
-            raise NnetError(f"{path}: {key} has {value!r}, expected a whole number")
+        if not _WHOLE_NUMBER.fullmatch(value):
+            raise NnetError(f"{path}: {key} has {value!r}, expected a whole number of at most nine digits")
     return {key: int(value) for key, value in table.items()}
 
 
@@ -68,7 +70,7 @@ class StringTable:
     """An immutable sequence of strings in two arrays."""
 
     def __init__(self, strings: Iterable[str]) -> None:
-        encoded = [text.encode() for text in strings]
+        encoded = [text.encode("utf-8", "surrogateescape") for text in strings]
         lengths = np.fromiter((len(text) for text in encoded), dtype=np.int64, count=len(encoded))
         self._ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
         self._bytes = np.frombuffer(b"".join(encoded), dtype=np.uint8)
@@ -79,7 +81,7 @@ class StringTable:
     def __getitem__(self, index: int) -> str:
         if not 0 <= index < len(self):
             raise IndexError(f"index {index} of {len(self)} strings")
-        return self._bytes[self._ends[index] : self._ends[index + 1]].tobytes().decode()
+        return self._bytes[self._ends[index] : self._ends[index + 1]].tobytes().decode("utf-8", "surrogateescape")
 
 
 class CopiedStrings:
@@ -225,7 +227,7 @@ def read_trials(path: Path, utt_ids: list[str]) -> Trials:
     """
     places = {utt_id: place for place, utt_id in enumerate(utt_ids)}
     pairs: list[tuple[int, int, bool]] = []
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
         for number, line in enumerate(lines, 1):
             fields = line.split()
             if len(fields) != 3 or fields[2] not in ("target", "nontarget"):

@@ -55,7 +55,9 @@ def show(value: object) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return show(list(value))
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        return f'"{value}"' if value.isprintable() else repr(value)
+    return str(value)
 
 
 def choices(wrong: str, right: Iterable[str]) -> str:
@@ -137,7 +139,7 @@ def _convert_float(key: str, value: object) -> float:
     if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
             return float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             pass  # reported below, with the key
     raise OptionError(key, f"is {show(value)}; expected {describe(float)}")
 

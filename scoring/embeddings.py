@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.io import FLOAT_VECTOR, is_rspecifier, sequential
+from scoring.errors import ScoringError
 
 Float64Array = NDArray[np.float64]
 
@@ -23,11 +24,11 @@ class EmbeddingTable:
         """Row numbers (N,) of the utterances.
 
         Raises:
-            ValueError: embeddings are missing; the text has `name`, their count and the first.
+            ScoringError: embeddings are missing; the text has `name`, their count and the first.
         """
         missing = list(dict.fromkeys(utt_id for utt_id in utt_ids if utt_id not in self.row))
         if missing:
-            raise ValueError(
+            raise ScoringError(
                 f"{name}: {len(missing)} ids of the trial list have no embedding (first: {missing[0]}); "
                 "see the log of the extraction, and that the trial list belongs to these embeddings"
             )
@@ -38,7 +39,7 @@ def read_embeddings(source: str) -> EmbeddingTable:
     """Read all embeddings of an rspecifier (`ark:…`, `scp:…`, pipes included) or of an scp file.
 
     Raises:
-        ValueError: there are none, one holds NaN or infinity, an id comes twice, or dimensions differ; the text names
+        ScoringError: there are none, one holds NaN or infinity, an id comes twice, or dimensions differ; the text names
             the utterance.
     """
     rspecifier = source if is_rspecifier(source) else f"scp:{source}"
@@ -48,12 +49,12 @@ def read_embeddings(source: str) -> EmbeddingTable:
         for utt_id, vector in embeddings:
             dim = dim or len(vector)
             if utt_id in vectors:
-                raise ValueError(f"{source}: {utt_id}: embedding comes twice")
+                raise ScoringError(f"{source}: {utt_id}: embedding comes twice")
             if len(vector) != dim:
-                raise ValueError(f"{source}: {utt_id}: embedding has {len(vector)} dimensions, those before {dim}")
+                raise ScoringError(f"{source}: {utt_id}: embedding has {len(vector)} dimensions, those before {dim}")
             if not np.isfinite(vector).all():
-                raise ValueError(f"{source}: {utt_id}: embedding holds NaN or infinity; extract it again")
+                raise ScoringError(f"{source}: {utt_id}: embedding holds NaN or infinity; extract it again")
             vectors[utt_id] = vector
     if not vectors:
-        raise ValueError(f"{source}: no embeddings")
+        raise ScoringError(f"{source}: no embeddings")
     return EmbeddingTable(list(vectors), np.array(list(vectors.values()), dtype=np.float64))

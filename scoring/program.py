@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from minikaldi.errors import KaldiError
+from minikaldi.errors import KaldiError, for_a_message
 from minikaldi.scripts.cli import ScriptError
 
 
@@ -17,6 +17,6 @@ def run_program(main: Callable[[], int]) -> NoReturn:
     try:
         code = main()
     except (ValueError, OSError, KaldiError, ScriptError) as error:
-        logging.getLogger(__name__).error("%s", error)
+        logging.getLogger(__name__).error("%s", for_a_message(str(error)))
         code = 1
     sys.exit(code)

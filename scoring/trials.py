@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.errors import ScoringError
+
 logger = logging.getLogger(__name__)
 
 Pair = tuple[str, str]
@@ -48,7 +50,7 @@ def read_trials(path: str | Path) -> Trials:
     """Read a trial list in either form; the first line decides which, and every other line must follow it.
 
     Raises:
-        ValueError: a line has not three fields, an unknown label, or a pair that an earlier line had; or the file is
+        ScoringError: a line has not three fields, an unknown label, or a pair that an earlier line had; or the file is
             empty. The text names file and line.
     """
     line_of: dict[Pair, int] = {}
@@ -61,7 +63,7 @@ def read_trials(path: str | Path) -> Trials:
         _refuse_duplicate(line_of, pair, path, number)
         labels.append(label)
     if not labels:
-        raise ValueError(f"{path}: no trials; expected lines `enroll test target|nontarget`")
+        raise ScoringError(f"{path}: no trials; expected lines `enroll test target|nontarget`")
     return Trials(list(line_of), np.array(labels, dtype=bool))
 
 
@@ -70,7 +72,7 @@ def _parse_trial(fields: list[str], kaldi_form: bool, where: str) -> tuple[Pair,
     text = fields[2] if kaldi_form else fields[0]
     if text not in known:
         field = "third" if kaldi_form else "first"
-        raise ValueError(f"{where}: label {text!r} in the {field} field is unknown; expected {' or '.join(known)}")
+        raise ScoringError(f"{where}: label {text!r} in the {field} field is unknown; expected {' or '.join(known)}")
     pair = (fields[0], fields[1]) if kaldi_form else (fields[1], fields[2])
     return pair, known[text]
 
@@ -85,22 +87,22 @@ def read_scores(path: str | Path) -> dict[Pair, float]:
     """Read a score file.
 
     Raises:
-        ValueError: a line has not three fields, a score that is no number or NaN, or a pair that an earlier line had;
+        ScoringError: a line has not three fields, a score that is no number or NaN, or a pair that an earlier line had;
             or the file is empty. The text names file and line.
     """
     scores: dict[Pair, float] = {}
     line_of: dict[Pair, int] = {}
     for number, (enroll, test, text) in _three_fields(path, "`enroll test score`"):
         try:
-            score = float(text)
+            score = math.nan if "_" in text else float(text)  # Python alone takes 1_0 for a number
         except ValueError:
             score = math.nan
         if math.isnan(score):
-            raise ValueError(f"{path}:{number}: score {text!r} of trial `{enroll} {test}` is not a number")
+            raise ScoringError(f"{path}:{number}: score {text!r} of trial `{enroll} {test}` is not a number")
         _refuse_duplicate(line_of, (enroll, test), path, number)
         scores[enroll, test] = score
     if not scores:
-        raise ValueError(f"{path}: no scores; the step that writes it has failed: see its log")
+        raise ScoringError(f"{path}: no scores; the step that writes it has failed: see its log")
     return scores
 
 
@@ -119,11 +121,11 @@ def align(scores: Mapping[Pair, float], trials: Trials, name: str = "scores") ->
         name: what to call the scores in a message: the file's name.
 
     Raises:
-        ValueError: trials without a score; the text has their count and the first.
+        ScoringError: trials without a score; the text has their count and the first.
     """
     missing = [pair for pair in trials.pairs if pair not in scores]
     if missing:
-        raise ValueError(
+        raise ScoringError(
             f"{name}: {len(missing)} of {len(trials)} trials have no score (first: `{missing[0][0]} {missing[0][1]}`); "
             "look for failed utterances in the log of the extraction and of the scoring"
         )
@@ -136,7 +138,7 @@ def write_lines(path: str | Path, lines: Iterator[str]) -> None:
     """Write a text file whole or not at all."""
     target = Path(path)
     partial = target.with_name(f".{target.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="\n") as out:
+    with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out:
         out.writelines(f"{line}\n" for line in lines)
     partial.replace(target)
 
@@ -144,13 +146,14 @@ def write_lines(path: str | Path, lines: Iterator[str]) -> None:
 def _refuse_duplicate(line_of: dict[Pair, int], pair: Pair, path: str | Path, number: int) -> None:
     first = line_of.setdefault(pair, number)
     if first != number:
-        raise ValueError(f"{path}:{number}: trial `{pair[0]} {pair[1]}` is already on line {first}; remove one of them")
+        trial = f"trial `{pair[0]} {pair[1]}`"
+        raise ScoringError(f"{path}:{number}: {trial} is already on line {first}; remove one of them")
 
 
 def _three_fields(path: str | Path, expected: str) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and fields of the lines that are not blank; Windows line ends are accepted, and said once."""
     carriage_returns = False
-    with Path(path).open(encoding="utf-8", newline="\n") as lines:
+    with Path(path).open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         for number, line in enumerate(lines, 1):
             if line.endswith("\r\n") and not carriage_returns:
                 carriage_returns = True
@@ -160,5 +163,5 @@ def _three_fields(path: str | Path, expected: str) -> Iterator[tuple[int, list[s
                 continue
             if len(fields) != 3:
                 found = f"{len(fields)} fields in {line.strip()!r}"
-                raise ValueError(f"{path}:{number}: found {found}, expected {expected}")
+                raise ScoringError(f"{path}:{number}: found {found}, expected {expected}")
             yield number, fields

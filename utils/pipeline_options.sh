@@ -112,8 +112,8 @@ _read_corpus_conf() {  # <file>: key=value lines for what the command line left 
     number=$((number + 1))
     line=${line%%#*}
     if [ -z "${line//[[:space:]]/}" ]; then continue; fi
-    if [[ $line != *=* ]]; then die "$file:$number: found \"$line\", expected key=value"; fi
     read -r key <<< "${line%%=*}"
+    if [[ $line != *=* ]] || ! [[ $key =~ ^[a-z][a-z0-9_-]*$ ]]; then die "$file:$number: found \"$line\", expected key=value"; fi
     read -r value <<< "${line#*=}"
     key=${key//_/-}
     if [ "${_found_in[$key]-}" != "command line" ]; then _set_option "$key" "$value" "$file:$number"; fi

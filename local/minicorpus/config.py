@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from minikaldi.errors import for_a_message
+from nnet.options import ConfigError as YamlError
+from nnet.yaml_text import read_yaml
 
 Range = tuple[float, float]
 
 
 class ConfigError(ValueError):
     """A key or value of the configuration cannot be used; the message names file, key and mend."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(for_a_message(text))
 
 
 @dataclass(frozen=True)
@@ -143,9 +148,9 @@ def read_config(path: Path) -> MiniCorpusConfig:
         ConfigError: the file is no YAML mapping, or a key is unknown, missing or of another type.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read as YAML: {error}") from error
+        values = read_yaml(path)
+    except YamlError as error:
+        raise ConfigError(str(error)) from error
     config = _build(MiniCorpusConfig, values, str(path), "")
     _check(config, path)
     return config
@@ -173,7 +178,7 @@ def _build(kind: Any, value: Any, file: str, key: str) -> Any:
         return {str(k): _build(arguments[1], v, file, f"{key}.{k}") for k, v in value.items()}
     if origin is tuple and isinstance(value, list) and len(value) == len(arguments):
         return tuple(_build(a, v, file, f"{key}[{i}]") for i, (a, v) in enumerate(zip(arguments, value, strict=True)))
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
         return float(value)
     if kind is int and isinstance(value, int) and not isinstance(value, bool):
         return value

@@ -54,15 +54,18 @@ def as_int16(samples: np.ndarray, peak: float = 0.5) -> np.ndarray:
 
 
 def stored(folder: Path, manifest: str, hashed: str) -> list[SoundFile] | None:
-    """The files of an earlier run with the same hash, or None where it was another or a file is missing."""
+    """The files of an earlier run with the same hash, or None where it was another or a file is missing or damaged."""
     path = folder / manifest
     if not path.is_file():
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if content["hash"] != hashed:
+    try:
+        content = json.loads(path.read_bytes())
+        if content["hash"] != hashed:
+            return None
+        sounds = [SoundFile(*fields) for fields in content["sounds"]]
+        return sounds if all((folder / sound.path).is_file() for sound in sounds) else None
+    except (ValueError, TypeError, KeyError, OSError, RecursionError):  # damaged: the files are made anew
         return None
-    sounds = [SoundFile(*fields) for fields in content["sounds"]]
-    return sounds if all((folder / sound.path).is_file() for sound in sounds) else None
 
 
 def put_in_place(partial: Path, folder: Path, subfolders: Iterable[str]) -> None:

@@ -11,9 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from minikaldi.errors import for_a_message
+
 
 class ScriptError(Exception):
     """Bad input or option; the text says where, what was found, what was expected and what to do."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(for_a_message(text))
 
 
 class Parser(argparse.ArgumentParser):
@@ -54,7 +59,7 @@ def boolean(text: str) -> bool:
 
 def positive_int(text: str) -> int:
     """A whole number of at least 1."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
+    if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) < 1:
         raise argparse.ArgumentTypeError(f'expected a whole number of at least 1, found "{text}"')
     return int(text)
 
@@ -80,7 +85,7 @@ def run(module: str) -> NoReturn:
         tell(str(error))
         code = 1
     except OSError as error:  # no such file, no space left, no permission: the system's own words name the file
-        tell(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+        tell(for_a_message(f"{error.filename or ''}: {error.strerror or error}".lstrip(": ")))
         code = 1
     except KeyboardInterrupt:
         code = 130

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import filecmp
+import math
 import os
 import shutil
 from collections.abc import Iterable
@@ -87,8 +88,18 @@ def read_segments(directory: Path) -> dict[str, tuple[str, list[str]]] | None:
         fields = rest.split()
         if len(fields) not in (3, 4):
             raise ScriptError(f"{path}:{number}: found {len(fields) + 1} fields, expected `utt_id rec_id start end`")
+        if not all(map(is_seconds, fields[1:3])):
+            raise ScriptError(f'{path}:{number}: found "{utt_id} {rest}", expected `utt_id rec_id start end`, seconds')
         segments[utt_id] = (fields[0], fields[1:])
     return segments
+
+
+def is_seconds(text: str) -> bool:
+    """Whether a word is a finite number."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def read_utt2spk(directory: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def read_line(path: Path, number: int, line: str, known: Sequence[str]) -> tuple
     """The options of a list's line, and the file or pipe behind them.
 
     Raises:
-        ScriptError: an option is unknown or has no value, or nothing stands behind them.
+        ScriptError: an option is unknown or has no value, a probability is none, or nothing stands behind them.
     """
     options: dict[str, str] = {}
     rest = line.strip()
@@ -74,6 +75,8 @@ def read_line(path: Path, number: int, line: str, known: Sequence[str]) -> tuple
             raise ScriptError(f"{path}:{number}: --{name} is unknown; choose from: {', '.join(known)}")
         options[name] = value
         rest = rest.lstrip()
+    if "probability" in options and not 0 <= _number(options["probability"]) <= 1:
+        raise ScriptError(f"{path}:{number}: --probability is {options['probability']}, expected a number from 0 to 1")
     if not rest or not all(options.values()):
         raise ScriptError(f'{path}:{number}: found "{line}", expected `--{known[0]} <id> … <file or pipe>`')
     return options, rest
@@ -148,13 +151,18 @@ def _weight_and_path(text: str) -> tuple[float, Path]:
     weight, comma, path = text.partition(",")
     if not comma:
         return 1.0, Path(text.strip())
-    try:
-        value = float(weight)
-    except ValueError:
-        value = -1.0
-    if value <= 0:
+    value = _number(weight)
+    if not 0 < value < math.inf:
         raise ScriptError(f'found the set "{text}", expected "weight, list" with a weight above 0')
     return value, Path(path.strip())
+
+
+def _number(text: str) -> float:
+    """A number; NaN for anything else."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def smoothed(given: Sequence[float | None], weight: float, where: str) -> list[float]:

@@ -90,7 +90,7 @@ def split_data(directory: Path, parts: int, per_utt: bool) -> Path:
         stamp = target / ".made_from"
         names = tables_of(directory)
         sizes = {name: _stamp(directory / name) for name in names}
-        if stamp.is_file() and json.loads(stamp.read_text()) == sizes:
+        if stamp.is_file() and stamp.read_bytes() == json.dumps(sizes).encode():
             return target
         stamp.unlink(missing_ok=True)
         pieces = split_utterances(utt2spk, parts, per_utt, str(directory))

@@ -150,10 +150,11 @@ def read_marker(marker: Path) -> dict[str, Any]:
         ScriptError: the file is no marker.
     """
     try:
-        record = json.loads(marker.read_text())
-    except ValueError as error:
+        record = json.loads(marker.read_bytes())
+    except (ValueError, RecursionError) as error:
         raise ScriptError(f"{marker}: no stage marker ({error}); remove it, and the stage runs again") from error
-    if not isinstance(record, dict) or not {"options", "inputs", "outputs"} <= record.keys():
+    parts = [record.get(part) for part in ("options", "inputs", "outputs")] if isinstance(record, dict) else [None]
+    if not all(isinstance(part, dict) for part in parts):
         raise ScriptError(f"{marker}: no stage marker; remove it, and the stage runs again")
     return record
 

@@ -19,6 +19,8 @@ SORT_MEND = "sort it with LC_ALL=C, or run utils/fix_data_dir.sh"
 
 def open_text(path: Path | str, mode: str = "r") -> TextIO:
     """A table's stream: UTF-8, newlines as they stand."""
+    if "\0" in str(path):
+        raise ScriptError(f"{path}: no file's name has a zero byte in it")
     return cast(TextIO, Path(path).open(mode, encoding="utf-8", errors="surrogateescape", newline="\n"))
 
 

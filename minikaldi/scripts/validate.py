@@ -21,7 +21,7 @@ MAX_PER_FILE = 3
 
 def value_fault(value: str, kind: str) -> str | None:
     """What is wrong with the second field of a table; None where it is in order."""
-    if kind == "frames" and not (value.isascii() and value.isdigit() and int(value) > 0):
+    if kind == "frames" and not (value.isascii() and value.isdigit() and len(value) < 19 and int(value) > 0):
         return f'found "{value}" frames, expected a whole number above zero'
     if kind == "seconds":
         try:

@@ -67,7 +67,10 @@ def without_quotes(rxfilename: str, where: str) -> str:
     if is_pipe(rxfilename) and re.search(r"['\"]", rxfilename):
         lexer = shlex.shlex(rxfilename, posix=True, punctuation_chars="|")
         lexer.whitespace_split = True
-        words = [word if set(word) == {"|"} else _with_backslashes(word) for word in lexer]
+        try:
+            words = [word if set(word) == {"|"} else _with_backslashes(word) for word in lexer]
+        except ValueError as error:
+            raise ScriptError(f"{where}: {rxfilename} has a quote that does not end") from error
         rxfilename = " ".join(words)
     found = re.search(r"[,'\"`$]", rxfilename)
     if found:
