@@ -114,8 +114,8 @@ def script_lines(stream: Reader, rxfilename: str) -> Iterator[tuple[str, str]]:
 
 def next_key(stream: Reader, name: str) -> str:
     """The next key of an archive, its following blank passed over; '' at the end."""
-    if found := _PLAIN_KEY.match(stream.peek(1)):  # nearly always; the rest is for what is split or strange
-        return decode(stream.read(found.end())[:-1])
+    if plain := _PLAIN_KEY.match(stream.peek(1)):  # nearly always; the rest is for what is split or strange
+        return decode(stream.read(plain.end())[:-1])
     if not skip_space(stream):
         return ""
     try:

@@ -18,7 +18,6 @@ from minikaldi.errors import KaldiError
 from minikaldi.ivector.plda import Plda, diagonalize, plda_of_covariances
 from minikaldi.ivector.vectors import Float64Array, require_finite
 
-
 ROWS_PER_PRODUCT = 1024
 
 
