@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.audio_files import FFMPEG_EXTENSIONS, require_ffmpeg, through_to_wav
+from local.audio_files import FFMPEG_EXTENSIONS, judge_wav, require_ffmpeg, through_to_wav
 from local.data_dir import Dropped, Utterance
 from local.program import say
 from local.speaker_ids import check_name, speaker_ids
@@ -24,19 +24,24 @@ SAMPLE_RATE = 16000
 WAV_HEADER_BYTES = 44
 EXTENSIONS = (".wav", ".flac", ".m4a")      # in the order of preference where a segment is there twice
 _NAME_BASED = re.compile(r"(.{11})_(\d{7})")
-_THREADS = 8                                # listing waits for the file server, not for the processor
+_THREADS = 8                                # the listing waits for the file server, not for the processor
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One audio file of a tree; path: relative to the tree, as trial lists have it; size in bytes."""
+    """One audio file of a tree.
+
+    path: relative to the tree, as trial lists have it. plain: Kaldi reads it as it stands. fault: why it gives no
+    sound, else None.
+    """
 
     tree: Path
     path: str
     speaker: str
     video: str
     segment: str
-    size: int
+    plain: bool
+    fault: str | None
 
     @property
     def file(self) -> str:
@@ -75,7 +80,7 @@ def existing_trees(root: Path, candidates: Iterable[str]) -> list[Path]:
 
 
 def scan(trees: Sequence[Path]) -> Tree:
-    """List the segments of all trees, sorted by path; sizes come from the listing, no file is opened."""
+    """List the segments of all trees, sorted by path; of WAV files the header is read, to find those cut short."""
     folders = [(tree, name) for tree in trees for name in sorted(one.name for one in tree.iterdir() if one.is_dir())]
     found = Tree([], [])
     with ThreadPoolExecutor(_THREADS) as threads:
@@ -105,18 +110,22 @@ def _segment(tree: Path, path: str) -> Segment | Dropped:
         return Dropped(utt_id, "no .wav, .flac or .m4a file", lost=False)
     stem = Path(path).stem
     size = (tree / path).stat().st_size
+    plain, fault = (False, None) if size == 0 or extension != ".wav" else judge_wav(f"{tree}/{path}", SAMPLE_RATE)
+    if size <= (WAV_HEADER_BYTES if extension == ".wav" else 0):
+        fault = f"has {size} bytes: no sound"
     name_based = _NAME_BASED.fullmatch(stem)
     if len(parts) == 3:
-        return Segment(tree, path, parts[0], parts[1], stem, size)
+        return Segment(tree, path, parts[0], parts[1], stem, plain, fault)
     if len(parts) == 2 and name_based:
-        return Segment(tree, path, parts[0], name_based[1], name_based[2], size)
+        return Segment(tree, path, parts[0], name_based[1], name_based[2], plain, fault)
     return Dropped(utt_id, "neither <spk>/<video>/<segment> nor <Name>/<11 characters>_<7 digits>")
 
 
 def as_utterances(tree: Tree) -> tuple[list[Utterance], list[Dropped], dict[str, str]]:
     """Segments as utterances `<spk>-<video>-<segment>` of the recording `<spk>-<video>`.
 
-    WAV files are taken to be what VoxCeleb has, 16-bit mono PCM at 16 kHz, and go to Kaldi as they are.
+    WAV files that are what VoxCeleb has, 16-bit mono PCM at 16 kHz, go to Kaldi as they are; what is cut short is
+    dropped, and other encodings go through to_wav.py.
 
     Returns:
         The utterances; what was dropped, with reasons; utterance id -> path as trial lists have it.
@@ -128,13 +137,12 @@ def as_utterances(tree: Tree) -> tuple[list[Utterance], list[Dropped], dict[str,
         spk_id = ids[segment.speaker]
         rec_id = f"{spk_id}-{segment.video}"
         utt_id = f"{rec_id}-{segment.segment}"
-        if segment.size <= (WAV_HEADER_BYTES if segment.extension == ".wav" else 0):
-            dropped.append(Dropped(utt_id, f"{segment.file} has {segment.size} bytes: no sound"))
+        if segment.fault is not None:
+            dropped.append(Dropped(utt_id, f"{segment.file}: {segment.fault}"))
         elif utt_id in paths:
             dropped.append(Dropped(utt_id, f"{segment.file} is there already as {paths[utt_id]}", lost=False))
         else:
-            plain = segment.extension == ".wav"
-            audio = segment.file if plain else through_to_wav(segment.file, SAMPLE_RATE)
+            audio = segment.file if segment.plain else through_to_wav(segment.file, SAMPLE_RATE)
             utterances.append(Utterance(utt_id, spk_id, audio, rec_id))
             paths[utt_id] = segment.path
     return utterances, dropped, paths

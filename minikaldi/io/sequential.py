@@ -124,8 +124,8 @@ def next_key(stream: Reader, name: str) -> str:
         raise KaldiError(f"{name}: {exc}") from exc
     after = stream.peek(1)[:1]
     if after not in (b" ", b"\t", b"\n"):
-        found = f"the archive ends after {show(key)}" if not after else f"found {after!r} after the key {show(key)}"
-        fault = malformed(stream, f"{found}, expected a space and an object: truncated?", back=len(encode(key)))
+        said = f"the archive ends after {show(key)}" if not after else f"found {after!r} after the key {show(key)}"
+        fault = malformed(stream, f"{said}, expected a space and an object: truncated?", back=len(encode(key)))
         raise KaldiError(f"{name}: {fault}")
     if after != b"\n":  # an empty line's end belongs to its (empty) object
         stream.read(1)

@@ -64,6 +64,26 @@ def test_todays_voxceleb1_is_parted_by_the_trial_list(vox1: Path, tmp_path: Path
     assert "make_voxceleb1: 3 files in, 3 out, 0 dropped" in result.stderr
 
 
+def test_a_wav_that_was_cut_short_is_dropped_and_another_rate_is_converted(
+    vox1: Path, tmp_path: Path, script, read_pairs
+) -> None:
+    (vox1 / "veri_test.txt").unlink()
+    folder = vox1 / "wav/id10001/vid-a"
+    for name, seconds, rate in (("00002", 1, 16000), ("00003", 1, 8000)):
+        soundfile.write(folder / f"{name}.wav", np.zeros(seconds * rate), rate, subtype="PCM_16")
+    whole = (folder / "00002.wav").read_bytes()
+    (folder / "00002.wav").write_bytes(whole[:-100])
+    (folder / "00004.wav").write_bytes(b"<html>404</html>" * 9)
+    dev = tmp_path / "dev"
+    script("make_voxceleb1.py", "--root", vox1, "--part", "dev", "--max-loss", "0.6", dev)
+    audio = read_pairs(dev / "wav.scp")
+    assert list(audio) == ["id10001-vid-a-00001", "id10001-vid-a-00003"]
+    assert audio["id10001-vid-a-00003"] == f"utils/to_wav.py {folder}/00003.wav 16000 |"
+    dropped = read_pairs(dev / "dropped")
+    assert dropped["id10001-vid-a-00002"].endswith("truncated: the header promises 100 more bytes")
+    assert "no RIFF file, it begins b'<html>404" in dropped["id10001-vid-a-00004"]
+
+
 def test_without_a_trial_list_the_metadata_parts_the_speakers(vox1: Path, tmp_path: Path, script, read_pairs) -> None:
     (vox1 / "veri_test.txt").unlink()
     result = script("make_voxceleb1.py", "--root", vox1, "--part", "dev", tmp_path / "dev")
