@@ -176,13 +176,14 @@ def corrupted(
         warning("the impulse response is silent, so the wave is left without a room")
         impulse_response = None
     before = early_power = power(signal)
-    output, delay, wanted = signal.astype(np.float32), 0, len(signal)  # a copy
-    if impulse_response is not None:
+    if impulse_response is None:
+        output, delay = signal.astype(np.float32), 0  # a copy
+    else:
         output = block_convolved(signal, impulse_response)
+        delay = int(np.argmax(impulse_response)) if options.shift_output else 0
         if noises:  # their levels refer to the power of direct sound and early reflections, not to the tail's
             early_power = power(block_convolved(signal, early_response(impulse_response, sample_rate)))
-        delay = int(np.argmax(impulse_response)) if options.shift_output else 0
-        wanted = wanted if options.shift_output else len(output)
+    wanted = len(signal) if options.shift_output else len(output)
     for noise in noises:
         add_noise(output, noise, sample_rate, early_power)
     output *= np.float32(_gain(before, power(output), options))

@@ -63,7 +63,8 @@ def main(run: Run, options: WavReverberateOptions, args: list[str]) -> int:
             response = _channel(rir, rir_channel, options.impulse_response, "--rir-channel") * RIR_SCALE
         added = [_noise(wave, name, noise_channel, snr, start) for wave, name, snr, start in noises]
         outputs.append(_corrupted(args[0], signal, speech.sample_rate, response, added, options))
-    run.write_object(args[1], WAVE, Wave(speech.sample_rate, np.stack(outputs)))
+    samples = np.stack(outputs) if len(outputs) > 1 else outputs[0][None]  # one is not copied
+    run.write_object(args[1], WAVE, Wave(speech.sample_rate, samples))
     return 0
 
 

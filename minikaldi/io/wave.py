@@ -26,6 +26,7 @@ MOST_CHUNKS = 1000
 """More stand before no samples: a file of zeros, which looks like chunks without name and content, takes no minutes."""
 
 _BLOCK_BYTES = 1 << 24
+_BLOCK_SAMPLES = 1 << 20
 _MEND = "convert it with: utils/to_wav.py <file> <rate> |"
 
 
@@ -156,19 +157,26 @@ def samples_place(stream: Reader, total_bytes: int) -> SamplesPlace | None:
 
 def write_wave(stream: Writer, wave: Wave) -> None:
     """`wave` as 16-bit PCM; values are truncated toward zero as Kaldi does, and clipped with a warning."""
-    samples = wave.samples
-    if samples.size and not (samples.min() > -32769 and samples.max() < 32768):
-        values = np.trunc(samples)
-        clipped = int(((values < -32768) | (values > 32767)).sum())
-        if clipped:
-            warning(f"{clipped} of {values.size} samples were out of the 16-bit range and are clipped")
-        samples = np.clip(values, -32768, 32767)
-    data = samples.astype("<i2").T.tobytes()
-    channels, rate = wave.samples.shape[0], int(wave.sample_rate)
+    channels, count = wave.samples.shape
+    rate, num_bytes = int(wave.sample_rate), 2 * wave.samples.size
     fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, _PCM, channels, rate, rate * channels * 2, channels * 2, 16)
-    stream.write(struct.pack("<4sI4s", b"RIFF", 36 + len(data), b"WAVE") + fmt)
-    stream.write(struct.pack("<4sI", b"data", len(data)))
-    stream.write(data)
+    stream.write(struct.pack("<4sI4s", b"RIFF", 36 + num_bytes, b"WAVE") + fmt)
+    stream.write(struct.pack("<4sI", b"data", num_bytes))
+    clipped = 0
+    for at in range(0, count, _BLOCK_SAMPLES):
+        samples, outside = _within_16_bits(wave.samples[:, at : at + _BLOCK_SAMPLES])
+        clipped += outside
+        stream.write(samples.astype("<i2").T.tobytes())
+    if clipped:
+        warning(f"{clipped} of {wave.samples.size} samples were out of the 16-bit range and are clipped")
+
+
+def _within_16_bits(samples: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], int]:
+    """The samples, clipped where they must be, and how many of them were."""
+    if samples.min() > -32769 and samples.max() < 32768:
+        return samples, 0
+    values = np.trunc(samples)
+    return np.clip(values, -32768, 32767), int(((values < -32768) | (values > 32767)).sum())
 
 
 def _parse_format(stream: Reader, body: bytes) -> tuple[int, int]:
