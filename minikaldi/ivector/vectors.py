@@ -26,17 +26,21 @@ def require_finite(name: str, values: NDArray[np.floating]) -> None:
         raise KaldiError(f"{name}: vector holds NaN or infinity; extract it again, or leave the utterance out")
 
 
-def length_ratio(vector: NDArray[np.floating], scale_up: bool = True) -> float:
-    """Length of a vector, or with `scale_up` its ratio to sqrt(D), the length that a unit-variance vector would have.
+def length_ratios(vectors: NDArray[np.floating], scale_up: bool = True) -> Float64Array:
+    """Lengths of vectors, or their ratios to the length of a vector of unit variance.
 
     Args:
-        vector: (D,).
+        vectors: (N, D).
+        scale_up: divide by sqrt(D).
+
+    Returns:
+        (N,).
 
     Source: ivectorbin/ivector-normalize-length.cc, options --normalize and --scaleup.
     """
-    values = np.asarray(vector, dtype=np.float64)
-    norm = float(np.sqrt(values @ values))
-    return norm / float(np.sqrt(values.size)) if scale_up else norm
+    values = np.asarray(vectors, dtype=np.float64)
+    norms = np.sqrt(np.vecdot(values, values))
+    return norms / np.sqrt(max(values.shape[1], 1)) if scale_up else norms
 
 
 def apply_transform(transform: NDArray[np.floating], vectors: NDArray[np.floating]) -> Float64Array:

@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
-from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, TOKEN
+from minikaldi.io import FLOAT_MATRIX, TOKEN
 from minikaldi.ivector.lda import SpeakerScatter, compute_lda
-from minikaldi.ivector.vectors import require_finite
+from minikaldi.ivectorbin.log_format import shown
+from minikaldi.ivectorbin.vector_blocks import vector_blocks
 from minikaldi.options import option
 
-VECTORS_PER_BLOCK = 1024  # added at once: one matrix product for many vectors
+NO_SPEAKER = -1
 
 
 @dataclass
@@ -54,10 +54,9 @@ def main(run: Run, options: LdaOptions, args: list[str]) -> int:
             f"{options.covariance_floor:g} of the largest"
         )
     run.log(f"Stats have {scatter.num_speakers} speakers, {scatter.num_vectors} utterances. ")
-    values = " ".join(f"{value:.6g}" for value in result.eigenvalues)
     run.log(
         "Singular values of between-class covariance after projecting with interpolated [total/within] covariance with "
-        f"a weight of {options.total_covariance_factor:g} on the total covariance, are:  [ {values} ]"
+        f"a weight of {options.total_covariance_factor:g} on the total covariance, are:  {shown(result.eigenvalues)}"
     )
     run.write_object(args[2], FLOAT_MATRIX, result.transform, options.binary)
     run.log(f"Wrote LDA transform to {args[2]}")
@@ -72,31 +71,24 @@ def read_scatter(run: Run, ivectors: str, utt2spk: str) -> SpeakerScatter:
     """
     scatter: SpeakerScatter | None = None
     numbers: dict[str, int] = {}
-    block: list[tuple[NDArray[np.float32], int]] = []
     num_err = 0
-    with run.sequential(ivectors, FLOAT_VECTOR) as vectors, run.random_access(utt2spk, TOKEN) as speakers:
-        for key, vector in vectors:
-            if key not in speakers:
-                run.warning(f"utt2spk has no speaker for utterance {key}; it is left out")
+    with run.random_access(utt2spk, TOKEN) as speakers:
+        for block in vector_blocks(run, ivectors):
+            found = np.array(
+                [
+                    numbers.setdefault(speakers[key], len(numbers)) if key in speakers else NO_SPEAKER
+                    for key in block.keys
+                ]
+            )
+            has_speaker = found != NO_SPEAKER
+            for place in np.flatnonzero(~has_speaker):
+                run.warning(f"utt2spk has no speaker for utterance {block.keys[place]}; it is left out")
                 num_err += 1
-                continue
-            scatter = scatter or SpeakerScatter(vector.size)
-            if vector.size != scatter.dim:
-                raise KaldiError(f"{key}: vector has {vector.size} dimensions, those before {scatter.dim}")
-            require_finite(key, vector)
-            block.append((vector, numbers.setdefault(speakers[key], len(numbers))))
-            if len(block) == VECTORS_PER_BLOCK:
-                add_block(scatter, block)
-    num_done = (scatter.num_vectors if scatter else 0) + len(block)
+            scatter = scatter or SpeakerScatter(block.vectors.shape[1])
+            if has_speaker.any():
+                scatter.add(block.vectors[has_speaker], found[has_speaker])
+    num_done = scatter.num_vectors if scatter else 0
     run.log(f"Read {num_done} utterances, {num_err} with errors.")
-    if scatter is None:
+    if scatter is None or num_done == 0:
         raise KaldiError(f"{ivectors}: Did not read any utterances.")
-    add_block(scatter, block)
     return scatter
-
-
-def add_block(scatter: SpeakerScatter, block: list[tuple[NDArray[np.float32], int]]) -> None:
-    """Add the collected vectors, with their speaker numbers, and empty the block."""
-    if block:
-        scatter.add(np.array([vector for vector, _ in block]), np.array([speaker for _, speaker in block]))
-        block.clear()

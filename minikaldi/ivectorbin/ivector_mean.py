@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.io import DOUBLE_VECTOR, FLOAT_VECTOR, INT32, TOKEN_VECTOR
-from minikaldi.ivector.vectors import require_finite
 from minikaldi.ivectorbin.speaker_vectors import SpeakerCounts, speaker_vectors
+from minikaldi.ivectorbin.vector_blocks import vector_blocks
 from minikaldi.options import option
 
 
@@ -68,13 +68,10 @@ def write_global_mean(run: Run, rspecifier: str, wxfilename: str, binary: bool) 
     """Mean of all vectors of a table, to one file."""
     total: NDArray[np.float64] | None = None
     num_done = 0
-    with run.sequential(rspecifier, FLOAT_VECTOR) as vectors:
-        for key, vector in vectors:
-            if total is not None and vector.shape != total.shape:
-                raise KaldiError(f"{key}: vector has {vector.size} dimensions, those before {total.size}")
-            require_finite(key, vector)
-            total = vector.astype(np.float64) if total is None else total + vector
-            num_done += 1
+    for block in vector_blocks(run, rspecifier):
+        part = block.vectors.sum(axis=0, dtype=np.float64)
+        total = part if total is None else total + part
+        num_done += len(block.keys)
     if total is None:
         raise KaldiError(f"{rspecifier}: No iVectors read")
     run.write_object(wxfilename, DOUBLE_VECTOR, total / num_done, binary)

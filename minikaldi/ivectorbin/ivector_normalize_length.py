@@ -8,7 +8,8 @@ import numpy as np
 
 from minikaldi.command import Run, command
 from minikaldi.io import FLOAT_VECTOR
-from minikaldi.ivector.vectors import length_ratio
+from minikaldi.ivector.vectors import length_ratios
+from minikaldi.ivectorbin.vector_blocks import vector_blocks, write_block
 from minikaldi.options import option
 
 
@@ -30,15 +31,14 @@ class NormalizeLengthOptions:
 def main(run: Run, options: NormalizeLengthOptions, args: list[str]) -> int:
     """Source: ivectorbin/ivector-normalize-length.cc."""
     ratios: list[float] = []
-    with run.sequential(args[0], FLOAT_VECTOR) as vectors, run.writer(args[1], FLOAT_VECTOR) as normalized:
-        for key, vector in vectors:
-            ratio = length_ratio(vector, options.scaleup)
-            ratios.append(ratio)
-            if ratio == 0.0:
-                run.warning(f"Zero iVector for {key}, written as it is")
-            elif options.normalize:
-                vector = vector / ratio
-            normalized.write(key, vector)
+    with run.writer(args[1], FLOAT_VECTOR) as normalized:
+        for block in vector_blocks(run, args[0], any_dim=True):
+            found = length_ratios(block.vectors, options.scaleup)
+            ratios += found.tolist()
+            for place in np.flatnonzero(found == 0.0):
+                run.warning(f"Zero iVector for {block.keys[place]}, written as it is")
+            scales = np.where(found == 0.0, 1.0, found)[:, None] if options.normalize else 1.0
+            write_block(normalized, block.keys, block.vectors / scales)
     run.log(f"Processed {len(ratios)} iVectors.")
     if ratios:
         run.log(

@@ -16,9 +16,8 @@ from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.io import DOUBLE_VECTOR, FLOAT_VECTOR
 from minikaldi.ivector.vectors import require_finite
+from minikaldi.ivectorbin.vector_blocks import VectorBlock, vector_blocks, write_block
 from minikaldi.options import option
-
-Entry = tuple[str, NDArray[np.float32]]
 
 
 @dataclass
@@ -39,45 +38,48 @@ class SubtractMeanOptions:
 def main(run: Run, options: SubtractMeanOptions, args: list[str]) -> int:
     """Source: ivectorbin/ivector-subtract-global-mean.cc."""
     if len(args) == 2:
-        entries, mean = read_all_and_mean(run, args[0])
-        num_done = write_centred(run, entries, mean if options.subtract_mean else 0.0, args[1])
+        blocks = list(vector_blocks(run, args[0]))
+        mean = mean_of(run, blocks, args[0])
+        num_done = write_centred(run, blocks, mean if options.subtract_mean else None, args[0], args[1])
     else:
         mean = run.read_object(args[0], DOUBLE_VECTOR)
-        with run.sequential(args[1], FLOAT_VECTOR) as vectors:
-            num_done = write_centred(run, vectors, mean if options.subtract_mean else 0.0, args[2])
+        require_finite(args[0], mean)
+        given = vector_blocks(run, args[1], any_dim=True)
+        num_done = write_centred(run, given, mean if options.subtract_mean else None, args[1], args[2])
     run.log(f"Wrote {num_done} mean-subtracted iVectors")
     return 0 if num_done else 1
 
 
-def read_all_and_mean(run: Run, rspecifier: str) -> tuple[list[Entry], NDArray[np.float64]]:
-    """All entries of a table, kept in their order, and their mean (D,)."""
-    with run.sequential(rspecifier, FLOAT_VECTOR) as vectors:
-        entries = list(vectors)
-    if not entries:
+def mean_of(run: Run, blocks: list[VectorBlock], rspecifier: str) -> NDArray[np.float64]:
+    """Mean (D,) of all vectors.
+
+    Raises:
+        KaldiError: there are none.
+    """
+    if not blocks:
         raise KaldiError(f"{rspecifier}: No iVectors read")
-    total = np.zeros(entries[0][1].size)
-    for key, vector in entries:
-        require_finite(key, vector)  # one NaN would spread to every vector
-        total += _same_dim(key, vector, total.size)
-    mean = total / len(entries)
-    run.log(f"Read {len(entries)} iVectors.")
+    num_vectors = sum(len(block.keys) for block in blocks)
+    mean = np.sum([block.vectors.sum(axis=0, dtype=np.float64) for block in blocks], axis=0) / num_vectors
+    run.log(f"Read {num_vectors} iVectors.")
     run.log(f"Norm of iVector mean was {np.linalg.norm(mean):.6g}")
-    return entries, mean
+    return mean
 
 
-def write_centred(run: Run, entries: Iterable[Entry], mean: NDArray[np.float64] | float, wspecifier: str) -> int:
-    """Write every vector less `mean` (a zero for none); returns how many."""
+def write_centred(
+    run: Run, blocks: Iterable[VectorBlock], mean: NDArray[np.float64] | None, rspecifier: str, wspecifier: str
+) -> int:
+    """Write every vector of a table less `mean`, if there is one; returns how many.
+
+    Raises:
+        KaldiError: a vector has not the dimensions of the mean.
+    """
     num_done = 0
     with run.writer(wspecifier, FLOAT_VECTOR) as centred:
-        for key, vector in entries:
-            if isinstance(mean, np.ndarray):
-                _same_dim(key, vector, mean.size)
-            centred.write(key, vector - mean)
-            num_done += 1
+        for block in blocks:
+            dim = block.vectors.shape[1]
+            if mean is not None and dim != mean.size:
+                where = f"{rspecifier}: {block.keys[0]}"
+                raise KaldiError(f"{where}: vector has {dim} dimensions, expected {mean.size}, those of the mean")
+            write_block(centred, block.keys, block.vectors if mean is None else block.vectors - mean)
+            num_done += len(block.keys)
     return num_done
-
-
-def _same_dim(key: str, vector: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
-    if vector.size != dim:
-        raise KaldiError(f"{key}: vector has {vector.size} dimensions, expected {dim}, those of the mean")
-    return vector

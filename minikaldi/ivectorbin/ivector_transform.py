@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR
-from minikaldi.ivector.vectors import apply_transform
+from minikaldi.ivectorbin.vector_blocks import transformed_blocks, write_block
 from minikaldi.options import NoOptions
 
 
@@ -22,16 +21,12 @@ def main(run: Run, options: NoOptions, args: list[str]) -> int:
     transform = run.read_object(args[0], FLOAT_MATRIX)
     dim = len(transform)
     total, energy, num_done = np.zeros(dim), 0.0, 0
-    with run.sequential(args[1], FLOAT_VECTOR) as vectors, run.writer(args[2], FLOAT_VECTOR) as transformed:
-        for key, vector in vectors:
-            try:
-                result = apply_transform(transform, vector)
-            except KaldiError as error:
-                raise KaldiError(f"{key}: {error}") from error
-            transformed.write(key, result)
-            total += result
-            energy += float(result @ result)
-            num_done += 1
+    with run.writer(args[2], FLOAT_VECTOR) as transformed:
+        for keys, vectors in transformed_blocks(run, transform, args[1]):
+            write_block(transformed, keys, vectors)
+            total += vectors.sum(axis=0)
+            energy += float(np.vdot(vectors, vectors))
+            num_done += len(keys)
     run.log(f"Processed {num_done} iVectors.")
     if num_done:
         mean = total / num_done

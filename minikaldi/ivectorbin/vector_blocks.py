@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from minikaldi.command import Run
 from minikaldi.errors import KaldiError
-from minikaldi.io import FLOAT_VECTOR
-from minikaldi.ivector.vectors import require_finite
+from minikaldi.io import FLOAT_VECTOR, TableWriter
+from minikaldi.ivector.vectors import apply_transform, require_finite
 
 VECTORS_PER_BLOCK = 1024
 
@@ -51,6 +51,27 @@ def vector_blocks(run: Run, rspecifier: str, any_dim: bool = False) -> Iterator[
             vectors.append(vector)
     if vectors:
         yield _block(rspecifier, keys, vectors)
+
+
+def transformed_blocks(
+    run: Run, transform: NDArray[np.floating], rspecifier: str
+) -> Iterator[tuple[list[str], NDArray[np.float64]]]:
+    """All vectors of a table under a linear or affine transform, in blocks of N keys and (N, D').
+
+    Raises:
+        KaldiError: as `vector_blocks`, or a vector has not the dimensions that the transform takes.
+    """
+    for block in vector_blocks(run, rspecifier, any_dim=True):
+        try:
+            yield block.keys, apply_transform(transform, block.vectors)
+        except KaldiError as error:
+            raise KaldiError(f"{rspecifier}: {block.keys[0]}: {error}") from error
+
+
+def write_block(table: TableWriter[NDArray[np.float32]], keys: list[str], vectors: NDArray[np.floating]) -> None:
+    """Write the rows of `vectors` (N, D), rounded to float32, under N keys."""
+    for key, vector in zip(keys, np.asarray(vectors, dtype=np.float32), strict=True):
+        table.write(key, vector)
 
 
 def _block(rspecifier: str, keys: list[str], vectors: list[NDArray[np.float32]]) -> VectorBlock:

@@ -7,7 +7,7 @@ import pytest
 
 from minikaldi.errors import KaldiError
 from minikaldi.ivector.lda import SpeakerScatter, compute_lda
-from minikaldi.ivector.vectors import apply_transform, length_ratio, orient_rows, paired_products
+from minikaldi.ivector.vectors import apply_transform, length_ratios, orient_rows, paired_products
 
 
 def scatter_of(vectors: np.ndarray, speakers: np.ndarray, block: int = 1000) -> SpeakerScatter:
@@ -114,11 +114,10 @@ def test_a_transform_of_another_dimension_is_refused() -> None:
         apply_transform(np.ones((1, 4)), np.ones(2))
 
 
-def test_length_ratio_by_hand() -> None:
-    vector = np.array([3.0, 0.0, 4.0, 0.0])
-    assert length_ratio(vector) == 2.5
-    assert length_ratio(vector, scale_up=False) == 5.0
-    assert length_ratio(np.zeros(3)) == 0.0
+def test_length_ratios_by_hand() -> None:
+    vectors = np.array([[3.0, 0.0, 4.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    assert length_ratios(vectors).tolist() == [2.5, 0.0]
+    assert length_ratios(vectors, scale_up=False).tolist() == [5.0, 0.0]
 
 
 def test_paired_products_cross_their_blocks() -> None:
