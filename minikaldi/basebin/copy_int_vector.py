@@ -14,7 +14,7 @@ import numpy as np
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.io import INT32_VECTOR, Reader, Writer, are_tables, read_binary_header, write_binary_header
-from minikaldi.io.primitives import read_array, read_exactly, read_token
+from minikaldi.io.primitives import read_array, read_exactly, read_token, to_int32
 from minikaldi.options import option
 
 _INT32_BYTES = 4
@@ -47,7 +47,7 @@ class IntVectorFileHolder:
             raise KaldiError(f"expected '[' and integers, found {found[:80]!r}")
         while (word := read_token(stream)) != "]":
             try:
-                numbers.append(int(word))
+                numbers.append(to_int32(word))
             except ValueError as error:
                 raise KaldiError(f"expected an integer or ']', found {word[:80]!r}") from error
         return numbers

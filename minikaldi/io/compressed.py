@@ -32,6 +32,7 @@ _PART_STEPS = (64, 128, 63)  # codes between the minimum, the quartiles and the 
 # Adding it in float32 and cutting off rounds half up, as adding 0.5 in float64 does; 0.5 itself would round twice.
 _BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
 _BLOCK_VALUES = 1 << 16
+_LOOKED_UP_TOGETHER = 1 << 13  # columns; 256 values of each must fit into memory, however wide a forged matrix is
 _LOOKED_UP_AT_ONCE = 1 << 13
 
 
@@ -75,6 +76,7 @@ def read_compressed_parts(stream: Reader, header: CompressedHeader) -> tuple[Cod
     return quantiles, codes.reshape(header.cols, header.rows).T
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a forged range may reach beyond float32: infinite values, as in Kaldi
 def decompress(header: CompressedHeader, quantiles: Codes | None, codes: Codes) -> Float32:
     """Values of any rows' codes.
 
@@ -90,6 +92,9 @@ def decompress(header: CompressedHeader, quantiles: Codes | None, codes: Codes) 
         levels = np.float32(65535.0) if header.tag == "CM2" else np.float32(255.0)
         increment = np.float32(float(header.span) * (1.0 / float(levels)))
         return (header.min_value + codes.astype(np.float32) * increment).astype(np.float32)
+    if len(quantiles) > _LOOKED_UP_TOGETHER:
+        parts = [slice(at, at + _LOOKED_UP_TOGETHER) for at in range(0, len(quantiles), _LOOKED_UP_TOGETHER)]
+        return np.concatenate([decompress(header, quantiles[part], codes[:, part]) for part in parts], axis=1)
     # Each column has 256 values at most: they are computed once and looked up, for as many rows as the cache holds.
     values = _column_values(_from_uint16(header, quantiles)).ravel()
     first = np.arange(0, len(values), 256)  # where a column's values begin

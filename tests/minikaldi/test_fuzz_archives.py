@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import subprocess
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +19,10 @@ from fuzzing import Refusal, damaged, memory_limit, refusal_or_value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minikaldi.basebin.copy_int_vector import IntVectorFileHolder
 from minikaldi.errors import KaldiError
+from minikaldi.feat.htk import HtkHolder, SphinxHolder
+from minikaldi.featbin.general_matrix import GENERAL_MATRIX, CompressedMatrix
 from minikaldi.io import (
     BOOL,
     DOUBLE_MATRIX,
@@ -70,6 +75,7 @@ def model(dim: int) -> Plda:
 
 
 MATRICES = (MATRIX, MATRIX[:2], MATRIX[:, :1])
+SPHINX = RNG.normal(size=(3, 13)).astype(np.float32)
 VECTORS = (MATRIX[0], MATRIX[:, 0], MATRIX[0, :1])
 FORMS = [
     Form("FM", "ark", FLOAT_MATRIX, MATRICES),
@@ -92,6 +98,12 @@ FORMS = [
     Form("text truth", "ark,t", BOOL, (True, False, True)),
     Form("word", "ark", TOKEN, ("speaker", "a", "é")),
     Form("words", "ark", TOKEN_VECTOR, (["utt1", "utt2"], [], ["é"])),
+    Form("as stored", "ark", GENERAL_MATRIX, MATRICES),
+    Form("CM as stored", "ark", compressed_matrix(2), MATRICES, GENERAL_MATRIX),
+    Form("HTK", "ark", HtkHolder(), MATRICES),
+    Form("Sphinx", "ark", SphinxHolder(), (SPHINX, SPHINX[:2], SPHINX[:0])),
+    Form("integers of a file", "ark", IntVectorFileHolder(), ([1, -2, 3], [], [70000])),
+    Form("text integers of a file", "ark,t", IntVectorFileHolder(), ([1, -2, 3], [], [70000])),
     Form("plda", "ark", PLDA, (model(2), model(1), model(3))),
     Form("text plda", "ark,t", PLDA, (model(2), model(1), model(3))),
 ]
@@ -102,6 +114,8 @@ def plain(value: Any) -> Any:
     """A value in a form that compares by content."""
     if isinstance(value, Plda):
         return [plain(part) for part in (value.mean, value.transform, value.psi)]
+    if isinstance(value, CompressedMatrix):
+        return [plain(part) for part in (value.header, value.quantiles, value.codes)]
     return (value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value
 
 
@@ -192,6 +206,25 @@ def test_rows_of_a_damaged_matrix_are_values_or_one_error(form: Form, tmp_path: 
 def test_any_bytes_after_a_key_are_a_value_or_one_error(data: bytes, form: Form, start: bytes) -> None:
     stream = io.BufferedReader(io.BytesIO(start + data))  # type: ignore[arg-type]
     refusal_or_value(lambda: form.read_by.read(stream), (KaldiError,), "", start + data)
+
+
+def test_a_forged_wide_matrix_takes_no_memory_for_what_it_has_not() -> None:
+    cols = 100_000
+    header = b"\0BCM " + struct.pack("<ffii", 0, 1, 1, cols)
+    data = header + np.tile(np.array([0, 1, 2, 3], "<u2"), cols).tobytes() + bytes(cols)
+    tracemalloc.start()
+    assert FLOAT_MATRIX.read(io.BufferedReader(io.BytesIO(data))).shape == (1, cols)  # type: ignore[arg-type]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 64 * len(data)  # 256 values of each column would be a thousand times that
+
+
+def test_a_range_beyond_float32_is_infinite_without_a_warning() -> None:
+    data = b"\0BCM2 " + struct.pack("<ffii", 3e38, 3e38, 1, 2) + b"\0\0\xff\xff"
+    matrix = FLOAT_MATRIX.read(io.BufferedReader(io.BytesIO(data)))  # type: ignore[arg-type]
+    assert matrix.tolist() == [[np.float32(3e38), np.inf]]
+    double = b"\0BDM \4" + struct.pack("<i", 1) + b"\4" + struct.pack("<i", 1) + struct.pack("<d", 1e300)
+    assert FLOAT_MATRIX.read(io.BufferedReader(io.BytesIO(double))).tolist() == [[np.inf]]  # type: ignore[arg-type]
 
 
 CUT = b"utt1 \0BFM \x04\x03\0\0\0\x04\x04\0\0\0" + bytes(12)
