@@ -37,11 +37,17 @@ def told_with_place(error: KaldiError, stream: io.BufferedReader) -> str:
     return str(error) if isinstance(error, MalformedError) else f"{_place(stream)}{error}"
 
 
-def _place(stream: io.BufferedReader, back: int = 0) -> str:
+def place_of(stream: io.BufferedReader) -> int | None:
+    """The bytes before the next one to be read; None of a caller's stream that cannot tell, or is closed."""
     try:
-        return f"byte {stream.tell() - back}: "
-    except (OSError, ValueError):  # a stream of the caller's that cannot tell, or is closed
-        return ""
+        return stream.tell()
+    except (OSError, ValueError):
+        return None
+
+
+def _place(stream: io.BufferedReader, back: int = 0) -> str:
+    at = place_of(stream)
+    return "" if at is None else f"byte {at - back}: "
 
 
 @lru_cache(maxsize=1)

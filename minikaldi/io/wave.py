@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.io.places import MalformedError, malformed
+from minikaldi.io.places import MalformedError, malformed, place_of
 from minikaldi.io.primitives import Reader, Writer, read_exactly
 from minikaldi.log import warning
 
@@ -63,7 +63,10 @@ def read_wave(stream: Reader) -> Wave:
     Raises:
         MalformedError: not RIFF, not 16-bit PCM, or without samples; the text tells the byte, and how to convert.
     """
+    begin = place_of(stream)
     header = read_wave_header(stream)
+    if header.data_bytes is None and begin:  # in a file of its own a wave begins at byte 0
+        warning(f"byte {begin}: a wave that does not tell its length is taken to go on to the end of the archive")
     data = _read_samples(stream, header)
     frame_bytes = 2 * header.channels
     if header.data_bytes is not None and len(data) < header.data_bytes:

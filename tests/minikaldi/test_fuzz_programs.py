@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from fuzzing import cuts, damaged, memory_limit, mixtures
 
-from minikaldi.command import run_command
+from minikaldi import commands
+from minikaldi.command import Command, Run, run_command
 from minikaldi.io import WAVE, Wave, write_object
+from minikaldi.options import NoOptions
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -70,6 +72,48 @@ def test_commands_have_no_faults_of_their_own_with_lists_damaged_in_many_places(
     with memory_limit():
         for data in damaged(good, seed=14, mixed=400, header=40, places=4):
             command(words, data)
+
+
+def faulty(fault: Exception) -> Command:
+    """A command that is at fault itself."""
+
+    def main(run: Run, options: object, args: list[str]) -> int:
+        raise fault
+
+    return Command("copy-feats", "", "", (0, 0), NoOptions, main)
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_a_fault_of_a_command_is_one_line_and_the_traceback_is_for_who_asks(
+    verbose: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "load", lambda name: faulty(IndexError("list index\nout of range")))
+    code = run_command(["copy-feats", "--print-args=false", f"--verbose={verbose}"], io.BytesIO(), io.BytesIO())
+    said = capsys.readouterr().err.splitlines()
+    assert code == 255
+    assert re.fullmatch(
+        r"ERROR \(copy-feats\[minikaldi\]:main\(\):test_fuzz_programs.py:\d+\) a fault of copy-feats itself, where it "
+        r"should have read or refused its input: IndexError: list index out of range; please report it, .*",
+        said[0],
+    )
+    assert bool(said[1:]) == (verbose == 1) and all("Traceback" in line for line in said[1:2])
+
+
+def test_memory_that_ran_out_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "load", lambda name: faulty(MemoryError()))
+    assert run_command(["copy-feats"], io.BytesIO(), io.BytesIO()) == 255
+    assert "memory ran out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("closed", "words"), [("<&-", "ark:- ark:/dev/null"), (">&-", "ark:/dev/null ark:-")])
+def test_a_closed_standard_stream_is_told(closed: str, words: str, command_env: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"copy-feats {words} {closed}"], env=command_env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 255
+    assert re.search(r"ERROR .* the standard (in|out)put is closed", done.stderr) and "Traceback" not in done.stderr
 
 
 BASH_READERS = {

@@ -209,6 +209,17 @@ def test_a_file_of_zeros_is_refused_at_once(tmp_path: Path) -> None:
     assert missing_in_file(str(path)) == 0
 
 
+def test_a_wave_without_a_length_takes_the_rest_of_its_archive_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    data = b"utt0 " + GOOD["no sizes"] + b"utt1 " + GOOD["plain"]
+    with sequential("ark:-", WAVE, Context(io.BytesIO(data))) as table:
+        entries = list(table)
+    assert [key for key, _ in entries] == ["utt0"]
+    assert "byte 5: a wave that does not tell its length is taken to go on to the end of the archive" in caplog.text
+    caplog.clear()
+    read(GOOD["no sizes"])
+    assert not caplog.text
+
+
 def encoded(suffix: str, subtype: str, format_name: str) -> bytes:
     stream = io.BytesIO()
     noise = np.random.default_rng(0).normal(0, 0.1, (700, 2))
