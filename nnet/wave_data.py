@@ -60,7 +60,7 @@ class WaveChunks:
 
     def __init__(self, lists: TrainingLists, audio: AudioLists, config: Config, maker: FeatureMaker) -> None:
         self.notes, self.costs = Notes(), Costs()
-        self._lists, self._audio, self._data, self._maker = lists, audio, config.data, maker
+        self._lists, self._audio, self._data, self.maker = lists, audio, config.data, maker
         self._seed, self._augment = config.training.seed, config.augment
         rate, cache_bytes = maker.options.sample_frequency, config.data.audio_cache_mb * 1_000_000
         reader = AudioReader(rate, cache_bytes)
@@ -85,7 +85,7 @@ class WaveChunks:
             NnetError: audio, voice activity or noise that cannot be used; names the utterance and the file.
         """
         rngs = [np.random.default_rng([self._seed, AUGMENTATION, plan.step, n]) for n in range(len(plan))]
-        chunks = np.empty((len(plan), plan.chunk_frames, self._maker.dim), np.float32)
+        chunks = np.empty((len(plan), plan.chunk_frames, self.maker.dim), np.float32)
         for first in range(0, len(plan), TOGETHER):
             some = slice(first, first + TOGETHER)
             self._make(plan, some, rngs[some], chunks[some])
@@ -97,17 +97,16 @@ class WaveChunks:
             starts = zip(plan.utts[some].tolist(), plan.starts[some].tolist(), rngs, strict=True)
             cuts = [self._cut(utt, start, plan.chunk_frames, rng) for utt, start, rng in starts]
             waves = [self._read(cut) for cut in cuts]
+        pairs = zip(cuts, waves, strict=True)
         with self.costs.of("speed"):
-            self._change_speed(cuts, waves)
-        signals = [
-            Signal(wave[cut.before :], wave[: cut.before], self._speaker(cut.utt))
-            for cut, wave in zip(cuts, waves, strict=True)
-        ]
+            spoken = [w if cut.factor == 1.0 else change_speed(w, cut.passage, cut.factor) for cut, w in pairs]
+        pairs = zip(cuts, spoken, strict=True)
+        signals = [Signal(wave, cut.before, self._speaker(cut.utt)) for cut, wave in pairs]
         signals = self._chain.apply(signals, rngs)
         with self.costs.of("features"):
             ready = [self._framed(cut, signal) for cut, signal in zip(cuts, signals, strict=True)]
             dither_key = f"{self._seed} {plan.step} {some.start}"
-            feats, clipped = self._maker.of_waves(ready, [cut.crop.num_frames for cut in cuts], dither_key)
+            feats, clipped = self.maker.of_waves(ready, [cut.crop.num_frames for cut in cuts], dither_key)
             if clipped:
                 self.notes.add("some augmented chunks pass 16 bits and are clipped, as in a file; less gain avoids it")
         with self.costs.of("mean, voiced frames"):
@@ -119,7 +118,7 @@ class WaveChunks:
         factor = self._factor(copy, rng)
         if copy == 0:
             start = int(start / factor)  # a plan knows no speed that is drawn here
-        options = self._maker.options
+        options = self.maker.options
         audio = self._utterances.open(utt, length * options.shift_samples)
         num_samples = speed_length(factor, audio.num_samples)
         voiced = voiced_at(self._voiced(utt, audio), factor, num_frames(num_samples, options))
@@ -146,7 +145,7 @@ class WaveChunks:
             voiced = read_object(rxfilename, FLOAT_VECTOR) != 0
         except (KaldiError, OSError) as error:
             raise NnetError(f"{name}: cannot read the voice activity {rxfilename}: {error}") from error
-        in_audio, listed = num_frames(audio.num_samples, self._maker.options), int(self._lists.train.num_frames[utt])
+        in_audio, listed = num_frames(audio.num_samples, self.maker.options), int(self._lists.train.num_frames[utt])
         if len(voiced) != in_audio:
             raise NnetError(
                 f"{name}: {rxfilename} has {len(voiced)} frames, the audio {in_audio}; make the voice activity anew of"
@@ -172,15 +171,6 @@ class WaveChunks:
         if len(samples) == last - first:
             return samples
         return np.pad(samples, (inside[0] - first, last - inside[1]))
-
-    @staticmethod
-    def _change_speed(cuts: list[Cut], waves: list[FloatArray]) -> None:
-        """Replace the waves that have another speed."""
-        for factor in sorted({cut.factor for cut in cuts} - {1.0}):
-            places = [place for place, cut in enumerate(cuts) if cut.factor == factor]
-            changed = change_speed([waves[p] for p in places], [cuts[p].passage for p in places], factor)
-            for place, wave in zip(places, changed, strict=True):
-                waves[place] = wave
 
     def _speaker(self, utt: int) -> str:
         return self._lists.speaker_ids[self._lists.train.speakers[utt]]

@@ -5,11 +5,12 @@ Filters have zero phase and are applied to the spectrum, so that speech stays wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+from scipy.fft import rfft
 
 from nnet.augment import (
     CompandingOptions,
@@ -21,12 +22,11 @@ from nnet.augment import (
 )
 from nnet.augment.material import Material
 from nnet.augment.signal import FloatArray, Signal
-from nnet.augment.spectra import Spectrum, by_length, common_lengths, spectra_of, waves_of
+from nnet.augment.spectra import block_length, blocks_of, filtered, resized, waves_of
 
-LONGER = 1.5  # by how much an FFT is lengthened at most to have company
-EDGE = 512  # samples of zeros behind a wave, into which a filter rings
+MARGIN = 512  # samples that a filter's ringing is followed to either side
 TELEPHONE_RATE = 8000
-TELEPHONE_ORDER = 6
+FOOT, TOP = 0.6, 1.05  # of a telephone band's edges: where it has fallen to nothing
 ROLL_OFF = 0.95  # of half the lower rate: where a resampling filter begins to fall; at 1 it passes nothing
 MU, A = 255.0, 87.6
 
@@ -68,6 +68,15 @@ def resampling(hz: FloatArray, rate: float) -> FloatArray:
     return passed
 
 
+def band(hz: FloatArray, low: float, high: float) -> FloatArray:
+    """Passes `low` to `high` Hz; falls by a raised cosine to nothing at 0.6 of the one and 1.05 of the other."""
+    passed = ((hz >= low) & (hz <= high)).astype(np.float32)
+    for edge, end in ((low, FOOT * low), (high, TOP * high)):
+        place = slice(*np.searchsorted(hz, sorted((edge, end))))
+        passed[place] = np.square(np.cos(np.pi / 2 * (hz[place] - edge) / (end - edge)))
+    return passed
+
+
 def companded(samples: FloatArray, law: str) -> FloatArray:
     """The samples after eight bits of mu-law or A-law, rounded to whole numbers and clipped to 16 bits first.
 
@@ -102,33 +111,50 @@ def _log_uniform(bounds: tuple[float, float], rng: np.random.Generator) -> float
     return float(np.exp(rng.uniform(*np.log(bounds))))
 
 
+def telephoned(samples: FloatArray, sample_rate: float, low: float, high: float, law: str) -> FloatArray:
+    """The samples through a telephone line.
+
+    Args:
+        samples: float32 (N,).
+        sample_rate: Hz; where it is a multiple of 8 kHz the eight bits are taken at 8 kHz, else at that rate.
+        low, high: the band in Hz.
+        law: mu or a.
+
+    Returns:
+        float32 (N,).
+    """
+    fold = int(sample_rate // TELEPHONE_RATE) if sample_rate % TELEPHONE_RATE == 0 else 1
+    length = block_length(len(samples), MARGIN)
+    length += -length % (2 * fold)
+    hop, short = length - 2 * MARGIN, length // fold
+    rows = -(-len(samples) // hop)
+    passed = band(frequencies(length, sample_rate), low, high)
+    spectra = resized(rfft(blocks_of(samples, (rows, length), hop, MARGIN), axis=1), short, passed / np.float32(fold))
+    edge = MARGIN // fold
+    narrow = companded(waves_of(spectra, short)[:, edge : edge + hop // fold].reshape(-1), law)
+    spectra = rfft(blocks_of(narrow, (rows, short), hop // fold, edge), axis=1)
+    wide = waves_of(resized(spectra, length, np.full(short // 2 + 1, fold, np.float32)), length)
+    return wide[:, MARGIN : MARGIN + hop].reshape(-1)[: len(samples)]
+
+
 class _Filter:
-    """Multiplies each signal's spectrum by a response that it draws."""
+    """Filters each signal by a response that it draws."""
 
     def __init__(self, sample_rate: float) -> None:
         self._sample_rate = sample_rate
 
     def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
         """The signals, filtered; the power of their speech is taken anew where it is needed."""
-        passed = list(signals)
-        waves_in = [np.concatenate([s.before, s.samples]) if len(s.before) else s.samples for s in signals]
-        for length, places in by_length(common_lengths([len(wave) + EDGE for wave in waves_in], LONGER)):
-            spectra = spectra_of([waves_in[place] for place in places], length)
-            hz = frequencies(length, self._sample_rate)
-            for row, place in zip(spectra, places, strict=False):
-                row *= self._response(hz, rngs[place])
-            waves = self._waves(spectra, length, [rngs[place] for place in places])
-            for wave, place in zip(waves, places, strict=False):
-                before, samples, _ = np.split(wave, [len(signals[place].before), len(waves_in[place])])
-                passed[place] = replace(signals[place], samples=samples, before=before, speech_power=None)
-        return passed
+        pairs = zip(signals, rngs, strict=True)
+        return [replace(s, samples=self._filtered(s.samples, rng), speech_power=None) for s, rng in pairs]
 
-    def _response(self, hz: FloatArray, rng: np.random.Generator) -> FloatArray:
+    def _filtered(self, samples: FloatArray, rng: np.random.Generator) -> FloatArray:
+        draw = self._draw(rng)
+        return filtered(samples, lambda length: draw(frequencies(length, self._sample_rate)), MARGIN)
+
+    def _draw(self, rng: np.random.Generator) -> Callable[[FloatArray], FloatArray]:
+        """From Hz to what is passed."""
         raise NotImplementedError
-
-    def _waves(self, spectra: Spectrum, length: int, rngs: Sequence[np.random.Generator]) -> FloatArray:
-        """From the filtered spectra back to waves."""
-        return waves_of(spectra, length)
 
 
 class LowPass(_Filter):
@@ -138,8 +164,9 @@ class LowPass(_Filter):
         super().__init__(material.sample_rate)
         self._options = options
 
-    def _response(self, hz: FloatArray, rng: np.random.Generator) -> FloatArray:
-        return low_pass(hz, _log_uniform(self._options.cutoff, rng), self._options.order)
+    def _draw(self, rng: np.random.Generator) -> Callable[[FloatArray], FloatArray]:
+        cutoff = _log_uniform(self._options.cutoff, rng)
+        return lambda hz: low_pass(hz, cutoff, self._options.order)
 
 
 class HighPass(_Filter):
@@ -149,8 +176,9 @@ class HighPass(_Filter):
         super().__init__(material.sample_rate)
         self._options = options
 
-    def _response(self, hz: FloatArray, rng: np.random.Generator) -> FloatArray:
-        return high_pass(hz, _log_uniform(self._options.cutoff, rng), self._options.order)
+    def _draw(self, rng: np.random.Generator) -> Callable[[FloatArray], FloatArray]:
+        cutoff = _log_uniform(self._options.cutoff, rng)
+        return lambda hz: high_pass(hz, cutoff, self._options.order)
 
 
 class Resampled(_Filter):
@@ -160,28 +188,26 @@ class Resampled(_Filter):
         super().__init__(material.sample_rate)
         self._rates = options.rates
 
-    def _response(self, hz: FloatArray, rng: np.random.Generator) -> FloatArray:
-        return resampling(hz, self._rates[int(rng.integers(len(self._rates)))])
+    def _draw(self, rng: np.random.Generator) -> Callable[[FloatArray], FloatArray]:
+        rate = self._rates[int(rng.integers(len(self._rates)))]
+        return lambda hz: resampling(hz, rate)
 
 
-class Telephone(_Filter):
-    """Draws a band and a law; the eight bits are taken at 8 kHz where the wave's rate is a multiple of it."""
+class Telephone:
+    """Draws a line."""
 
     def __init__(self, options: TelephoneOptions, material: Material) -> None:
-        super().__init__(material.sample_rate)
-        self._options = options
-        self._fold = int(self._sample_rate // TELEPHONE_RATE) if self._sample_rate % TELEPHONE_RATE == 0 else 1
+        self._options, self._sample_rate = options, material.sample_rate
 
-    def _response(self, hz: FloatArray, rng: np.random.Generator) -> FloatArray:
+    def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
+        """The signals through their lines; the power of their speech is taken anew where it is needed."""
+        return [self._through(signal, rng) for signal, rng in zip(signals, rngs, strict=True)]
+
+    def _through(self, signal: Signal, rng: np.random.Generator) -> Signal:
         low, high = rng.uniform(*self._options.low), rng.uniform(*self._options.high)
-        band = high_pass(hz, low, TELEPHONE_ORDER) * low_pass(hz, high, 2 * TELEPHONE_ORDER)
-        return band * resampling(hz, TELEPHONE_RATE)
-
-    def _waves(self, spectra: Spectrum, length: int, rngs: Sequence[np.random.Generator]) -> FloatArray:
-        fold = self._fold if length % (2 * self._fold) == 0 else 1
-        narrow = waves_of(spectra, length // fold) / np.float32(fold)
-        coded = [companded(wave, draw_law(self._options.law, rng)) for wave, rng in zip(narrow, rngs, strict=False)]
-        return waves_of(spectra_of(coded, length // fold), length) * np.float32(fold)
+        law = draw_law(self._options.law, rng)
+        samples = telephoned(signal.samples, self._sample_rate, low, high, law)
+        return replace(signal, samples=samples, speech_power=None)
 
 
 class Companding:

@@ -59,12 +59,16 @@ class Chain:
 
     def __init__(self, options: AugmentOptions, material: Material, costs: Costs) -> None:
         self._entries = [_Entry(entry, material, costs) for entry in options.wave]
+        rooms = [place for place, entry in enumerate(self._entries) if "room" in entry.names]
+        self._last_room = rooms[-1] if rooms else -1
 
     def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
-        """The signals after all steps."""
-        for entry in self._entries:
+        """The signals after all steps, without context: behind the last room it is only a burden."""
+        for place, entry in enumerate(self._entries):
+            if place == self._last_room + 1:
+                signals = [signal.without_context() for signal in signals]
             signals = entry.apply(signals, rngs)
-        return signals
+        return [signal.without_context() for signal in signals]
 
 
 class _Entry:
@@ -74,7 +78,7 @@ class _Entry:
         members = entry.members if isinstance(entry, OneOf) else (Step(entry.options),)
         self._probability = entry.probability if isinstance(entry, OneOf) else entry.share
         self._steps = [make_step(member.options, material) for member in members]
-        self._names = [name_of(WAVE_STEPS, member.options) for member in members]
+        self.names = [name_of(WAVE_STEPS, member.options) for member in members]
         sums = np.cumsum([member.share for member in members])
         self._sums, self._costs = sums / sums[-1], costs
 
@@ -82,7 +86,7 @@ class _Entry:
         """Each signal through the step that it draws, if any."""
         drawn = [self._draw(rng) for rng in rngs]
         changed = list(signals)
-        for number, (name, step) in enumerate(zip(self._names, self._steps, strict=True)):
+        for number, (name, step) in enumerate(zip(self.names, self._steps, strict=True)):
             places = [place for place, each in enumerate(drawn) if each == number]
             if not places:
                 continue

@@ -41,15 +41,14 @@ class Gain:
         self._db = options.db
 
     def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
-        """The signals, what comes before them and the power of their speech, louder or softer."""
+        """The signals and the power of their speech, louder or softer."""
         return [self._amplified(signal, rng.uniform(*self._db)) for signal, rng in zip(signals, rngs, strict=True)]
 
     @staticmethod
     def _amplified(signal: Signal, db: float) -> Signal:
         speech = signal.speech_power
         louder = None if speech is None else speech * 10 ** (db / 10)
-        samples, before = amplified(signal.samples, db), amplified(signal.before, db)
-        return replace(signal, samples=samples, before=before, speech_power=louder)
+        return replace(signal, samples=amplified(signal.samples, db), speech_power=louder)
 
 
 class Clipping:

@@ -17,11 +17,12 @@ from minikaldi.feat.reverberate import early_response
 from nnet.augment import RoomOptions
 from nnet.augment.cache import BoundedCache
 from nnet.augment.material import Material
-from nnet.augment.signal import NOTHING, FloatArray, Signal, power
+from nnet.augment.signal import FloatArray, Signal, power
 from nnet.augment.spectra import (
     Spectrum,
     by_length,
     common_lengths,
+    energy,
     energy_weights,
     spectra_of,
     squared,
@@ -73,8 +74,8 @@ def response_spectra(responses: Sequence[Response], length: int) -> list[Respons
 
 def least_length(signal: Signal, response: Response) -> int:
     """The least FFT length at which what wraps around lies before the chunk, and where the chunk is whole."""
-    num_before = len(signal.before)
-    return len(signal.samples) + max(num_before + response.delay, len(response.samples) - 1)
+    num_samples = len(signal.samples)
+    return max(num_samples + response.delay, num_samples - signal.context + len(response.samples) - 1)
 
 
 def reverberated(
@@ -83,29 +84,29 @@ def reverberated(
     """Each signal in its room.
 
     Args:
-        signals: N samples each, and C before them, which are heard in the N and not kept.
+        signals: C + N samples each.
         responses: a room for each.
         spectra: the same at the FFT length.
         length: at least `least_length` of each pair.
 
     Returns:
-        N samples each, of the power of the dry wave; the power of the early part as speech_power.
+        N samples each, in which the C before them are heard, of the power of the dry wave; the power of the early part
+        as speech_power.
     """
-    waves = [np.concatenate([s.before, s.samples]) if len(s.before) else s.samples for s in signals]
-    products = spectra_of(waves, length)
+    products = spectra_of([signal.samples for signal in signals], length)
     gains, early = [], []
-    weights = energy_weights(length)
-    for row, wave, response, spectrum in zip(products, waves, responses, spectra, strict=False):
-        early_energy = float(squared(row) @ spectrum.early_energy)
+    for row, signal, response, spectrum in zip(products, signals, responses, spectra, strict=False):
+        num_samples = len(signal.samples)
+        early_power = float(squared(row) @ spectrum.early_energy) / (num_samples + len(response.early) - 1)
         row *= spectrum.whole
-        before, after = power(wave), float(squared(row) @ weights) / (len(wave) + response.num_samples - 1)
+        before, after = power(signal.samples), energy(row, length) / (num_samples + response.num_samples - 1)
         gains.append(np.sqrt(before / after) if after > 0 else 1.0)
-        early.append(early_energy / (len(wave) + len(response.early) - 1) * gains[-1] ** 2)
+        early.append(early_power * gains[-1] ** 2)
     heard = []
     for place, (signal, row) in enumerate(zip(signals, waves_of(products, length), strict=False)):
-        start = len(signal.before) + responses[place].delay
-        samples = row[start : start + len(signal.samples)] * np.float32(gains[place])
-        heard.append(replace(signal, samples=samples, before=NOTHING, speech_power=early[place]))
+        start = responses[place].delay
+        samples = row[start + signal.context : start + len(signal.samples)] * np.float32(gains[place])
+        heard.append(replace(signal, samples=samples, context=0, speech_power=early[place]))
     return heard
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,17 +14,21 @@ NOTHING = np.zeros(0, np.float32)
 
 @dataclass(frozen=True)
 class Signal:
-    """A chunk of an utterance.
+    """A chunk of an utterance, and what the utterance has just before it, for the echo of a room.
 
-    samples: float32 (N,), N >= 1, in 16-bit scale. before: float32 (C,), what the utterance has just before them, for
-    the echo of a room; () once it was heard. speaker: id of who speaks, without a speed prefix. speech_power: mean
-    square that noise levels refer to; None for that of `samples`.
+    samples: float32 (C + N,), N >= 1, in 16-bit scale. context: C, 0 once the echo was heard or will not be. speaker:
+    id of who speaks, without a speed prefix. speech_power: mean square that noise levels refer to; None for that of
+    `samples`.
     """
 
     samples: FloatArray
-    before: FloatArray = field(default_factory=lambda: NOTHING)
+    context: int = 0
     speaker: str = ""
     speech_power: float | None = None
+
+    def without_context(self) -> Signal:
+        """The chunk alone."""
+        return replace(self, samples=self.samples[self.context :], context=0) if self.context else self
 
 
 def power(samples: FloatArray) -> float:

@@ -7,19 +7,18 @@ den·m samples; it gives what polyphase filtering gives, within 80 dB (the filte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
+from scipy.fft import rfft
 
 from minikaldi.feat.resample import WIDEBAND_KAISER_BETA, WIDEBAND_ZEROS
 from nnet.augment.signal import FloatArray
-from nnet.augment.spectra import by_length, common_lengths, spectra_of, waves_of
+from nnet.augment.spectra import block_length, blocks_of, resized, waves_of
 
 CUTOFF = 0.95  # of the lower half rate, as in the filter of to_wav.py
-LONGER = 1.15  # by how much an FFT is lengthened at most to have company
 MARGIN = 60  # samples at the lower rate that the filter reaches to either side, and some
 
 
@@ -53,38 +52,41 @@ def num_samples_at(factor: float, num_samples: int) -> int:
 def passage(factor: float, start: int, stop: int) -> Passage:
     """Which samples of the original make samples start … stop - 1 at that speed."""
     num, den = ratio(factor)
-    margin = -(-MARGIN // min(num, den))
+    margin = _margin(num, den)
     block = start // den - margin  # output sample block·den is input sample block·num exactly
     last = -(-stop * num // den) + margin * num
     return Passage(block * num, last, start - block * den, stop - start)
 
 
-def change_speed(waves: Sequence[FloatArray], passages: Sequence[Passage], factor: float) -> list[FloatArray]:
-    """What each passage asks for, from samples first … last - 1 of the original.
+def change_speed(wave: FloatArray, wanted: Passage, factor: float) -> FloatArray:
+    """What a passage asks for, from samples first … last - 1 of the original.
 
     Args:
-        waves: float32 (last - first,) each, zeros where the passage reaches over an end of the original.
-        passages: as `passage` gives them.
-        factor: the speed of all.
+        wave: float32 (last - first,), zeros where the passage reaches over an end of the original.
+        wanted: as `passage` gives it.
+        factor: the speed.
 
     Returns:
-        float32 (length,) each: whole numbers in 16-bit range, as to_wav.py writes them.
+        float32 (length,): whole numbers in 16-bit range, as to_wav.py writes them.
     """
     num, den = ratio(factor)
-    blocks = common_lengths([-(-len(wave) // num) for wave in waves], LONGER)
-    changed: list[FloatArray] = [np.zeros(0, np.float32)] * len(waves)
-    for block, places in by_length(blocks):
-        spectra = spectra_of([waves[place] for place in places], num * block)
-        response = _response(num, den, block)
-        rows = waves_of(spectra[:, : len(response)] * response, den * block)
-        for place, row in zip(places, rows, strict=False):
-            wanted = passages[place]
-            samples = np.rint(row[wanted.skip : wanted.skip + wanted.length])
-            changed[place] = np.clip(samples, -32768, 32767, out=samples)
-    return changed
+    margin = _margin(num, den)
+    num_blocks = -(-(wanted.skip + wanted.length) // den) - margin  # of den samples each, from the first good one on
+    size = block_length(num_blocks, margin)
+    hop = size - 2 * margin
+    spectra = rfft(blocks_of(wave, (-(-num_blocks // hop), size * num), hop * num), axis=1)
+    rows = waves_of(resized(spectra, size * den, _response(num, den, size)), size * den)
+    begin = wanted.skip - margin * den
+    samples = np.rint(rows[:, margin * den : -margin * den].reshape(-1)[begin : begin + wanted.length])
+    return np.clip(samples, -32768, 32767, out=samples)
 
 
-@lru_cache(maxsize=32)
+def _margin(num: int, den: int) -> int:
+    """How far the filter reaches, in blocks of num samples of the original, den of the faster wave."""
+    return -(-MARGIN // min(num, den))
+
+
+@lru_cache(maxsize=64)
 def _response(num: int, den: int, block: int) -> FloatArray:
     """The low-pass at the bins of the shorter FFT, float32 (min(num, den) · block / 2 + 1,), scaled for the inverse."""
     grid = max(num, den)

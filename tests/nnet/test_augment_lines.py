@@ -21,7 +21,7 @@ from nnet.augment import (
     TimeMaskOptions,
 )
 from nnet.augment.audio import AudioReader
-from nnet.augment.band import Companding, HighPass, LowPass, Resampled, Telephone, companded, high_pass, low_pass
+from nnet.augment.band import Companding, HighPass, LowPass, Resampled, Telephone, band, companded, high_pass, low_pass
 from nnet.augment.level import Clean, Clipping, Gain, amplified, cut
 from nnet.augment.masks import apply_masks, mask_bins, mask_frames
 from nnet.augment.material import Material
@@ -87,12 +87,10 @@ def test_a_filter_is_the_slow_convolution_with_its_response() -> None:
     np.testing.assert_allclose(found.samples, expected, atol=1.0)  # the response rings on, and wraps, below 0.1 %
 
 
-def test_what_is_before_the_chunk_is_filtered_with_it() -> None:
+def test_a_filter_has_the_power_of_speech_taken_anew() -> None:
     step = LowPass(LowPassOptions(cutoff=(2000, 2000)), material())
-    (whole,) = step.apply([Signal(WHITE)], [rng(0)])
-    (parted,) = step.apply([Signal(WHITE[6000:], before=WHITE[:6000], speech_power=7.0)], [rng(0)])
-    np.testing.assert_allclose(np.concatenate([parted.before, parted.samples]), whole.samples, atol=0.05)
-    assert parted.speech_power is None  # taken anew where it is needed
+    (found,) = step.apply([Signal(WHITE, context=5, speech_power=7.0)], [rng(0)])
+    assert found.speech_power is None and found.context == 5
 
 
 def test_cutoffs_are_drawn_within_their_bounds_on_the_log_scale() -> None:
@@ -152,10 +150,10 @@ def test_lines_draw_either_law() -> None:
 
 def test_gain_is_in_db_and_takes_the_levels_with_it() -> None:
     np.testing.assert_allclose(amplified(np.array([1, -2], np.float32), 20), [10, -20], rtol=1e-6)
-    signal = Signal(WHITE, before=WHITE[:10], speech_power=100.0)
+    signal = Signal(WHITE, speech_power=100.0)
     (found,) = Gain(GainOptions(db=(-20, -20)), material()).apply([signal], [rng(0)])
     assert power(found.samples) == pytest.approx(power(WHITE) / 100, rel=1e-4)
-    assert found.speech_power == pytest.approx(1.0) and found.before[0] == pytest.approx(WHITE[0] / 10)
+    assert found.speech_power == pytest.approx(1.0)
 
 
 def test_clipping_cuts_what_is_nearer_to_the_peak() -> None:
@@ -163,6 +161,11 @@ def test_clipping_cuts_what_is_nearer_to_the_peak() -> None:
     assert cut(np.zeros(3, np.float32), 6).tolist() == [0, 0, 0]
     (found,) = Clipping(ClippingOptions(db=(6, 6)), material()).apply([Signal(WHITE)], [rng(0)])
     assert np.abs(found.samples).max() == pytest.approx(np.abs(WHITE).max() * 10**-0.3, rel=1e-6)
+
+
+def test_a_telephone_band_falls_from_one_to_nothing_at_its_edges() -> None:
+    hz = np.array([0, 120, 160, 200, 1000, 3400, 3485, 3570, 8000], np.float32)
+    np.testing.assert_allclose(band(hz, 200, 3400), [0, 0, 0.5, 1, 1, 1, 0.5, 0, 0], atol=1e-6)
 
 
 def test_clean_changes_nothing() -> None:

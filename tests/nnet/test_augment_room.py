@@ -67,15 +67,15 @@ def test_noise_levels_refer_to_the_power_of_the_early_part() -> None:
 
 def test_the_echo_of_what_came_before_is_heard() -> None:
     whole = np.convolve(SPEECH.astype(np.float64), ROOM / 32768)[70:]
-    found = in_room(Signal(SPEECH[4000:], before=SPEECH[:4000]))
-    assert len(found.samples) == 5000 and len(found.before) == 0
+    found = in_room(Signal(SPEECH, context=4000))
+    assert len(found.samples) == 5000 and found.context == 0
     gain = found.samples[:3000] @ whole[4000:7000] / (whole[4000:7000] @ whole[4000:7000])
     np.testing.assert_allclose(found.samples, gain * whole[4000:9000], atol=0.5)
 
 
 def test_a_short_context_gives_the_echo_of_it_alone_and_nothing_wraps_around() -> None:
     """The FFT is as short as it may be: what wraps around falls before the chunk."""
-    signal = Signal(SPEECH[4000:], before=SPEECH[3000:4000])
+    signal = Signal(SPEECH[3000:], context=1000)
     heard = np.convolve(SPEECH[3000:].astype(np.float64), ROOM / 32768)[70:]
     for length in (fast_length(8000), 16384):
         found = in_room(signal, length=length).samples

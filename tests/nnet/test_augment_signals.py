@@ -6,8 +6,19 @@ import numpy as np
 import pytest
 
 from nnet.augment.cache import BoundedCache
-from nnet.augment.signal import power, to_sixteen_bits
-from nnet.augment.spectra import by_length, common_lengths, energy_weights, fast_length, spectra_of, squared, waves_of
+from nnet.augment.signal import Signal, power, to_sixteen_bits
+from nnet.augment.spectra import (
+    by_length,
+    common_lengths,
+    energy,
+    energy_weights,
+    fast_length,
+    filtered,
+    resized,
+    spectra_of,
+    squared,
+    waves_of,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -34,8 +45,8 @@ def test_sixteen_bits_are_truncated_toward_zero_and_clipped() -> None:
 @pytest.mark.parametrize("least", [1, 511, 512, 513, 36000, 40961, 45056, 45057, 61441, 100001])
 def test_a_fast_length_is_even_smooth_and_at_most_an_eighth_longer(least: int) -> None:
     length = fast_length(least)
-    assert length >= least and length % 32 == 0
-    assert length <= max(512, 1.125 * least)
+    assert length >= least and length % 4 == 0
+    assert length <= max(64, 1.125 * least)
     for prime in (2, 3, 5, 7, 11):
         while length % prime == 0:
             length //= prime
@@ -65,17 +76,41 @@ def test_spectra_in_rows_are_those_of_each_wave_and_come_back(rows: int) -> None
         assert np.abs(back[len(wave) :]).max() < 5e-3
 
 
+@pytest.mark.parametrize("num_samples", [1, 7, 800, 801, 36000])
+def test_a_filter_in_blocks_is_the_filter_of_the_whole_wave(num_samples: int) -> None:
+    (wave,) = noise(num_samples)
+    taps = np.exp(-(np.linspace(-3, 3, 101) ** 2))  # symmetric, and 50 samples to either side
+
+    def response(length: int) -> np.ndarray:
+        centred = np.zeros(length)
+        centred[np.arange(-50, 51)] = taps
+        return np.fft.rfft(centred).real.astype(np.float32)
+
+    expected = np.convolve(wave.astype(np.float64), taps)[50 : 50 + num_samples]
+    np.testing.assert_allclose(filtered(wave, response, 60), expected, atol=0.1)  # float32, values to 30,000
+
+
 def test_missing_bins_are_zeros_and_those_beyond_are_left_out() -> None:
     (wave,) = noise(256)
     spectra = spectra_of([wave], 256)
-    np.testing.assert_allclose(waves_of(spectra[:, :65], 512)[0], np.fft.irfft(spectra[0, :65], 512), atol=1e-2)
-    np.testing.assert_allclose(waves_of(spectra, 128)[0], np.fft.irfft(spectra[0, :65], 128), atol=1e-2)
+    response = np.linspace(0, 1, 65, dtype=np.float32)
+    for length in (512, 128, 64):
+        expected = np.fft.irfft(spectra[0, :65] * response, length)
+        np.testing.assert_allclose(waves_of(resized(spectra, length, response), length)[0], expected, atol=1e-2)
 
 
-def test_a_weighted_sum_over_the_spectrum_is_the_energy() -> None:
+def test_the_energy_is_taken_off_the_spectrum() -> None:
     (wave,) = noise(500)
-    found = squared(spectra_of([wave], 512)[0]) @ energy_weights(512)
-    assert found == pytest.approx(float(np.sum(wave.astype(np.float64) ** 2)), rel=1e-5)
+    spectrum, exact = spectra_of([wave + 300], 512)[0], float(np.sum((wave + 300).astype(np.float64) ** 2))
+    assert energy(spectrum, 512) == pytest.approx(exact, rel=1e-5)
+    assert squared(spectrum) @ energy_weights(512) == pytest.approx(exact, rel=1e-5)
+
+
+def test_the_context_is_dropped_from_the_front() -> None:
+    signal = Signal(np.arange(5, dtype=np.float32), context=2, speaker="s", speech_power=3.0)
+    alone = signal.without_context()
+    assert alone.samples.tolist() == [2, 3, 4] and (alone.context, alone.speaker, alone.speech_power) == (0, "s", 3.0)
+    assert alone.without_context() is alone
 
 
 def test_a_bounded_cache_forgets_what_was_used_least_recently() -> None:
