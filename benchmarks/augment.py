@@ -1,9 +1,9 @@
 """How many training chunks a core makes from audio in a second, and what each step of the augmentation costs.
 
-    python3 benchmarks/augment.py [--augment FILE ...] [--features fbank|mfcc] [--batches 20] [--seed 1] [--json FILE]
+    python3 benchmarks/augment.py [--augment FILE ...] [--features fbank|mfcc] [--pauses 0] [--batches 20] [--json FILE]
 
-Chunks of 225 frames (2.25 s at 16 kHz, plus the pauses between), from 16-bit WAV files in the page cache, as one loader
-process makes them; seconds are those of the processor. All sections are measured in turns in one run, beside the
+Chunks of 225 frames (2.25 s at 16 kHz, and what pauses lie between), from 16-bit WAV files in the page cache, as one
+loader process makes them; seconds are those of the processor. All sections are measured in turns in one run, beside the
 features alone, so that their ratios hold on a machine that others use too. The corpus is synthetic, in a folder of its
 own.
 """
@@ -42,7 +42,6 @@ NOISES, NOISE_SECONDS = 60, 8
 PIECES, PIECE_SECONDS = 8, 60
 ROOMS, ROOM_SECONDS = 60, 0.5
 WARM = 10  # batches: by then nearly all rooms were heard at the usual lengths, as they are after a minute of training
-PAUSES = 0.1  # share of the frames without voice
 ALONE = "(features alone)"
 
 
@@ -93,15 +92,15 @@ def write_waves(folder: Path, waves: dict[str, np.ndarray]) -> None:
         (folder / file).write_text("".join(f"{line}\n" for line in lines))
 
 
-def write_corpus(folder: Path, seed: int) -> Path:
-    """Speech with pauses, noises, music and rooms; returns the lists directory."""
+def write_corpus(folder: Path, pauses: float, seed: int) -> Path:
+    """Speech, of which a share is pauses, noises, music and rooms; returns the lists directory."""
     rng = np.random.default_rng(seed)
     names = [f"s{n // UTTERANCES:02}-{n % UTTERANCES}" for n in range(SPEAKERS * UTTERANCES)]
     write_waves(folder / "train", {name: sound(SECONDS, rng) for name in names})
     counts = []
     with writer(f"ark,scp:{folder}/vad.ark,{folder}/train/vad.scp", FLOAT_VECTOR) as table:
         for name in names:
-            voiced = np.repeat(rng.random(10 * SECONDS) >= PAUSES, 10)
+            voiced = np.repeat(rng.random(10 * SECONDS) >= pauses, 10)
             table.write(name, voiced.astype(np.float32))
             counts.append(f"{name} {np.count_nonzero(voiced)}\n")
     (folder / "train" / "utt2num_frames").write_text("".join(counts))
@@ -177,24 +176,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--augment", action="append", metavar="FILE", help="sections (default: all of conf/augment)")
     parser.add_argument("--features", choices=("fbank", "mfcc"), default="fbank", help="(default %(default)s)")
+    parser.add_argument("--pauses", type=float, default=0.0, help="share of frames without voice (default %(default)s)")
     parser.add_argument("--batches", type=int, default=20, help=f"of {BATCH} chunks each (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of audio and draws (default %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
     files = options.augment or sorted(str(path) for path in (ROOT / "conf" / "augment").glob("*.yaml"))
+    if not 0 <= options.pauses <= 0.5:
+        parser.error(f"--pauses is {options.pauses:g}, expected a share from 0 to 0.5")
     with tempfile.TemporaryDirectory(prefix="augment-") as folder:
-        lists_dir = write_corpus(Path(folder), options.seed)
+        lists_dir = write_corpus(Path(folder), options.pauses, options.seed)
         sections = {"no augmentation": "", **{Path(file).name: file for file in files}}
         figures = measure(lists_dir, sections, options.features, options.batches, options.seed)
     print(", ".join(f"{key} {value}" for key, value in machine().items()))
-    print(f"{options.features}, {FRAMES} voiced frames a chunk, {100 * PAUSES:.0f} % pauses, seed {options.seed}")
+    print(
+        f"{options.features}, {FRAMES} voiced frames a chunk, {100 * options.pauses:.0f} % pauses, seed {options.seed}"
+    )
     show(figures)
     if options.json:
         rows = {
             name: {"chunks_per_second": one.chunks_per_second, "ms": one.milliseconds, "steps_ms": one.steps}
             for name, one in figures.items()
         }
-        options.json.write_text(json.dumps({"machine": machine(), "features": options.features, **rows}, indent=1))
+        options.json.write_text(
+            json.dumps({"machine": machine(), "features": options.features, "pauses": options.pauses, **rows}, indent=1)
+        )
 
 
 if __name__ == "__main__":

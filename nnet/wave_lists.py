@@ -132,8 +132,7 @@ def _rirs_of_set(rir_sets: Path, text: str, weight: float, path: str) -> list[st
         raise NnetError(f"{path}: is empty, expected lines `--rir-id <id> --room-id <id> <file or pipe>`")
     shares = smoothed(given, SMOOTHING, path)
     return [
-        f"{rir.rir_id} {rir.room_id} {weight * share:.9g} {rir.audio}"
-        for rir, share in zip(rirs, shares, strict=True)
+        f"{rir.rir_id} {rir.room_id} {weight * share:.9g} {rir.audio}" for rir, share in zip(rirs, shares, strict=True)
     ]
 
 

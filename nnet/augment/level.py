@@ -60,6 +60,4 @@ class Clipping:
     def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
         """The signals, cut."""
         levels = [rng.uniform(*self._db) for rng in rngs]
-        return [
-            replace(signal, samples=cut(signal.samples, db)) for signal, db in zip(signals, levels, strict=True)
-        ]
+        return [replace(signal, samples=cut(signal.samples, db)) for signal, db in zip(signals, levels, strict=True)]

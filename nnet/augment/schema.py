@@ -7,6 +7,8 @@
         probability: 0.8
     features:
       - {name: time_mask, probability: 0.3, width: [1, 20], fill: mean}
+
+Each part may be left out. The names and their options are in nnet/augment/__init__.py.
 """
 
 from __future__ import annotations

@@ -252,9 +252,7 @@ def test_features_with_other_voice_activity_are_told(audio_corpus: Any) -> None:
     ("step", "file", "option"),
     [("noise", "noise.list", "--noise-dir"), ("music", "music.list", "--music"), ("room", "rir.list", "--rir-sets")],
 )
-def test_a_step_without_its_material_says_how_to_get_it(
-    audio_corpus: Any, step: str, file: str, option: str
-) -> None:
+def test_a_step_without_its_material_says_how_to_get_it(audio_corpus: Any, step: str, file: str, option: str) -> None:
     (audio_corpus.lists / file).unlink()
     with pytest.raises(NnetError, match=f'"{step}" needs {file} in the lists directory.*{option}'):
         opened(audio_corpus, f"augment={{wave: [{{name: {step}}}]}}")
