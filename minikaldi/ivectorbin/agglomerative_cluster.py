@@ -1,7 +1,8 @@
 """agglomerative-cluster: the speaker labels of each recording's segments, from their pairwise scores.
 
 Differs from Kaldi: each cluster keeps a list of its nearest older ones, where Kaldi has one queue of all pairs; the
-merges and their order are the same.
+merges and their order are the same. Costs between subsets of a first pass are added in float64, where Kaldi adds them
+in float32. A score that is no number, and a reco2utt that does not fit the matrix, are errors that name the recording.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""ivector-normalize-length: every vector of a table scaled to length sqrt(dim), or to length one."""
+"""ivector-normalize-length: every vector of a table scaled to length sqrt(dim), or to length one.
+
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it.
+"""
 
 from __future__ import annotations
 

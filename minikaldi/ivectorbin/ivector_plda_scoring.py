@@ -1,7 +1,8 @@
 """ivector-plda-scoring: log-likelihood ratios of the pairs of a trial list under a PLDA model.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it. Trials are
-scored in blocks; their order and the missing ones, warned of and left out, are Kaldi's.
+Differs from Kaldi: a vector that holds NaN or infinity, or that is the model's mean and has no length, is an error that
+names it; Kaldi goes on with it. Trials are scored in blocks; their order and the missing ones, warned of and left out,
+are Kaldi's.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ from numpy.typing import NDArray
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.io import INT32
-from minikaldi.ivector.plda import Plda, TrialScorer, normalization_factors
+from minikaldi.ivector.plda import Plda, TrialScorer
+from minikaldi.ivector.vectors import Float64Array
 from minikaldi.ivectorbin.plda_holder import PLDA
-from minikaldi.ivectorbin.plda_options import PldaOptions
+from minikaldi.ivectorbin.plda_options import PldaOptions, to_model_space
 from minikaldi.ivectorbin.trial_scores import NamedRows, TrialScoring, VectorTable, read_table
 from minikaldi.options import option
-
-Float64Array = NDArray[np.float64]
 
 
 @dataclass
@@ -42,12 +42,12 @@ def main(run: Run, options: PldaScoringOptions, args: list[str]) -> int:
     plda = run.read_object(args[0], PLDA)
     run.log("Reading train iVectors")
     enroll, num_examples, num_enroll_err = with_num_utts(run, read_table(run, args[1], "training"), options.num_utts)
-    enroll_vectors, scale = to_model_space(plda, enroll, num_examples, options, args[1])
+    enroll_vectors, scale = project_table(plda, enroll, num_examples, options, args[1])
     run.log(f"Read {len(enroll.row)} training iVectors, errors on {num_enroll_err}")
     run.log(f"Average renormalization scale on training iVectors was {scale:.6g}")
     run.log("Reading test iVectors")
     test = read_table(run, args[2], "test")
-    test_vectors, scale = to_model_space(plda, test, np.ones(len(test.row), dtype=np.int64), options, args[2])
+    test_vectors, scale = project_table(plda, test, np.ones(len(test.row), dtype=np.int64), options, args[2])
     run.log(f"Read {len(test.row)} test iVectors.")
     run.log(f"Average renormalization scale on test iVectors was {scale:.6g}")
     scorer = TrialScorer(plda.psi, enroll_vectors, num_examples, test_vectors)
@@ -83,15 +83,12 @@ def with_num_utts(run: Run, table: VectorTable, num_utts: str) -> tuple[VectorTa
     return kept, np.array(list(counts.values()), dtype=np.int64), len(table.row) - len(counts)
 
 
-def to_model_space(
+def project_table(
     plda: Plda, table: VectorTable, num_examples: NDArray[np.int64], options: PldaOptions, name: str
 ) -> tuple[Float64Array, float]:
     """Vectors in the model's space, (M, D), normalised if so asked, and their mean normalisation factor."""
     try:
-        projected = plda.project(table.vectors)
+        projected, factors = to_model_space(plda, table.vectors, num_examples, options, list(table.row))
     except KaldiError as error:
         raise KaldiError(f"{name}: {error}") from error
-    factors = normalization_factors(projected, plda.psi, num_examples, options.simple_length_normalization)
-    if options.normalize_length:
-        projected = projected * factors[:, None]
     return projected, float(factors.mean())

@@ -1,6 +1,9 @@
 """ivector-plda-scoring-dense: log-likelihood ratios of all pairs of a recording's segments, for diarization.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it.
+Differs from Kaldi: a vector that holds NaN or infinity, or that is the model's mean and has no length, is an error that
+names it; Kaldi goes on with it. The PCA stays within the dimensions along which the recording's vectors vary, where
+Kaldi may take one arbitrary direction more (two segments, or nearly all of the energy); where they do not vary at all
+(one segment), there is none.
 """
 
 from __future__ import annotations
@@ -15,13 +18,11 @@ from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, TOKEN_VECTOR, RandomAccessReader
 from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.pca import compute_pca
-from minikaldi.ivector.plda import Plda, TrialScorer, normalization_factors
-from minikaldi.ivector.vectors import require_finite
+from minikaldi.ivector.plda import Plda, TrialScorer
+from minikaldi.ivector.vectors import Float64Array, require_finite
 from minikaldi.ivectorbin.plda_holder import PLDA
-from minikaldi.ivectorbin.plda_options import PldaOptions
+from minikaldi.ivectorbin.plda_options import PldaOptions, to_model_space
 from minikaldi.options import option
-
-Float64Array = NDArray[np.float64]
 
 ALL_ENERGY = 0.998  # as Kaldi: no PCA where |1 - energy| <= 0.001 (1 + energy)
 
@@ -61,7 +62,7 @@ def main(run: Run, options: DenseScoringOptions, args: list[str]) -> int:
             vectors = recording_vectors(table, args[2], utt_ids, f"recording {reco_id}")
             try:
                 model, vectors = reduce_dimension(run, plda, vectors, options.target_energy, reco_id)
-                scores.write(reco_id, score_all_pairs(model, vectors, options))
+                scores.write(reco_id, score_all_pairs(model, vectors, options, utt_ids))
             except KaldiError as error:
                 raise KaldiError(f"{args[1]}: recording {reco_id}: {error}") from error
             num_done += 1
@@ -105,11 +106,8 @@ def reduce_dimension(
     return plda.reduced(directions), vectors @ directions.T
 
 
-def score_all_pairs(plda: Plda, vectors: Float64Array, options: PldaOptions) -> Float64Array:
+def score_all_pairs(plda: Plda, vectors: Float64Array, options: PldaOptions, utt_ids: list[str]) -> Float64Array:
     """Log-likelihood ratios (N, N) of all vectors (N, D) with each other."""
     one = np.ones(len(vectors), dtype=np.int64)
-    projected = plda.project(vectors)
-    if options.normalize_length:
-        factors = normalization_factors(projected, plda.psi, one, options.simple_length_normalization)
-        projected = projected * factors[:, None]
+    projected, _ = to_model_space(plda, vectors, one, options, utt_ids)
     return TrialScorer(plda.psi, projected, one, projected).score_all()

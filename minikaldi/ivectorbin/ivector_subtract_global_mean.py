@@ -1,7 +1,6 @@
 """ivector-subtract-global-mean: the mean of a table, or a given one, taken off every vector.
 
-Differs from Kaldi: of its own mean, a vector that holds NaN or infinity is an error that names it; Kaldi goes on with
-it.
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it.
 """
 
 from __future__ import annotations

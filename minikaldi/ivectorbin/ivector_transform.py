@@ -1,4 +1,7 @@
-"""ivector-transform: a linear or affine map of every vector of a table, with figures on the outcome."""
+"""ivector-transform: a linear or affine map of every vector of a table, with figures on the outcome.
+
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it.
+"""
 
 from __future__ import annotations
 

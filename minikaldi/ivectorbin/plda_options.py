@@ -1,9 +1,16 @@
-"""Options that the commands with a PLDA model share."""
+"""Options that the commands with a PLDA model share, and what they do to vectors."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.errors import KaldiError
+from minikaldi.ivector.plda import Plda, normalization_factors
+from minikaldi.ivector.vectors import Float64Array
 from minikaldi.options import option
 
 
@@ -15,3 +22,35 @@ class PldaOptions:
     simple_length_normalization: bool = option(
         False, "If true, normalize to length sqrt(dim) in the transformed space, rather than by the expected variance"
     )
+
+
+def to_model_space(
+    plda: Plda,
+    vectors: NDArray[np.floating],
+    num_examples: NDArray[np.integer],
+    options: PldaOptions,
+    keys: Sequence[str],
+) -> tuple[Float64Array, Float64Array]:
+    """Vectors in the model's space, normalised if so asked, (N, D), and the normalisation factors, (N,).
+
+    Args:
+        plda: the model.
+        vectors: (N, D).
+        num_examples: (N,) utterances averaged into each.
+        options: the normalisation.
+        keys: N names for messages.
+
+    Raises:
+        KaldiError: the vectors are not of the model's dimension, or one that is to be normalised is the model's mean.
+    """
+    projected = plda.project(vectors)
+    factors = normalization_factors(projected, plda.psi, num_examples, options.simple_length_normalization)
+    if not options.normalize_length:
+        return projected, factors
+    if not np.isfinite(factors).all():
+        key = keys[int(np.flatnonzero(~np.isfinite(factors))[0])]
+        raise KaldiError(
+            f"{key}: the vector is the mean of the PLDA model, so its length cannot be normalised; leave it out, or "
+            "set --normalize-length=false"
+        )
+    return projected * factors[:, None], factors

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ivector_tables import run, write_vectors
 
-from minikaldi.command import run_command
-from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, read_object, write_object, writer
+from minikaldi.io import FLOAT_MATRIX, read_object, write_object
 from minikaldi.ivector.plda import Plda
 from minikaldi.ivectorbin.plda_holder import PLDA
 
@@ -18,20 +18,6 @@ from minikaldi.ivectorbin.plda_holder import PLDA
 def empty_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     """The standard input that '-' would mean; pytest's own has no bytes."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO())))
-
-
-def run(*argv: object, stdin: bytes = b"") -> tuple[int, bytes]:
-    """Exit code and standard output of a command."""
-    stdout = io.BytesIO()
-    code = run_command([str(word) for word in argv], io.BytesIO(stdin), stdout)
-    return code, stdout.getvalue()
-
-
-def write_vectors(path: Path, vectors: dict[str, list[float]]) -> str:
-    with writer(f"ark:{path}", FLOAT_VECTOR) as table:
-        for key, vector in vectors.items():
-            table.write(key, np.array(vector, dtype=np.float32))
-    return f"ark:{path}"
 
 
 @pytest.fixture
@@ -60,9 +46,7 @@ def test_a_truncated_model_is_an_error_that_names_it(
     assert not (tmp_path / "out").exists()
 
 
-def test_smoothing_out_of_range_is_refused(
-    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_smoothing_out_of_range_is_refused(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("ivector-copy-plda", "--smoothing=1.5", model, tmp_path / "out")[0] == 255
     assert "--smoothing=1.5 is out of range: expected 0 to 1" in capsys.readouterr().err
 
@@ -94,38 +78,6 @@ def test_an_utterance_without_speaker_is_left_out_of_lda_and_counted(
     assert read_object(str(out), FLOAT_MATRIX).shape == (1, 3)
 
 
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ["ivector-mean", "VECTORS", "OUT"],
-        ["ivector-mean", "SPK2UTT", "VECTORS", "ark:OUT"],
-        ["ivector-subtract-global-mean", "VECTORS", "ark:OUT"],
-        ["ivector-compute-lda", "--dim=1", "VECTORS", "UTT2SPK", "OUT"],
-        ["ivector-compute-plda", "SPK2UTT", "VECTORS", "OUT"],
-        ["ivector-plda-scoring", "MODEL", "VECTORS", "VECTORS", "TRIALS", "OUT"],
-        ["ivector-compute-dot-products", "TRIALS", "VECTORS", "VECTORS", "OUT"],
-    ],
-    ids=lambda argv: f"{argv[0]}-{len(argv) - 1}",
-)
-def test_nan_is_refused_by_utterance(
-    tmp_path: Path, model: Path, argv: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "spk2utt").write_text("a a1 a2\nb b1\n")
-    (tmp_path / "utt2spk").write_text("a1 a\na2 a\nb1 b\n")
-    (tmp_path / "trials").write_text("a1 a2\n")
-    values = {
-        "VECTORS": write_vectors(tmp_path / "v.ark", {"a1": [1, 2], "a2": [3, np.nan], "b1": [5, 6]}),
-        "SPK2UTT": f"ark:{tmp_path / 'spk2utt'}",
-        "UTT2SPK": f"ark:{tmp_path / 'utt2spk'}",
-        "TRIALS": str(tmp_path / "trials"),
-        "MODEL": str(model),
-        "OUT": str(tmp_path / "out"),
-        "ark:OUT": f"ark:{tmp_path / 'out'}",
-    }
-    assert run(*[values.get(word, word) for word in argv])[0] == 255
-    assert "a2: vector holds NaN or infinity" in capsys.readouterr().err
-
-
 def test_a_zero_vector_is_written_as_it_is_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     vectors = write_vectors(tmp_path / "v.ark", {"zero": [0, 0], "one": [3, 4]})
     code, text = run("ivector-normalize-length", "--scaleup=false", vectors, "ark,t:-")
@@ -134,9 +86,7 @@ def test_a_zero_vector_is_written_as_it_is_and_said(tmp_path: Path, capsys: pyte
 
 
 @pytest.mark.parametrize("name", ["transform-vec", "ivector-transform"])
-def test_a_wrong_dimension_names_the_utterance(
-    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_dimension_names_the_utterance(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     write_object(str(tmp_path / "mat"), FLOAT_MATRIX, np.eye(4, dtype=np.float32))
     assert run(name, tmp_path / "mat", write_vectors(tmp_path / "v.ark", {"utt-7": [1, 2]}), "ark,t:-")[0] == 255
     assert "utt-7: Dimension mismatch: input vector has dimension 2" in capsys.readouterr().err
