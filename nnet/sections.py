@@ -58,7 +58,8 @@ class DataOptions:
     speakers as the seed recipe does.
     source: "feats" reads features, "wav" reads audio, augments it, and makes features of it. Of the latter alone:
     cmn_window: frames of the centred window whose mean is subtracted, 0 for none. cmn_context: frames on both sides of
-    a chunk that are computed for that mean alone. audio_cache_mb: MB of decoded audio that a loader keeps.
+    a chunk that are computed for that mean alone. audio_cache_mb: MB that a loader keeps of decoded audio, and as many
+    of the spectra of rooms.
     """
 
     chunk_frames: tuple[int, int] = (200, 400)
