@@ -121,6 +121,8 @@ def read_named(stream: Reader, holder: Holder[T], name: str) -> T:
         return holder.read(stream)
     except KaldiError as exc:
         raise KaldiError(f"{name}: {told_with_place(exc, stream)}") from exc
+    except OSError as exc:  # the disk's or the file server's
+        raise KaldiError(f"{name}: cannot read: {exc.strerror or exc}") from exc
 
 
 def _part_of(value: Any, rows: Range, cols: Range, rxfilename: str) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.io.matrices import read_vector, write_vector
+from minikaldi.io.matrices import converted, read_vector, write_vector
 from minikaldi.io.places import malformed
 from minikaldi.io.primitives import (
     Reader,
@@ -124,7 +124,7 @@ def _read_count(stream: Reader, binary: bool = True) -> int:
 
 def _float32(word: bytes) -> float:
     """Rounded as what is kept in binary."""
-    return float(np.float32(to_float(word)))
+    return float(converted(np.array(to_float(word)), np.float32))
 
 
 POSTERIOR = PosteriorHolder()

@@ -30,8 +30,10 @@ from minikaldi.io import (
     FLOAT,
     FLOAT_MATRIX,
     FLOAT_VECTOR,
+    GAUSS_POSTERIOR,
     INT32,
     INT32_VECTOR,
+    POSTERIOR,
     TOKEN,
     TOKEN_VECTOR,
     Context,
@@ -75,7 +77,10 @@ def model(dim: int) -> Plda:
 
 
 MATRICES = (MATRIX, MATRIX[:2], MATRIX[:, :1])
+VECTOR = np.array([0.5, 0.25], dtype=np.float32)
 SPHINX = RNG.normal(size=(3, 13)).astype(np.float32)
+POSTERIORS = ([[(1, 0.5), (2, 0.25)], []], [], [[(3, 1.0)]])
+GAUSS_POSTERIORS = ([[(7, VECTOR), (8, VECTOR)], [(9, VECTOR)]], [[(1, VECTOR)]])
 VECTORS = (MATRIX[0], MATRIX[:, 0], MATRIX[0, :1])
 FORMS = [
     Form("FM", "ark", FLOAT_MATRIX, MATRICES),
@@ -100,6 +105,10 @@ FORMS = [
     Form("words", "ark", TOKEN_VECTOR, (["utt1", "utt2"], [], ["é"])),
     Form("as stored", "ark", GENERAL_MATRIX, MATRICES),
     Form("CM as stored", "ark", compressed_matrix(2), MATRICES, GENERAL_MATRIX),
+    Form("posterior", "ark", POSTERIOR, POSTERIORS),
+    Form("text posterior", "ark,t", POSTERIOR, POSTERIORS),
+    Form("Gaussian posterior", "ark", GAUSS_POSTERIOR, GAUSS_POSTERIORS),
+    Form("text Gaussian posterior", "ark,t", GAUSS_POSTERIOR, GAUSS_POSTERIORS),
     Form("HTK", "ark", HtkHolder(), MATRICES),
     Form("Sphinx", "ark", SphinxHolder(), (SPHINX, SPHINX[:2], SPHINX[:0])),
     Form("integers of a file", "ark", IntVectorFileHolder(), ([1, -2, 3], [], [70000])),
@@ -116,6 +125,8 @@ def plain(value: Any) -> Any:
         return [plain(part) for part in (value.mean, value.transform, value.psi)]
     if isinstance(value, CompressedMatrix):
         return [plain(part) for part in (value.header, value.quantiles, value.codes)]
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
     return (value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value
 
 
@@ -147,7 +158,8 @@ def read_until_refused(data: bytes, holder: Holder[Any]) -> tuple[list[Any], str
 def whole_from(form: Form, data: bytes, end: int) -> int:
     """From how many bytes on the entry that ends at `end` is whole: a closing mark needs nothing after it."""
     text = data[:end].rstrip(b" \n")
-    closed = text.endswith(b"</Plda>") or (form.options == "ark,t" and text.endswith(b"]"))
+    bracket = form.options == "ark,t" and form.name != "text posterior"  # which is a line
+    closed = text.endswith(b"</Plda>") or (bracket and text.endswith(b"]"))
     return len(text) if closed else end
 
 
@@ -156,7 +168,7 @@ def test_a_cut_archive_gives_its_whole_entries_and_then_an_error(form: Form, tmp
     data, ends = written(tmp_path, form)
     whole, fault = read_until_refused(data, form.read_by)
     assert fault is None and len(whole) == len(form.values)
-    borders = [0, *ends, *(whole_from(form, data, end) for end in ends)]
+    borders = {0, *(cut for end in ends for cut in range(whole_from(form, data, end), end + 1))}
     for cut in range(len(data)):
         entries, fault = read_until_refused(data[:cut], form.read_by)
         assert entries == whole[: sum(cut >= whole_from(form, data, end) for end in ends)], cut
