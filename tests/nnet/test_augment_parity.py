@@ -17,7 +17,9 @@ from audio_corpus import run, voice, write_waves
 
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, WAVE, read_object
 from nnet.augment.noise import Piece, mixed
-from nnet.augment.signal import Signal, to_sixteen_bits
+from nnet.augment.room import least_length, make_response, response_spectra, reverberated
+from nnet.augment.signal import Signal, power, to_sixteen_bits
+from nnet.augment.spectra import fast_length
 from nnet.config import load
 from nnet.lists import read_lists
 from nnet.sampler import BatchPlan
@@ -145,3 +147,64 @@ def test_samples_of_noises_one_after_the_other(
     expected = read_object(f"{audio_corpus.root}/disk/s1-1.wav", WAVE).samples[0]
     difference = np.abs(mixture.samples - expected)
     assert difference.max() <= 1 and difference.mean() < 1e-2 and not silent  # float32 sums before the rounding
+
+
+def kaldi_case(root: Path, name: str) -> np.ndarray:
+    """What real Kaldi wrote."""
+    samples: np.ndarray = read_object(f"{root}/tests/golden/cases/{name}/out/o.wav", WAVE).samples[0]
+    return samples
+
+
+def golden_wave(root: Path, name: str) -> np.ndarray:
+    """An input of the golden cases."""
+    samples: np.ndarray = read_object(f"{root}/tests/golden/inputs/wav/{name}.wav", WAVE).samples[0]
+    return samples
+
+
+def golden_room(root: Path, speech: np.ndarray) -> Signal:
+    """The speech in the golden room."""
+    room = make_response(golden_wave(root, "rir"), 16000)
+    assert room is not None
+    length = fast_length(least_length(Signal(speech), room))
+    return reverberated([Signal(speech)], [room], response_spectra([room], length), length)[0]
+
+
+def as_kaldi_levels(noise: np.ndarray, start: float, snr: float, length: int, name: str) -> Piece:
+    """A noise whose level is that of its whole file, where only a part of it is heard."""
+    place = int(start * 16000)
+    heard = noise[: length - place]
+    return Piece(heard, place, snr + 10 * np.log10(power(noise) / power(heard)), name)
+
+
+def test_real_kaldis_noises(root: Path) -> None:
+    speech = golden_wave(root, "spk1-utt0")
+    given = (("noise1", 0.0, 15.0), ("noise2", 0.9, 5.0))
+    pieces = [as_kaldi_levels(golden_wave(root, n), start, snr, len(speech), n) for n, start, snr in given]
+    noisy, _ = mixed(Signal(speech), pieces)
+    to_sixteen_bits(noisy.samples)
+    assert np.abs(noisy.samples - kaldi_case(root, "noise-add")).max() <= 1
+
+
+def test_real_kaldis_room(root: Path) -> None:
+    """But for the constant and the alternation that Kaldi's convolution adds to a block; x[n] - x[n-2] knows neither.
+
+    Their power counts in Kaldi's level.
+    """
+    found, expected = golden_room(root, golden_wave(root, "spk0-utt0")).samples, kaldi_case(root, "reverberate")
+    gain = found @ expected / (found @ found)
+    assert gain == pytest.approx(1, abs=1e-3)
+    difference = gain * found - expected
+    rest = np.abs(difference[2:] - difference[:-2])
+    assert np.quantile(rest, 0.999) < 2  # of two samples rounded down; the 0.001 are where blocks meet
+
+
+def test_real_kaldis_noise_in_a_room(root: Path) -> None:
+    """The whole command; Kaldi adds the noise before it takes the delay off."""
+    speech = golden_wave(root, "spk2-utt1")
+    signal, noise = golden_room(root, speech), golden_wave(root, "noise2")
+    start = 0.2 - int(np.argmax(golden_wave(root, "rir"))) / 16000
+    noisy, _ = mixed(signal, [as_kaldi_levels(noise, start, 10.0, len(speech), "noise2")])
+    expected = kaldi_case(root, "noise-and-rir")
+    gain = noisy.samples @ expected / (noisy.samples @ noisy.samples)
+    assert gain == pytest.approx(1, abs=0.02)  # Kaldi takes the power with the echo behind the end
+    assert 10 * np.log10(power(gain * noisy.samples - expected) / power(expected)) < -40
