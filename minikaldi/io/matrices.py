@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -146,13 +148,13 @@ def _read_text_matrix(stream: Reader, dtype: npt.DTypeLike) -> FloatArray:
     body, back = _read_text_body(stream, "text matrix")
     body = body.replace(b";", b"\n")
     lines = body.split(b"\n")
-    sizes = [len(line.split()) for line in lines if line.strip()]
-    cols = sizes[0] if sizes else 0
-    for number, size in enumerate(sizes):
-        if size != cols:
-            found = f"row {number} of the text matrix has {size} values, the rows before have {cols}"
+    rows = [words for line in lines if (words := line.split())]
+    cols = len(rows[0]) if rows else 0
+    for number, row in enumerate(rows):
+        if len(row) != cols:
+            found = f"row {number} of the text matrix has {len(row)} values, the rows before have {cols}"
             raise malformed(stream, found, back - _offset_of_row(lines, number))
-    return _numbers(stream, body, back, dtype).reshape(len(sizes), cols)
+    return _numbers(stream, chain.from_iterable(rows), body, back, dtype).reshape(len(rows), cols)
 
 
 def _offset_of_row(lines: list[bytes], number: int) -> int:
@@ -165,13 +167,13 @@ def _read_text_vector(stream: Reader, dtype: npt.DTypeLike) -> FloatArray:
     body, back = _read_text_body(stream, "text vector")
     if b"\n" in body.strip(b" \t"):
         raise malformed(stream, "expected a text vector on one line, found a line break (a matrix)", back)
-    return _numbers(stream, body, back, dtype)
+    return _numbers(stream, body.split(), body, back, dtype)
 
 
-def _numbers(stream: Reader, body: bytes, back: int, dtype: npt.DTypeLike) -> FloatArray:
+def _numbers(stream: Reader, words: Iterable[bytes], body: bytes, back: int, dtype: npt.DTypeLike) -> FloatArray:
     """The words of `body`, which begins `back` bytes before the stream's place, as numbers."""
     try:
-        numbers = np.array([float(word) for word in body.split()], dtype=np.float64)
+        numbers = np.array(list(map(float, words)), dtype=np.float64)
     except ValueError as exc:
         _check_words(stream, body, back, dtype)
         raise malformed(stream, "expected numbers", back) from exc
