@@ -167,9 +167,10 @@ class TrialScorer:
 
     def score_all(self) -> Float64Array:
         """Log-likelihood ratios (M, K) of every enrolment vector with every test vector."""
-        ratios = self._weighted_mean @ self._test.T + self._enroll_term[:, None]
-        for group in range(len(self._counts)):
-            ratios[self._group == group] += self._test_term(group)
+        ratios = self._weighted_mean @ self._test.T
+        ratios += self._enroll_term[:, None]
+        for row, group in zip(ratios, self._group.tolist(), strict=True):  # in place: they may be hundreds of megabytes
+            row += self._test_term(group)
         return ratios
 
     def _test_term(self, group: int) -> Float64Array:

@@ -81,6 +81,27 @@ def test_scores_do_not_depend_on_the_other_trials() -> None:
     np.testing.assert_allclose(scorer.score(rows, columns), singly, atol=1e-10)
 
 
+def test_scores_of_all_pairs_are_those_of_the_single_trials() -> None:
+    rng = np.random.default_rng(9)
+    enroll, test, counts = rng.normal(size=(6, 3)), rng.normal(size=(8, 3)), rng.integers(1, 4, size=6)
+    scorer = TrialScorer(PSI, enroll, counts, test)
+    rows, columns = (index.ravel() for index in np.indices((6, 8)))
+    np.testing.assert_allclose(scorer.score_all().ravel(), scorer.score(rows, columns), atol=1e-12)
+
+
+def test_a_reduced_model_has_the_reduced_covariances_and_in_full_dimension_the_same_scores() -> None:
+    rng = np.random.default_rng(10)
+    plda = Plda(rng.normal(size=3), rng.normal(size=(3, 3)), PSI)
+    matrix = rng.normal(size=(2, 3))
+    expected = [matrix @ covariance @ matrix.T for covariance in covariances(plda)]
+    np.testing.assert_allclose(plda.reduced(matrix).covariances(), expected, rtol=1e-9)
+    vectors, one, square = rng.normal(size=(5, 3)), np.ones(5, dtype=int), rng.normal(size=(3, 3))
+    before, after = plda.project(vectors), plda.reduced(square).project(vectors @ square.T)
+    scores = TrialScorer(plda.psi, before, one, before).score_all()
+    other = TrialScorer(plda.reduced(square).psi, after, one, after).score_all()
+    np.testing.assert_allclose(other, scores, atol=1e-8)
+
+
 def test_without_between_speaker_variance_every_score_is_zero() -> None:
     scorer = TrialScorer(np.zeros(2), np.ones((1, 2)), np.array([3]), np.ones((1, 2)))
     assert scorer.score(np.array([0]), np.array([0]))[0] == pytest.approx(0.0, abs=1e-12)
