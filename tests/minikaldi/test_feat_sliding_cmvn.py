@@ -92,7 +92,8 @@ def test_frames_do_not_depend_on_the_size_of_blocks(form: dict, monkeypatch: pyt
     whole = sliding_cmvn(feats, options)
     for size in (1, 7, 64):
         monkeypatch.setattr("minikaldi.feat.sliding_cmvn.BLOCK_FRAMES", size)
-        np.testing.assert_allclose(sliding_cmvn(feats, options), whole, atol=1e-6)  # float32 of values near 3
+        # float32 sums of values near 20 in another order: 2e-7 of the mean
+        np.testing.assert_allclose(sliding_cmvn(feats, options), whole, atol=1e-5)
 
 
 def test_a_loud_start_costs_the_rest_no_digits() -> None:
@@ -102,3 +103,13 @@ def test_a_loud_start_costs_the_rest_no_digits() -> None:
     np.testing.assert_allclose(
         sliding_cmvn(np.vstack([loud, rest]), options)[400:], sliding_cmvn(rest, options)[100:], atol=1e-6
     )
+
+
+def test_means_are_right_to_float32_where_the_mean_is_a_hundred_times_the_deviation() -> None:
+    feats = (100 + np.random.default_rng(4).standard_normal((3000, 4))).astype(np.float32)
+    normalized = sliding_cmvn(feats, SlidingCmvnOptions(cmn_window=300, center=True))
+    wide = feats.astype(np.float64)
+    for t in (0, 149, 150, 1500, 2850, 2999):
+        start = min(max(t - 150, 0), 2700)
+        expected = wide[t] - wide[start : start + 300].mean(axis=0)
+        np.testing.assert_allclose(normalized[t], expected, atol=3e-5)  # 3e-7 of 100; float32 has steps of 8e-6 there
