@@ -111,7 +111,7 @@ def _plain_step(table: OptionTable, step: Step, share: str) -> dict[str, Any]:
 
 def list_augment() -> Iterator[str]:
     """Lines that show what the section may hold."""
-    yield "augment: a file's name, or (nothing where it is left out)"
+    yield "augment: a file's name, or these parts; what is left out is not done"
     yield "    speed:"
     yield from option_lines(SpeedOptions, 8)
     yield "    wave: a list, each {name, probability, options} or {one_of: [{name, weight, options}], probability}"
