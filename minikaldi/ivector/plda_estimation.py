@@ -96,13 +96,14 @@ def em_step(
     transform, psi = diagonalize(within, between)
     back = np.linalg.inv(transform)
     projected = means @ transform.T  # (S, D)
-    posterior_var = psi / (1.0 + counts[:, None] * psi)
-    posterior_mean = counts[:, None] * posterior_var
-    within_var = posterior_mean.sum(axis=0)  # summed over all utterances
+    # Speakers with equally many utterances share their posterior variance; different numbers are few.
+    numbers, which, num_speakers = np.unique(counts, return_inverse=True, return_counts=True)
+    posterior_var = psi / (1.0 + numbers[:, None] * psi)
+    posterior_mean = (numbers[:, None] * posterior_var)[which]
     posterior_mean *= projected
     residual = np.sqrt(counts)[:, None] * (projected - posterior_mean)
-    between_stats = np.diag(posterior_var.sum(axis=0)) + posterior_mean.T @ posterior_mean
-    within_stats = np.diag(within_var) + residual.T @ residual
+    between_stats = np.diag(num_speakers @ posterior_var) + posterior_mean.T @ posterior_mean
+    within_stats = np.diag((num_speakers * numbers) @ posterior_var) + residual.T @ residual
     # Each speaker counts once for its mean, and once less than its utterances for their spread about it.
     new_within = (scatter + back @ within_stats @ back.T) / counts.sum()
     return new_within, back @ between_stats @ back.T / len(counts)
