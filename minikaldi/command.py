@@ -7,10 +7,9 @@ reader of the output has gone.
 from __future__ import annotations
 
 import shlex
-import sys
 import traceback
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -20,8 +19,9 @@ from minikaldi.errors import KaldiError, UsageError
 from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder
 from minikaldi.io.inner import BROKEN_PIPE
-from minikaldi.io.objects import read_object, write_object
+from minikaldi.io.objects import read_object, where, write_object
 from minikaldi.io.opening import open_read, open_write
+from minikaldi.io.places import naming
 from minikaldi.io.primitives import Reader
 from minikaldi.io.random_access import RandomAccessReader, random_access
 from minikaldi.io.sequential import SequentialReader, sequential
@@ -74,9 +74,11 @@ class Run:
         """See `minikaldi.io.open_read`."""
         return open_read(rxfilename, self.context)
 
-    def open_write(self, wxfilename: str) -> AbstractContextManager[BinaryIO]:
-        """See `minikaldi.io.open_write`."""
-        return open_write(wxfilename, self.context)
+    @contextmanager
+    def open_write(self, wxfilename: str) -> Iterator[BinaryIO]:
+        """See `minikaldi.io.open_write`; a full disk is told with the name of the file."""
+        with naming(where(wxfilename, "standard output")), open_write(wxfilename, self.context) as stream:
+            yield stream
 
     def read_object(self, rxfilename: str, holder: Holder[T]) -> T:
         """See `minikaldi.io.read_object`."""
@@ -109,6 +111,14 @@ class Command:
         """Whether this is a right number of positional arguments."""
         least, most = self.num_args
         return least <= count and (most is None or count <= most)
+
+    def told_of(self, args: list[str]) -> str:
+        """What is wrong with positional arguments whose number `accepts` refuses."""
+        least, most = self.num_args
+        expected = f"{least}" if most == least else f"{least} or more" if most is None else f"{least} to {most}"
+        late = next((word for word in args if word.startswith("--")), None)
+        hint = f"; put {late} first: behind an argument it is no option" if late else ""
+        return f"expected {expected} arguments, found {len(args)}{hint}"
 
 
 def command(
@@ -175,23 +185,23 @@ def _tell_fault(name: str, fault: Exception, with_traceback: bool) -> None:
         fault,
     )
     if with_traceback:
-        sys.stderr.write("".join(traceback.format_exception(fault)))
+        log.say("".join(traceback.format_exception(fault)))
 
 
 def _run(declared: Command, argv: list[str], context: Context) -> int:
     try:
         options, standard, args = parse(argv[1:], declared.options)
     except UsageError:
-        sys.stderr.write(declared.help() + f"Command line was: {shlex.join(argv)}\n")
+        log.say(declared.help() + f"Command line was: {shlex.join(argv)}\n")
         raise
     if standard.help:
-        sys.stderr.write(declared.help())
+        log.say(declared.help())
         return 0
     if standard.print_args:
-        sys.stderr.write(shlex.join([declared.name, *argv[1:]]) + " \n")
+        log.say(shlex.join([declared.name, *argv[1:]]) + " \n")
     if not declared.accepts(len(args)):
-        sys.stderr.write(declared.help())
-        return USAGE_ERROR
+        log.say(declared.help())
+        raise UsageError(declared.told_of(args))
     if standard.no_pipes:
         context.allow_pipes = False
     try:

@@ -2,6 +2,7 @@
 """What every link in minikaldi/bin starts: the link's name is the command's."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def _has_numpy() -> bool:
 
 def _run_in_own_environment() -> int:
     """Start again with the checkout's own Python; says what to do where there is none."""
-    if VENV_PYTHON.exists() and Path(sys.prefix) != VENV_PYTHON.parent.parent:
+    if os.access(VENV_PYTHON, os.X_OK) and Path(sys.prefix) != VENV_PYTHON.parent.parent:
         os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])
     name = Path(sys.argv[0]).name
     print(f"ERROR ({name}[minikaldi]) {sys.executable} has no numpy; run utils/prepare_environment.sh", file=sys.stderr)
@@ -49,6 +50,8 @@ def main() -> int:
     """Run the command this file was called as; the exit code is the command's."""
     # Python puts this file's folder first; there `io` and others would stand before the library's own.
     sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p or ".").resolve() != HERE)]
+    if sys.stderr is None:  # what Python makes of `2>&-`
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 (to the end)
     # Kaldi's commands use one thread, and recipes start one per processor.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if not _has_numpy():
@@ -56,16 +59,15 @@ def main() -> int:
     _keep_freed_memory()
     from minikaldi.command import run_command
 
-    code = run_command(sys.argv)
-    sys.stderr.flush()
-    return code
+    return run_command(sys.argv)
 
 
 if __name__ == "__main__":
-    try:
-        code = main()
-    except KeyboardInterrupt:
-        code = 130
+    # Ctrl-C ends us at once, as it ends Kaldi's commands: nothing is to be tidied, and closing a shell's pipe in order
+    # would wait for its command. A shell that started us in the background wants it ignored, though.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    code = main()
     # The command has flushed its output. Leave at once: taking Python down costs as much as a small table, and would
     # write to a broken pipe once more.
     os._exit(code)

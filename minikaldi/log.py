@@ -6,6 +6,7 @@ variable. Outside of any command (a caller of `minikaldi.io`) messages go to the
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from contextvars import ContextVar
@@ -34,14 +35,20 @@ def error(text: str, raised_by: BaseException | None = None) -> None:
     _emit("ERROR", logging.ERROR, text, raised_by)
 
 
+def say(text: str) -> None:
+    """Text on stderr as it is. A log that takes no more (its disk is full, its reader has gone) stops no command."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
 def _emit(kind: str, level: int, text: str, raised_by: BaseException | None = None) -> None:
     command = current_command.get()
     if command is None:
         logging.getLogger("minikaldi").log(level, text)
         return
     # One write per message: threads of one process must not mix within a line.
-    sys.stderr.write(f"{kind} ({command}[minikaldi]:{_place(raised_by)}) {text}\n")
-    sys.stderr.flush()
+    say(f"{kind} ({command}[minikaldi]:{_place(raised_by)}) {text}\n")
 
 
 def _place(raised_by: BaseException | None) -> str:

@@ -2,7 +2,7 @@
 
 Source: Kaldi util/parse-options.cc. Options stand before the first positional argument; `--` ends them; `_` and `-` are
 the same in names, and case does not matter; `--flag` alone is `--flag=true`; `--config=file` holds one `--name=value`
-per line and is read before the rest of the command line, which overrides it.
+per line and is read before the rest of the command line, which overrides it; `--help` is heard wherever it stands.
 """
 
 from __future__ import annotations
@@ -93,6 +93,8 @@ def parse(argv: list[str], options: type[Options]) -> tuple[Options, StandardOpt
     Raises:
         UsageError: unknown option, bad value, unreadable configuration file.
     """
+    if _asks_for_help(argv):
+        return options(), StandardOptions(help=True), []
     specs = {**option_specs(StandardOptions), **option_specs(options)}
     given, args = _split(_joined(argv, specs) if getattr(options, "SPACED_VALUES", False) else argv)
     values: dict[str, Any] = {}
@@ -105,6 +107,12 @@ def parse(argv: list[str], options: type[Options]) -> tuple[Options, StandardOpt
     standard = StandardOptions(**{s.field: values[n] for n, s in specs.items() if n in values and n in standard_names})
     own = options(**{s.field: values[n] for n, s in specs.items() if n in values and n not in standard_names})
     return own, standard, args
+
+
+def _asks_for_help(argv: list[str]) -> bool:
+    """Whether `--help` stands anywhere, whatever is wrong with the rest, as in Kaldi."""
+    before_dashes = argv[: argv.index("--")] if "--" in argv else argv
+    return any(word.startswith("--") and _name_and_value(word)[0] == "help" for word in before_dashes)
 
 
 def _joined(argv: list[str], specs: dict[str, OptionSpec]) -> list[str]:

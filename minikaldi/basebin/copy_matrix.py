@@ -61,7 +61,7 @@ def _changed(run: Run, name: str, matrix: Matrix, options: CopyMatrixOptions) ->
         changed = transformed(matrix, options)
     lost = int(np.isnan(changed).sum() - np.isnan(matrix).sum())
     if lost > 0:
-        run.warning(f"{name}: {lost} elements have no value after --apply-power or --scale, and are now NaN")
+        run.warning(f"{name}: {lost} elements have no value after what the options do, and are now NaN")
     return changed
 
 

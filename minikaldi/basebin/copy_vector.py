@@ -49,4 +49,5 @@ def _changed(vector: npt.NDArray[np.float32], options: CopyVectorOptions) -> npt
     dim = vector.size if options.change_dim < 0 else options.change_dim
     resized = np.zeros(dim, dtype=np.float32)
     resized[: min(dim, vector.size)] = vector[:dim]
-    return resized * np.float32(options.scale)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite, as in Kaldi
+        return resized * np.float32(options.scale)

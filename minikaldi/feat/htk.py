@@ -26,6 +26,7 @@ _HAS_C0 = 0o20000
 _QUANTISED = 0o40000
 _NO_FEATURES = {0: "a waveform", 5: "integer reflection coefficients", 10: "discrete symbols"}
 _CHECKSUM_BYTES = 2
+_MOST_ROW_BYTES = (1 << 15) - 1
 
 SPHINX_DIM = 13
 """Columns of a Sphinx file, which does not tell them; Kaldi takes it for granted."""
@@ -65,6 +66,8 @@ class HtkHolder:
         """Header and matrix."""
         if not binary:
             raise KaldiError("HTK matrices cannot be written as text; drop the 't' from the wspecifier")
+        if 4 * value.shape[1] > _MOST_ROW_BYTES:
+            raise KaldiError(f"HTK matrices have {_MOST_ROW_BYTES // 4} columns at most, found {value.shape[1]}")
         stream.write(struct.pack(">iihH", len(value), self.period, 4 * value.shape[1], self.kind))
         stream.write(value.astype(">f4").tobytes())
 

@@ -21,5 +21,7 @@ def main(run: Run, options: NoOptions, args: list[str]) -> int:
                 for key, matrix in feats:
                     lengths.write(key, matrix.shape[0])
         else:
-            run.stdout.write(b"%d\n" % sum(matrix.shape[0] for _, matrix in feats))
+            total = sum(matrix.shape[0] for _, matrix in feats)
+            with run.open_write("-") as stream:
+                stream.write(b"%d\n" % total)
     return 0

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
 from functools import cached_property
+from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from minikaldi.errors import KaldiError
-from minikaldi.io.places import counted_stdin
-from minikaldi.io.primitives import Reader
+from minikaldi.io.places import counted_stdin, naming
+from minikaldi.io.primitives import Reader, show_name
 
 
 class Context:
@@ -28,6 +30,7 @@ class Context:
         self._stdin = stdin
         self._stdout = stdout
         no_pipes = os.environ.get("MINIKALDI_NO_PIPES", "0") not in ("", "0")
+        self._tables_read: list[Reader] = []
         self.allow_pipes = not no_pipes if allow_pipes is None else allow_pipes
 
     @cached_property
@@ -46,7 +49,8 @@ class Context:
     def flush(self) -> None:
         """Write out what is still in the standard output's buffer, if it was ever asked for."""
         if "stdout" in self.__dict__:
-            self.stdout.flush()
+            with naming("standard output"):
+                self.stdout.flush()
 
     @property
     def stdin_to_share(self) -> Reader | None:
@@ -54,9 +58,23 @@ class Context:
         return None if self.has_process_stdin else self.stdin
 
     @property
+    def stdout_to_share(self) -> BinaryIO | None:
+        """What an inner command gets as its standard output: ours, or None where ours is the process's own."""
+        return self._stdout
+
+    @property
     def has_process_stdin(self) -> bool:
         """Whether '-' is what a child process would inherit as its standard input."""
         return self._stdin is None or (sys.stdin is not None and self._stdin is sys.stdin.buffer)
+
+    def note_table(self, stream: Reader) -> None:
+        """Remember what a table is read from, until it is closed."""
+        self._tables_read = [*(known for known in self._tables_read if not known.closed), stream]
+
+    def check_not_read(self, path: str) -> None:
+        """Raises KaldiError for a file that a table is being read from: opening it to write would empty it."""
+        if any(_is_same_file(stream, path) for stream in self._tables_read):
+            raise KaldiError(f"{show_name(path)}: cannot write to a file that is being read; write to another name")
 
     def check_pipe(self, command: str) -> None:
         """Raises KaldiError where pipes are refused."""
@@ -71,3 +89,11 @@ def _open(stream: TextIO | None, name: str) -> BinaryIO:
     if stream is None:  # what Python makes of `<&-`
         raise KaldiError(f"the standard {name} is closed; give it, or a file's name in the place of '-'")
     return stream.buffer
+
+
+def _is_same_file(stream: Reader, path: str) -> bool:
+    try:
+        status = Path(path).stat()
+        return stat.S_ISREG(status.st_mode) and os.path.samestat(status, os.fstat(stream.fileno()))
+    except (OSError, ValueError):  # nothing there; a stream that is closed, or no file's; a zero byte in the name
+        return False

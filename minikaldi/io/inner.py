@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _BUFFER_BYTES = 1 << 16
 BROKEN_PIPE = 141  # what a shell reports of a command that wrote to a closed pipe
+_NOT_ENDED = 255  # no command is taken to have ended well before it has
 _ROOT = Path(__file__).resolve().parents[2]
 _BIN, _UTILS = str(_ROOT / "minikaldi" / "bin"), str(_ROOT / "utils")
 # A blank, the pipe sign, a quoted piece that the shell would not look into (in double quotes a backslash stands for
@@ -142,7 +143,7 @@ class _Pipeline:
     ) -> None:
         self.command = command
         self._context = context
-        self._codes = [0] * len(stages)
+        self._codes = [_NOT_ENDED] * len(stages)
         self._threads: list[threading.Thread] = []
         stdin = source  # None: whatever this command has
         for i, words in enumerate(stages):
@@ -161,7 +162,7 @@ class _Pipeline:
 
         try:
             run = contextvars.Context().run
-            our_stdin, our_stdout = stdin or self._context.stdin_to_share, stdout or self._context.stdout
+            our_stdin, our_stdout = stdin or self._context.stdin_to_share, stdout or self._context.stdout_to_share
             self._codes[i] = run(run_command, words, our_stdin, our_stdout, self._context.allow_pipes)
         finally:
             # The ends are closed whatever happened, or the neighbours would wait for ever.
@@ -223,7 +224,8 @@ class _PipelineWriter(ChannelWriter):
             return super().write(data)
         except BrokenPipeError as exc:
             self._pipeline.check()
-            told = f"the pipe {self._pipeline.command!r} ended with exit code 0 before it had read all"
+            code = self._pipeline.join()[-1]  # the one that a shell tells
+            told = f"the pipe {self._pipeline.command!r} ended with exit code {code} before it had read all"
             raise KaldiError(told) from exc
 
     def close(self) -> None:

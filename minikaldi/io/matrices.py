@@ -135,7 +135,8 @@ def _hint(tag: bytes) -> str:
 def _read_text_body(stream: Reader, what: str) -> tuple[bytes, int]:
     """What stands between [ and ], and how far back it begins; the end of the line after ] is passed over."""
     if not skip_space(stream) or stream.peek(1)[:1] != b"[":
-        raise malformed(stream, f"expected {what}: '[', found {stream.peek(1)[:20]!r}")
+        ahead = stream.peek(1)[:20]
+        raise malformed(stream, f"expected {what}: '[', found {repr(ahead) if ahead else 'the end of the file'}")
     body = read_until(stream, b"]", what)[1:-1]
     back = len(body) + 1
     for end in (b"\r", b"\n"):

@@ -15,7 +15,7 @@ from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder, MatrixHolder
 from minikaldi.io.matrices import converted
 from minikaldi.io.opening import go_to, open_file, open_read, open_write
-from minikaldi.io.places import told_with_place
+from minikaldi.io.places import naming, told_with_place
 from minikaldi.io.primitives import Reader, show_key, show_name
 from minikaldi.io.specifiers import FileName, Range, parse_rxfilename, split_range
 from minikaldi.io.stored import stored_matrix
@@ -40,7 +40,7 @@ def write_object(
     wxfilename: str, holder: Holder[T], value: T, binary: bool = True, context: Context | None = None
 ) -> None:
     """One object to a file, a pipe or the standard output."""
-    with open_write(wxfilename, context) as stream:
+    with naming(where(wxfilename, "standard output")), open_write(wxfilename, context) as stream:
         holder.write(stream, value, binary)
 
 

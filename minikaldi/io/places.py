@@ -8,6 +8,8 @@ where a reader gave up is told as the place where that thing begins.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,17 @@ def malformed(stream: io.BufferedReader, text: str, back: int = 0) -> MalformedE
 def told_with_place(error: KaldiError, stream: io.BufferedReader) -> str:
     """The error's text, with the stream's place before it where it has none."""
     return str(error) if isinstance(error, MalformedError) else f"{_place(stream)}{error}"
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Lets a full disk be known with the name of the file; a broken pipe goes on as it is."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        raise KaldiError(f"{name}: cannot write: {exc.strerror}") from exc
 
 
 def place_of(stream: io.BufferedReader) -> int | None:

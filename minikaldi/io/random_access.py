@@ -107,6 +107,7 @@ class ArchiveReader(RandomAccessReader[T]):
         self._holder = holder
         self._name = where(spec.rxfilename)
         self._stream = self._open.enter_context(open_read(spec.rxfilename, context))
+        context.note_table(self._stream)
         self._kept: dict[str, T] = {}
         self._last_key = ""
         self._last_asked = ""

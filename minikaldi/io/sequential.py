@@ -31,9 +31,8 @@ def sequential(rspecifier: str, holder: Holder[T], context: Context | None = Non
     feats: …``
 
     Raises:
-        KaldiError: the table cannot be opened; while iterating, an entry that cannot be read (with `p`: a warning,
-        and the entry is
-            passed over in a script, the rest is passed over in an archive).
+        KaldiError: the table cannot be opened; while iterating, an entry that cannot be read (with `p`: a warning, and
+            in a script the entry is passed over, in an archive the rest).
     """
     return SequentialReader(rspecifier, holder, context or Context())
 
@@ -46,6 +45,7 @@ class SequentialReader(Generic[T]):
         self._holder = holder
         self._open = ExitStack()
         self._stream: Reader = self._open.enter_context(open_read(self._spec.rxfilename, context))
+        context.note_table(self._stream)
         self._entries: Iterator[tuple[str, T]] = self._archive_entries()
         if self._spec.kind == "scp":
             self._entries = self._script_entries(self._open.enter_context(ObjectReader(holder, context)))

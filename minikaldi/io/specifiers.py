@@ -76,6 +76,8 @@ def are_tables(source: str, target: str) -> bool:
     if is_rspecifier(source) == is_rspecifier(target):
         return is_rspecifier(source)
     table, file = (source, target) if is_rspecifier(source) else (target, source)
+    if _split_head(file.strip())[0]:
+        raise UsageError(f"{file!r} is no table's name: it holds an option that there is not, or a space at an end")
     raise UsageError(
         f"cannot copy from {source!r} to {target!r}: {table!r} is a table, {file!r} is the name of one file; give two "
         f"tables (as in ark:{file or '-'}) or two files (./{table} for a file of that name)"

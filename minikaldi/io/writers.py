@@ -5,8 +5,7 @@ Source: Kaldi util/kaldi-table-inl.h (TableWriter).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from types import TracebackType
 from typing import BinaryIO, Generic, TypeVar
 
@@ -15,6 +14,7 @@ from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder
 from minikaldi.io.objects import where, write_object
 from minikaldi.io.opening import open_read, open_write
+from minikaldi.io.places import naming
 from minikaldi.io.primitives import encode
 from minikaldi.io.sequential import script_lines
 from minikaldi.io.specifiers import Wspecifier, parse_wspecifier, parse_wxfilename
@@ -36,17 +36,6 @@ def writer(wspecifier: str, holder: Holder[T], context: Context | None = None) -
     return ArchiveWriter(spec, spec.archive, holder, context)
 
 
-@contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Lets a full disk be known with the name of the file; a broken pipe goes on as it is."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as exc:
-        raise KaldiError(f"{name}: cannot write: {exc.strerror}") from exc
-
-
 class TableWriter(Generic[T]):
     """An open table; a context manager with `write`."""
 
@@ -66,7 +55,7 @@ class TableWriter(Generic[T]):
 
     def close(self) -> None:
         """Flush and close; checks the exit code of a pipe."""
-        with _naming(self._name):
+        with naming(self._name):
             self._open.close()
 
 
@@ -78,6 +67,9 @@ class ArchiveWriter(TableWriter[T]):
         script = spec.script
         if script is not None and parse_wxfilename(archive).kind != "file":
             raise KaldiError(f"cannot write a script with offsets into {archive!r}, which is not a file")
+        for name in (archive, script):
+            if name is not None:
+                context.check_not_read(name)
         self._archive = archive
         self._holder = holder
         self._binary = spec.binary
@@ -97,7 +89,7 @@ class ArchiveWriter(TableWriter[T]):
             KaldiError: the key is no word, or the value is none that the holder writes.
         """
         _check_key(key)
-        with _naming(self._name):
+        with naming(self._name):
             self._stream.write(encode(key) + b" ")
             if self._script is not None:
                 self._script.write(encode(f"{key} {self._archive}:{self._stream.count}\n"))
@@ -131,8 +123,7 @@ class ScriptWriter(TableWriter[T]):
             KaldiError: the script does not name the key (with `p`: the value is passed over).
         """
         if key in self._files:
-            with _naming(self._files[key]):
-                write_object(self._files[key], self._holder, value, self._binary, self._context)
+            write_object(self._files[key], self._holder, value, self._binary, self._context)
         elif not self._permissive:
             raise KaldiError(f"{self._script}: the key {key} is not there, so its object has no file to go to")
 

@@ -126,5 +126,12 @@ def test_copy_feats_refuses_with_option_or_key(argv: list[str], said: str, capfd
     assert said in capfd.readouterr().err
 
 
+def test_htk_refuses_more_columns_than_its_header_can_tell() -> None:
+    stream = io.BytesIO()
+    HtkHolder().write(stream, np.zeros((1, 8191), np.float32), True)
+    with pytest.raises(KaldiError, match="8191 columns at most, found 8192"):
+        HtkHolder().write(stream, np.zeros((1, 8192), np.float32), True)
+
+
 def test_copying_nothing_fails() -> None:
     assert run("copy-feats", "ark:-", "ark:-") == (1, b"")

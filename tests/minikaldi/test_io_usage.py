@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, WAVE, Wave, write_object
+from minikaldi.errors import UsageError
+from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, WAVE, Wave, are_tables, write_object
 
 COPIES = ["copy-feats", "copy-int-vector", "copy-matrix", "copy-vector", "wav-copy"]
 
@@ -25,6 +26,12 @@ def test_copy_from_a_file_to_a_table_is_refused_and_makes_no_file(
         assert done.returncode == 1
         assert f"cannot copy from {words[0]!r} to {words[1]!r}" in done.stderr
         assert [path.name for path in tmp_path.iterdir()] == ["x.mat"]
+
+
+@pytest.mark.parametrize("name", ["ark,x:y", "scp:y ", " ark:y"])
+def test_what_looks_like_a_table_and_is_none_is_told_so(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name!r} is no table's name"):
+        are_tables(name, "ark:z")
 
 
 @pytest.mark.parametrize(

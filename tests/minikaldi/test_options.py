@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from minikaldi.command import run_command
 from minikaldi.commands import MODULES, load
 from minikaldi.errors import UsageError
 from minikaldi.options import NoOptions, StandardOptions, option, option_specs, parse, usage_text
@@ -112,6 +113,27 @@ def test_help_is_not_an_error_and_a_wrong_number_of_arguments_is_1(command_env: 
     wrong = run(command_env, "copy-feats", "--compres=true", "a", "b")
     assert wrong.returncode == 1 and "Usage: copy-feats" in wrong.stderr
     assert "Invalid option --compres=true" in wrong.stderr.splitlines()[-1]
+
+
+def test_help_is_heard_wherever_it_stands_and_whatever_else_is_wrong() -> None:
+    for words in (["a", "b", "--help"], ["--typo", "--help"], ["--config=nowhere", "--HELP"]):
+        assert parse(words, NoOptions)[1].help
+    assert not parse(["--", "--help"], NoOptions)[1].help
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["a"], "expected 2 arguments, found 1"),
+        (["a", "b", "--compress=true"], "expected 2 arguments, found 3; put --compress=true first"),
+    ],
+)
+def test_wrong_number_of_arguments_is_told_behind_the_usage(
+    words: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["copy-feats", *words]) == 1
+    told = capfd.readouterr().err
+    assert "Usage: copy-feats" in told and said in told.splitlines()[-1]
 
 
 def test_command_line_is_echoed_unless_told_not_to(command_env: dict[str, str]) -> None:

@@ -108,6 +108,7 @@ def test_command_that_fails_anywhere_inside_is_told_and_ends_the_others(command:
         ("| feat-to-dim ark:- x", "ended with exit code 0 before it had read all"),
         ("| copy-feats ark:- ark:- | feat-to-dim ark:- x", "ended with exit code 0 before it had read all"),
         ("| exit 3", "exit code 3"),
+        ("| copy-feats ark:- ark:- | head -c 10 > x", "ended with exit code 0 before it had read all"),
         ("| head -c 10 > x", "ended with exit code 0 before it had read all"),
         ("| cat > x; exit 4", "failed with exit code 4"),
         ("| cat > x; kill -9 $$", "failed with exit code 137"),
