@@ -46,6 +46,26 @@ def _keep_freed_memory() -> None:
     mallopt(trim_threshold, 1 << 26)
 
 
+def _tell_warnings_as_kaldi() -> None:
+    """Warnings of Python's and numpy's (an overflow, NaN) go out in the form of the commands' own, in one line."""
+    import warnings
+    from typing import TextIO
+
+    from minikaldi import log
+
+    def tell(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        line: int,
+        file: TextIO | None = None,
+        source: str | None = None,
+    ) -> None:
+        log.warning(f"{message}, at {Path(filename).name}:{line}")
+
+    warnings.showwarning = tell
+
+
 def main() -> int:
     """Run the command this file was called as; the exit code is the command's."""
     # Python puts this file's folder first; there `io` and others would stand before the library's own.
@@ -59,6 +79,7 @@ def main() -> int:
     _keep_freed_memory()
     from minikaldi.command import run_command
 
+    _tell_warnings_as_kaldi()
     return run_command(sys.argv)
 
 

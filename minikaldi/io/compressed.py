@@ -161,7 +161,10 @@ def _make_header(matrix: Float32, method: int) -> CompressedHeader:
     else:
         low, high = matrix.min(), matrix.max()
         # A constant matrix still needs a range to be coded in.
-        span = high - low if high > low else np.float32(low + (1.0 + abs(float(low)))) - low
+        with np.errstate(over="ignore"):  # refused below
+            span = high - low if high > low else np.float32(low + (1.0 + abs(float(low)))) - low
+        if not np.isfinite(span):
+            raise KaldiError(f"cannot compress: values from {low} to {high} are too far apart for float32")
     return CompressedHeader(_TAGS.get(method, "CM3"), low, span, *matrix.shape)
 
 

@@ -168,6 +168,17 @@ def test_not_a_number_is_refused_with_its_place(bad: float) -> None:
         dump(matrix, 1)
 
 
+@pytest.mark.parametrize("rows", [1, 20])
+@pytest.mark.parametrize("method", [1, 2, 3, 5])
+def test_values_that_are_too_far_apart_are_refused(rows: int, method: int) -> None:
+    """The header would tell an infinite span, which no reader takes."""
+    wide = np.tile(np.array([[3e38, -3e38]], np.float32), (rows, 1))
+    with pytest.raises(KaldiError, match="too far apart for float32"):
+        compressed_matrix(method).write(io.BytesIO(), wide, True)
+    with pytest.raises(KaldiError, match="too far apart for float32"):
+        compressed_matrix(method).write(io.BytesIO(), np.full((rows, 2), np.finfo(np.float32).max), True)
+
+
 def test_unknown_method_and_cut_data_are_refused() -> None:
     with pytest.raises(KaldiError, match="choose 1 to 7"):
         dump(np.eye(2, dtype=np.float32), 8)

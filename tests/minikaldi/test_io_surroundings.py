@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -114,6 +115,15 @@ def test_files_of_a_script_are_converted_in_their_place(place: Path) -> None:
     assert run("copy-feats", "scp:in.scp", "scp,t:in.scp")[0] == 0
     assert (place / "x.mat").read_text().startswith(" [\n")
     assert run("copy-matrix", "x.mat", "x.mat")[0] == 0
+
+
+def test_warning_of_numpy_is_one_line_in_kaldis_form(command_env: dict[str, str]) -> None:
+    write_object("inf.mat", FLOAT_MATRIX, np.array([[np.inf], [np.inf]]))
+    Path("inf.scp").write_text("a inf.mat\n")
+    done = shell("add-deltas --print-args=false scp:inf.scp ark:/dev/null", command_env)
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert re.fullmatch(r"WARNING \(add-deltas\[minikaldi\]:.*\) invalid value .* at deltas.py:[0-9]+", line)
 
 
 def test_scale_beyond_float32_gives_infinity_without_a_python_warning(recwarn: pytest.WarningsRecorder) -> None:
