@@ -57,11 +57,11 @@ def _tell_warnings_as_kaldi() -> None:
         message: Warning | str,
         category: type[Warning],
         filename: str,
-        line: int,
+        lineno: int,
         file: TextIO | None = None,
-        source: str | None = None,
+        line: str | None = None,
     ) -> None:
-        log.warning(f"{message}, at {Path(filename).name}:{line}")
+        log.warning(f"{message}, at {Path(filename).name}:{lineno}")
 
     warnings.showwarning = tell
 

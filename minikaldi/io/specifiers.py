@@ -12,6 +12,7 @@ over keys that a script to write to does not have. `b` and `t` mean nothing in r
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -177,7 +178,7 @@ def parse_script_line(line: bytes, where: str) -> tuple[str, str]:
     words = line.split(None, 1)
     if len(words) < 2:
         raise KaldiError(f"{where}: found {show(line.strip())}, expected a key and a file name")
-    return decode(words[0]), decode(words[1].strip())
+    return decode(words[0]), os.fsdecode(words[1].strip())  # as the names on the command line, in any locale
 
 
 def _parse_range(text: str, whole: str) -> Range:

@@ -5,6 +5,7 @@ Source: Kaldi util/kaldi-table-inl.h (TableWriter).
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from types import TracebackType
 from typing import BinaryIO, Generic, TypeVar
@@ -92,7 +93,7 @@ class ArchiveWriter(TableWriter[T]):
         with naming(self._name):
             self._stream.write(encode(key) + b" ")
             if self._script is not None:
-                self._script.write(encode(f"{key} {self._archive}:{self._stream.count}\n"))
+                self._script.write(encode(f"{key} ") + os.fsencode(f"{self._archive}:{self._stream.count}\n"))
             try:
                 self._holder.write(self._stream, value, self._binary)  # type: ignore[arg-type]
             except KaldiError as exc:

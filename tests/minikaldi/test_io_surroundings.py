@@ -117,6 +117,15 @@ def test_files_of_a_script_are_converted_in_their_place(place: Path) -> None:
     assert run("copy-matrix", "x.mat", "x.mat")[0] == 0
 
 
+@pytest.mark.parametrize("utf8", ["0", "1"])
+def test_names_of_files_are_bytes_whatever_the_locale(utf8: str, place: Path, command_env: dict[str, str]) -> None:
+    env = {**command_env, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": utf8}
+    done = shell("copy-feats ark:x.ark ark,scp:é.ark,ö.scp && copy-feats scp:ö.scp ark:y.ark", env)
+    assert done.returncode == 0, done.stderr
+    assert (place / "y.ark").read_bytes() == (place / "x.ark").read_bytes()
+    assert (place / "ö.scp").read_bytes().startswith("a é.ark:2\n".encode())
+
+
 def test_warning_of_numpy_is_one_line_in_kaldis_form(command_env: dict[str, str]) -> None:
     write_object("inf.mat", FLOAT_MATRIX, np.array([[np.inf], [np.inf]]))
     Path("inf.scp").write_text("a inf.mat\n")
