@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from minikaldi.command import Run, command
@@ -56,16 +57,14 @@ class DurationHolder:
 def main(run: Run, options: WavToDurationOptions, args: list[str]) -> int:
     """Writes a table of seconds; 0 where at least one was written."""
     entire = options.read_entire_file or parse_rspecifier(args[0]).kind == "ark"
-    seconds: list[float] = []
+    num_done, total, shortest, longest = 0, 0.0, math.inf, 0.0
     with run.sequential(args[0], DurationHolder(entire)) as waves, run.writer(args[1], FLOAT) as durations:
         for key, duration in waves:
             durations.write(key, duration)
-            seconds.append(duration)
-    run.log(f"Printed duration for {len(seconds)} audio files.")
-    if not seconds:
+            num_done, total = num_done + 1, total + duration
+            shortest, longest = min(shortest, duration), max(longest, duration)
+    run.log(f"Printed duration for {num_done} audio files.")
+    if not num_done:
         return 1
-    run.log(
-        f"Mean duration was {sum(seconds) / len(seconds):g}, min and max durations were {min(seconds):g}, "
-        f"{max(seconds):g}"
-    )
+    run.log(f"Mean duration was {total / num_done:g}, min and max durations were {shortest:g}, {longest:g}")
     return 0
