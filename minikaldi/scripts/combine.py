@@ -2,50 +2,110 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, boolean, tell
 from minikaldi.scripts.copy_dir import no_change, refuse_same, uniq_lines
-from minikaldi.scripts.data_dir import DirectoryWriter, read_segments, read_utt2spk, tables_of
+from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, read_segments, require_directory, tables_of
 from minikaldi.scripts.fix import fix
-from minikaldi.scripts.tables import key_of, numbered_lines, read_pairs, speaker_lines
+from minikaldi.scripts.lines import (
+    all_lines,
+    ascending,
+    c_sorted,
+    fields_of,
+    have_heads,
+    heads_of,
+    in_order,
+    keys_of,
+    pairs_of,
+)
+from minikaldi.scripts.tables import read_pairs, refuse_fields
 
 USAGE = "combine_data.sh [--extra-files 'file1 file2'] [--skip-fix true] <dest-dir> <src-dir1> <src-dir2> ..."
 ABOUT = "Combine data directories. A table that one of them lacks is left out, and this is said."
 
-Source = Iterable[tuple[str, str]]  # (line, the file it is of)
+Source = tuple[str, Sequence[str]]  # what a message calls it; the lines
 
 
-def in_order(path: Path) -> Source:
-    """The lines of a table sorted by key, each with the file's name; held in memory only where it is not sorted."""
-    last = ""
-    for _, line in numbered_lines(path):
-        if line < last:
-            return sorted((line, str(path)) for _, line in numbered_lines(path))
-        last = line
-    return ((line, str(path)) for _, line in numbered_lines(path))
-
-
-def merged(sources: Sequence[Source]) -> Iterator[str]:
-    """The lines of sorted sources in one order; a line that several have comes once.
+def without_repeats(lines: list[str], sources: Sequence[Source]) -> list[str]:
+    """Lines of the sources, sorted, in order of their keys; one that came several times comes once.
 
     Raises:
         ScriptError: two lines of one key that differ.
     """
-    last_line, last_key, last_file = "", "", ""
-    for line, file in heapq.merge(*sources):
-        if line == last_line:
+    if ascending(keys_of(lines)):
+        return lines
+    lines = list(dict.fromkeys(lines))
+    by_key = dict(zip(keys_of(lines), lines, strict=True))
+    if len(by_key) < len(lines):
+        refuse_contradiction(sources)
+    return [by_key[key] for key in c_sorted(list(by_key))]
+
+
+def refuse_contradiction(sources: Sequence[Source]) -> None:
+    """Tell of the first key that two lines give different values.
+
+    Raises:
+        ScriptError: there is one.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for file, lines in sources:
+        for number, (key, line) in enumerate(zip(keys_of(lines), lines, strict=True), start=1):
+            other_file, other = found.setdefault(key, (f"{file}:{number}", line))
+            if other != line:
+                raise ScriptError(
+                    f'{file}:{number}: "{key}" differs from its line in {other_file}; give one of them another id '
+                    "(utils/copy_data_dir.sh --utt-prefix) or remove it"
+                )
+
+
+def write_merged(
+    writer: DirectoryWriter, names: Iterable[str], sources_of: Callable[[str], Sequence[Source] | None]
+) -> int | None:
+    """Write tables, each merged of its sources (None: left out), and spk2utt.
+
+    Args:
+        names: the tables, utt2spk among them.
+
+    Returns:
+        The number of utterances where all tables agree with each other; None where it takes `fix` to make them.
+
+    Raises:
+        ScriptError: two sources contradict each other.
+    """
+    utt2spk = _merged_speakers(sources_of("utt2spk") or [])
+    writer.write_speakers(utt2spk)
+    heads = {"utt": heads_of(utt2spk), "spk": heads_of(c_sorted(list(set(utt2spk.values()))))}
+    heads["rec"] = heads["utt"]
+    num_utts, whole = len(utt2spk), in_order(list(utt2spk.values()))
+    del utt2spk  # the largest of all, and not needed below
+    # segments come first: they tell the recordings
+    for name in sorted(set(names) - {"utt2spk", "spk2utt"}, key=lambda name: (name != "segments", name)):
+        sources = sources_of(name)
+        if sources is None:
             continue
-        key = key_of(line)
-        if key == last_key:
-            raise ScriptError(
-                f'{file}: "{key}" differs from its line in {last_file}; give one of them another id '
-                "(utils/copy_data_dir.sh --utt-prefix) or remove it"
-            )
-        yield line
-        last_line, last_key, last_file = line, key, file
+        # Sources are mostly sorted, and to sort a list of a few sorted stretches takes hardly longer than to read it.
+        lines = c_sorted([line for _, source in sources for line in source])
+        wanted = heads[KINDS[name].level if name in KINDS else "utt"]
+        if not have_heads(lines, wanted):
+            lines = without_repeats(lines, sources)
+            whole = whole and have_heads(lines, wanted)
+        writer.write(name, lines)
+        if name == "segments":
+            heads["rec"] = heads_of(c_sorted(list({fields_of(line, 2)[1] for line in lines})))
+    return num_utts if whole else None
+
+
+def _merged_speakers(sources: Sequence[Source]) -> dict[str, str]:
+    lines = c_sorted([line for _, source in sources for line in source])
+    columns = pairs_of(lines)
+    if columns is not None and not ascending(columns[0]):
+        columns = pairs_of(without_repeats(lines, sources))
+    if columns is not None:
+        return dict(zip(*columns, strict=True))
+    file, source = next((file, source) for file, source in sources if pairs_of(source) is None)
+    refuse_fields(file, 1, source)
 
 
 def whole_recordings(directory: Path) -> list[str]:
@@ -64,45 +124,34 @@ def whole_recordings(directory: Path) -> list[str]:
 
 
 def table_sources(name: str, directories: Sequence[Path]) -> list[Source] | None:
-    """What is to be merged for a table; None where it cannot be combined."""
+    """What is to be merged for a table, of each directory; None where it cannot be combined."""
     having = [directory for directory in directories if (directory / name).is_file()]
-    sources = [in_order(directory / name) for directory in having]
     lacking = [directory for directory in directories if directory not in having]
-    if not lacking:
-        return sources
-    if name == "utt2uniq":
-        made = [uniq_lines(directory, no_change) for directory in lacking]
-    elif name == "segments":
-        made = [whole_recordings(directory) for directory in lacking]
-    else:
+    if lacking and name not in ("utt2uniq", "segments"):
         tell(f"{name} is left out: {having[0]} has it, {lacking[0]} has not")
         return None
-    for directory, lines in zip(lacking, made, strict=True):
-        sources.append(sorted((line, f"{directory}/{name}") for line in lines))
+    sources: list[Source] = [(str(directory / name), all_lines(directory / name)) for directory in having]
+    for directory in lacking:
+        made = uniq_lines(directory, no_change) if name == "utt2uniq" else whole_recordings(directory)
+        sources.append((f"{directory}/{name}", made))
     return sources
 
 
-def combine(target: Path, directories: Sequence[Path], extra: Sequence[str]) -> None:
-    """Write the combined tables to `target`.
+def combine(target: Path, directories: Sequence[Path], extra: Sequence[str]) -> int | None:
+    """Write the combined tables to `target`; returns what `write_merged` returns.
 
     Raises:
         ScriptError: a source is missing or bad, or two of them contradict each other.
     """
     for directory in directories:
         refuse_same(directory, target)
-        read_utt2spk(directory)
+        require_directory(directory)
         read_segments(directory)
-    names = dict.fromkeys(name for directory in directories for name in tables_of(directory, extra))
+    names = {name for directory in directories for name in tables_of(directory, extra)}
     with DirectoryWriter(target) as writer:
-        for name in names:
-            if name == "spk2utt":
-                continue
-            sources = table_sources(name, directories)
-            if sources is not None:
-                writer.write(name, merged(sources))
-        everyone = {key_of(line): line.split()[1] for line in merged(table_sources("utt2spk", directories) or [])}
-        writer.write("spk2utt", speaker_lines(everyone))
+        num_utts = write_merged(writer, names, lambda name: table_sources(name, directories))
         writer.remove_others()
+    return num_utts
 
 
 def main(argv: Sequence[str]) -> int:
@@ -113,9 +162,16 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("target")
     parser.add_argument("sources", nargs="+")
     options = parser.parse(argv)
-    target = Path(options.target)
-    combine(target, [Path(source) for source in options.sources], options.extra_files.split())
+    target, extra = Path(options.target), options.extra_files.split()
+    num_utts = combine(target, [Path(source) for source in options.sources], extra)
     if not options.skip_fix:
-        for note in fix(target, utt_extra=[name for name in options.extra_files.split() if name != "spk2utt"]):
+        for note in fix_combined(target, num_utts, extra):
             tell(note)
     return 0
+
+
+def fix_combined(target: Path, num_utts: int | None, extra: Sequence[str] = ()) -> list[str]:
+    """What `fix` does and says of a combined directory, which is not read again where there is nothing to do."""
+    if num_utts is not None:
+        return [f"kept all {num_utts} utterances."]
+    return fix(target, utt_extra=[name for name in extra if name != "spk2utt"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, tell
 from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, read_utt2spk, tables_of
-from minikaldi.scripts.tables import numbered_lines
+from minikaldi.scripts.lines import blocks, fields_of, keys_of, pairs_of, split_keys
 from minikaldi.scripts.validate import validate
 
 USAGE = """copy_data_dir.sh [--utt-prefix P] [--utt-suffix S] [--spk-prefix P] [--spk-suffix S]
@@ -44,15 +44,23 @@ def renamed(path: Path, names: Renaming) -> Iterator[str]:
     """The lines of a table under new keys; in utt2spk and segments the second field is an id too."""
     new_key = names.of(KINDS[path.name].level)
     new_value = {"utt2spk": names.spk, "segments": names.rec}.get(path.name)
-    for number, line in numbered_lines(path):
-        key, *rest = line.split(None, 1)
-        if new_value is None:
-            yield " ".join([new_key(key), *rest])
+    for first, lines in blocks(path):
+        if new_key is no_change and new_value in (None, no_change):
+            yield from lines
             continue
-        value, *more = rest[0].split(None, 1) if rest else ("",)
-        if not value:
-            raise ScriptError(f'{path}:{number}: found "{line}", expected `id id …`')
-        yield " ".join([new_key(key), new_value(value), *more])
+        columns = pairs_of(lines) if new_value is names.spk else None
+        if columns is not None:
+            yield from [f"{new_key(key)} {names.spk(spk)}" for key, spk in zip(*columns, strict=True)]
+            continue
+        parts = split_keys(lines)
+        if new_value is None:
+            yield from [f"{new_key(part[0])} {part[1]}" if len(part) > 1 else new_key(part[0]) for part in parts]
+            continue
+        for number, (key, *rest) in enumerate(parts, first):
+            if not rest:
+                raise ScriptError(f'{path}:{number}: found "{key}", expected `id id …`')
+            value, *more = fields_of(rest[0], 1)
+            yield " ".join([new_key(key), new_value(value), *more])
 
 
 def write_renamed(source: Path, writer: DirectoryWriter, names: Renaming, leave_out: Sequence[str] = ()) -> None:
@@ -69,7 +77,7 @@ def uniq_lines(source: Path, new_utt: Callable[[str], str]) -> list[str]:
     path = source / "utt2uniq"
     if path.is_file():
         return list(renamed(path, Renaming(utt=new_utt)))
-    return [f"{new_utt(utt)} {utt}" for utt in read_utt2spk(source)]
+    return [f"{new_utt(utt)} {utt}" for _, lines in blocks(source / "utt2spk") for utt in keys_of(lines)]
 
 
 def refuse_same(source: Path, target: Path) -> None:

@@ -5,18 +5,28 @@ Without `segments` a recording is an utterance, and the keys of wav.scp are utte
 
 from __future__ import annotations
 
-import contextlib
 import filecmp
-import math
-import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from types import TracebackType
 
 from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.tables import key_of, open_text, read_pairs, read_table, speaker_lines
+from minikaldi.scripts.lines import (
+    ascending,
+    batches,
+    byte_order,
+    c_sorted,
+    fields_of,
+    in_order,
+    key_of,
+    open_text,
+    write_lines,
+)
+from minikaldi.scripts.outputs import hidden_name, remove_leftovers, signals_held
+from minikaldi.scripts.tables import number_of, read_pairs, read_table, speaker_lines
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,7 @@ class Kind:
     level: str  # whose ids the keys are: "utt", "spk" or "rec"
     min_fields: int = 2
     max_fields: int | None = None
-    value: str = "text"  # "seconds", "frames", "gender" or "text"
+    value: str = "text"  # "seconds", "frames", "gender", "ids" (several) or "text"
 
 
 def _pair(level: str, value: str = "text") -> Kind:
@@ -35,7 +45,7 @@ def _pair(level: str, value: str = "text") -> Kind:
 
 KINDS: dict[str, Kind] = {
     "utt2spk": _pair("utt"),
-    "spk2utt": Kind("spk"),
+    "spk2utt": Kind("spk", value="ids"),
     "wav.scp": Kind("rec"),
     "segments": Kind("utt", 4, 5),
     "text": Kind("utt", 1),
@@ -85,21 +95,13 @@ def read_segments(directory: Path) -> dict[str, tuple[str, list[str]]] | None:
         return None
     segments = {}
     for number, (utt_id, rest) in enumerate(read_table(path).items(), start=1):
-        fields = rest.split()
+        fields = fields_of(rest)
         if len(fields) not in (3, 4):
             raise ScriptError(f"{path}:{number}: found {len(fields) + 1} fields, expected `utt_id rec_id start end`")
-        if not all(map(is_seconds, fields[1:3])):
+        if not all(isfinite(number_of(time)) for time in fields[1:3]):
             raise ScriptError(f'{path}:{number}: found "{utt_id} {rest}", expected `utt_id rec_id start end`, seconds')
         segments[utt_id] = (fields[0], fields[1:])
     return segments
-
-
-def is_seconds(text: str) -> bool:
-    """Whether a word is a finite number."""
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def read_utt2spk(directory: Path) -> dict[str, str]:
@@ -109,48 +111,54 @@ def read_utt2spk(directory: Path) -> dict[str, str]:
         ScriptError: no such directory, no utterances, or a bad line.
     """
     require_directory(directory)
-    return read_pairs(directory / "utt2spk")
+    return read_pairs(directory / "utt2spk", share_values=True)
 
 
 class DirectoryWriter:
     """Writes tables to a hidden folder, and puts all of them in place at the end of the `with` block, or none.
 
-    A table that comes out as it was is left alone, so that its time stays.
+    A new directory appears whole. In one that is there, a table that comes out as it was is left alone, so that its
+    time stays.
     """
 
     def __init__(self, directory: Path, backup: bool = False) -> None:
         self.directory = directory
         self.backup = backup
         self._existed = directory.is_dir()
-        self._building = directory / f".writing.{os.getpid()}"
+        # absolute, for `.` and `..` have names of their own
+        self._beside, self._name = (directory, "") if self._existed else (directory.absolute().parent, directory.name)
+        self._building = self._beside / hidden_name(self._name)
         self._written: list[str] = []
         self._removed: list[str] = []
 
     def __enter__(self) -> DirectoryWriter:
-        self._building.mkdir(parents=True)
+        self._beside.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self._beside, self._name)
+        self._building.mkdir()
         return self
 
     def write(self, name: str, lines: Iterable[str]) -> None:
         """Write a table; lines that do not come sorted by key are sorted."""
         path = self._building / name
-        in_order, last = True, ""
+        sorted_so_far, last = True, ""
         with open_text(path, "w") as stream:
-            for line in lines:
-                in_order = in_order and last <= line
-                last = line
-                stream.write(line + "\n")
-        if not in_order:
+            for batch in batches(lines):
+                sorted_so_far = sorted_so_far and in_order([last, *batch])
+                last = batch[-1]
+                write_lines(stream, batch)
+        if not sorted_so_far:
             with open_text(path) as stream:
-                ordered = sorted(stream, key=key_of)
+                ordered = sorted(stream, key=lambda line: byte_order(key_of(line)))
             with open_text(path, "w") as stream:
                 stream.writelines(ordered)
         self._written.append(name)
 
     def write_speakers(self, utt2spk: dict[str, str], spk2utt_end: str = "") -> None:
         """Write utt2spk and spk2utt, each line of the latter with `spk2utt_end` behind it."""
-        in_order = {utt_id: utt2spk[utt_id] for utt_id in sorted(utt2spk)}
-        self.write("utt2spk", (f"{utt_id} {spk_id}" for utt_id, spk_id in in_order.items()))
-        self.write("spk2utt", (line + spk2utt_end for line in speaker_lines(in_order)))
+        if not ascending(list(utt2spk)):
+            utt2spk = {utt_id: utt2spk[utt_id] for utt_id in c_sorted(list(utt2spk))}
+        self.write("utt2spk", map(" ".join, utt2spk.items()))
+        self.write("spk2utt", (line + spk2utt_end for line in speaker_lines(utt2spk)))
 
     def remove(self, name: str) -> None:
         """Remove a table that is no longer true."""
@@ -165,14 +173,15 @@ class DirectoryWriter:
     ) -> None:
         try:
             if error is None:
-                self._put_in_place()
+                with signals_held():
+                    self._put_in_place()
         finally:
             shutil.rmtree(self._building, ignore_errors=True)
-            if error is not None and not self._existed:
-                with contextlib.suppress(OSError):  # not empty: another process writes here, leave it
-                    self.directory.rmdir()
 
     def _put_in_place(self) -> None:
+        if not self.directory.exists():
+            self._building.rename(self.directory)
+            return
         changed = [name for name in self._written if not _same(self._building / name, self.directory / name)]
         gone = [name for name in self._removed if (self.directory / name).exists()]
         if self.backup and (changed or gone):

@@ -6,14 +6,15 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, boolean, positive_int, script_name, tell
-from minikaldi.scripts.data_dir import DirectoryWriter, read_segments, read_utt2spk
+from minikaldi.scripts.data_dir import DirectoryWriter, read_segments, require_directory
+from minikaldi.scripts.lines import all_lines, have_heads, heads_of, keys_of, open_text, write_lines
 from minikaldi.scripts.split import line_parts
-from minikaldi.scripts.tables import numbered_lines, open_text, read_numbers, read_pairs
+from minikaldi.scripts.tables import read_numbers, read_pairs
 
 ROOT = Path(__file__).resolve().parents[2]
 ABOUT = """Write the table that the name says, unless it is there and complete: durations in seconds from segments,
@@ -34,10 +35,23 @@ def number_text(value: float) -> str:
     return f"{value:.6g}"
 
 
-def is_complete(directory: Path, name: str, keys: Iterable[str]) -> bool:
+def utterances_of(directory: Path) -> list[str]:
+    """The utterances in the order of utt2spk.
+
+    Raises:
+        ScriptError: no such directory, or no utterances.
+    """
+    require_directory(directory)
+    return keys_of(all_lines(directory / "utt2spk"))
+
+
+def is_complete(directory: Path, name: str, keys: Sequence[str]) -> bool:
     """Whether a table is there with a line for every key."""
     path = directory / name
-    return path.is_file() and read_pairs(path).keys() == set(keys)
+    if not path.is_file():
+        return False
+    lines = all_lines(path)
+    return have_heads(lines, heads_of(keys)) or sorted(keys_of(lines)) == sorted(keys)
 
 
 def run_over(directory: Path, table: str, command: Sequence[str], jobs: Jobs) -> dict[str, str]:
@@ -46,14 +60,14 @@ def run_over(directory: Path, table: str, command: Sequence[str], jobs: Jobs) ->
     Raises:
         ScriptError: a job failed.
     """
-    lines = [line for _, line in numbered_lines(directory / table)]
+    lines = all_lines(directory / table)
     parts = line_parts(len(lines), min(jobs.number, len(lines)), str(directory / table))
     folder = directory / f".parts.{os.getpid()}"
     folder.mkdir()
     try:
         for number, part in enumerate(parts, start=1):
             with open_text(folder / f"in.{number}", "w") as stream:
-                stream.writelines(f"{line}\n" for line in lines[part.start : part.stop])
+                write_lines(stream, lines[part.start : part.stop])
         log = directory / "log" / f"{command[0]}.JOB.log"
         words = [*runner_words(jobs.runner), f"JOB=1:{len(parts)}", str(log), *command]
         words += [f"scp:{folder}/in.JOB", f"ark,t:{folder}/out.JOB"]
@@ -82,20 +96,20 @@ def command_environment() -> dict[str, str]:
     return environment
 
 
-def write_table(directory: Path, name: str, values: Mapping[str, str], keys: Iterable[str]) -> None:
+def write_table(directory: Path, name: str, values: Mapping[str, str], keys: Sequence[str]) -> None:
     """Write a table; ids without a value are told, and left out.
 
     Raises:
         ScriptError: no id has a value.
     """
-    known = {key: values[key] for key in keys if key in values}
-    missing = [key for key in keys if key not in values]
+    known = values if list(values) == keys else {key: values[key] for key in keys if key in values}
+    missing = [key for key in keys if key not in values] if len(known) < len(keys) else []
     if not known:
         raise ScriptError(f"{directory}/{name}: none of {len(missing)} lengths is known; see {directory}/log")
     if missing:
         tell(f"{directory}/{name}: {len(missing)} ids have no length (first: {missing[0]}); see {directory}/log")
     with DirectoryWriter(directory) as writer:
-        writer.write(name, (f"{key} {value}" for key, value in sorted(known.items())))
+        writer.write(name, map(" ".join, known.items()))
 
 
 def audio_command(read_entire_file: bool) -> list[str]:
@@ -145,7 +159,7 @@ def make_utt2dur(
     directory: Path, jobs: Jobs = Jobs(), read_entire_file: bool = False, frame_shift: float | None = None
 ) -> None:
     """Write utt2dur (seconds) where it is not there and complete."""
-    utts = list(read_utt2spk(directory))
+    utts = utterances_of(directory)
     if not is_complete(directory, "utt2dur", utts):
         write_table(directory, "utt2dur", utterance_durations(directory, jobs, read_entire_file, frame_shift), utts)
 
@@ -155,7 +169,7 @@ def make_reco2dur(directory: Path, jobs: Jobs = Jobs(), read_entire_file: bool =
     segments = read_segments(directory)
     if segments is None:
         make_utt2dur(directory, jobs, read_entire_file)
-        utts = list(read_utt2spk(directory))
+        utts = utterances_of(directory)
         if not is_complete(directory, "reco2dur", utts):
             write_table(directory, "reco2dur", read_pairs(directory / "utt2dur"), utts)
         return
@@ -169,7 +183,7 @@ def make_utt2num_frames(
     directory: Path, jobs: Jobs = Jobs(), frame_shift: float = 0.01, frame_overlap: float = 0.015
 ) -> None:
     """Write utt2num_frames where it is not there and complete: of the features, else by the durations (seconds)."""
-    utts = list(read_utt2spk(directory))
+    utts = utterances_of(directory)
     if is_complete(directory, "utt2num_frames", utts):
         return
     if (directory / "feats.scp").is_file():

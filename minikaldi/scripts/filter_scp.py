@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import compress
+from operator import not_
 
 from minikaldi.scripts.cli import Parser, ScriptError, positive_int
-from minikaldi.scripts.tables import numbered_lines, open_output, read_keys
+from minikaldi.scripts.lines import blocks, fields_of, keys_of
+from minikaldi.scripts.outputs import write_stdout
+from minikaldi.scripts.tables import read_keys
 
 USAGE = "filter_scp.pl [--exclude] [-f <field>] <id-list> [<in.scp>] > <out.scp>"
 ABOUT = """Keep the lines whose first field (-f: another) is among the first fields of <id-list>; - is stdin.
@@ -18,12 +22,25 @@ def filter_lines(table: str, ids: set[str], field: int, exclude: bool) -> Iterat
     Raises:
         ScriptError: a line has fewer fields than `field`.
     """
-    for number, line in numbered_lines(table):
-        fields = line.split(None, field)
+    for first, lines in blocks(table):
+        looked_up = keys_of(lines) if field == 1 else nth_fields(table, first, lines, field)
+        found = map(ids.__contains__, looked_up)
+        yield from compress(lines, map(not_, found) if exclude else found)
+
+
+def nth_fields(table: str, first: int, lines: Sequence[str], field: int) -> list[str]:
+    """Field number `field`, counted from 1, of each line; `first` is the number of the first line.
+
+    Raises:
+        ScriptError: a line has fewer fields.
+    """
+    found = []
+    for number, line in enumerate(lines, first):
+        fields = fields_of(line, field)
         if len(fields) < field:
             raise ScriptError(f'{table}:{number}: found {len(fields)} fields in "{line}", expected at least {field}')
-        if (fields[field - 1] in ids) != exclude:
-            yield line
+        found.append(fields[field - 1])
+    return found
 
 
 def main(argv: Sequence[str]) -> int:
@@ -37,6 +54,5 @@ def main(argv: Sequence[str]) -> int:
     if options.id_list == options.table == "-":
         parser.error("the list and the table cannot both be standard input")
     ids = read_keys(options.id_list)
-    with open_output("-") as stream:
-        stream.writelines(line + "\n" for line in filter_lines(options.table, ids, options.f, options.exclude))
+    write_stdout(filter_lines(options.table, ids, options.f, options.exclude))
     return 0

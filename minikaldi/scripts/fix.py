@@ -2,142 +2,206 @@
 
 An utterance stays where utt2spk, segments, text, feats.scp, utt2lang and its recording's wav.scp line know it, and its
 speaker is in spk2gender and cmvn.scp where these are there; vad.scp, utt2dur and the others only follow. Windows line
-ends are mended. The old tables are kept in <data>/.backup; where nothing would remain, nothing is touched.
+ends and byte order marks are mended. The old tables are kept in <data>/.backup; where nothing would remain, nothing is
+touched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import compress, pairwise
+from operator import not_
 from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, tell
 from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, require_directory, tables_of
-from minikaldi.scripts.tables import key_of, open_text
+from minikaldi.scripts.lines import (
+    BYTE_ORDER_MARK,
+    ascending,
+    c_sorted,
+    check_line,
+    fields_of,
+    have_heads,
+    heads_of,
+    in_order,
+    is_clean,
+    key_of,
+    keys_of,
+    pairs_of,
+    raw_blocks,
+    side_by_side,
+)
+from minikaldi.scripts.tables import refuse_fields
 
 USAGE = 'fix_data_dir.sh [--utt-extra-files "f1 f2"] [--spk-extra-files "f1 f2"] <data-dir>'
 ABOUT = "Sort a data directory's tables and keep only what all of them agree on; the old ones go to <data-dir>/.backup."
-DECIDING = ("feats.scp", "text", "segments", "utt2lang")  # beside wav.scp, without whose line an utterance cannot stay
-EXPECTED = {"utt2spk": "utt_id spk_id", "segments": "utt_id rec_id start end"}
+# Without a line here an utterance cannot stay: its speaker's, its own, its recording's.
+SPEAKER_TABLES = ("spk2gender", "cmvn.scp")
+UTTERANCE_TABLES = ("feats.scp", "text", "segments", "utt2lang")
+RECORDING_TABLES = ("wav.scp", "reco2file_and_channel")
 
 
-def read_mended(path: Path) -> Iterator[tuple[int, str, str]]:
-    """(number, key, line) of the lines that are not blank; CRs at line ends are taken off."""
-    with open_text(path) as stream:
-        for number, raw in enumerate(stream, start=1):
-            line = raw.rstrip("\r\n")
-            if line and not line.isspace():
-                yield number, key_of(line), line
+def mended_blocks(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(number of the first line, lines) without blank lines, CRs at line ends and byte order mark."""
+    for first, lines in raw_blocks(path):
+        if is_clean(lines):
+            yield first, lines
+            continue
+        run: list[str] = []
+        for number, raw in enumerate(lines, first):
+            line = (raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw).rstrip("\r")
+            if line.strip():
+                check_line(str(path), number, line)
+                run.append(line)
+            elif run:
+                yield number - len(run), run
+                run = []
+        if run:
+            yield first + len(lines) - len(run), run
+
+
+def read_mended(path: Path) -> tuple[list[str], bool]:
+    """The lines of `mended_blocks`, and whether they are the file as it is."""
+    clean, lines = _ends_in_newline(path), list[str]()
+    for _, block in raw_blocks(path):
+        clean = clean and is_clean(block)
+        lines += block
+    return (lines, True) if clean else ([line for _, block in mended_blocks(path) for line in block], False)
+
+
+def _ends_in_newline(path: Path) -> bool:
+    if not path.stat().st_size:
+        return True
+    with path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read() == b"\n"
+
+
+def read_speakers(path: Path) -> dict[str, str]:
+    """utt_id -> spk_id, sorted by utterance.
+
+    Raises:
+        ScriptError: a line that has not two fields, or an utterance of two speakers; no tool can know which is right.
+    """
+    lines, _ = read_mended(path)
+    columns = pairs_of(lines if in_order(lines) else side_by_side(c_sorted(lines)))
+    if columns is not None and ascending(columns[0]):
+        return dict(zip(*columns, strict=True))
+    utt2spk: dict[str, str] = {}
+    for first, lines in mended_blocks(path):
+        columns = pairs_of(lines)
+        if columns is None:
+            refuse_fields(path, first, lines)
+        for number, (utt_id, spk_id) in enumerate(zip(*columns, strict=True), first):
+            if utt2spk.setdefault(utt_id, spk_id) != spk_id:
+                raise ScriptError(
+                    f'{path}:{number}: "{utt_id}" has another speaker above; remove the line that is wrong'
+                )
+    return {utt_id: utt2spk[utt_id] for utt_id in c_sorted(list(utt2spk))}
+
+
+def keys_in(path: Path, utt2spk: dict[str, str], heads: Sequence[str]) -> Collection[str]:
+    """The keys of a table; `utt2spk` itself where they are the same, `heads` being what its lines begin with."""
+    lines, _ = read_mended(path)
+    return utt2spk if have_heads(lines, heads) else set(keys_of(lines))
 
 
 @dataclass
-class Scan:
-    """What one pass over a table finds."""
+class Mended:
+    """What a table is to hold; `lines` is None where it is in order as it is."""
 
-    keys: set[str]
-    clean: bool  # sorted, no key twice, no line to be mended
-    notes: list[str]  # lines that contradict an earlier one
+    lines: Sequence[str] | None = None
+    notes: list[str] = field(default_factory=list)  # what is to be told of lines that contradict another
 
 
-def scan(path: Path) -> Scan:
-    """Read a table's keys, and see whether it is in order.
+def mend(path: Path, wanted: Collection[str], heads: Sequence[str]) -> Mended:
+    """Sort a table and keep the lines of the wanted ids, the first of each; `heads` are what these begin with."""
+    lines, clean = read_mended(path)
+    if clean and have_heads(lines, heads):
+        return Mended()
+    ordered = lines if in_order(lines) else side_by_side(c_sorted(lines))
+    keys = keys_of(ordered)
+    if ascending(keys):
+        stays = list(map(wanted.__contains__, keys))
+        return Mended() if clean and all(stays) and ordered is lines else Mended(list(compress(ordered, stays)))
+    by_key: dict[str, str] = {}
+    for line in lines:
+        by_key.setdefault(key_of(line), line)
+    return Mended([by_key[key] for key in wanted if key in by_key], contradictions(path, by_key))
+
+
+def contradictions(path: Path, kept: Mapping[str, str]) -> list[str]:
+    """What is to be told of lines that differ from the one that is kept of their key."""
+    return [
+        f'{path}:{number}: "{key}" has another line above, which is kept'
+        for first, lines in mended_blocks(path)
+        for number, (key, line) in enumerate(zip(keys_of(lines), lines, strict=True), first)
+        if kept.get(key, line) != line
+    ]
+
+
+def read_recordings(path: Path) -> dict[str, str]:
+    """utt_id -> rec_id of segments, the first line of each utterance.
 
     Raises:
-        ScriptError: utt2spk gives one utterance two speakers; no tool can know which is right.
+        ScriptError: a line without a recording.
     """
-    keys: set[str] = set()
-    last = ""
-    with open_text(path) as stream:
-        for raw in stream:
-            if raw.isspace() or raw[-2:-1] == "\r" or raw[-1] != "\n":
-                break
-            key = raw.split(None, 1)[0]
-            if key <= last:
-                break
-            keys.add(key)
-            last = key
-        else:
-            return Scan(keys, True, [])
-    return _scan_disorder(path)
-
-
-def _scan_disorder(path: Path) -> Scan:
-    seen: dict[str, int] = {}
-    notes = []
-    for number, key, line in read_mended(path):
-        text = hash(line)
-        if key not in seen:
-            seen[key] = text
-        elif seen[key] != text:
-            if path.name == "utt2spk":
-                raise ScriptError(f'{path}:{number}: "{key}" has another speaker above; remove the line that is wrong')
-            notes.append(f'{path}:{number}: "{key}" has another line above, which is kept')
-    return Scan(set(seen), False, notes)
-
-
-def kept_lines(path: Path, keep: set[str]) -> Iterator[str]:
-    """The mended lines whose key is to stay, the first of each key."""
-    left = set(keep)
-    for _, key, line in read_mended(path):
-        if key in left:
-            left.discard(key)
-            yield line
+    utt2rec: dict[str, str] = {}
+    for first, lines in mended_blocks(path):
+        for number, line in enumerate(lines, first):
+            fields = fields_of(line, 2)
+            if len(fields) < 2:
+                raise ScriptError(f'{path}:{number}: found "{line}", expected `utt_id rec_id start end`')
+            utt2rec.setdefault(fields[0], fields[1])
+    return utt2rec
 
 
 @dataclass
 class Selection:
-    """The ids that stay, and how many utterances went for which reason."""
+    """The ids that stay, sorted, and how many utterances went for which reason."""
 
-    utt: set[str]
-    spk: set[str]
-    rec: set[str]
+    utt2spk: dict[str, str]
+    recordings: Collection[str]
     reasons: list[str]
 
-    def of(self, level: str) -> set[str]:
-        """Ids of a level "utt", "spk" or "rec"."""
-        return {"utt": self.utt, "spk": self.spk, "rec": self.rec}[level]
+    def of(self, level: str) -> Collection[str]:
+        """Ids of a level "utt", "spk" or "rec", sorted."""
+        if level == "spk":
+            return dict.fromkeys(c_sorted(list(set(self.utt2spk.values()))))
+        return self.recordings if level == "rec" else self.utt2spk
 
 
-def select(directory: Path, keys: dict[str, set[str]]) -> Selection:
-    """Decide which ids stay. `keys` holds the keys of every table that is there."""
-    utt2spk = {key: _second(line, directory / "utt2spk", number) for number, key, line in _utt2spk_lines(directory)}
-    utts, reasons = set(utt2spk), []
+def select(directory: Path, utt2spk: dict[str, str], keys: Mapping[str, Collection[str]]) -> Selection:
+    """Decide which ids stay. `keys` holds the keys of every deciding table that is there."""
+    reasons = []
 
-    def narrow(kept: set[str], why: str) -> set[str]:
-        lost = utts - kept
-        if lost:
-            reasons.append(f"{len(lost)} {why} (first: {min(lost)})")
-        return utts & kept
+    def narrow(name: str, ids: Iterable[str], why: str) -> None:
+        # ids: of each utterance the one that the table must have
+        nonlocal utt2spk
+        if ids is keys[name]:
+            return
+        stays = list(map(keys[name].__contains__, ids))
+        if not all(stays):
+            first = next(compress(utt2spk, map(not_, stays)))
+            reasons.append(f"{stays.count(False)} {why} {name} (first: {first})")
+            utt2spk = dict(compress(utt2spk.items(), stays))
 
-    for name in ("spk2gender", "cmvn.scp"):
+    for name in SPEAKER_TABLES:
         if name in keys:
-            utts = narrow({utt for utt in utts if utt2spk[utt] in keys[name]}, f"whose speaker is not in {name}")
-    for name in DECIDING:
+            narrow(name, utt2spk.values(), "whose speaker is not in")
+    for name in UTTERANCE_TABLES:
         if name in keys:
-            utts = narrow(keys[name], f"not in {name}")
-    utt2rec = {utt: utt for utt in utts}
-    if "segments" in keys:
-        path = directory / "segments"
-        utt2rec = {key: _second(line, path, number) for number, key, line in read_mended(path) if key in utts}
-    for name in ("wav.scp", "reco2file_and_channel"):
+            narrow(name, utt2spk, "not in")
+    utt2rec = read_recordings(directory / "segments") if "segments" in keys else None
+    for name in RECORDING_TABLES:
         if name in keys:
-            utts = narrow({utt for utt in utts if utt2rec[utt] in keys[name]}, f"without a recording in {name}")
-    return Selection(utts, {utt2spk[utt] for utt in utts}, {utt2rec[utt] for utt in utts}, reasons)
-
-
-def _utt2spk_lines(directory: Path) -> Iterator[tuple[int, str, str]]:
-    seen = set()
-    for number, key, line in read_mended(directory / "utt2spk"):
-        if key not in seen:
-            seen.add(key)
-            yield number, key, line
-
-
-def _second(line: str, path: Path, number: int) -> str:
-    fields = line.split(None, 2)
-    if len(fields) < 2 or (path.name == "utt2spk" and len(fields) > 2):
-        raise ScriptError(f'{path}:{number}: found "{line}", expected `{EXPECTED[path.name]}`')
-    return fields[1]
+            narrow(name, utt2spk if utt2rec is None else map(utt2rec.__getitem__, utt2spk), "without a recording in")
+    if utt2rec is None:
+        return Selection(utt2spk, utt2spk, reasons)
+    recordings = c_sorted(list({utt2rec[utt] for utt in utt2spk}))
+    return Selection(utt2spk, dict.fromkeys(recordings), reasons)
 
 
 def check_speaker_order(directory: Path, utt2spk: dict[str, str]) -> None:
@@ -146,15 +210,15 @@ def check_speaker_order(directory: Path, utt2spk: dict[str, str]) -> None:
     Raises:
         ScriptError: names the two utterances.
     """
-    last_utt = last_spk = ""
-    for utt_id in sorted(utt2spk):
-        if utt2spk[utt_id] < last_spk:
+    if in_order(list(utt2spk.values())):
+        return
+    for (last_utt, last_spk), (utt_id, spk_id) in pairwise(utt2spk.items()):
+        if not in_order([last_spk, spk_id]):
             raise ScriptError(
-                f'{directory}/utt2spk: "{utt_id}" of "{utt2spk[utt_id]}" sorts after "{last_utt}" of "{last_spk}": '
+                f'{directory}/utt2spk: "{utt_id}" of "{spk_id}" sorts after "{last_utt}" of "{last_spk}": '
                 "sorted by utterance (LC_ALL=C), the speakers are not sorted. Make each speaker id the prefix of its "
                 "utterance ids, <spk>-<utt>; if one speaker id is the beginning of another's, make all of one length"
             )
-        last_utt, last_spk = utt_id, utt2spk[utt_id]
 
 
 def fix(directory: Path, utt_extra: Sequence[str] = (), spk_extra: Sequence[str] = ()) -> list[str]:
@@ -164,27 +228,32 @@ def fix(directory: Path, utt_extra: Sequence[str] = (), spk_extra: Sequence[str]
         ScriptError: nothing would remain, or what no tool can mend. The directory is then as it was.
     """
     require_directory(directory)
-    names = tables_of(directory, [*utt_extra, *spk_extra])
-    scanned = {name: scan(directory / name) for name in names if name != "spk2utt"}
-    keep = select(directory, {name: found.keys for name, found in scanned.items()})
-    total = len(scanned["utt2spk"].keys)
-    if not keep.utt:
+    utt2spk = read_speakers(directory / "utt2spk")
+    heads, total = heads_of(utt2spk), len(utt2spk)
+    names = [name for name in tables_of(directory, [*utt_extra, *spk_extra]) if name not in ("utt2spk", "spk2utt")]
+    deciding = (*SPEAKER_TABLES, *UTTERANCE_TABLES, *RECORDING_TABLES)
+    keep = select(
+        directory, utt2spk, {name: keys_in(directory / name, utt2spk, heads) for name in names if name in deciding}
+    )
+    if not keep.utt2spk:
         raise ScriptError(
             f"{directory}: no utterance of {total} would remain: {'; '.join(keep.reasons)}; nothing was changed"
         )
-    utt2spk = {key: line.split()[1] for _, key, line in _utt2spk_lines(directory) if key in keep.utt}
-    check_speaker_order(directory, utt2spk)
+    check_speaker_order(directory, keep.utt2spk)
+    notes = []
     with DirectoryWriter(directory, backup=True) as writer:
-        writer.write_speakers(utt2spk)
+        writer.write_speakers(keep.utt2spk)
+        wanted = {level: keep.of(level) for level in ("utt", "spk", "rec")}
+        heads_of_level = {level: heads_of(ids) for level, ids in wanted.items()}
         for name in names:
-            if name not in ("utt2spk", "spk2utt"):
-                level = KINDS[name].level if name in KINDS else ("spk" if name in spk_extra else "utt")
-                if not (scanned[name].clean and scanned[name].keys <= keep.of(level)):
-                    writer.write(name, kept_lines(directory / name, keep.of(level)))
-    notes = [note for found in scanned.values() for note in found.notes]
-    if len(keep.utt) == total:
+            level = KINDS[name].level if name in KINDS else ("spk" if name in spk_extra else "utt")
+            mended = mend(directory / name, wanted[level], heads_of_level[level])
+            notes += mended.notes
+            if mended.lines is not None:
+                writer.write(name, mended.lines)
+    if len(keep.utt2spk) == total:
         return [*notes, f"kept all {total} utterances."]
-    return [*notes, f"kept {len(keep.utt)} utterances out of {total}: dropped {'; '.join(keep.reasons)}"]
+    return [*notes, f"kept {len(keep.utt2spk)} utterances out of {total}: dropped {'; '.join(keep.reasons)}"]
 
 
 def main(argv: Sequence[str]) -> int:

@@ -6,17 +6,17 @@ Each copy is a speaker of its own (sp1.1-<spk>). The audio goes through utils/to
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, boolean, script_name, tell
-from minikaldi.scripts.combine import combine
-from minikaldi.scripts.copy_dir import Renaming, affix, copy_directory, refuse_same, uniq_lines, write_renamed
-from minikaldi.scripts.data_dir import DirectoryWriter, read_segments
-from minikaldi.scripts.durations import make_reco2dur, make_utt2dur, number_text
-from minikaldi.scripts.fix import fix
-from minikaldi.scripts.tables import read_numbers, read_table
+from minikaldi.scripts.combine import Source, fix_combined, write_merged
+from minikaldi.scripts.copy_dir import Renaming, affix, refuse_same, renamed, uniq_lines
+from minikaldi.scripts.data_dir import DirectoryWriter, read_segments, read_utt2spk, tables_of
+from minikaldi.scripts.durations import make_reco2dur, make_utt2dur
+from minikaldi.scripts.lines import blocks, split_keys
+from minikaldi.scripts.tables import number_blocks
 from minikaldi.scripts.wav_lines import through_to_wav
 
 USAGE = "perturb_data_dir_speed.sh <factor> <src-dir> <dest-dir>"
@@ -24,14 +24,15 @@ USAGE_3WAY = "perturb_data_dir_speed_3way.sh [--always-include-prefix true] <src
 ABOUT = "Copy a data directory, spoken <factor> times as fast; ids are sp<factor>-<id>."
 ABOUT_3WAY = "The data as it is, and copies spoken 0.9 and 1.1 times as fast, as one data directory."
 # What holds of the audio as it was, not of the copy.
-NOT_COPIED = ("feats.scp", "vad.scp", "cmvn.scp", "utt2num_frames", "utt2uniq", "utt2warp", "spk2warp", "wav.scp")
-DURATIONS = ("utt2dur", "reco2dur", "segments")
+NOT_COPIED = ("feats.scp", "vad.scp", "cmvn.scp", "utt2num_frames", "utt2warp", "spk2warp")
+DURATIONS = ("utt2dur", "reco2dur")
 
 
-def scaled_lines(path: Path, factor: float, prefix: str) -> Iterator[str]:
+def duration_lines(path: Path, factor: float, prefix: str) -> Iterator[str]:
     """The lines of utt2dur or reco2dur (seconds) for the copy."""
-    for key, seconds in read_numbers(path).items():
-        yield f"{prefix}{key} {number_text(seconds / factor)}"
+    for _, keys, numbers in number_blocks(path):
+        for key, seconds in zip(keys, numbers, strict=True):
+            yield f"{prefix}{key} {seconds / factor:.6g}"
 
 
 def segment_lines(source: Path, factor: float, prefix: str) -> Iterator[str]:
@@ -41,29 +42,64 @@ def segment_lines(source: Path, factor: float, prefix: str) -> Iterator[str]:
         yield " ".join([prefix + utt, prefix + recording, *times, *channel])
 
 
-def perturb(factor_text: str, source: Path, target: Path) -> None:
+def audio_lines(path: Path, factor: str, prefix: str) -> Iterator[str]:
+    """The lines of wav.scp for the copy.
+
+    Raises:
+        ScriptError: a line without audio.
+    """
+    for first, lines in blocks(path):
+        for number, (key, *value) in enumerate(split_keys(lines), first):
+            if not value:
+                raise ScriptError(f'{path}:{number}: found "{key}", expected `rec_id file-or-pipe`')
+            yield f"{prefix}{key} {through_to_wav(value[0], f'--speed {factor}')}"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A data directory at another speed, under other ids."""
+
+    source: Path
+    speed: str  # as it was written: it is part of the ids; empty: the data as they are, with all tables
+    prefix: str
+
+    def tables(self) -> set[str]:
+        """The names of its tables but spk2utt."""
+        left_out = ("spk2utt", *NOT_COPIED) if self.speed else ("spk2utt",)
+        return {*tables_of(self.source), *DURATIONS, "utt2uniq"}.difference(left_out)
+
+    def lines(self, name: str) -> Iterable[str]:
+        """The lines of a table."""
+        new_id = affix(self.prefix, "")
+        if name == "utt2uniq":
+            return uniq_lines(self.source, new_id)
+        path = self.source / name
+        if self.speed and name in DURATIONS:
+            return duration_lines(path, float(self.speed), self.prefix)
+        if self.speed and name == "segments":
+            return segment_lines(self.source, float(self.speed), self.prefix)
+        if self.speed and name == "wav.scp":
+            return audio_lines(path, self.speed, self.prefix)
+        return renamed(path, Renaming(new_id, new_id, new_id))
+
+
+def perturb(factor: str, source: Path, target: Path) -> None:
     """Write the copy; `source` gets utt2dur and reco2dur where it lacks them.
 
     Raises:
         ScriptError: the factor is no positive number.
     """
-    if not re.fullmatch(r"\d+(\.\d+)?", factor_text) or float(factor_text) <= 0:
-        raise ScriptError(f'the factor is "{factor_text}", expected a number above zero, e.g. 1.1')
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", factor) or float(factor) <= 0:
+        raise ScriptError(f'the factor is "{factor}", expected a number above zero, e.g. 1.1')
     refuse_same(source, target)
     make_utt2dur(source)
     make_reco2dur(source)
-    factor, prefix = float(factor_text), f"sp{factor_text}-"
-    add = affix(prefix, "")
+    version = Version(source, factor, f"sp{factor}-")
     with DirectoryWriter(target) as writer:
-        write_renamed(source, writer, Renaming(add, add, add), leave_out=(*NOT_COPIED, *DURATIONS))
-        for name in ("utt2dur", "reco2dur"):
-            writer.write(name, scaled_lines(source / name, factor, prefix))
-        if (source / "segments").is_file():
-            writer.write("segments", segment_lines(source, factor, prefix))
-        audio = read_table(source / "wav.scp")
-        speed = f"--speed {factor_text}"
-        writer.write("wav.scp", (f"{prefix}{key} {through_to_wav(value, speed)}" for key, value in audio.items()))
-        writer.write("utt2uniq", uniq_lines(source, add))
+        new_id = affix(version.prefix, "")
+        writer.write_speakers({new_id(utt): new_id(spk) for utt, spk in read_utt2spk(source).items()})
+        for name in version.tables() - {"utt2spk"}:
+            writer.write(name, version.lines(name))
         writer.remove_others()
 
 
@@ -74,17 +110,21 @@ def perturb_3way(source: Path, target: Path, always_include_prefix: bool) -> Non
         ScriptError: as `perturb`.
     """
     refuse_same(source, target)
-    parts = [target.with_name(f".{target.name}.{factor}") for factor in ("1.0", "0.9", "1.1")]
-    prefix = affix("sp1.0-" if always_include_prefix else "", "")
-    try:
-        for part, factor in zip(parts[1:], ("0.9", "1.1"), strict=True):
-            perturb(factor, source, part)
-        copy_directory(source, parts[0], prefix, prefix)
-        combine(target, parts, [])
-    finally:
-        for part in parts:
-            shutil.rmtree(part, ignore_errors=True)
-    for note in fix(target):
+    make_utt2dur(source)
+    make_reco2dur(source)
+    versions = [Version(source, "", "sp1.0-" if always_include_prefix else "")]
+    versions += [Version(source, speed, f"sp{speed}-") for speed in ("0.9", "1.1")]
+    names = set.intersection(*(version.tables() for version in versions))
+    for name in sorted(versions[0].tables() - names):
+        tell(f"{name} is left out: it does not hold of the copies")
+
+    def sources_of(name: str) -> list[Source]:
+        return [(f"{source}/{name} at speed {version.speed or '1'}", list(version.lines(name))) for version in versions]
+
+    with DirectoryWriter(target) as writer:
+        num_utts = write_merged(writer, names, sources_of)
+        writer.remove_others()
+    for note in fix_combined(target, num_utts):
         tell(note)
 
 

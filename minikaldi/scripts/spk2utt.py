@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from minikaldi.scripts.cli import Parser, ScriptError, script_name
-from minikaldi.scripts.tables import numbered_lines, open_output, read_pairs, speaker_lines
+from minikaldi.scripts.lines import fields_of, numbered_lines
+from minikaldi.scripts.outputs import write_stdout
+from minikaldi.scripts.tables import read_pairs, speaker_lines
 
 
 def utterance_lines(spk2utt: str) -> Iterator[str]:
@@ -15,7 +17,7 @@ def utterance_lines(spk2utt: str) -> Iterator[str]:
         ScriptError: a speaker without utterances.
     """
     for number, line in numbered_lines(spk2utt):
-        spk_id, *utt_ids = line.split()
+        spk_id, *utt_ids = fields_of(line)
         if not utt_ids:
             raise ScriptError(f'{spk2utt}:{number}: found "{line}", expected `spk_id utt_id ...`')
         for utt_id in utt_ids:
@@ -30,6 +32,5 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("table", nargs="?", default="-")
     table = parser.parse(argv).table
     lines = speaker_lines(read_pairs(table)) if to_speakers else utterance_lines(table)
-    with open_output("-") as stream:
-        stream.writelines(line + "\n" for line in lines)
+    write_stdout(lines)
     return 0

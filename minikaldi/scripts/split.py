@@ -10,8 +10,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, positive_int
-from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, read_segments, read_utt2spk, tables_of
-from minikaldi.scripts.tables import key_of, numbered_lines, open_text
+from minikaldi.scripts.data_dir import (
+    KINDS,
+    DirectoryWriter,
+    read_segments,
+    read_utt2spk,
+    require_directory,
+    tables_of,
+)
+from minikaldi.scripts.lines import blocks, keys_of, open_text
+from minikaldi.scripts.outputs import write_files
+from minikaldi.scripts.tables import speakers_of
 
 USAGE = "split_data.sh [--per-utt] <data-dir> <num-parts>"
 ABOUT = """Write <data-dir>/split<n>/1 … n, each a data directory with whole speakers; with --per-utt
@@ -67,13 +76,10 @@ def speaker_parts(counts: Sequence[int], parts: int, what: str) -> list[range]:
 
 def split_utterances(utt2spk: dict[str, str], parts: int, per_utt: bool, what: str) -> list[list[str]]:
     """The utterances of each part, in order."""
-    utts = list(utt2spk)
     if per_utt:
+        utts = list(utt2spk)
         return [utts[piece.start : piece.stop] for piece in line_parts(len(utts), parts, what)]
-    speakers: dict[str, list[str]] = {}
-    for utt_id, spk_id in utt2spk.items():
-        speakers.setdefault(spk_id, []).append(utt_id)
-    groups = list(speakers.values())
+    groups = list(speakers_of(utt2spk).values())
     pieces = speaker_parts([len(group) for group in groups], parts, what)
     return [[utt for group in groups[piece.start : piece.stop] for utt in group] for piece in pieces]
 
@@ -84,18 +90,16 @@ def split_data(directory: Path, parts: int, per_utt: bool) -> Path:
     Raises:
         ScriptError: more parts than speakers or utterances.
     """
-    utt2spk = read_utt2spk(directory)
+    require_directory(directory)
     target = directory / f"split{parts}{'utt' if per_utt else ''}"
     with _lock(directory / ".split_lock"):
-        stamp = target / ".made_from"
-        names = tables_of(directory)
-        sizes = {name: _stamp(directory / name) for name in names}
-        if stamp.is_file() and stamp.read_bytes() == json.dumps(sizes).encode():
+        stamp, names = target / ".made_from", tables_of(directory)
+        if stamp.is_file() and stamp.read_bytes() == f"{_state(directory, target, names, parts)}\n".encode():
             return target
         stamp.unlink(missing_ok=True)
-        pieces = split_utterances(utt2spk, parts, per_utt, str(directory))
-        _write_parts(directory, target, pieces, utt2spk, names)
-        stamp.write_text(json.dumps(sizes))
+        utt2spk = read_utt2spk(directory)
+        _write_parts(directory, target, split_utterances(utt2spk, parts, per_utt, str(directory)), utt2spk, names)
+        write_files([(str(stamp), [_state(directory, target, names, parts)])])
     return target
 
 
@@ -103,14 +107,15 @@ def _write_parts(
     directory: Path, target: Path, pieces: Sequence[Sequence[str]], utt2spk: dict[str, str], names: Sequence[str]
 ) -> None:
     segments = read_segments(directory)
-    parts_of: dict[str, dict[str, list[int]]] = {"utt": {}, "spk": {}, "rec": {}}
+    parts_of: dict[str, dict[str, tuple[int, ...]]] = {"utt": {}, "spk": {}}
+    parts_of["rec"] = parts_of["utt"] if segments is None else {}
     for part, utts in enumerate(pieces):
-        for utt in utts:
-            recording = utt if segments is None or utt not in segments else segments[utt][0]
-            for level, key in (("utt", utt), ("spk", utt2spk[utt]), ("rec", recording)):
-                places = parts_of[level].setdefault(key, [])
-                if part not in places:
-                    places.append(part)
+        parts_of["utt"].update(dict.fromkeys(utts, (part,)))
+        for spk_id in dict.fromkeys(map(utt2spk.__getitem__, utts)):
+            parts_of["spk"][spk_id] = (*parts_of["spk"].get(spk_id, ()), part)
+        if segments is not None:
+            for recording in dict.fromkeys(segments[utt][0] for utt in utts if utt in segments):
+                parts_of["rec"][recording] = (*parts_of["rec"].get(recording, ()), part)
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(DirectoryWriter(target / str(part + 1))) for part in range(len(pieces))]
         for writer, utts in zip(writers, pieces, strict=True):
@@ -125,18 +130,21 @@ def _write_parts(
             writer.remove_others()
 
 
-def _dealt(path: Path, places: dict[str, list[int]], parts: int) -> list[list[str]]:
+def _dealt(path: Path, places: dict[str, tuple[int, ...]], parts: int) -> list[list[str]]:
     """The lines of a table, dealt to the parts that have their key."""
     dealt: list[list[str]] = [[] for _ in range(parts)]
-    for _, line in numbered_lines(path):
-        for part in places.get(key_of(line), ()):
-            dealt[part].append(line)
+    for _, lines in blocks(path):
+        for key, line in zip(keys_of(lines), lines, strict=True):
+            for part in places.get(key, ()):
+                dealt[part].append(line)
     return dealt
 
 
-def _stamp(path: Path) -> list[int]:
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns]
+def _state(directory: Path, target: Path, names: Sequence[str], parts: int) -> str:
+    # What the parts were made from, and that all of them are there as they were written.
+    source = {name: [(directory / name).stat().st_size, (directory / name).stat().st_mtime_ns] for name in names}
+    made = [target / str(part + 1) / name for part in range(parts) for name in names]
+    return json.dumps({"from": source, "sizes": [path.stat().st_size if path.is_file() else None for path in made]})
 
 
 @contextlib.contextmanager

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minikaldi.scripts.cli import Parser, ScriptError, positive_int
+from minikaldi.scripts.lines import all_lines, keys_of
+from minikaldi.scripts.outputs import write_files
 from minikaldi.scripts.split import line_parts, speaker_parts
-from minikaldi.scripts.tables import key_of, numbered_lines, open_output, read_pairs
+from minikaldi.scripts.tables import read_pairs
 
 USAGE = """
   split_scp.pl [--utt2spk=<utt2spk>] in.scp out1.scp out2.scp ...
@@ -23,10 +25,10 @@ def speaker_groups(lines: Sequence[str], utt2spk_file: str, table: str) -> list[
     """
     utt2spk = read_pairs(utt2spk_file)
     starts, seen, last = [], set(), None
-    for index, line in enumerate(lines):
-        spk_id = utt2spk.get(key_of(line))
+    for index, utt_id in enumerate(keys_of(lines)):
+        spk_id = utt2spk.get(utt_id)
         if spk_id is None:
-            raise ScriptError(f'{table}:{index + 1}: "{key_of(line)}" is not in {utt2spk_file}')
+            raise ScriptError(f'{table}:{index + 1}: "{utt_id}" is not in {utt2spk_file}')
         if spk_id != last:
             if spk_id in seen:
                 raise ScriptError(f'{table}:{index + 1}: the lines of "{spk_id}" are not together; sort with LC_ALL=C')
@@ -55,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("table")
     parser.add_argument("outputs", nargs="*")
     options = parser.parse(argv)
-    lines = [line for _, line in numbered_lines(options.table)]
+    lines = all_lines(options.table)
     if options.j is None:
         if not options.outputs:
             parser.error("no output is named")
@@ -68,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
             parser.error(f"-j {options.j[0]} {options.j[1]}: no such part, or more than one output")
         wanted = range(part, part + 1)
     pieces = cut(lines, parts, options.utt2spk, options.table)
-    for index, output in zip(wanted, outputs, strict=True):
-        with open_output(output) as stream:
-            stream.writelines(f"{lines[line]}\n" for line in pieces[index])
+    write_files(
+        (output, lines[pieces[index].start : pieces[index].stop]) for index, output in zip(wanted, outputs, strict=True)
+    )
     return 0

@@ -9,11 +9,14 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, tell
+from minikaldi.scripts.copy_dir import refuse_same
 from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, read_segments, read_utt2spk, tables_of
-from minikaldi.scripts.tables import filtered, read_keys, read_numbers
+from minikaldi.scripts.lines import ascending, c_sorted
+from minikaldi.scripts.tables import filtered, read_keys, read_numbers, speakers_of
 
 USAGE = """
   subset_data_dir.sh [--first|--last|--shortest|--speakers|--per-spk] [--seed <n>] <src-dir> <num-utts> <dest-dir>
@@ -22,18 +25,18 @@ USAGE = """
 ABOUT = "Write a part of a data directory as one of its own; by default <num-utts> utterances, spread over the whole."
 
 
-def write_subset(source: Path, target: Path, utt_ids: set[str], spk2utt_end: str = "") -> None:
+def write_subset(source: Path, target: Path, utt2spk: dict[str, str], spk2utt_end: str = "") -> None:
     """Write the tables of `source` for some of its utterances to `target`; `spk2utt_end` ends each line of spk2utt.
 
     Raises:
-        ScriptError: no utterance is left.
+        ScriptError: no utterance is left, or the target is the source.
     """
-    utt2spk = {utt: spk for utt, spk in read_utt2spk(source).items() if utt in utt_ids}
+    refuse_same(source, target)
     if not utt2spk:
         raise ScriptError(f"{source}: no utterance is left for {target}; nothing was written")
     segments = read_segments(source)
-    recordings = set(utt2spk) if segments is None else {segments[utt][0] for utt in utt2spk if utt in segments}
-    keep = {"utt": set(utt2spk), "spk": set(utt2spk.values()), "rec": recordings}
+    recordings = utt2spk if segments is None else {segments[utt][0] for utt in utt2spk if utt in segments}
+    keep = {"utt": utt2spk, "spk": set(utt2spk.values()), "rec": recordings}
     with DirectoryWriter(target) as writer:
         writer.write_speakers(utt2spk, spk2utt_end)
         for name in tables_of(source):
@@ -48,18 +51,10 @@ def spread(items: Sequence[str], number: int, rng: random.Random) -> list[str]:
     return [items[rng.randrange(low, high)] for low, high in itertools.pairwise(edges)]
 
 
-def by_speaker(utt2spk: dict[str, str]) -> dict[str, list[str]]:
-    """spk_id -> its utt_ids, in order."""
-    speakers: dict[str, list[str]] = {}
-    for utt_id, spk_id in utt2spk.items():
-        speakers.setdefault(spk_id, []).append(utt_id)
-    return speakers
-
-
 def whole_speakers(utt2spk: dict[str, str], number: int, rng: random.Random) -> list[str]:
     """All utterances of randomly chosen speakers, at least `number`."""
-    speakers = by_speaker(utt2spk)
-    order = sorted(speakers)
+    speakers = speakers_of(utt2spk)
+    order = c_sorted(list(speakers))
     rng.shuffle(order)
     chosen: list[str] = []
     for spk_id in order:
@@ -72,7 +67,7 @@ def whole_speakers(utt2spk: dict[str, str], number: int, rng: random.Random) -> 
 def each_speaker(utt2spk: dict[str, str], number: int) -> list[str]:
     """At most `number` utterances of every speaker, evenly spread."""
     chosen: list[str] = []
-    for utt_ids in by_speaker(utt2spk).values():
+    for utt_ids in speakers_of(utt2spk).values():
         count = min(number, len(utt_ids))
         chosen += [utt_ids[index * len(utt_ids) // count] for index in range(count)]
     return chosen
@@ -93,14 +88,12 @@ def shortest(source: Path, utt2spk: dict[str, str], number: int) -> list[str]:
     )
 
 
-def choose(source: Path, mode: str, number: int, seed: int) -> list[str]:
-    """The utterances that a mode picks.
+def choose(source: Path, utt2spk: dict[str, str], mode: str, number: int, seed: int) -> list[str]:
+    """The utterances that a mode picks of those of `source`.
 
     Raises:
         ScriptError: more are asked for than there are.
     """
-    utt2spk = read_utt2spk(source)
-    utt2spk = {utt: utt2spk[utt] for utt in sorted(utt2spk)}
     utts, rng = list(utt2spk), random.Random(f"subset {seed}")
     if mode == "speakers":
         return whole_speakers(utt2spk, number, rng)
@@ -117,15 +110,13 @@ def choose(source: Path, mode: str, number: int, seed: int) -> list[str]:
     return spread(utts, number, rng)
 
 
-def listed(source: Path, list_file: str, speakers: bool) -> list[str]:
+def listed(source: Path, utt2spk: dict[str, str], list_file: str, speakers: bool) -> list[str]:
     """The utterances that a list names, or those of the speakers that it names."""
     wanted = read_keys(list_file)
-    utt2spk = read_utt2spk(source)
-    found = [utt for utt, spk in utt2spk.items() if (spk if speakers else utt) in wanted]
-    known = set(utt2spk.values()) if speakers else utt2spk.keys()
-    unknown = sorted(wanted - known)
+    found = list(compress(utt2spk, map(wanted.__contains__, utt2spk.values() if speakers else utt2spk)))
+    unknown = wanted - (set(utt2spk.values()) if speakers else utt2spk.keys())
     if unknown:
-        tell(f"{len(unknown)} of {len(wanted)} ids in {list_file} are not in {source} (first: {unknown[0]})")
+        tell(f"{len(unknown)} of {len(wanted)} ids in {list_file} are not in {source} (first: {min(unknown)})")
     return found
 
 
@@ -147,14 +138,20 @@ def main(argv: Sequence[str]) -> int:
     if len(options.arguments) != (2 if list_file else 3):
         parser.error(f"found {len(options.arguments)} arguments")
     source, target = Path(options.arguments[0]), Path(options.arguments[-1])
+    utt2spk = read_utt2spk(source)
+    if not ascending(list(utt2spk)):
+        utt2spk = {utt: utt2spk[utt] for utt in c_sorted(list(utt2spk))}
     if list_file:
-        chosen = listed(source, list_file, speakers=options.spk_list is not None)
+        chosen = listed(source, utt2spk, list_file, speakers=options.spk_list is not None)
     else:
         text = options.arguments[1]
         if not (text.isascii() and text.isdigit() and int(text) > 0):
             parser.error(f'the number of utterances is "{text}", expected a whole number of at least 1')
-        chosen = choose(source, options.mode or "spread", int(text), options.seed)
+        chosen = choose(source, utt2spk, options.mode or "spread", int(text), options.seed)
     # Kaldi's --per-spk leaves a blank at the end of each line of spk2utt; so that files compare equal, so do we.
-    write_subset(source, target, set(chosen), " " if options.mode == "per-spk" else "")
+    # In the order of utt2spk, for most modes choose in it and some do not.
+    keep = set(chosen)
+    kept = {utt: spk for utt, spk in utt2spk.items() if utt in keep}
+    write_subset(source, target, kept, " " if options.mode == "per-spk" else "")
     tell(f"{len(chosen)} utterances of {source} are in {target}")
     return 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from minikaldi.scripts.cli import Parser, ScriptError, positive_int
-from minikaldi.scripts.tables import numbered_lines, open_output
+from minikaldi.scripts.lines import all_lines
+from minikaldi.scripts.outputs import write_stdout
 
 USAGE = "subset_scp.pl [--first|--last] [--quiet] <num-lines> <in.scp> > <out.scp>"
 ABOUT = "Write <num-lines> lines of a table, in order, evenly spread unless --first or --last is given; - is stdin."
@@ -30,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("number", type=positive_int)
     parser.add_argument("table")
     options = parser.parse(argv)
-    lines = [line for _, line in numbered_lines(options.table)]
+    lines = all_lines(options.table)
     number = options.number
     if number > len(lines):
         if not options.quiet:
@@ -42,6 +43,5 @@ def main(argv: Sequence[str]) -> int:
         indices = iter(range(len(lines) - number, len(lines)))
     else:
         indices = spread_indices(len(lines), number)
-    with open_output("-") as stream:
-        stream.writelines(lines[index] + "\n" for index in indices)
+    write_stdout(lines[index] for index in indices)
     return 0

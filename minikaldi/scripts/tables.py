@@ -1,84 +1,55 @@
-"""Kaldi's text tables: lines `key value…`, sorted by key in byte order (LC_ALL=C), one line per key.
-
-Lines stay strings as they are, without the newline; broken UTF-8 passes through unchanged (surrogateescape). Python
-compares strings by code point, which for UTF-8 is the order of LC_ALL=C.
-"""
+"""Kaldi's text tables as dictionaries: lines `key value…`, sorted by key in byte order (LC_ALL=C), one line per key."""
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import compress, islice
+from math import isfinite
 from pathlib import Path
-from typing import TextIO, cast
+from typing import NoReturn
 
 from minikaldi.scripts.cli import ScriptError
+from minikaldi.scripts.lines import (
+    blocks,
+    fields_of,
+    key_of,
+    keys_of,
+    numbered_lines,
+    open_text,
+    pairs_of,
+    split_keys,
+)
 
-SORT_MEND = "sort it with LC_ALL=C, or run utils/fix_data_dir.sh"
-
-
-def open_text(path: Path | str, mode: str = "r") -> TextIO:
-    """A table's stream: UTF-8, newlines as they stand."""
-    if "\0" in str(path):
-        raise ScriptError(f"{path}: no file's name has a zero byte in it")
-    return cast(TextIO, Path(path).open(mode, encoding="utf-8", errors="surrogateescape", newline="\n"))
-
-
-@contextlib.contextmanager
-def open_input(path: str) -> Iterator[TextIO]:
-    """A file, or standard input for `-`."""
-    if path == "-":
-        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")  # type: ignore[union-attr]
-        yield sys.stdin
-        return
-    with open_text(path) as stream:
-        yield stream
-
-
-@contextlib.contextmanager
-def open_output(path: str) -> Iterator[TextIO]:
-    """A file, or standard output for `-`."""
-    if path == "-":
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")  # type: ignore[union-attr]
-        yield sys.stdout
-        return
-    with open_text(path, "w") as stream:
-        yield stream
-
-
-def check_line(name: str, number: int, line: str) -> str:
-    """The line without its newline.
-
-    Raises:
-        ScriptError: a blank line, or one that ends as Windows ends lines.
-    """
-    line = line.rstrip("\n")
-    if line.endswith("\r"):
-        raise ScriptError(f"{name}:{number}: the line ends in CR LF, expected LF; repair it: sed -i 's/\\r$//' {name}")
-    if not line or line.isspace():
-        raise ScriptError(f"{name}:{number}: found an empty line, expected `key value`; remove it")
-    return line
-
-
-def numbered_lines(path: Path | str) -> Iterator[tuple[int, str]]:
-    """(number from 1, line) of a table, each checked by `check_line`."""
-    name = str(path)
-    with open_input(name) as stream:
-        for number, line in enumerate(stream, start=1):
-            if line[-2:-1] == "\r" or line[-1] != "\n" or line.isspace():
-                yield number, check_line(name, number, line)
-            else:
-                yield number, line[:-1]
-
-
-def key_of(line: str) -> str:
-    """The first field."""
-    return line.split(None, 1)[0]
+# From here too, for those that read a table line by line.
+__all__ = [
+    "filtered",
+    "key_of",
+    "numbered_lines",
+    "open_text",
+    "read_keys",
+    "read_numbers",
+    "read_pairs",
+    "read_table",
+    "speaker_lines",
+]
 
 
 def read_keys(path: Path | str) -> set[str]:
     """All first fields."""
-    return {key_of(line) for _, line in numbered_lines(path)}
+    keys: set[str] = set()
+    for _, lines in blocks(path):
+        keys.update(keys_of(lines))
+    return keys
+
+
+def _refuse_repeat(path: Path | str, first: int, keys: Sequence[str], table: Iterable[str], before: int) -> NoReturn:
+    # The table holds this block's keys already, but behind the `before` keys of the earlier ones.
+    seen = set(islice(table, before))
+    for number, key in enumerate(keys, first):
+        if key in seen:
+            raise ScriptError(f'{path}:{number}: "{key}" has a line above already; keep one of them')
+        seen.add(key)
+    raise AssertionError("no key came twice")
 
 
 def read_table(path: Path | str) -> dict[str, str]:
@@ -88,62 +59,115 @@ def read_table(path: Path | str) -> dict[str, str]:
         ScriptError: a line without a value, or a key that came before.
     """
     table: dict[str, str] = {}
-    for number, line in numbered_lines(path):
-        fields = line.split(None, 1)
-        if len(fields) < 2:
-            raise ScriptError(f'{path}:{number}: found "{line}", expected `key value`')
-        if fields[0] in table:
-            raise ScriptError(f'{path}:{number}: "{fields[0]}" has a line above already; keep one of them')
-        table[fields[0]] = fields[1].rstrip()
+    for first, lines in blocks(path):
+        parts, before = split_keys(lines), len(table)
+        if min(map(len, parts)) < 2:
+            index = [len(part) for part in parts].index(1)
+            raise ScriptError(f'{path}:{first + index}: found "{lines[index]}", expected `key value`')
+        table.update((key, value.rstrip()) for key, value in parts)
+        if len(table) < before + len(lines):
+            _refuse_repeat(path, first, [key for key, _ in parts], table, before)
     return table
 
 
-def read_pairs(path: Path | str) -> dict[str, str]:
+def read_pairs(path: Path | str, share_values: bool = False) -> dict[str, str]:
     """Key -> value of a table with exactly two fields (utt2spk, spk2gender, utt2uniq …).
+
+    Args:
+        share_values: keep equal values once in memory, where there are few different ones.
 
     Raises:
         ScriptError: another number of fields, or a key that came before.
     """
     table: dict[str, str] = {}
-    for number, line in numbered_lines(path):
-        fields = line.split()
-        if len(fields) != 2:
-            raise ScriptError(f'{path}:{number}: found {len(fields)} fields in "{line}", expected 2')
-        if fields[0] in table:
-            raise ScriptError(f'{path}:{number}: "{fields[0]}" has a line above already; keep one of them')
-        table[fields[0]] = fields[1]
+    known: dict[str, str] = {}
+    for first, lines in blocks(path):
+        columns, before = pairs_of(lines), len(table)
+        if columns is None:
+            refuse_fields(path, first, lines)
+        keys, values = columns
+        table.update(zip(keys, map(known.setdefault, values, values) if share_values else values, strict=True))
+        if len(table) < before + len(lines):
+            _refuse_repeat(path, first, keys, table, before)
     return table
 
 
-def read_numbers(path: Path | str) -> dict[str, float]:
-    """Key -> positive number (utt2dur, reco2dur: seconds; utt2num_frames: frames).
+def refuse_fields(path: Path | str, first: int, lines: Sequence[str]) -> NoReturn:
+    """Tell which of these lines, the first of which has the number `first`, has not two fields.
 
     Raises:
-        ScriptError: a value that is no number above zero.
+        ScriptError: always.
     """
-    numbers: dict[str, float] = {}
-    for number, (key, value) in enumerate(read_pairs(path).items(), start=1):
-        try:
-            numbers[key] = float(value)
-        except ValueError:
-            numbers[key] = 0.0
-        if not 0.0 < numbers[key] < float("inf"):
-            raise ScriptError(f'{path}:{number}: the value of "{key}" is "{value}", expected a number above zero')
-    return numbers
+    for number, line in enumerate(lines, first):
+        if len(fields_of(line)) != 2:
+            raise ScriptError(f'{path}:{number}: found {len(fields_of(line))} fields in "{line}", expected 2')
+    raise AssertionError("all lines have two fields")
+
+
+def number_of(text: str) -> float:
+    """A number as Kaldi reads it, NaN for anything else: Python alone would take 1_000 and digits of other scripts."""
+    try:
+        return float(text) if text.isascii() and "_" not in text else float("nan")
+    except ValueError:
+        return float("nan")
+
+
+def number_blocks(path: Path | str) -> Iterator[tuple[int, list[str], list[float]]]:
+    """(number of the first line, keys, positive numbers) of utt2dur or reco2dur (seconds) or utt2num_frames (frames).
+
+    Raises:
+        ScriptError: another number of fields, or a value that is no number above zero.
+    """
+    for first, lines in blocks(path):
+        columns = pairs_of(lines)
+        if columns is None:
+            refuse_fields(path, first, lines)
+        keys, values = columns
+        numbers = list(map(number_of, values))
+        if not are_positive(numbers):
+            index = [are_positive([number]) for number in numbers].index(False)
+            found = f'the value of "{keys[index]}" is "{values[index]}"'
+            raise ScriptError(f"{path}:{first + index}: {found}, expected a number above zero")
+        yield first, keys, numbers
+
+
+def read_numbers(path: Path | str) -> dict[str, float]:
+    """Key -> positive number of a table as of `number_blocks`.
+
+    Raises:
+        ScriptError: as `number_blocks`, or a key that came before.
+    """
+    table: dict[str, float] = {}
+    for first, keys, numbers in number_blocks(path):
+        before = len(table)
+        table.update(zip(keys, numbers, strict=True))
+        if len(table) < before + len(keys):
+            _refuse_repeat(path, first, keys, table, before)
+    return table
+
+
+def are_positive(numbers: Sequence[float]) -> bool:
+    """Whether all are numbers above zero, and finite."""
+    return not numbers or (min(numbers) > 0 and isfinite(sum(numbers)))  # NaN, which min may miss, is in the sum
 
 
 def filtered(path: Path | str, keep: Collection[str]) -> Iterator[str]:
     """The lines whose key is in `keep`, in the file's order."""
-    for _, line in numbered_lines(path):
-        if key_of(line) in keep:
-            yield line
+    for _, lines in blocks(path):
+        yield from compress(lines, map(keep.__contains__, keys_of(lines)))
 
 
+def speakers_of(utt2spk: dict[str, str]) -> dict[str, list[str]]:
+    """spk_id -> its utt_ids; both in order of appearance."""
+    speakers: dict[str, list[str]] = {}
+    for utt_id, spk_id in utt2spk.items():
+        if spk_id in speakers:
+            speakers[spk_id].append(utt_id)
+        else:
+            speakers[spk_id] = [utt_id]
+    return speakers
 
 
 def speaker_lines(utt2spk: dict[str, str]) -> list[str]:
     """utt2spk -> the lines of spk2utt: speakers in order of appearance, each with its utterances."""
-    speakers: dict[str, list[str]] = {}
-    for utt_id, spk_id in utt2spk.items():
-        speakers.setdefault(spk_id, []).append(utt_id)
-    return [f"{spk_id} {' '.join(utt_ids)}" for spk_id, utt_ids in speakers.items()]
+    return [f"{spk_id} {' '.join(utt_ids)}" for spk_id, utt_ids in speakers_of(utt2spk).items()]

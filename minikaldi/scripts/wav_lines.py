@@ -19,7 +19,7 @@ def is_pipe(rxfilename: str) -> bool:
 
 
 def _is_offset(rxfilename: str) -> bool:
-    return re.search(r":\d+$", rxfilename) is not None
+    return rxfilename[-1:].isdigit() and re.search(r":\d+$", rxfilename) is not None
 
 
 def as_pipe(rxfilename: str) -> str:
