@@ -8,8 +8,10 @@ import importlib
 import signal
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
-from typing import NoReturn
+from types import FrameType
+from typing import NoReturn, cast
 
 from minikaldi.errors import for_a_message
 
@@ -74,9 +76,17 @@ def tell(message: str) -> None:
     print(f"{script_name()}: {message}", file=sys.stderr)
 
 
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)  # as an exception, so that nothing half-written stays
+
+
 def run(module: str) -> NoReturn:
     """Run `main(argv)` of minikaldi.scripts.<module> over the command line: the last line of a launcher in utils/."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `… | head` ends us silently, as it ends any filter
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _end)
+    cast(TextIOWrapper, sys.stdout).reconfigure(errors="surrogateescape")  # for paths that are no UTF-8
     gc.disable()  # millions of strings and no cycles: the collector would only walk over them again and again
     try:
         code: int = importlib.import_module(f"minikaldi.scripts.{module}").main(sys.argv[1:])

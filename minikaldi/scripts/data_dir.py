@@ -132,14 +132,19 @@ class DirectoryWriter:
         self._removed: list[str] = []
 
     def __enter__(self) -> DirectoryWriter:
+        return self  # the hidden folder comes with the first table: a signal that arrives here would leave it behind
+
+    def _make_folder(self) -> None:
         self._beside.mkdir(parents=True, exist_ok=True)
         remove_leftovers(self._beside, self._name)
         self._building.mkdir()
-        return self
 
     def write(self, name: str, lines: Iterable[str]) -> None:
         """Write a table; lines that do not come sorted by key are sorted."""
+        if not self._written:
+            self._make_folder()
         path = self._building / name
+        self._written.append(name)
         sorted_so_far, last = True, ""
         with open_text(path, "w") as stream:
             for batch in batches(lines):
@@ -151,7 +156,6 @@ class DirectoryWriter:
                 ordered = sorted(stream, key=lambda line: byte_order(key_of(line)))
             with open_text(path, "w") as stream:
                 stream.writelines(ordered)
-        self._written.append(name)
 
     def write_speakers(self, utt2spk: dict[str, str], spk2utt_end: str = "") -> None:
         """Write utt2spk and spk2utt, each line of the latter with `spk2utt_end` behind it."""

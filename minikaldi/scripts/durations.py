@@ -61,6 +61,8 @@ def run_over(directory: Path, table: str, command: Sequence[str], jobs: Jobs) ->
         ScriptError: a job failed.
     """
     lines = all_lines(directory / table)
+    if not lines:
+        raise ScriptError(f"{directory / table}: is empty; expected a line for each id whose length is asked for")
     parts = line_parts(len(lines), min(jobs.number, len(lines)), str(directory / table))
     folder = directory / f".parts.{os.getpid()}"
     folder.mkdir()
@@ -71,7 +73,7 @@ def run_over(directory: Path, table: str, command: Sequence[str], jobs: Jobs) ->
         log = directory / "log" / f"{command[0]}.JOB.log"
         words = [*runner_words(jobs.runner), f"JOB=1:{len(parts)}", str(log), *command]
         words += [f"scp:{folder}/in.JOB", f"ark,t:{folder}/out.JOB"]
-        if subprocess.run(words, env=command_environment(), check=False).returncode:
+        if run_and_wait(words):
             raise ScriptError(f"{directory}: {command[0]} failed; see {log}")
         values: dict[str, str] = {}
         for number in range(1, len(parts) + 1):
@@ -79,6 +81,16 @@ def run_over(directory: Path, table: str, command: Sequence[str], jobs: Jobs) ->
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return values
+
+
+def run_and_wait(words: Sequence[str]) -> int:
+    """Run a command with minikaldi's on its PATH; returns its code. It is ended when this process is."""
+    with subprocess.Popen(words, env=command_environment()) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            process.terminate()
+            raise
 
 
 def runner_words(runner: str) -> list[str]:

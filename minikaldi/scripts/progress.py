@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 from minikaldi.progress import LOG_SECONDS, ProgressLine, format_seconds
+from minikaldi.scripts.cli import Parser
 
 POLL_SECONDS = 0.2
 LOG_TAIL_BYTES = 4096
@@ -96,13 +97,13 @@ def run_watched(command: Sequence[str], label: str, report: LineCounter | str, t
 
 def main(argv: Sequence[str]) -> int:
     """Command line of utils/progress.py."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("progress.py --label TEXT (--total N --lines GLOB | --follow LOG) -- <command> ...", __doc__ or "")
     parser.add_argument("--label", required=True, help="what is being done, e.g. the stage and the step")
     parser.add_argument("--total", type=int, default=0, help="how many lines there will be (with --lines)")
     parser.add_argument("--lines", metavar="GLOB", help="count the lines of these growing files")
     parser.add_argument("--follow", metavar="LOG", help="show the newest line of this log that tells the time left")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="-- and the command to run")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(argv)  # not parse(): the command's words stay as they are
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         parser.error("no command given after --")

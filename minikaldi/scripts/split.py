@@ -33,6 +33,8 @@ def line_parts(count: int, parts: int, what: str) -> list[range]:
     Raises:
         ScriptError: more parts than lines.
     """
+    if not count:
+        raise ScriptError(f"{what}: is empty; expected a line for each utterance")
     if parts > count:
         raise ScriptError(f"{what}: {count} lines cannot make {parts} parts; ask for at most {count} jobs")
     size, longer = divmod(count, parts)
@@ -48,6 +50,8 @@ def speaker_parts(counts: Sequence[int], parts: int, what: str) -> list[range]:
     Raises:
         ScriptError: more parts than speakers.
     """
+    if not counts:
+        raise ScriptError(f"{what}: is empty; expected a line for each utterance")
     if parts > len(counts):
         raise ScriptError(
             f"{what}: {len(counts)} speakers cannot make {parts} parts; ask for at most {len(counts)} jobs, or split "

@@ -252,3 +252,12 @@ def test_every_script_has_help(root: Path, run: Run) -> None:
     for path in ours:
         done = run(str(path.relative_to(root)), "--help")
         assert (done.returncode, "sage:" in done.stdout) == (0, True), path
+
+
+def test_misuse_of_any_script_is_told_with_its_usage(root: Path, run: Run) -> None:
+    scripts = [path for folder in ("utils", "utils/data") for path in (root / folder).glob("*.*")]
+    ours = [path for path in scripts if "minikaldi.scripts.cli" in path.read_text()]
+    for path in ours:
+        done = run(str(path.relative_to(root)), "--no-such-option", "a", "b", "c", "d", "e")
+        assert (done.returncode, done.stdout) == (1, ""), path
+        assert "sage:" in done.stderr, path

@@ -83,7 +83,7 @@ def test_help_prints_the_message_and_ends_well(script) -> None:
 
 
 def test_a_config_file_is_read_before_the_options_and_not_run(script, tmp_path: Path) -> None:
-    (tmp_path / "a.conf").write_text("nj=11 # jobs\nmy-text=\"a b\"\r\n\n# flag=true\nflag=true\n")
+    (tmp_path / "a.conf").write_text('nj=11 # jobs\nmy-text="a b"\r\n\n# flag=true\nflag=true\n')
     found = values(script("--nj", "2", "--config", "a.conf", "x"))
     assert (found["nj"], found["my_text"], found["flag"], found["args"]) == ("2", "a b", "true", "x")
     (tmp_path / "b.conf").write_text("nj=1\ntouch pwned\n")
