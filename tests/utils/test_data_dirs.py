@@ -258,6 +258,8 @@ def test_misuse_of_any_script_is_told_with_its_usage(root: Path, run: Run) -> No
     scripts = [path for folder in ("utils", "utils/data") for path in (root / folder).glob("*.*")]
     ours = [path for path in scripts if "minikaldi.scripts.cli" in path.read_text()]
     for path in ours:
+        if path.name == "run.pl":
+            continue  # as Kaldi's, it takes options that it does not know, with their values
         done = run(str(path.relative_to(root)), "--no-such-option", "a", "b", "c", "d", "e")
         assert (done.returncode, done.stdout) == (1, ""), path
         assert "sage:" in done.stderr, path
