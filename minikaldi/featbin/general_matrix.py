@@ -35,6 +35,10 @@ class CompressedMatrix:
         header = replace(self.header, rows=codes.shape[0], cols=codes.shape[1])
         return CompressedMatrix(header, None if self.quantiles is None else self.quantiles[cols], codes)
 
+    def values(self) -> npt.NDArray[np.float32]:
+        """The matrix, (rows, cols) float32."""
+        return decompress(self.header, self.quantiles, self.codes)
+
 
 class GeneralMatrixHolder:
     """Reads and writes float32 (rows, cols) matrices and `CompressedMatrix`."""
@@ -54,7 +58,7 @@ class GeneralMatrixHolder:
         if not isinstance(value, CompressedMatrix):
             FLOAT_MATRIX.write(stream, value, binary)
         elif not binary:
-            FLOAT_MATRIX.write(stream, decompress(value.header, value.quantiles, value.codes), binary)
+            FLOAT_MATRIX.write(stream, value.values(), binary)
         else:
             _write_compressed(stream, value)
 

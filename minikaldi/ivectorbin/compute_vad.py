@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from minikaldi.command import Run, command
-from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR
+from minikaldi.featbin.general_matrix import GENERAL_MATRIX, CompressedMatrix
+from minikaldi.io import FLOAT_VECTOR
 from minikaldi.ivector.energy_vad import EnergyVadOptions, energy_vad
 from minikaldi.options import option
 
@@ -29,8 +31,9 @@ class ComputeVadOptions(EnergyVadOptions):
 def main(run: Run, options: ComputeVadOptions, args: list[str]) -> int:
     """Judges each matrix of a table; empty matrices are left out, and unvoiced utterances counted."""
     num_done = num_empty = num_unvoiced = num_voiced_frames = num_frames = 0
-    with run.sequential(args[0], FLOAT_MATRIX) as feats, run.writer(args[1], FLOAT_VECTOR) as decisions:
-        for key, matrix in feats:
+    with run.sequential(args[0], GENERAL_MATRIX) as feats, run.writer(args[1], FLOAT_VECTOR) as decisions:
+        for key, stored in feats:
+            matrix = with_energy(stored)
             if len(matrix) == 0:
                 run.warning(f"Empty feature matrix for utterance {key}")
                 num_empty += 1
@@ -55,3 +58,10 @@ def main(run: Run, options: ComputeVadOptions, args: list[str]) -> int:
     )
     run.log(f"Proportion of voiced frames was {num_voiced_frames / max(1, num_frames):g} over {num_frames} frames.")
     return 0 if num_done else 1
+
+
+def with_energy(matrix: npt.NDArray[np.float32] | CompressedMatrix) -> npt.NDArray[np.float32]:
+    """The matrix (T, F); of a compressed one only the first column (T, 1), as decoding is most of the work."""
+    if isinstance(matrix, CompressedMatrix):
+        return matrix.part(slice(None), slice(0, 1)).values()
+    return matrix
