@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
-import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, boolean, positive_int, script_name, tell
 from minikaldi.scripts.data_dir import DirectoryWriter, read_segments, require_directory
-from minikaldi.scripts.lines import all_lines, have_heads, heads_of, keys_of, open_text, write_lines
-from minikaldi.scripts.split import line_parts
-from minikaldi.scripts.tables import read_numbers, read_pairs
+from minikaldi.scripts.jobs import DEFAULT_JOBS, Jobs, run_over
+from minikaldi.scripts.lines import all_lines, have_heads, heads_of, keys_of, pairs_of
+from minikaldi.scripts.tables import filtered, read_numbers, read_pairs
 
-ROOT = Path(__file__).resolve().parents[2]
 ABOUT = """Write the table that the name says, unless it is there and complete: durations in seconds from segments,
 from utt2num_frames (with --frame-shift), from the audio (wav-to-duration) or the features; frames from feats.scp or
 utt2dur."""
-
-
-@dataclass(frozen=True)
-class Jobs:
-    """How commands over many utterances are run."""
-
-    runner: str = "run.pl"
-    number: int = 4
 
 
 def number_text(value: float) -> str:
@@ -54,58 +40,20 @@ def is_complete(directory: Path, name: str, keys: Sequence[str]) -> bool:
     return have_heads(lines, heads_of(keys)) or sorted(keys_of(lines)) == sorted(keys)
 
 
-def run_over(directory: Path, table: str, command: Sequence[str], jobs: Jobs) -> dict[str, str]:
-    """Run `command <rspecifier of a part> ark,t:…` over the parts of a table; returns the values.
+def values_of(
+    directory: Path, table: str, command: Sequence[str], jobs: Jobs, only: Collection[str] | None = None
+) -> dict[str, str]:
+    """Run `command <rspecifier of a part> ark,t:…` over a table, or over some of its ids; returns the values.
 
     Raises:
-        ScriptError: a job failed.
+        ScriptError: a job failed, or wrote something else than ids and values.
     """
-    lines = all_lines(directory / table)
-    if not lines:
-        raise ScriptError(f"{directory / table}: is empty; expected a line for each id whose length is asked for")
-    parts = line_parts(len(lines), min(jobs.number, len(lines)), str(directory / table))
-    folder = directory / f".parts.{os.getpid()}"
-    folder.mkdir()
-    try:
-        for number, part in enumerate(parts, start=1):
-            with open_text(folder / f"in.{number}", "w") as stream:
-                write_lines(stream, lines[part.start : part.stop])
-        log = directory / "log" / f"{command[0]}.JOB.log"
-        words = [*runner_words(jobs.runner), f"JOB=1:{len(parts)}", str(log), *command]
-        words += [f"scp:{folder}/in.JOB", f"ark,t:{folder}/out.JOB"]
-        if run_and_wait(words):
-            raise ScriptError(f"{directory}: {command[0]} failed; see {log}")
-        values: dict[str, str] = {}
-        for number in range(1, len(parts) + 1):
-            values.update(read_pairs(folder / f"out.{number}"))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return values
-
-
-def run_and_wait(words: Sequence[str]) -> int:
-    """Run a command with minikaldi's on its PATH; returns its code. It is ended when this process is."""
-    with subprocess.Popen(words, env=command_environment()) as process:
-        try:
-            return process.wait()
-        except BaseException:
-            process.terminate()
-            raise
-
-
-def runner_words(runner: str) -> list[str]:
-    """The runner's command line; a bare name that is not on PATH is looked for in utils/."""
-    words = shlex.split(runner)
-    if shutil.which(words[0]) is None and (ROOT / "utils" / words[0]).is_file():
-        words[0] = str(ROOT / "utils" / words[0])
-    return words
-
-
-def command_environment() -> dict[str, str]:
-    """The environment, with minikaldi's commands at the end of PATH."""
-    environment = dict(os.environ)
-    environment["PATH"] = f"{environment.get('PATH', os.defpath)}:{ROOT / 'minikaldi' / 'bin'}"
-    return environment
+    lines = all_lines(directory / table) if only is None else list(filtered(directory / table, only))
+    written = run_over(directory, lines, [*command, "scp:{in}", "ark,t:{out}"], jobs, str(directory / table))
+    columns = pairs_of(written) if written else ([], [])
+    if columns is None:
+        raise ScriptError(f"{directory / table}: {command[0]} did not write lines `id value`; see {directory}/log")
+    return dict(zip(*columns, strict=True))
 
 
 def write_table(directory: Path, name: str, values: Mapping[str, str], keys: Sequence[str]) -> None:
@@ -144,9 +92,9 @@ def utterance_durations(
         frames = read_numbers(directory / "utt2num_frames")
         return {utt: number_text(count * frame_shift) for utt, count in frames.items()}
     if (directory / "wav.scp").is_file():
-        return run_over(directory, "wav.scp", audio_command(read_entire_file), jobs)
+        return values_of(directory, "wav.scp", audio_command(read_entire_file), jobs)
     if (directory / "feats.scp").is_file():
-        counts = run_over(directory, "feats.scp", ["feat-to-len"], jobs)
+        counts = values_of(directory, "feats.scp", ["feat-to-len"], jobs)
         return {utt: number_text(int(count) * (frame_shift or 0.01)) for utt, count in counts.items()}
     raise ScriptError(f"{directory}: none of segments, wav.scp and feats.scp is there to tell durations")
 
@@ -168,7 +116,7 @@ def segment_durations(
 
 
 def make_utt2dur(
-    directory: Path, jobs: Jobs = Jobs(), read_entire_file: bool = False, frame_shift: float | None = None
+    directory: Path, jobs: Jobs = DEFAULT_JOBS, read_entire_file: bool = False, frame_shift: float | None = None
 ) -> None:
     """Write utt2dur (seconds) where it is not there and complete."""
     utts = utterances_of(directory)
@@ -176,7 +124,7 @@ def make_utt2dur(
         write_table(directory, "utt2dur", utterance_durations(directory, jobs, read_entire_file, frame_shift), utts)
 
 
-def make_reco2dur(directory: Path, jobs: Jobs = Jobs(), read_entire_file: bool = False) -> None:
+def make_reco2dur(directory: Path, jobs: Jobs = DEFAULT_JOBS, read_entire_file: bool = False) -> None:
     """Write reco2dur (seconds) where it is not there and complete; without segments it is utt2dur."""
     segments = read_segments(directory)
     if segments is None:
@@ -187,19 +135,19 @@ def make_reco2dur(directory: Path, jobs: Jobs = Jobs(), read_entire_file: bool =
         return
     recordings = sorted({recording for recording, _ in segments.values()})
     if not is_complete(directory, "reco2dur", recordings):
-        values = run_over(directory, "wav.scp", audio_command(read_entire_file), jobs)
+        values = values_of(directory, "wav.scp", audio_command(read_entire_file), jobs)
         write_table(directory, "reco2dur", values, recordings)
 
 
 def make_utt2num_frames(
-    directory: Path, jobs: Jobs = Jobs(), frame_shift: float = 0.01, frame_overlap: float = 0.015
+    directory: Path, jobs: Jobs = DEFAULT_JOBS, frame_shift: float = 0.01, frame_overlap: float = 0.015
 ) -> None:
     """Write utt2num_frames where it is not there and complete: of the features, else by the durations (seconds)."""
     utts = utterances_of(directory)
     if is_complete(directory, "utt2num_frames", utts):
         return
     if (directory / "feats.scp").is_file():
-        values = run_over(directory, "feats.scp", ["feat-to-len"], jobs)
+        values = values_of(directory, "feats.scp", ["feat-to-len"], jobs)
     else:
         make_utt2dur(directory, jobs)
         seconds = read_numbers(directory / "utt2dur")

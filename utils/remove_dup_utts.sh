@@ -1,0 +1,1 @@
+data/remove_dup_utts.sh
