@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minikaldi.feat.audio import changed_rate
+from minikaldi.feat.frames import FrameOptions
 from nnet.augment.crop import chunk_frames, crop, voiced_at
 from nnet.augment.speed import change_speed, num_samples_at, passage, ratio
 
@@ -79,8 +80,6 @@ def test_a_chunk_is_consecutive_voiced_frames_and_a_late_start_is_moved_back() -
 
 
 def test_a_crop_covers_its_frames_and_is_mirrored_at_the_ends_alone() -> None:
-    from minikaldi.feat.frames import FrameOptions
-
     options = FrameOptions(snip_edges=False)  # 400 samples every 160, the first from sample -120 on
     middle = crop(np.array([5, 6, 9]), 0, 16000, options)
     assert (middle.start, middle.stop, middle.left, middle.right) == (680, 680 + 4 * 160 + 400, 0, 0)
