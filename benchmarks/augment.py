@@ -1,6 +1,6 @@
 """How many training chunks a core makes from audio in a second, and what each step of the augmentation costs.
 
-    python3 benchmarks/augment.py [--augment FILE ...] [--features fbank|mfcc] [--pauses 0] [--batches 20] [--json FILE]
+    python3 benchmarks/augment.py [--augment FILE ...] [--features fbank|mfcc] [--pauses 0] [--rooms 60] [--json FILE]
 
 Chunks of 225 frames (2.25 s at 16 kHz, and what pauses lie between), from 16-bit WAV files in the page cache, as one
 loader process makes them; seconds are those of the processor. All sections are measured in turns in one run, beside the
@@ -40,7 +40,7 @@ RATE, BATCH, FRAMES, BINS = 16000, 64, 225, 30
 SPEAKERS, UTTERANCES, SECONDS = 40, 8, 6
 NOISES, NOISE_SECONDS = 60, 8
 PIECES, PIECE_SECONDS = 8, 60
-ROOMS, ROOM_SECONDS = 60, 0.5
+ROOM_SECONDS = 0.5
 WARM = 10  # batches: by then nearly all rooms were heard at the usual lengths, as they are after a minute of training
 ALONE = "(features alone)"
 
@@ -92,8 +92,8 @@ def write_waves(folder: Path, waves: dict[str, np.ndarray]) -> None:
         (folder / file).write_text("".join(f"{line}\n" for line in lines))
 
 
-def write_corpus(folder: Path, pauses: float, seed: int) -> Path:
-    """Speech, of which a share is pauses, noises, music and rooms; returns the lists directory."""
+def write_corpus(folder: Path, pauses: float, rooms: int, seed: int) -> Path:
+    """Speech, of which a share is pauses, noises, music and so many rooms; returns the lists directory."""
     rng = np.random.default_rng(seed)
     names = [f"s{n // UTTERANCES:02}-{n % UTTERANCES}" for n in range(SPEAKERS * UTTERANCES)]
     write_waves(folder / "train", {name: sound(SECONDS, rng) for name in names})
@@ -107,8 +107,8 @@ def write_corpus(folder: Path, pauses: float, seed: int) -> Path:
     (folder / "train" / "feats.scp").write_text("".join(f"{name} not-read.ark\n" for name in names))
     write_waves(folder / "noise", {f"noise{n}": sound(NOISE_SECONDS, rng) for n in range(NOISES)})
     write_waves(folder / "music", {f"music{n}": sound(PIECE_SECONDS, rng) for n in range(PIECES)})
-    write_waves(folder / "rooms", {f"room{n}": room(rng) for n in range(ROOMS)})
-    rirs = [f"--rir-id r{n} --room-id r{n} {folder}/rooms/wav/room{n}.wav\n" for n in range(ROOMS)]
+    write_waves(folder / "rooms", {f"room{n}": room(rng) for n in range(rooms)})
+    rirs = [f"--rir-id r{n} --room-id r{n} {folder}/rooms/wav/room{n}.wav\n" for n in range(rooms)]
     (folder / "rir_list").write_text("".join(rirs))
     (folder / "rir_sets").write_text(f"1, {folder}/rir_list\n")
     sources = AudioSources(folder / "train", folder / "noise", folder / "music", None, folder / "rir_sets")
@@ -177,6 +177,7 @@ def main() -> None:
     parser.add_argument("--augment", action="append", metavar="FILE", help="sections (default: all of conf/augment)")
     parser.add_argument("--features", choices=("fbank", "mfcc"), default="fbank", help="(default %(default)s)")
     parser.add_argument("--pauses", type=float, default=0.0, help="share of frames without voice (default %(default)s)")
+    parser.add_argument("--rooms", type=int, default=60, help="of thousands most are read anew (default %(default)s)")
     parser.add_argument("--batches", type=int, default=20, help=f"of {BATCH} chunks each (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of audio and draws (default %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -185,12 +186,13 @@ def main() -> None:
     if not 0 <= options.pauses <= 0.5:
         parser.error(f"--pauses is {options.pauses:g}, expected a share from 0 to 0.5")
     with tempfile.TemporaryDirectory(prefix="augment-") as folder:
-        lists_dir = write_corpus(Path(folder), options.pauses, options.seed)
+        lists_dir = write_corpus(Path(folder), options.pauses, options.rooms, options.seed)
         sections = {"no augmentation": "", **{Path(file).name: file for file in files}}
         figures = measure(lists_dir, sections, options.features, options.batches, options.seed)
     print(", ".join(f"{key} {value}" for key, value in machine().items()))
     print(
-        f"{options.features}, {FRAMES} voiced frames a chunk, {100 * options.pauses:.0f} % pauses, seed {options.seed}"
+        f"{options.features}, {FRAMES} voiced frames a chunk, {100 * options.pauses:.0f} % pauses,"
+        f" {options.rooms} rooms, seed {options.seed}"
     )
     show(figures)
     if options.json:
@@ -198,9 +200,8 @@ def main() -> None:
             name: {"chunks_per_second": one.chunks_per_second, "ms": one.milliseconds, "steps_ms": one.steps}
             for name, one in figures.items()
         }
-        options.json.write_text(
-            json.dumps({"machine": machine(), "features": options.features, "pauses": options.pauses, **rows}, indent=1)
-        )
+        about = {key: getattr(options, key) for key in ("features", "pauses", "rooms", "seed")}
+        options.json.write_text(json.dumps({"machine": machine(), **about, **rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

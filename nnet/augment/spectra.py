@@ -131,13 +131,6 @@ def _full_rows(rows: int) -> int:
     return rows if rows % REGISTER < 2 else rows + REGISTER - rows % REGISTER
 
 
-def energy_weights(length: int) -> FloatArray:
-    """w with which sum(w |X|²) is the sum of the squared samples (Parseval), for an even length: (length / 2 + 1,)."""
-    weights = np.full(length // 2 + 1, 2.0 / length, np.float32)
-    weights[[0, -1]] = 1.0 / length
-    return weights
-
-
 def energy(spectrum: Spectrum, length: int) -> float:
     """Sum of the squared samples of a wave, from its spectrum (length / 2 + 1,)."""
     ends = spectrum[0].real ** 2 + spectrum[-1].real ** 2

@@ -113,7 +113,7 @@ def test_a_noise_in_a_room(audio_corpus: Any, utt: int) -> None:
     noise = [f"--additive-signals={path}", "--snrs=5", f"--start-times={delay / 16000}"]
     expected = on_disk(audio_corpus, utt_id, f"--impulse-response={rir}", *noise)
     found = online(audio_corpus, "[{name: room}, {name: noise, snrs: [5], placement: background}]", utt)
-    compare(found, expected, 5e-4, 0.05)
+    compare(found, expected, 2e-3, 0.05)  # the power of the early part is known to 0.01 dB, 0.0023 in log energy
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,14 @@ def test_the_delay_of_the_strongest_reflection_is_taken_off() -> None:
     assert np.argmax(in_room(Signal(click)).samples) == 500
 
 
-def test_noise_levels_refer_to_the_power_of_the_early_part() -> None:
-    signal = in_room(Signal(SPEECH))
+@pytest.mark.parametrize("length", [0, 30720])
+def test_noise_levels_refer_to_the_power_of_the_early_part(length: int) -> None:
+    """At an FFT length at which each bin counts, and at one at which eight are taken together."""
+    signal = in_room(Signal(SPEECH), length=length)
     early = np.convolve(SPEECH.astype(np.float64), early_response(ROOM / 32768, RATE))
     gain = power(SPEECH) / power(np.convolve(SPEECH.astype(np.float64), ROOM / 32768))
-    assert signal.speech_power == pytest.approx(power(early) * gain, rel=1e-4)  # float32 sums
+    assert signal.speech_power is not None
+    assert 10 * np.log10(signal.speech_power / (power(early) * gain)) == pytest.approx(0, abs=0.01)  # dB
 
 
 def test_the_echo_of_what_came_before_is_heard() -> None:
@@ -92,7 +95,7 @@ def test_a_response_longer_than_the_speech_is_heard_as_far_as_the_speech_goes() 
 def test_a_unit_impulse_changes_nothing() -> None:
     found = in_room(Signal(SPEECH), np.array([32767], np.float32))
     np.testing.assert_allclose(found.samples, SPEECH, atol=0.01)
-    assert found.speech_power == pytest.approx(power(SPEECH), rel=1e-5)
+    assert found.speech_power == pytest.approx(power(SPEECH), rel=1e-4)  # eight bins at a time
 
 
 def test_silent_speech_stays_silent() -> None:
@@ -101,7 +104,7 @@ def test_silent_speech_stays_silent() -> None:
 
 def test_the_negligible_end_of_a_response_is_cut_off() -> None:
     made = make_response(np.concatenate([ROOM, np.full(5000, 0.001, np.float32)]), RATE)
-    assert made is not None and len(made.samples) <= len(ROOM) and made.delay == 70
+    assert made is not None and len(made.samples) <= len(ROOM) + 64 and made.delay == 70
     assert make_response(np.zeros(100, np.float32), RATE) is None
 
 

@@ -11,7 +11,6 @@ from nnet.augment.spectra import (
     by_length,
     common_lengths,
     energy,
-    energy_weights,
     fast_length,
     filtered,
     resized,
@@ -103,7 +102,7 @@ def test_the_energy_is_taken_off_the_spectrum() -> None:
     (wave,) = noise(500)
     spectrum, exact = spectra_of([wave + 300], 512)[0], float(np.sum((wave + 300).astype(np.float64) ** 2))
     assert energy(spectrum, 512) == pytest.approx(exact, rel=1e-5)
-    assert squared(spectrum) @ energy_weights(512) == pytest.approx(exact, rel=1e-5)
+    np.testing.assert_allclose(squared(spectrum), np.abs(spectrum) ** 2, rtol=1e-5)
 
 
 def test_the_context_is_dropped_from_the_front() -> None:
