@@ -5,6 +5,7 @@ Source: Kaldi util/kaldi-io.cc.
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
@@ -51,12 +52,16 @@ def go_to(stream: Reader, path: str, offset: int) -> None:
     """Put a file's stream at a byte offset.
 
     Raises:
-        KaldiError: it is a pipe, or the offset has more than 63 bits.
+        KaldiError: it is a pipe, the file ends before, or the offset has more than 63 bits.
     """
     try:
         stream.seek(offset)
+        at_end = not stream.peek(1)
     except (OSError, OverflowError) as exc:
         raise _fault(path, f"cannot go to byte {offset}", exc) from exc
+    if at_end:
+        size = os.fstat(stream.fileno()).st_size
+        raise KaldiError(f"{show_name(path)}: byte {offset}: the file has only {size} bytes; make the list anew")
 
 
 def open_write(wxfilename: str, context: Context | None = None) -> AbstractContextManager[BinaryIO]:

@@ -53,9 +53,10 @@ def naming(name: str) -> Iterator[None]:
 def place_of(stream: io.BufferedReader) -> int | None:
     """The bytes before the next one to be read; None of a caller's stream that cannot tell, or is closed."""
     try:
-        return stream.tell()
+        place = stream.tell()
     except (OSError, ValueError):
         return None
+    return place if place >= 0 else None  # a device is always at its byte 0, and what is buffered comes off
 
 
 def _place(stream: io.BufferedReader, back: int = 0) -> str:

@@ -107,7 +107,7 @@ def parse_wspecifier(text: str) -> Wspecifier:
     """
     kinds, flags = _split_head(text)
     if kinds not in (["ark"], ["scp"], ["ark", "scp"]) or not set(flags) <= _WRITE_FLAGS:
-        raise KaldiError(f"{quoted(text)} is no wspecifier; expected ark:… , scp:… or ark,scp:…,… with options t f p")
+        raise KaldiError(f"{quoted(text)} is no wspecifier; expected ark:… , scp:… or ark,scp:…,… with t b f nf p")
     name = _name_of(text)
     archive, script = (name, None) if kinds == ["ark"] else (None, name)
     if len(kinds) == 2:

@@ -139,3 +139,17 @@ def test_scale_beyond_float32_gives_infinity_without_a_python_warning(recwarn: p
     write_object("v", FLOAT_VECTOR, np.array([1.0, 0.0, -1.0]))
     assert run("copy-vector", "--binary=false", "--scale=1e300", "v", "-") == (0, b" [ inf nan -inf ]\n")
     assert not recwarn.list
+
+
+def test_an_offset_behind_the_end_of_a_file_is_told_with_its_size(place: Path, command_env: dict[str, str]) -> None:
+    (place / "far.scp").write_text("a x.ark:2\nb x.ark:9999\n")
+    done = shell("copy-feats scp:far.scp ark:y.ark", command_env)
+    size = (place / "x.ark").stat().st_size
+    assert done.returncode == 255
+    assert f"far.scp: key b: x.ark: byte 9999: the file has only {size} bytes" in done.stderr
+
+
+def test_a_device_has_no_place_to_tell(command_env: dict[str, str]) -> None:
+    done = shell("copy-matrix /dev/zero y.mat", command_env)
+    assert done.returncode == 255
+    assert "/dev/zero: found a zero byte" in done.stderr
