@@ -61,7 +61,8 @@ def go_to(stream: Reader, path: str, offset: int) -> None:
         raise _fault(path, f"cannot go to byte {offset}", exc) from exc
     if at_end:
         size = os.fstat(stream.fileno()).st_size
-        raise KaldiError(f"{show_name(path)}: byte {offset}: the file has only {size} bytes; make the list anew")
+        name = f"{show_name(path)}:{offset}"
+        raise KaldiError(f"{name}: byte {offset}: the file has only {size} bytes; make the list anew")
 
 
 def open_write(wxfilename: str, context: Context | None = None) -> AbstractContextManager[BinaryIO]:

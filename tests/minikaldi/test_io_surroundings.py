@@ -146,7 +146,7 @@ def test_an_offset_behind_the_end_of_a_file_is_told_with_its_size(place: Path, c
     done = shell("copy-feats scp:far.scp ark:y.ark", command_env)
     size = (place / "x.ark").stat().st_size
     assert done.returncode == 255
-    assert f"far.scp: key b: x.ark: byte 9999: the file has only {size} bytes" in done.stderr
+    assert f"far.scp: key b: x.ark:9999: byte 9999: the file has only {size} bytes" in done.stderr
 
 
 def test_a_device_has_no_place_to_tell(command_env: dict[str, str]) -> None:
