@@ -6,14 +6,14 @@ to <data>/.backup. Where Kaldi calls sox, the volume is changed by wav-reverbera
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
 from math import isfinite
 from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, boolean, positive_int, script_name, tell
 from minikaldi.scripts.data_dir import DirectoryWriter, require_directory
-from minikaldi.scripts.lines import numbered_lines
+from minikaldi.scripts.lines import byte_order, numbered_lines
 from minikaldi.scripts.outputs import write_files
 from minikaldi.scripts.tables import read_numbers, read_table
 from minikaldi.scripts.wav_lines import through_reverberate, through_to_wav
@@ -53,7 +53,8 @@ def resample(directory: Path, rate: int) -> None:
 def drawn_volumes(directory: Path, low: float, high: float, seed: int) -> Iterator[tuple[str, str]]:
     """(rec_id, factor as text), each drawn from `low` to `high` by the seed and the recording alone."""
     for recording in read_table(directory / "wav.scp"):
-        yield recording, f"{random.Random(f'volume {seed} {recording}').uniform(low, high):.6g}"
+        drawn = blake2b(byte_order(f"volume {seed} {recording}"), digest_size=8).digest()
+        yield recording, f"{low + (high - low) * int.from_bytes(drawn, 'big') / 2**64:.6g}"
 
 
 def is_perturbed(directory: Path) -> bool:

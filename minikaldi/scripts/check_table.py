@@ -21,7 +21,7 @@ from minikaldi.scripts.lines import (
     raw_blocks,
     split_keys,
 )
-from minikaldi.scripts.tables import are_positive, number_of
+from minikaldi.scripts.tables import are_positive, number_of, numbers_of
 
 MAX_PER_FILE = 3
 
@@ -92,15 +92,9 @@ def sound_values(values: Sequence[str], kind: str) -> bool:
         return True
     if kind == "gender":
         return set(values) <= {"m", "f"}
-    joined = "".join(values)
-    if not joined.isascii() or "_" in joined:
+    if kind == "frames" and not ("".join(values).isdigit() and max(map(len, values)) < 19):
         return False
-    if kind == "frames" and not (joined.isdigit() and max(map(len, values)) < 19):
-        return False
-    try:
-        return are_positive(list(map(float, values)))
-    except ValueError:
-        return False
+    return are_positive(numbers_of(values))
 
 
 def sound_block(kind: Kind, lines: Sequence[str]) -> tuple[list[str], list[str]] | None:

@@ -20,7 +20,7 @@ from minikaldi.scripts.lines import (
     keys_of,
     pairs_of,
 )
-from minikaldi.scripts.tables import read_pairs, refuse_fields
+from minikaldi.scripts.tables import read_pairs, refuse_fields, speaker_lines
 
 USAGE = "combine_data.sh [--extra-files 'file1 file2'] [--skip-fix true] <dest-dir> <src-dir1> <src-dir2> ..."
 ABOUT = "Combine data directories. A table that one of them lacks is left out, and this is said."
@@ -74,12 +74,13 @@ def write_merged(
     Raises:
         ScriptError: two sources contradict each other.
     """
-    utt2spk = _merged_speakers(sources_of("utt2spk") or [])
-    writer.write_speakers(utt2spk)
-    heads = {"utt": heads_of(utt2spk), "spk": heads_of(c_sorted(list(set(utt2spk.values()))))}
+    utts, spks = _merged_speakers(sources_of("utt2spk") or [])
+    writer.write("utt2spk", map(" ".join, zip(utts, spks, strict=True)))
+    writer.write("spk2utt", speaker_lines(zip(utts, spks, strict=True)))
+    heads = {"utt": heads_of(utts), "spk": heads_of(c_sorted(list(set(spks))))}
     heads["rec"] = heads["utt"]
-    num_utts, whole = len(utt2spk), in_order(list(utt2spk.values()))
-    del utt2spk  # the largest of all, and not needed below
+    whole = in_order(spks)
+    del utts, spks  # much memory, not needed below
     # segments come first: they tell the recordings
     for name in sorted(set(names) - {"utt2spk", "spk2utt"}, key=lambda name: (name != "segments", name)):
         sources = sources_of(name)
@@ -91,19 +92,20 @@ def write_merged(
         if not have_heads(lines, wanted):
             lines = without_repeats(lines, sources)
             whole = whole and have_heads(lines, wanted)
-        writer.write(name, lines)
+        writer.write(name, lines, are_sorted=True)
         if name == "segments":
             heads["rec"] = heads_of(c_sorted(list({fields_of(line, 2)[1] for line in lines})))
-    return num_utts if whole else None
+    return len(heads["utt"]) if whole else None
 
 
-def _merged_speakers(sources: Sequence[Source]) -> dict[str, str]:
+def _merged_speakers(sources: Sequence[Source]) -> tuple[list[str], list[str]]:
+    # Utterances, sorted, and their speakers.
     lines = c_sorted([line for _, source in sources for line in source])
     columns = pairs_of(lines)
     if columns is not None and not ascending(columns[0]):
         columns = pairs_of(without_repeats(lines, sources))
     if columns is not None:
-        return dict(zip(*columns, strict=True))
+        return columns
     file, source = next((file, source) for file, source in sources if pairs_of(source) is None)
     refuse_fields(file, 1, source)
 

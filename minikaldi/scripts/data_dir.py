@@ -139,8 +139,8 @@ class DirectoryWriter:
         remove_leftovers(self._beside, self._name)
         self._building.mkdir()
 
-    def write(self, name: str, lines: Iterable[str]) -> None:
-        """Write a table; lines that do not come sorted by key are sorted."""
+    def write(self, name: str, lines: Iterable[str], are_sorted: bool = False) -> None:
+        """Write a table; lines that do not come sorted by key are sorted. `are_sorted`: the caller has seen to it."""
         if not self._written:
             self._make_folder()
         path = self._building / name
@@ -148,7 +148,7 @@ class DirectoryWriter:
         sorted_so_far, last = True, ""
         with open_text(path, "w") as stream:
             for batch in batches(lines):
-                sorted_so_far = sorted_so_far and in_order([last, *batch])
+                sorted_so_far = sorted_so_far and (are_sorted or in_order([last, *batch]))
                 last = batch[-1]
                 write_lines(stream, batch)
         if not sorted_so_far:
@@ -162,7 +162,7 @@ class DirectoryWriter:
         if not ascending(list(utt2spk)):
             utt2spk = {utt_id: utt2spk[utt_id] for utt_id in c_sorted(list(utt2spk))}
         self.write("utt2spk", map(" ".join, utt2spk.items()))
-        self.write("spk2utt", (line + spk2utt_end for line in speaker_lines(utt2spk)))
+        self.write("spk2utt", (line + spk2utt_end for line in speaker_lines(utt2spk.items())))
 
     def remove(self, name: str) -> None:
         """Remove a table that is no longer true."""

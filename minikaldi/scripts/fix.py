@@ -250,7 +250,7 @@ def fix(directory: Path, utt_extra: Sequence[str] = (), spk_extra: Sequence[str]
             mended = mend(directory / name, wanted[level], heads_of_level[level])
             notes += mended.notes
             if mended.lines is not None:
-                writer.write(name, mended.lines)
+                writer.write(name, mended.lines, are_sorted=True)
     if len(keep.utt2spk) == total:
         return [*notes, f"kept all {total} utterances."]
     return [*notes, f"kept {len(keep.utt2spk)} utterances out of {total}: dropped {'; '.join(keep.reasons)}"]

@@ -72,7 +72,7 @@ def new_speakers(
         utt2spk = recordings if respect_recordings else dict.fromkeys(utt2spk, "speaker")
     return {
         utt: new
-        for spk_id, utts in speakers_of(utt2spk).items()
+        for spk_id, utts in speakers_of(utt2spk.items()).items()
         for utt, new in numbered_speakers(spk_id, groups_of(utts, most, seconds, most_seconds))
     }
 

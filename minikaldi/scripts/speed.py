@@ -83,6 +83,13 @@ class Version:
         return renamed(path, Renaming(new_id, new_id, new_id))
 
 
+def make_durations(source: Path) -> None:
+    """Write utt2dur and reco2dur where they are missing; without segments the latter takes in the former."""
+    make_reco2dur(source)
+    if (source / "segments").is_file():
+        make_utt2dur(source)
+
+
 def perturb(factor: str, source: Path, target: Path) -> None:
     """Write the copy; `source` gets utt2dur and reco2dur where it lacks them.
 
@@ -92,8 +99,7 @@ def perturb(factor: str, source: Path, target: Path) -> None:
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", factor) or float(factor) <= 0:
         raise ScriptError(f'the factor is "{factor}", expected a number above zero, e.g. 1.1')
     refuse_same(source, target)
-    make_utt2dur(source)
-    make_reco2dur(source)
+    make_durations(source)
     version = Version(source, factor, f"sp{factor}-")
     with DirectoryWriter(target) as writer:
         new_id = affix(version.prefix, "")
@@ -110,8 +116,7 @@ def perturb_3way(source: Path, target: Path, always_include_prefix: bool) -> Non
         ScriptError: as `perturb`.
     """
     refuse_same(source, target)
-    make_utt2dur(source)
-    make_reco2dur(source)
+    make_durations(source)
     versions = [Version(source, "", "sp1.0-" if always_include_prefix else "")]
     versions += [Version(source, speed, f"sp{speed}-") for speed in ("0.9", "1.1")]
     names = set.intersection(*(version.tables() for version in versions))

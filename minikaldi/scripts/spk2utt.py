@@ -31,6 +31,6 @@ def main(argv: Sequence[str]) -> int:
     parser = Parser(f"{script_name()} [<{first}>] > <{second}>", f"Turn {first} into {second}; - or nothing is stdin.")
     parser.add_argument("table", nargs="?", default="-")
     table = parser.parse(argv).table
-    lines = speaker_lines(read_pairs(table)) if to_speakers else utterance_lines(table)
+    lines = speaker_lines(read_pairs(table).items()) if to_speakers else utterance_lines(table)
     write_stdout(lines)
     return 0

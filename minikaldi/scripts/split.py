@@ -83,7 +83,7 @@ def split_utterances(utt2spk: dict[str, str], parts: int, per_utt: bool, what: s
     if per_utt:
         utts = list(utt2spk)
         return [utts[piece.start : piece.stop] for piece in line_parts(len(utts), parts, what)]
-    groups = list(speakers_of(utt2spk).values())
+    groups = list(speakers_of(utt2spk.items()).values())
     pieces = speaker_parts([len(group) for group in groups], parts, what)
     return [[utt for group in groups[piece.start : piece.stop] for utt in group] for piece in pieces]
 

@@ -53,7 +53,7 @@ def spread(items: Sequence[str], number: int, rng: random.Random) -> list[str]:
 
 def whole_speakers(utt2spk: dict[str, str], number: int, rng: random.Random) -> list[str]:
     """All utterances of randomly chosen speakers, at least `number`."""
-    speakers = speakers_of(utt2spk)
+    speakers = speakers_of(utt2spk.items())
     order = c_sorted(list(speakers))
     rng.shuffle(order)
     chosen: list[str] = []
@@ -67,7 +67,7 @@ def whole_speakers(utt2spk: dict[str, str], number: int, rng: random.Random) -> 
 def each_speaker(utt2spk: dict[str, str], number: int) -> list[str]:
     """At most `number` utterances of every speaker, evenly spread."""
     chosen: list[str] = []
-    for utt_ids in speakers_of(utt2spk).values():
+    for utt_ids in speakers_of(utt2spk.items()).values():
         count = min(number, len(utt_ids))
         chosen += [utt_ids[index * len(utt_ids) // count] for index in range(count)]
     return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import compress, islice
 from math import isfinite
@@ -112,6 +113,15 @@ def number_of(text: str) -> float:
         return float("nan")
 
 
+def numbers_of(texts: Sequence[str]) -> list[float]:
+    """`number_of` each."""
+    joined = "".join(texts)
+    if joined.isascii() and "_" not in joined:
+        with contextlib.suppress(ValueError):
+            return list(map(float, texts))
+    return list(map(number_of, texts))
+
+
 def number_blocks(path: Path | str) -> Iterator[tuple[int, list[str], list[float]]]:
     """(number of the first line, keys, positive numbers) of utt2dur or reco2dur (seconds) or utt2num_frames (frames).
 
@@ -123,7 +133,7 @@ def number_blocks(path: Path | str) -> Iterator[tuple[int, list[str], list[float
         if columns is None:
             refuse_fields(path, first, lines)
         keys, values = columns
-        numbers = list(map(number_of, values))
+        numbers = numbers_of(values)
         if not are_positive(numbers):
             index = [are_positive([number]) for number in numbers].index(False)
             found = f'the value of "{keys[index]}" is "{values[index]}"'
@@ -157,10 +167,10 @@ def filtered(path: Path | str, keep: Collection[str]) -> Iterator[str]:
         yield from compress(lines, map(keep.__contains__, keys_of(lines)))
 
 
-def speakers_of(utt2spk: dict[str, str]) -> dict[str, list[str]]:
-    """spk_id -> its utt_ids; both in order of appearance."""
+def speakers_of(utt2spk: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """spk_id -> its utt_ids, of pairs (utt_id, spk_id); both in order of appearance."""
     speakers: dict[str, list[str]] = {}
-    for utt_id, spk_id in utt2spk.items():
+    for utt_id, spk_id in utt2spk:
         if spk_id in speakers:
             speakers[spk_id].append(utt_id)
         else:
@@ -168,6 +178,6 @@ def speakers_of(utt2spk: dict[str, str]) -> dict[str, list[str]]:
     return speakers
 
 
-def speaker_lines(utt2spk: dict[str, str]) -> list[str]:
-    """utt2spk -> the lines of spk2utt: speakers in order of appearance, each with its utterances."""
+def speaker_lines(utt2spk: Iterable[tuple[str, str]]) -> list[str]:
+    """Pairs (utt_id, spk_id) -> the lines of spk2utt: speakers in order of appearance, each with its utterances."""
     return [f"{spk_id} {' '.join(utt_ids)}" for spk_id, utt_ids in speakers_of(utt2spk).items()]

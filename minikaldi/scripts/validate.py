@@ -67,7 +67,7 @@ def check_spk2utt(path: Path, utt2spk: Table, faults: Faults) -> None:
     if not path.is_file():
         faults.add(path, None, f"no such file; {mend}")
         return
-    speakers = speakers_of(dict(zip(utt2spk.keys, utt2spk.values, strict=True)))
+    speakers = speakers_of(dict(zip(utt2spk.keys, utt2spk.values, strict=True)).items())
     table = check_table(path, faults)
     for spk_id, utt_ids, line in zip(table.keys, table.values, table.numbers, strict=True):
         if spk_id not in speakers:
