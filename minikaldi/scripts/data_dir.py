@@ -114,6 +114,12 @@ def read_utt2spk(directory: Path) -> dict[str, str]:
     return read_pairs(directory / "utt2spk", share_values=True)
 
 
+def by_utterance(utt2spk: dict[str, str]) -> dict[str, str]:
+    """The same, sorted by utterance as LC_ALL=C sorts."""
+    utts = list(utt2spk)
+    return utt2spk if ascending(utts) else {utt_id: utt2spk[utt_id] for utt_id in c_sorted(utts)}
+
+
 class DirectoryWriter:
     """Writes tables to a hidden folder, and puts all of them in place at the end of the `with` block, or none.
 
@@ -159,10 +165,9 @@ class DirectoryWriter:
 
     def write_speakers(self, utt2spk: dict[str, str], spk2utt_end: str = "") -> None:
         """Write utt2spk and spk2utt, each line of the latter with `spk2utt_end` behind it."""
-        if not ascending(list(utt2spk)):
-            utt2spk = {utt_id: utt2spk[utt_id] for utt_id in c_sorted(list(utt2spk))}
-        self.write("utt2spk", map(" ".join, utt2spk.items()))
-        self.write("spk2utt", (line + spk2utt_end for line in speaker_lines(utt2spk.items())))
+        ordered = by_utterance(utt2spk)
+        self.write("utt2spk", map(" ".join, ordered.items()), are_sorted=True)
+        self.write("spk2utt", (line + spk2utt_end for line in speaker_lines(ordered.items())))
 
     def remove(self, name: str) -> None:
         """Remove a table that is no longer true."""

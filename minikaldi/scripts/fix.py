@@ -8,31 +8,16 @@ touched.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import compress, pairwise
 from operator import not_
 from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, tell
-from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, require_directory, tables_of
-from minikaldi.scripts.lines import (
-    BYTE_ORDER_MARK,
-    ascending,
-    c_sorted,
-    check_line,
-    fields_of,
-    have_heads,
-    heads_of,
-    in_order,
-    is_clean,
-    key_of,
-    keys_of,
-    pairs_of,
-    raw_blocks,
-    side_by_side,
-)
+from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, by_utterance, require_directory, tables_of
+from minikaldi.scripts.lines import ascending, c_sorted, fields_of, have_heads, heads_of, in_order, keys_of, pairs_of
+from minikaldi.scripts.mended_table import mend, mended_blocks, read_mended, sorted_lines
 from minikaldi.scripts.tables import refuse_fields
 
 USAGE = 'fix_data_dir.sh [--utt-extra-files "f1 f2"] [--spk-extra-files "f1 f2"] <data-dir>'
@@ -43,42 +28,6 @@ UTTERANCE_TABLES = ("feats.scp", "text", "segments", "utt2lang")
 RECORDING_TABLES = ("wav.scp", "reco2file_and_channel")
 
 
-def mended_blocks(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(number of the first line, lines) without blank lines, CRs at line ends and byte order mark."""
-    for first, lines in raw_blocks(path):
-        if is_clean(lines):
-            yield first, lines
-            continue
-        run: list[str] = []
-        for number, raw in enumerate(lines, first):
-            line = (raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw).rstrip("\r")
-            if line.strip():
-                check_line(str(path), number, line)
-                run.append(line)
-            elif run:
-                yield number - len(run), run
-                run = []
-        if run:
-            yield first + len(lines) - len(run), run
-
-
-def read_mended(path: Path) -> tuple[list[str], bool]:
-    """The lines of `mended_blocks`, and whether they are the file as it is."""
-    clean, lines = _ends_in_newline(path), list[str]()
-    for _, block in raw_blocks(path):
-        clean = clean and is_clean(block)
-        lines += block
-    return (lines, True) if clean else ([line for _, block in mended_blocks(path) for line in block], False)
-
-
-def _ends_in_newline(path: Path) -> bool:
-    if not path.stat().st_size:
-        return True
-    with path.open("rb") as stream:
-        stream.seek(-1, os.SEEK_END)
-        return stream.read() == b"\n"
-
-
 def read_speakers(path: Path) -> dict[str, str]:
     """utt_id -> spk_id, sorted by utterance.
 
@@ -86,7 +35,7 @@ def read_speakers(path: Path) -> dict[str, str]:
         ScriptError: a line that has not two fields, or an utterance of two speakers; no tool can know which is right.
     """
     lines, _ = read_mended(path)
-    columns = pairs_of(lines if in_order(lines) else side_by_side(c_sorted(lines)))
+    columns = pairs_of(sorted_lines(lines))
     if columns is not None and ascending(columns[0]):
         return dict(zip(*columns, strict=True))
     utt2spk: dict[str, str] = {}
@@ -99,47 +48,13 @@ def read_speakers(path: Path) -> dict[str, str]:
                 raise ScriptError(
                     f'{path}:{number}: "{utt_id}" has another speaker above; remove the line that is wrong'
                 )
-    return {utt_id: utt2spk[utt_id] for utt_id in c_sorted(list(utt2spk))}
+    return by_utterance(utt2spk)
 
 
 def keys_in(path: Path, utt2spk: dict[str, str], heads: Sequence[str]) -> Collection[str]:
     """The keys of a table; `utt2spk` itself where they are the same, `heads` being what its lines begin with."""
     lines, _ = read_mended(path)
     return utt2spk if have_heads(lines, heads) else set(keys_of(lines))
-
-
-@dataclass
-class Mended:
-    """What a table is to hold; `lines` is None where it is in order as it is."""
-
-    lines: Sequence[str] | None = None
-    notes: list[str] = field(default_factory=list)  # what is to be told of lines that contradict another
-
-
-def mend(path: Path, wanted: Collection[str], heads: Sequence[str]) -> Mended:
-    """Sort a table and keep the lines of the wanted ids, the first of each; `heads` are what these begin with."""
-    lines, clean = read_mended(path)
-    if clean and have_heads(lines, heads):
-        return Mended()
-    ordered = lines if in_order(lines) else side_by_side(c_sorted(lines))
-    keys = keys_of(ordered)
-    if ascending(keys):
-        stays = list(map(wanted.__contains__, keys))
-        return Mended() if clean and all(stays) and ordered is lines else Mended(list(compress(ordered, stays)))
-    by_key: dict[str, str] = {}
-    for line in lines:
-        by_key.setdefault(key_of(line), line)
-    return Mended([by_key[key] for key in wanted if key in by_key], contradictions(path, by_key))
-
-
-def contradictions(path: Path, kept: Mapping[str, str]) -> list[str]:
-    """What is to be told of lines that differ from the one that is kept of their key."""
-    return [
-        f'{path}:{number}: "{key}" has another line above, which is kept'
-        for first, lines in mended_blocks(path)
-        for number, (key, line) in enumerate(zip(keys_of(lines), lines, strict=True), first)
-        if kept.get(key, line) != line
-    ]
 
 
 def read_recordings(path: Path) -> dict[str, str]:

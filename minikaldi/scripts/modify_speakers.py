@@ -10,9 +10,8 @@ from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, boolean, tell
 from minikaldi.scripts.copy_dir import Renaming, check_copy, refuse_same, renamed
-from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, read_segments, read_utt2spk, tables_of
+from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, by_utterance, read_segments, read_utt2spk, tables_of
 from minikaldi.scripts.durations import make_utt2dur
-from minikaldi.scripts.lines import c_sorted
 from minikaldi.scripts.tables import read_numbers, read_pairs, speakers_of
 
 USAGE = "modify_speaker_info.sh (--utts-per-spk-max N | --seconds-per-spk-max S) [options] <src-dir> <dest-dir>"
@@ -57,8 +56,7 @@ def new_speakers(
     Raises:
         ScriptError: an utterance has no duration.
     """
-    utt2spk = read_utt2spk(directory)
-    utt2spk = {utt: utt2spk[utt] for utt in c_sorted(list(utt2spk))}
+    utt2spk = by_utterance(read_utt2spk(directory))
     seconds: dict[str, float] = {}
     if most_seconds > 0:
         make_utt2dur(directory)

@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, positive_int, tell
-from minikaldi.scripts.data_dir import read_utt2spk
-from minikaldi.scripts.lines import blocks, c_sorted, fields_of, split_keys
+from minikaldi.scripts.data_dir import by_utterance, read_utt2spk
+from minikaldi.scripts.lines import blocks, fields_of, split_keys
 from minikaldi.scripts.subset import write_subset
 
 USAGE = "remove_dup_utts.sh <max-count> <src-dir> <dest-dir>"
@@ -46,11 +46,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("target")
     options = parser.parse(argv)
     source, target = Path(options.source), Path(options.target)
-    utt2spk = read_utt2spk(source)
+    utt2spk = by_utterance(read_utt2spk(source))
     if not (source / "text").is_file():
         raise ScriptError(f"{source}/text: no such file; expected lines `utt_id words`")
     by_text = utterances_by_text(source / "text")
     kept = set(chain.from_iterable(evenly(utts, options.most) for utts in by_text.values()))
-    write_subset(source, target, {utt: utt2spk[utt] for utt in c_sorted(list(kept & utt2spk.keys()))})
-    tell(f"{len(kept & utt2spk.keys())} utterances of {len(utt2spk)} in {source} are in {target}")
+    subset = {utt: spk for utt, spk in utt2spk.items() if utt in kept}
+    write_subset(source, target, subset)
+    tell(f"{len(subset)} utterances of {len(utt2spk)} in {source} are in {target}")
     return 0

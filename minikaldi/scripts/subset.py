@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import itertools
 import random
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from itertools import compress
 from pathlib import Path
 
-from minikaldi.scripts.cli import Parser, ScriptError, tell
+from minikaldi.scripts.cli import Parser, ScriptError, positive_int, tell
 from minikaldi.scripts.copy_dir import refuse_same
-from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, read_segments, read_utt2spk, tables_of
-from minikaldi.scripts.lines import ascending, c_sorted
+from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, by_utterance, read_segments, read_utt2spk, tables_of
+from minikaldi.scripts.lines import c_sorted
 from minikaldi.scripts.tables import filtered, read_keys, read_numbers, speakers_of
 
 USAGE = """
@@ -120,8 +121,8 @@ def listed(source: Path, utt2spk: dict[str, str], list_file: str, speakers: bool
     return found
 
 
-def main(argv: Sequence[str]) -> int:
-    """Command line of utils/subset_data_dir.sh."""
+def make_parser() -> Parser:
+    """Kaldi's options, and --seed."""
     parser = Parser(USAGE, ABOUT)
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--first", dest="mode", action="store_const", const="first", help="the first utterances")
@@ -133,25 +134,28 @@ def main(argv: Sequence[str]) -> int:
     mode.add_argument("--utt-list", help="the utterances that a file names")
     parser.add_argument("--seed", type=int, default=0, help="of the random choices (default 0)")
     parser.add_argument("arguments", nargs="+", help="source, number unless a list is given, destination")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line of utils/subset_data_dir.sh."""
+    parser = make_parser()
     options = parser.parse(argv)
     list_file = options.spk_list or options.utt_list
     if len(options.arguments) != (2 if list_file else 3):
         parser.error(f"found {len(options.arguments)} arguments")
     source, target = Path(options.arguments[0]), Path(options.arguments[-1])
-    utt2spk = read_utt2spk(source)
-    if not ascending(list(utt2spk)):
-        utt2spk = {utt: utt2spk[utt] for utt in c_sorted(list(utt2spk))}
+    try:
+        number = 0 if list_file else positive_int(options.arguments[1])
+    except ArgumentTypeError as error:
+        parser.error(f"the number of utterances: {error}")
+    utt2spk = by_utterance(read_utt2spk(source))
     if list_file:
-        chosen = listed(source, utt2spk, list_file, speakers=options.spk_list is not None)
+        chosen = set(listed(source, utt2spk, list_file, speakers=options.spk_list is not None))
     else:
-        text = options.arguments[1]
-        if not (text.isascii() and text.isdigit() and int(text) > 0):
-            parser.error(f'the number of utterances is "{text}", expected a whole number of at least 1')
-        chosen = choose(source, utt2spk, options.mode or "spread", int(text), options.seed)
+        chosen = set(choose(source, utt2spk, options.mode or "spread", number, options.seed))
+    kept = {utt: spk for utt, spk in utt2spk.items() if utt in chosen}
     # Kaldi's --per-spk leaves a blank at the end of each line of spk2utt; so that files compare equal, so do we.
-    # In the order of utt2spk, for most modes choose in it and some do not.
-    keep = set(chosen)
-    kept = {utt: spk for utt, spk in utt2spk.items() if utt in keep}
     write_subset(source, target, kept, " " if options.mode == "per-spk" else "")
-    tell(f"{len(chosen)} utterances of {source} are in {target}")
+    tell(f"{len(kept)} utterances of {source} are in {target}")
     return 0
