@@ -91,7 +91,7 @@ def write_merged(
         wanted = heads[KINDS[name].level if name in KINDS else "utt"]
         if not have_heads(lines, wanted):
             lines = without_repeats(lines, sources)
-            whole = whole and have_heads(lines, wanted)
+            whole = whole and heads_of(keys_of(lines)) == wanted
         writer.write(name, lines, are_sorted=True)
         if name == "segments":
             heads["rec"] = heads_of(c_sorted(list({fields_of(line, 2)[1] for line in lines})))
