@@ -12,7 +12,6 @@ Without torch. The readers of data directories are those of the recipe's augment
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,14 +118,13 @@ def _positive(text: str) -> float:
 
 
 def _rirs_of_set(rir_sets: Path, text: str, weight: float, path: str) -> list[str]:
-    """The lines of one set; a pipe that is quoted as one word, as the recipe writes it, is unquoted."""
+    """The lines of one set."""
     if weight <= 0:
         raise NnetError(f"{rir_sets}: found {text!r}, expected `weight, list`, the weight above 0")
     rirs, given = [], []
     for number, line in numbered_lines(path):
         options, audio = read_line(Path(path), number, line, RIR_OPTIONS)
-        words = shlex.split(audio)
-        rirs.append(make_rir(Path(path), number, options, words[0] if len(words) == 1 else audio))
+        rirs.append(make_rir(Path(path), number, options, audio))
         given.append(float(options["probability"]) if "probability" in options else None)
     if not rirs:
         raise NnetError(f"{path}: is empty, expected lines `--rir-id <id> --room-id <id> <file or pipe>`")

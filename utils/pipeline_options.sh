@@ -27,7 +27,7 @@ musan-root        -            MUSAN; default: the seeded noise and music of the
 rirs-root         -            RIRS_NOISES; default: the seeded rooms of the mini corpus
 speed-perturb     -            true: train on copies at 0.9 and 1.1 times the speed too, as speakers of their own (online: --augment-config says)
 augment           -            ondisk, online (while training reads audio) or none; default ondisk, online where the YAML says so
-augment-config    conf/augment/strong.yaml   online: which augmentation, conf/augment/<row>.yaml
+augment-config    conf/augment/kaldi.yaml   online: which augmentation, conf/augment/<row>.yaml
 num-augmented     -            ondisk: augmented utterances in training (0: none), or 2x: twice the clean ones
 min-frames        -            voiced frames that a training utterance must have
 min-utts          -            utterances that a training speaker must have

@@ -9,6 +9,7 @@ import bisect
 import itertools
 import math
 import random
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,20 @@ def read_line(path: Path, number: int, line: str, known: Sequence[str]) -> tuple
         raise ScriptError(f"{path}:{number}: --probability is {options['probability']}, expected a number from 0 to 1")
     if not rest or not all(options.values()):
         raise ScriptError(f'{path}:{number}: found "{line}", expected `--{known[0]} <id> … <file or pipe>`')
-    return options, rest
+    return options, _unquoted(rest, f"{path}:{number}")
+
+
+def _unquoted(audio: str, where: str) -> str:
+    """A pipe that is quoted, to be one word of the line, without its quotes."""
+    if audio[0] not in "'\"":
+        return audio
+    try:
+        words = shlex.split(audio)
+    except ValueError as error:
+        raise ScriptError(f"{where}: found {audio}: {error}; quote the pipe as one word") from error
+    if len(words) != 1:
+        raise ScriptError(f"{where}: found {len(words)} words in {audio}, expected one file or quoted pipe")
+    return words[0]
 
 
 def resampled(path: Path, number: int, audio: str, sample_rate: int | None) -> str:

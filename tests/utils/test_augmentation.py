@@ -163,9 +163,19 @@ def test_a_noise_with_a_blank_in_its_name_stays_one_word(data: Path, run: Run) -
             assert {"my hall.wav", "my point.wav"} & set(shlex.split(signal)), signal
 
 
+def test_a_pipe_that_is_quoted_as_one_word_of_the_list_is_heard(data: Path, run: Run) -> None:
+    table(data.parent, "rooms", "--rir-id 1 --room-id A 'utils/to_wav.py --rate 16000 room.flac |'")
+    done = run(REVERBERATE, "--rir-set-parameters", "rooms", *PLAIN_ROOMS, "data", "c")
+    assert done.returncode == 0, done.stderr
+    for line in audio_lines(data.parent / "c").values():
+        assert '--impulse-response="utils/to_wav.py --rate 16000 room.flac |"' in line
+
+
 @pytest.mark.parametrize(
     ("line", "text"),
     [
+        ("--rir-id 1 --room-id A 'x.flac |", "rooms:1: found 'x.flac |: No closing quotation; quote the pipe"),
+        ("--rir-id 1 --room-id A 'a b' c", "rooms:1: found 2 words in 'a b' c, expected one"),
         ("--rir-id 1 x.wav", "rooms:1: an impulse response needs"),
         ("--rir-id 1 --room-id A", "rooms:1: found"),
         ("--rir 1 --room-id A x.wav", "--rir is unknown; choose from: rir-id"),
