@@ -16,8 +16,8 @@ from pathlib import Path
 from minikaldi.scripts.cli import Parser, ScriptError, positive_int, tell
 from minikaldi.scripts.copy_dir import refuse_same
 from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, by_utterance, read_segments, read_utt2spk, tables_of
-from minikaldi.scripts.lines import c_sorted
-from minikaldi.scripts.tables import filtered, read_keys, read_numbers, speakers_of
+from minikaldi.scripts.lines import all_lines, c_sorted, keys_of
+from minikaldi.scripts.tables import Chosen, read_keys, read_numbers, speakers_of
 
 USAGE = """
   subset_data_dir.sh [--first|--last|--shortest|--speakers|--per-spk] [--seed <n>] <src-dir> <num-utts> <dest-dir>
@@ -36,13 +36,15 @@ def write_subset(source: Path, target: Path, utt2spk: dict[str, str], spk2utt_en
     if not utt2spk:
         raise ScriptError(f"{source}: no utterance is left for {target}; nothing was written")
     segments = read_segments(source)
-    recordings = utt2spk if segments is None else {segments[utt][0] for utt in utt2spk if utt in segments}
-    keep = {"utt": utt2spk, "spk": set(utt2spk.values()), "rec": recordings}
+    recordings = {segments[utt][0] for utt in utt2spk if utt in segments} if segments is not None else set[str]()
+    everyone = keys_of(all_lines(source / "utt2spk"))
+    by_level = {"utt": Chosen(utt2spk, everyone), "spk": Chosen(set(utt2spk.values()), [])}
+    by_level["rec"] = by_level["utt"] if segments is None else Chosen(recordings, [])
     with DirectoryWriter(target) as writer:
         writer.write_speakers(utt2spk, spk2utt_end)
         for name in tables_of(source):
             if name not in ("utt2spk", "spk2utt"):
-                writer.write(name, filtered(source / name, keep[KINDS[name].level]))
+                writer.write(name, by_level[KINDS[name].level].lines(source / name))
         writer.remove_others()
 
 

@@ -13,6 +13,8 @@ from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.lines import (
     blocks,
     fields_of,
+    have_heads,
+    heads_of,
     key_of,
     keys_of,
     numbered_lines,
@@ -23,6 +25,7 @@ from minikaldi.scripts.lines import (
 
 # From here too, for those that read a table line by line.
 __all__ = [
+    "Chosen",
     "filtered",
     "key_of",
     "numbered_lines",
@@ -165,6 +168,29 @@ def filtered(path: Path | str, keep: Collection[str]) -> Iterator[str]:
     """The lines whose key is in `keep`, in the file's order."""
     for _, lines in blocks(path):
         yield from compress(lines, map(keep.__contains__, keys_of(lines)))
+
+
+class Chosen:
+    """`filtered` for many tables that mostly have the same keys in the same order.
+
+    Where they have, no key is looked up, which in a million takes longer than all the rest.
+    """
+
+    def __init__(self, keep: Collection[str], ids: Sequence[str]) -> None:
+        self._keep = keep
+        self._heads = heads_of(ids)
+        self._stays = list(map(keep.__contains__, ids))
+
+    def lines(self, path: Path | str) -> Iterator[str]:
+        """The lines of a table whose key is among those to keep, in the file's order."""
+        place = 0
+        for _, lines in blocks(path):
+            here = slice(place, place + len(lines))
+            if have_heads(lines, self._heads[here]):
+                yield from compress(lines, self._stays[here])
+            else:
+                yield from compress(lines, map(self._keep.__contains__, keys_of(lines)))
+            place = here.stop
 
 
 def speakers_of(utt2spk: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -124,6 +124,8 @@ def test_subset_and_split_deal_out_lines(tmp_path: Path, seed: int) -> None:
     fix(tmp_path / "data")  # for spk2utt and the last newlines
     utt2spk = dict(line.split() for line in tables["utt2spk"])
     chosen = {utt: utt2spk[utt] for utt in random.Random(seed).sample(list(utt2spk), 9)}
+    tables["vad.scp"] = tables["vad.scp"][:7] + tables["vad.scp"][8:]  # from here on the tables do not go side by side
+    (tmp_path / "data/vad.scp").write_text("".join(f"{line}\n" for line in tables["vad.scp"]))
     write_subset(tmp_path / "data", tmp_path / "c", chosen)
     narrowed = {**tables, "utt2spk": [line for line in tables["utt2spk"] if line.split()[0] in chosen]}
     assert tables_in(tmp_path / "c") == slowly_fixed(narrowed)
