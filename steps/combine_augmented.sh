@@ -18,13 +18,16 @@ Options: --type, --feats-config, --nj, --cmd, --max-loss, --label as steps/make_
 . steps/functions.sh
 need_arguments 4 $#
 number=$1 data=$2 augmented=$3 combined=$4
-require "stage 1 makes the features, stage 2 the copies" "$data/feats.scp" "$augmented/wav.scp" "$augmented/vad.scp"
+require "stage 1 makes the features" "$data/feats.scp"
 root=$(dirname "$data")
 if [ "${number%x}" != "$number" ]; then number=$((${number%x} * $(wc -l < "$data/feats.scp"))); fi
-available=$(wc -l < "$augmented/wav.scp")
-if [ "$number" -gt "$available" ]; then
-  echo "combine_augmented.sh: $number augmented utterances asked for, $available are there: all are used"
-  number=$available
+if [ "$number" -gt 0 ]; then
+  require "stage 2 makes the copies" "$augmented/wav.scp" "$augmented/vad.scp"
+  available=$(wc -l < "$augmented/wav.scp")
+  if [ "$number" -gt "$available" ]; then
+    echo "combine_augmented.sh: $number augmented utterances asked for, $available are there: all are used"
+    number=$available
+  fi
 fi
 rm -rf "${augmented}_subset" "$combined"
 if [ "$number" -eq 0 ]; then

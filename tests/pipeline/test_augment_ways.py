@@ -1,0 +1,51 @@
+"""--augment: copies on disk, the same while training reads audio, or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .conftest import Place, Recipe, scores
+
+
+@pytest.mark.slow
+def test_online_augmentation_makes_no_copies_and_ends_with_results(
+    recipe: Recipe, fresh: Place, checkout: Path
+) -> None:
+    done = recipe(*fresh.options(augment="online"))
+    feats = fresh.data / "fbank"
+    assert not list(feats.glob("train_*aug*")) and not (feats / "train_combined").exists()
+    lists = feats / "lists_online"
+    train = {line.split()[0] for line in (lists / "train.scp").read_text().splitlines()}
+    for table in ("wav.scp", "vad.scp"):
+        assert {line.split()[0] for line in (lists / table).read_text().splitlines()} == train
+    for table in ("noise.list", "music.list", "rir.list"):
+        assert (lists / table).stat().st_size > 0
+    config = yaml.safe_load((fresh.exp / "config.yaml").read_text())
+    assert config["data"]["source"] == "wav"
+    wanted = yaml.safe_load((checkout / "conf" / "augment" / "kaldi.yaml").read_text())
+    assert len(config["augment"]["wave"]) == len(wanted["wave"]) > 0
+    assert "small" in (fresh.exp / "RESULTS.md").read_text()
+    assert "stage 7: clean train and test -> voiced frames: up to date" in done.stderr  # stage 4 made them
+    again = recipe(*fresh.options(augment="online"))
+    assert "stage 6/12" not in again.stderr and "stage 4/12" not in again.stderr
+
+
+@pytest.mark.slow
+def test_without_augmentation_the_lists_hold_clean_utterances_alone(recipe: Recipe, fresh: Place) -> None:
+    recipe(*fresh.options("--stop-stage", "5", augment="none"))
+    feats = fresh.data / "fbank"
+    train = [line.split()[0] for line in (feats / "lists" / "train.scp").read_text().splitlines()]
+    assert train and not [utt_id for utt_id in train if utt_id.endswith(("-reverb", "-noise", "-music", "-babble"))]
+    assert not (feats / "train_noise").exists()
+
+
+@pytest.mark.slow
+def test_an_experiment_that_reads_audio_needs_no_option(recipe: Recipe, fresh: Place) -> None:
+    wav = ["--nnet-opts=data.source=wav", "--nnet-opts=augment={wave: [{name: room, probability: 0.5}]}"]
+    recipe(*fresh.options(*wav))
+    assert scores(fresh.exp)
+    done = recipe(*fresh.options(*wav, augment="ondisk"), code=1)
+    assert "has data.source wav" in done.stderr
