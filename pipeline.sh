@@ -45,7 +45,7 @@ for override in "${overrides[@]}"; do settings+=(--set "$override"); done
 feats_type=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.type)
 feats_conf=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.config)
 feats=$data/$feats_type mfcc=$data/mfcc
-augment=${option[augment]/#-/ondisk} suffix=''
+augment=${option[augment]/#-/ondisk} suffix='' augment_file=()
 if [ "$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get data.source)" = wav ]; then
   if [[ ${option[augment]} != @(-|online) ]]; then
     die "$nnet_config has data.source wav: it augments while it reads audio, and --augment $augment has no place there"
@@ -53,7 +53,10 @@ if [ "$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get da
   augment=online
 elif [ "$augment" != ondisk ]; then
   suffix=-$augment
-  if [ "$augment" = online ]; then overrides+=(data.source=wav "augment=${option[augment-config]}"); fi
+  if [ "$augment" = online ]; then
+    overrides+=(data.source=wav "augment=${option[augment-config]}")
+    augment_file=(--input "${option[augment-config]}")
+  fi
 fi
 exp=${option[exp]/#-/exp/$name-$(basename "$nnet_config" .yaml)$suffix}
 
@@ -156,11 +159,9 @@ if [ -d "$data/musan_speech" ]; then
   listed+=(--input "$data/musan_speech")
   noises+=(--speech-dir "$data/musan_speech")
 fi
-if [ "$augment" = ondisk ]; then
-  if stage 2 "$feats" "$feats/$base -> reverberated, noise, music and babble copies" "${listed[@]}"; then
-    steps/augment_data.sh --seed "$seed" --rir-sets "$data/rir_sets" "${noises[@]}" "$feats/$base"
-    stage_done
-  fi
+if [ "$augment" = ondisk ] && stage 2 "$feats" "$feats/$base -> reverberated, noise, music and babble copies" "${listed[@]}"; then
+  steps/augment_data.sh --seed "$seed" --rir-sets "$data/rir_sets" "${noises[@]}" "$feats/$base"
+  stage_done
 fi
 
 # --- 3: features of some of them, combined with the clean ones ---
@@ -213,9 +214,7 @@ if stage "$marker" "$feats" "$(basename "$voiced") -> lists of training and held
 fi
 
 # --- 6: training ---
-listed=()
-if [[ " ${overrides[*]} " == *" data.source=wav "* ]]; then listed=(--input "${option[augment-config]}"); fi
-if stage 6 "$exp" "$nnet_config -> $exp" --input "$nnet_config" "${listed[@]}" --option "overrides=${overrides[*]}" --input "$lists" \
+if stage 6 "$exp" "$nnet_config -> $exp" --input "$nnet_config" "${augment_file[@]}" --option "overrides=${overrides[*]}" --input "$lists" \
   --output "$exp/config.yaml" --output "$exp/best.pt"; then
   begun=$exp/.stages/training_begun.json         # what an earlier training that is to be taken up was fed with
   if [ -e "$exp/last.pt" ] && ! why=$(utils/stage_marker.py check "$begun" --input "$lists"); then
