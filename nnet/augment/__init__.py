@@ -176,6 +176,24 @@ class HighPassOptions:
 
 
 @dataclass(frozen=True)
+class ColourOptions:
+    """A device's own frequency response: a random curve, smooth on the log scale of frequency.
+
+    db: how far up or down the curve goes at most, least and greatest; drawn for each chunk. octaves: between the points
+    of the curve, each of which is drawn evenly within that.
+    """
+
+    implementation: ClassVar[str] = "nnet.augment.band:Colour"
+    db: tuple[float, float] = (2.0, 12.0)
+    octaves: float = 1.0
+
+    def __post_init__(self) -> None:
+        _rising("db", self.db, 0, "in dB, from 0 on")
+        require(self.db[1] <= 60, "db", list(self.db), "60 dB at most")
+        require(0.25 <= self.octaves <= 4, "octaves", self.octaves, "from 0.25 to 4")
+
+
+@dataclass(frozen=True)
 class GainOptions:
     """Louder or softer. db: least and greatest gain, drawn evenly; what passes 16 bits is clipped."""
 
@@ -202,6 +220,7 @@ WAVE_STEPS: OptionTable = {
     "babble": BabbleOptions,
     "clean": CleanOptions,
     "clipping": ClippingOptions,
+    "colour": ColourOptions,
     "companding": CompandingOptions,
     "gain": GainOptions,
     "high_pass": HighPassOptions,

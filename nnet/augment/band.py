@@ -1,4 +1,4 @@
-"""What a line or a codec leaves of a wave: bands, lower rates, eight bits.
+"""What a device, a line or a codec leaves of a wave: colour, bands, lower rates, eight bits.
 
 Filters have zero phase and are applied to the spectrum, so that speech stays where it was.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from scipy.fft import rfft
 
 from nnet.augment import (
+    ColourOptions,
     CompandingOptions,
     HighPassOptions,
     Law,
@@ -29,6 +30,7 @@ TELEPHONE_RATE = 8000
 FOOT, TOP = 0.6, 1.05  # of a telephone band's edges: where it has fallen to nothing
 ROLL_OFF = 0.95  # of half the lower rate: where a resampling filter begins to fall; at 1 it passes nothing
 MU, A = 255.0, 87.6
+LOWEST = 60.0  # Hz: where a device's curve begins; below it goes on level
 
 
 @lru_cache(maxsize=32)
@@ -75,6 +77,14 @@ def band(hz: FloatArray, low: float, high: float) -> FloatArray:
         place = slice(*np.searchsorted(hz, sorted((edge, end))))
         passed[place] = np.square(np.cos(np.pi / 2 * (hz[place] - edge) / (end - edge)))
     return passed
+
+
+def coloured(hz: FloatArray, octaves: float, levels: FloatArray) -> FloatArray:
+    """The magnitude of a curve through `levels` in dB, the first at 60 Hz, `octaves` apart, straight between them on
+    the log scale of frequency, level before and behind."""
+    places = np.log2(np.maximum(hz, LOWEST) / LOWEST) / octaves
+    curve = np.interp(places, np.arange(len(levels)), levels)
+    return (10 ** (curve / 20)).astype(np.float32)
 
 
 def companded(samples: FloatArray, law: str) -> FloatArray:
@@ -179,6 +189,20 @@ class HighPass(_Filter):
     def _draw(self, rng: np.random.Generator) -> Callable[[FloatArray], FloatArray]:
         cutoff = _log_uniform(self._options.cutoff, rng)
         return lambda hz: high_pass(hz, cutoff, self._options.order)
+
+
+class Colour(_Filter):
+    """Draws a device."""
+
+    def __init__(self, options: ColourOptions, material: Material) -> None:
+        super().__init__(material.sample_rate)
+        self._options = options
+        self._points = int(np.ceil(np.log2(material.sample_rate / 2 / LOWEST) / options.octaves)) + 1
+
+    def _draw(self, rng: np.random.Generator) -> Callable[[FloatArray], FloatArray]:
+        swing = rng.uniform(*self._options.db)
+        levels = rng.uniform(-swing, swing, self._points)
+        return lambda hz: coloured(hz, self._options.octaves, levels)
 
 
 class Resampled(_Filter):

@@ -9,6 +9,7 @@ import pytest
 
 from nnet.augment import (
     ClippingOptions,
+    ColourOptions,
     CompandingOptions,
     FrequencyMaskOptions,
     GainOptions,
@@ -21,7 +22,19 @@ from nnet.augment import (
     TimeMaskOptions,
 )
 from nnet.augment.audio import AudioReader
-from nnet.augment.band import Companding, HighPass, LowPass, Resampled, Telephone, band, companded, high_pass, low_pass
+from nnet.augment.band import (
+    Colour,
+    Companding,
+    HighPass,
+    LowPass,
+    Resampled,
+    Telephone,
+    band,
+    coloured,
+    companded,
+    high_pass,
+    low_pass,
+)
 from nnet.augment.level import Clean, Clipping, Gain, amplified, cut
 from nnet.augment.masks import apply_masks, mask_bins, mask_frames
 from nnet.augment.material import Material
@@ -91,6 +104,35 @@ def test_a_filter_has_the_power_of_speech_taken_anew() -> None:
     step = LowPass(LowPassOptions(cutoff=(2000, 2000)), material())
     (found,) = step.apply([Signal(WHITE, context=5, speech_power=7.0)], [rng(0)])
     assert found.speech_power is None and found.context == 5
+
+
+def test_a_curve_goes_straight_between_its_points_on_the_log_scale() -> None:
+    hz = np.array([0, 60, 60 * np.sqrt(2), 120, 240, 8000], np.float32)
+    expected = 10 ** (np.array([6.0, 6.0, 3.0, 0.0, -12.0, -12.0]) / 20)  # level before and behind
+    np.testing.assert_allclose(coloured(hz, 1.0, np.array([6.0, 0.0, -12.0])), expected, rtol=1e-5)  # float32
+    np.testing.assert_allclose(
+        coloured(hz[:4], 0.5, np.array([0.0, 6.0, 0.0])), 10 ** (np.array([0, 0, 6, 0]) / 20), rtol=1e-5
+    )
+
+
+def test_colours_differ_stay_within_their_bounds_and_move_nothing() -> None:
+    step = Colour(ColourOptions(db=(9, 9)), material())
+    signals = step.apply([Signal(WHITE, speech_power=7.0)] * 40, [rng(n) for n in range(40)])
+    levels = np.array([[db_between(s.samples, low, 1.2 * low) for low in (100, 400, 1500, 5000)] for s in signals])
+    assert np.abs(levels).max() <= 9.1  # the 0.1 is the leakage of the window that measures
+    # a point is even within 9 dB, 5.2 dB of standard deviation; between two points it may be 0.71 of that
+    assert (levels.std(axis=0) > 2.5).all()
+    assert np.abs(np.corrcoef(levels.T)[0, 2:]).max() < 0.5  # two octaves away nothing is shared: 3 standard errors
+    click = np.zeros(4000, np.float32)
+    click[1234] = 1000
+    coloured_click = step.apply([Signal(click)], [rng(1)])[0]
+    assert np.argmax(coloured_click.samples) == 1234
+    assert signals[0].speech_power is None
+
+
+def test_no_swing_leaves_the_wave_alone() -> None:
+    (found,) = Colour(ColourOptions(db=(0, 0)), material()).apply([Signal(WHITE)], [rng(0)])
+    np.testing.assert_allclose(found.samples, WHITE, atol=0.01)  # float32 FFT of samples of 1,000
 
 
 def test_cutoffs_are_drawn_within_their_bounds_on_the_log_scale() -> None:
