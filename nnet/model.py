@@ -81,7 +81,7 @@ class SpeakerNet(nn.Module):
             step: the training step, counted from 1; a loss that is annealed depends on it.
 
         Returns:
-            the mean loss, (), and the logits without margin, (B, S).
+            the mean loss, (), and whether each of the K decisions was right without margin, bool (K,).
 
         Raises:
             ValueError: a label out of range.

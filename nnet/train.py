@@ -85,7 +85,7 @@ def train(run: Run, interrupts: Interrupts) -> int:
         lengths = torch.full((len(feats),), feats.shape[1])  # (B,): the chunks of a batch are of one length
         with autocast(run.device, state.precision):
             embedding = net.embed(feats, lengths)  # (B, E)
-            loss, logits = net.loss(embedding, batch.labels, step)  # (), (B, S)
+            loss, hits = net.loss(embedding, batch.labels, step)  # (), (K,)
         optimizer.zero_grad()
         loss.backward()
         norm = clip_grad_norm_(net.parameters(), options.clip_norm or float("inf"))
@@ -94,8 +94,7 @@ def train(run: Run, interrupts: Interrupts) -> int:
             raise NnetError(not_finite(run, batch, loss.item(), norm.item(), lr))
         optimizer.step()
 
-        correct = int((logits.argmax(dim=1).cpu() == batch.labels).sum())
-        meter.add(loss.item(), correct, len(feats))
+        meter.add(loss.item(), int(hits.sum()), len(hits))
         watch.count(waited, len(feats), batch.seconds)
 
         eer = None

@@ -1,11 +1,11 @@
 """The losses: their options, and the table of their names. No torch here: ``nnet.config`` reads this.
 
 A loss is a module made as ``Loss(options, in_dim, num_classes)`` whose ``forward(inputs (B, H), labels (B,), step)``
-gives ``loss (), logits (B, S)``: the mean loss, and the logits without any margin, for accuracy. `step` counts training
-steps from 1; a loss that changes over time is a pure function of it, so the trainer's step in the checkpoint is all
-there is to restore, and validation advances nothing. ``scale_invariant`` names the parameters of which only the
-direction counts, which weight decay must leave alone. To add one: its file here, its options and its line below, a
-YAML, a test.
+gives ``loss (), hits (K,) bool``: the mean loss, and for each decision whether it was right without any margin; a
+classification makes one decision for each input, K = B. `step` counts training steps from 1; a loss that changes over
+time is a pure function of it, so the trainer's step in the checkpoint is all there is to restore, and validation
+advances nothing. ``scale_invariant`` names the parameters of which only the direction counts, which weight decay must
+leave alone. To add one: its file here, its options and its line below, a YAML, a test.
 """
 
 from __future__ import annotations

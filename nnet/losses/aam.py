@@ -14,13 +14,13 @@ from torch import nn
 from torch.nn import functional
 
 from nnet.losses import AamOptions
-from nnet.losses.labels import check_labels
+from nnet.losses.labels import check_labels, hits
 
 SINE_FLOOR = 1e-7  # least sin² θ: keeps the square root's gradient finite at cos θ = ±1
 
 
 class Aam(nn.Module):
-    """(B, H), labels (B,) → mean cross-entropy with margin, logits without (B, S). No bias, no ReLU before it."""
+    """(B, H), labels (B,) → mean cross-entropy with margin, hits without (B,). No bias, no ReLU before it."""
 
     scale_invariant = ("weight",)
 
@@ -37,11 +37,11 @@ class Aam(nn.Module):
         return torch.where(cosine > -math.cos(margin), added, cosine - margin * math.sin(margin))
 
     def forward(self, inputs: torch.Tensor, labels: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss and logits; the same at every `step`. Raises: ValueError for a label out of range."""
+        """Loss and hits; the same at every `step`. Raises: ValueError for a label out of range."""
         check_labels(labels, self.weight.shape[0])
         index = labels.to(inputs.device)[:, None]  # (B, 1)
         cosines = functional.linear(functional.normalize(inputs), functional.normalize(self.weight))  # (B, S)
         target = cosines.gather(1, index)
         with_margin = cosines.scatter(1, index, self.with_margin(target))
         scale = self.options.scale
-        return functional.cross_entropy(scale * with_margin, index[:, 0]), scale * cosines
+        return functional.cross_entropy(scale * with_margin, index[:, 0]), hits(cosines, index[:, 0])

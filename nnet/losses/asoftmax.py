@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn import functional
 
 from nnet.losses import AsoftmaxOptions
-from nnet.losses.labels import check_labels
+from nnet.losses.labels import check_labels, hits
 
 
 def chebyshev(cosine: torch.Tensor, order: int) -> torch.Tensor:
@@ -43,7 +43,7 @@ def psi(cosine: torch.Tensor, margin: int) -> torch.Tensor:
 
 
 class Asoftmax(nn.Module):
-    """(B, H), labels (B,) → mean cross-entropy with margin, logits without (B, S). No bias.
+    """(B, H), labels (B,) → mean cross-entropy with margin, hits without (B,). No bias.
 
     The input should be free of a ReLU: angles in one orthant are at most 90°.
     """
@@ -61,11 +61,12 @@ class Asoftmax(nn.Module):
         return max(self.options.lambda_min, annealed)
 
     def forward(self, inputs: torch.Tensor, labels: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss and logits at a training step. Raises: ValueError for a label out of range."""
+        """Loss and hits at a training step. Raises: ValueError for a label out of range."""
         check_labels(labels, self.weight.shape[0])
         index = labels.to(inputs.device)[:, None]  # (B, 1)
         logits = functional.linear(inputs, functional.normalize(self.weight))  # (B, H), (S, H) -> (B, S): |x| cos θ
         norm = inputs.norm(dim=1, keepdim=True).clamp(min=1e-12)
         cosine = (logits.gather(1, index) / norm).clamp(-1, 1)
         penalty = norm * (psi(cosine, self.options.margin) - cosine) / (1 + self.lambda_at(step))
-        return functional.cross_entropy(logits.scatter_add(1, index, penalty), index[:, 0]), logits
+        with_margin = logits.scatter_add(1, index, penalty)
+        return functional.cross_entropy(with_margin, index[:, 0]), hits(logits, index[:, 0])

@@ -1,4 +1,4 @@
-"""The check that every loss makes on its labels."""
+"""What the classification losses do with their labels: check them, and compare them with what was answered."""
 
 from __future__ import annotations
 
@@ -17,3 +17,8 @@ def check_labels(labels: torch.Tensor, num_classes: int) -> None:
             f"label {wrong} is out of range: the loss has {num_classes} speakers, 0 to {num_classes - 1}; "
             "was the network built with another spk2int?"
         )
+
+
+def hits(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Whether the greatest logit (B, S) is that of the label (B,), bool (B,); both on one device."""
+    return logits.detach().argmax(dim=1) == labels

@@ -7,11 +7,11 @@ from torch import nn
 from torch.nn import functional
 
 from nnet.losses import SoftmaxOptions
-from nnet.losses.labels import check_labels
+from nnet.losses.labels import check_labels, hits
 
 
 class Softmax(nn.Module):
-    """(B, H), labels (B,) → mean cross-entropy, logits (B, S)."""
+    """(B, H), labels (B,) → mean cross-entropy, hits (B,)."""
 
     scale_invariant: tuple[str, ...] = ()
 
@@ -20,7 +20,8 @@ class Softmax(nn.Module):
         self.linear = nn.Linear(in_dim, num_classes)
 
     def forward(self, inputs: torch.Tensor, labels: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss and logits; the same at every `step`. Raises: ValueError for a label out of range."""
+        """Loss and hits; the same at every `step`. Raises: ValueError for a label out of range."""
         check_labels(labels, self.linear.out_features)
         logits = self.linear(inputs)
-        return functional.cross_entropy(logits, labels.to(logits.device)), logits
+        labels = labels.to(logits.device)
+        return functional.cross_entropy(logits, labels), hits(logits, labels)

@@ -26,8 +26,8 @@ def test_softmax_by_hand() -> None:
     loss = Softmax(SoftmaxOptions(), 2, 3)
     loss.linear.weight.data = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
     loss.linear.bias.data = torch.tensor([0.0, 0.0, 1.0])
-    value, logits = loss(torch.tensor([[2.0, 3.0]]), torch.tensor([1]), 1)
-    assert logits.tolist() == [[2.0, 3.0, 1.0]]
+    value, hits = loss(torch.tensor([[2.0, 3.0]]), torch.tensor([1]), 1)  # logits 2, 3, 1
+    assert hits.tolist() == [True]
     assert value.item() == pytest.approx(math.log(math.e**2 + math.e**3 + math.e) - 3, abs=1e-6)
 
 
@@ -54,14 +54,20 @@ def test_scale_invariant_weights_are_those_whose_length_changes_nothing(loss_cla
 
 
 @every_loss
-def test_the_logits_carry_no_margin(loss_class: Any, options: Any) -> None:
+def test_hits_are_those_of_the_greatest_logit_without_margin(loss_class: Any, options: Any) -> None:
     torch.manual_seed(0)
     loss = loss_class(options, 3, 4)
-    inputs = torch.randn(5, 3)
-    _, logits = loss(inputs, torch.tensor([0, 1, 2, 3, 0]), 1)
-    _, same = loss(inputs, torch.tensor([3, 3, 1, 0, 2]), 1)
-    assert logits.shape == (5, 4)
-    torch.testing.assert_close(logits, same)
+    weight = loss.linear.weight if loss_class is Softmax else functional.normalize(loss.weight)
+    bias = loss.linear.bias if loss_class is Softmax else torch.zeros(4)
+    inputs = torch.randn(50, 3)
+    inputs[:4] = weight[[0, 1, 2, 3]] + 0.02 * weight[[1, 2, 3, 0]]  # near a weight, where a margin decides
+    answers = (inputs @ weight.T + bias).argmax(dim=1)
+    for shift in range(4):  # each label is right for some inputs and wrong for others
+        labels = (answers + shift) % 4
+        labels[::2] = 1
+        _, hits = loss(inputs, labels, 1)
+        assert hits.dtype == torch.bool
+        assert hits.tolist() == (answers == labels).tolist()
 
 
 def test_without_margin_aam_is_softmax_over_scaled_cosines() -> None:

@@ -280,8 +280,8 @@ def test_a_loss_that_is_not_finite_stops_training_and_spares_the_checkpoint(
     real = SpeakerNet.loss
 
     def diverging(self: SpeakerNet, embedding: torch.Tensor, labels: torch.Tensor, step: int) -> Any:
-        loss, logits = real(self, embedding, labels, step)
-        return (loss * float("inf") if step == 8 else loss), logits
+        loss, hits = real(self, embedding, labels, step)
+        return (loss * float("inf") if step == 8 else loss), hits
 
     monkeypatch.setattr(SpeakerNet, "loss", diverging)
     assert main(tiny_corpus.command(tmp_path / "exp", "training.valid_every=100")) == 1
