@@ -1,0 +1,41 @@
+"""A small transformer whose decoder asks once: one vector an utterance.
+
+Source: Vaswani et al. 2017, "Attention is all you need", section 3, norm after each residual, without positions, so
+that the order of the frames does not matter; the decoder's only query is zero.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from nnet.encoders import QueryTransformerOptions
+from nnet.masks import frame_mask, zero_padding
+
+
+class QueryTransformer(nn.Module):
+    """(B, T, F) → (B, 1, C) and lengths of 1."""
+
+    min_frames = 1
+
+    def __init__(self, options: QueryTransformerOptions, in_dim: int) -> None:
+        super().__init__()
+        self.out_dim = options.width
+        self.input = nn.Linear(in_dim, options.width)
+        layer = nn.TransformerEncoderLayer(
+            options.width, options.heads, options.feed_forward, options.dropout, batch_first=True
+        )
+        self.encoder = nn.TransformerEncoder(layer, options.layers, enable_nested_tensor=False)
+        answer = nn.TransformerDecoderLayer(
+            options.width, options.heads, options.feed_forward, options.dropout, batch_first=True
+        )
+        self.decoder = nn.TransformerDecoder(answer, 1)
+
+    def forward(self, feats: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the query gets. Args: feats (B, T, F); lengths (B,), on the CPU. Padding gets no attention."""
+        mask = frame_mask(lengths, feats.shape[1], feats.device)
+        padding = None if mask is None else ~mask  # PyTorch marks what is to be left out
+        frames = torch.sigmoid(self.input(zero_padding(feats, mask)))  # (B, T, F) -> (B, T, C)
+        memory = self.encoder(frames, src_key_padding_mask=padding)
+        query = memory.new_zeros(len(memory), 1, self.out_dim)
+        return self.decoder(query, memory, memory_key_padding_mask=padding), torch.ones_like(lengths)

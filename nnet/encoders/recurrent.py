@@ -1,0 +1,84 @@
+"""Recurrent networks on frames of features: GRU and LSTM, in one direction or in both.
+
+Source: Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder" (GRU, with the reset gate on the
+product, as cuDNN has it); Hochreiter and Schmidhuber 1997, "Long short-term memory". The widths are those of two
+published systems: a GRU of 3 × 768 on log mel and a bidirectional LSTM of 3 × 64 on MFCC.
+
+One direction reads from the left, so what stands behind an utterance cannot reach it. The other reads from the right
+and must begin at the utterance's own last frame; so padded batches are packed there.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from nnet.encoders import GruOptions, LstmOptions
+from nnet.masks import frame_mask, zero_padding
+
+
+def run_recurrent(rnn: nn.RNNBase, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """The states of the last layer, 0 at padded frames.
+
+    Args:
+        rnn: made with ``batch_first``.
+        frames: (B, T, F); what stands after an utterance's length may be anything.
+        lengths: (B,), on the CPU, 1 … T.
+
+    Returns:
+        (B, T, H), or (B, T, 2H) with the state of the forward direction first, then that of the backward one. The
+        state of frame t has seen frames 0 … t in the forward direction, t … length − 1 in the backward one.
+    """
+    num_frames = frames.shape[1]
+    mask = frame_mask(lengths, num_frames, frames.device)
+    if mask is None or not rnn.bidirectional:
+        return zero_padding(rnn(zero_padding(frames, mask))[0], mask)
+    packed = pack_padded_sequence(frames, lengths.cpu(), batch_first=True, enforce_sorted=False)
+    return pad_packed_sequence(rnn(packed)[0], batch_first=True, total_length=num_frames)[0]
+
+
+class Recurrent(nn.Module):
+    """(B, T, F) → (B, T, H), or (B, T, 2H) forward | backward where it runs in both directions."""
+
+    min_frames = 1
+
+    def __init__(self, options: GruOptions | LstmOptions, rnn: nn.RNNBase) -> None:
+        super().__init__()
+        self.shift, self.scale = options.input_shift, options.input_scale
+        self.rnn = rnn
+        self.out_dim = rnn.hidden_size * (2 if rnn.bidirectional else 1)
+
+    def forward(self, feats: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """States of the last layer. Args: feats (B, T, F); lengths (B,), on the CPU."""
+        return run_recurrent(self.rnn, (feats + self.shift) / self.scale, lengths), lengths
+
+
+class Gru(Recurrent):
+    """Gated recurrent units."""
+
+    def __init__(self, options: GruOptions, in_dim: int) -> None:
+        rnn = nn.GRU(
+            in_dim,
+            options.width,
+            options.layers,
+            batch_first=True,
+            dropout=options.dropout if options.layers > 1 else 0.0,
+            bidirectional=options.bidirectional,
+        )
+        super().__init__(options, rnn)
+
+
+class Lstm(Recurrent):
+    """Long short-term memory."""
+
+    def __init__(self, options: LstmOptions, in_dim: int) -> None:
+        rnn = nn.LSTM(
+            in_dim,
+            options.width,
+            options.layers,
+            batch_first=True,
+            dropout=options.dropout if options.layers > 1 else 0.0,
+            bidirectional=options.bidirectional,
+        )
+        super().__init__(options, rnn)

@@ -1,0 +1,53 @@
+"""A transformer encoder over frames with sinusoidal positions of a learnt scale.
+
+Source: Vaswani et al. 2017, "Attention is all you need", sections 3.1 and 3.5, norm after each residual and once more
+at the end; the scale of the positions is that of Li et al. 2019, "Neural speech synthesis with transformer network",
+section 3.3. Positions are computed for as many frames as come, where the published system has a table of 1024.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from nnet.encoders import ScaledTransformerOptions
+from nnet.masks import frame_mask, zero_padding
+
+
+def sinusoids(num_frames: int, width: int, device: torch.device | None = None) -> torch.Tensor:
+    """float32 (T, C): sin(t · 10000^(−c / C)) in the even columns c, the cosine of the same angle right of each."""
+    rates = torch.exp(torch.arange(0, width, 2, device=device) * (-math.log(10000.0) / width))
+    angles = torch.arange(num_frames, device=device, dtype=rates.dtype)[:, None] * rates
+    return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)  # (T, C/2, 2) -> (T, C)
+
+
+class ScaledTransformer(nn.Module):
+    """(B, T, F) → (B, T, C)."""
+
+    min_frames = 1
+
+    def __init__(self, options: ScaledTransformerOptions, in_dim: int) -> None:
+        super().__init__()
+        self.out_dim = options.width
+        self.dropout = options.dropout
+        self.prenet = nn.Linear(in_dim, options.width)  # a convolution that sees one frame
+        nn.init.kaiming_uniform_(self.prenet.weight, nonlinearity="relu")
+        nn.init.zeros_(self.prenet.bias)
+        self.alpha = nn.Parameter(torch.ones(1))
+        layer = nn.TransformerEncoderLayer(
+            options.width, options.heads, options.feed_forward, options.dropout, batch_first=True
+        )
+        norm = nn.LayerNorm(options.width)
+        self.transformer = nn.TransformerEncoder(layer, options.layers, norm, enable_nested_tensor=False)
+
+    def forward(self, feats: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Frames that have seen the whole utterance. Args: feats (B, T, F); lengths (B,), on the CPU."""
+        mask = frame_mask(lengths, feats.shape[1], feats.device)
+        frames = functional.relu(self.prenet(zero_padding(feats, mask)))  # (B, T, F) -> (B, T, C)
+        frames = frames + self.alpha * sinusoids(feats.shape[1], self.out_dim, feats.device)
+        frames = functional.dropout(frames, self.dropout, self.training)
+        padding = None if mask is None else ~mask  # PyTorch marks what is to be left out
+        return self.transformer(frames, src_key_padding_mask=padding), lengths
