@@ -278,20 +278,23 @@ if stage 10 "$exp" "training embeddings -> mean, LDA, PLDA" --option "lda_dim=${
 fi
 
 # --- 11: scores ---
+scores=(plda lda_cosine cosine cosine_asnorm)
 listed=()
 per_system --input "backend/plda"
+per_system --input "embeddings_train/spk_embedding.scp"
 for test in "${tests[@]}"; do
   listed+=(--input "$data/$test/trials")
   per_system --input "enroll_$test/spk_embedding.scp"
-  for kind in plda lda_cosine cosine; do per_system --output "scores/${test}_$kind"; done
+  for kind in "${scores[@]}"; do per_system --output "scores/${test}_$kind"; done
 done
-if stage 11 "$exp" "trials -> PLDA, LDA-cosine and cosine scores" "${listed[@]}"; then
+if stage 11 "$exp" "trials -> PLDA, LDA-cosine and cosine scores, the last also normalised" "${listed[@]}"; then
   for system in "${systems[@]}"; do
     for test in "${tests[@]}"; do
       ends=("$system/backend" "$system/enroll_$test" "$system/embeddings_$test/embedding.scp" "$data/$test/trials")
       steps/score_plda.sh --cmd "$train_cmd" "${ends[@]}" "$system/scores/${test}_plda"
       steps/score_cosine.sh --cmd "$train_cmd" --lda true "${ends[@]}" "$system/scores/${test}_lda_cosine"
       steps/score_cosine.sh --cmd "$train_cmd" "${ends[@]}" "$system/scores/${test}_cosine"
+      steps/score_cosine.sh --cmd "$train_cmd" --cohort "$system/embeddings_train/spk_embedding.scp" "${ends[@]}" "$system/scores/${test}_cosine_asnorm"
     done
   done
   stage_done
@@ -301,7 +304,7 @@ fi
 listed=()
 for test in "${tests[@]}"; do
   listed+=(--input "$data/$test/trials")
-  for kind in plda lda_cosine cosine; do per_system --input "scores/${test}_$kind"; done
+  for kind in "${scores[@]}"; do per_system --input "scores/${test}_$kind"; done
 done
 if stage 12 "$exp" "scores -> $exp/RESULTS.md" --option "bootstrap=${option[bootstrap]}" "${listed[@]}" --output "$exp/RESULTS.md"; then
   steps/report.sh --bootstrap "${option[bootstrap]}" --seed "$seed" --command "./pipeline.sh $*" "$data" "$exp" "${tests[@]}"

@@ -1,7 +1,7 @@
 """Cosine scores of trials.
 
-`python3 -m scoring.cosine [--mean mean.vec] [--transform transform.mat] <enroll> <test> <trials> <scores>`, where
-`<enroll>` and `<test>` are rspecifiers or scp files of embeddings.
+`python3 -m scoring.cosine [--mean mean.vec] [--transform transform.mat] [--cohort spk_embedding.scp] <enroll> <test>
+<trials> <scores>`, where `<enroll>`, `<test>` and the cohort are rspecifiers or scp files of embeddings.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, read_object
 from minikaldi.ivector.vectors import apply_transform, paired_products
 from scoring.embeddings import EmbeddingTable, read_embeddings
 from scoring.program import run_program
+from scoring.score_norm import cohort_statistics, normalised
 from scoring.trials import Trials, read_trials, write_scores
 
 logger = logging.getLogger(__name__)
+
+COHORT_TOP = 300  # the usual number on VoxCeleb, of some thousand training speakers
 
 Float64Array = NDArray[np.float64]
 
@@ -60,17 +63,27 @@ def cosine_scores(
     test: EmbeddingTable,
     mean: NDArray[np.floating] | None = None,
     transform: NDArray[np.floating] | None = None,
+    cohort: EmbeddingTable | None = None,
+    cohort_top: int = COHORT_TOP,
 ) -> Float64Array:
     """Cosine of the angle between the two embeddings of every trial, (N,), after `unit_length`.
 
+    With a cohort, normalised by each side's scores against its `cohort_top` nearest members (score_norm.py).
+
     Raises:
-        ValueError: a trial has no embedding; the text has the count and the first.
+        ValueError: a trial has no embedding; the text has the count and the first. Or the cohort cannot be used.
     """
     enroll_rows = enroll.rows([enroll_id for enroll_id, _ in trials.pairs], "enrolment")
     test_rows = test.rows([test_id for _, test_id in trials.pairs], "test")
     left = unit_length(enroll.vectors, mean, transform)
     right = left if test is enroll else unit_length(test.vectors, mean, transform)
-    return paired_products(left, right, enroll_rows, test_rows)
+    scores = paired_products(left, right, enroll_rows, test_rows)
+    if cohort is None:
+        return scores
+    strangers = unit_length(cohort.vectors, mean, transform)
+    of_enroll = cohort_statistics(left, strangers, cohort_top)
+    of_test = of_enroll if right is left else cohort_statistics(right, strangers, cohort_top)
+    return normalised(scores, of_enroll, of_test, enroll_rows, test_rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,6 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m scoring.cosine", description="Cosine scores of trials.")
     parser.add_argument("--mean", help="vector file to take off, as ivector-mean writes it")
     parser.add_argument("--transform", help="matrix file to apply after that, as ivector-compute-lda writes it")
+    parser.add_argument("--cohort", help="embeddings of strangers to normalise by: rspecifier or scp file")
+    top = f"how many of them count, the nearest ones of each side (default {COHORT_TOP})"
+    parser.add_argument("--cohort-top", type=int, default=COHORT_TOP, help=top)
     parser.add_argument("enroll", help="rspecifier or scp file")
     parser.add_argument("test", help="rspecifier or scp file")
     parser.add_argument("trials", help="lines `enroll test target|nontarget`")
@@ -88,7 +104,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     transform = read_object(args.transform, FLOAT_MATRIX) if args.transform else None
     enroll = read_embeddings(args.enroll)
     test = enroll if args.test == args.enroll else read_embeddings(args.test)
-    write_scores(args.scores, trials, cosine_scores(trials, enroll, test, mean, transform))
+    cohort = read_embeddings(args.cohort) if args.cohort else None
+    scores = cosine_scores(trials, enroll, test, mean, transform, cohort, args.cohort_top)
+    write_scores(args.scores, trials, scores)
     logger.info("%s: %d trials scored", args.scores, len(trials))
     return 0
 

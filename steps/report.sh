@@ -18,9 +18,10 @@ Options:
 need_arguments 3+ $#
 data=$1 exp=$2
 shift 2
+kinds=("PLDA=plda" "LDA, cosine=lda_cosine" "cosine=cosine" "cosine, AS-norm=cosine_asnorm")
 sets=()
 for test in "$@"; do
-  for kind in plda lda_cosine cosine; do
+  for kind in "${kinds[@]##*=}"; do
     for system in "$exp" "$exp/baseline" "$exp/baseline_cmvn"; do
       if [ ! -s "$system/scores/${test}_$kind" ]; then
         echo "report.sh: $system/scores/${test}_$kind is missing or empty; stage 11 makes it" >&2
@@ -33,7 +34,7 @@ done
 network=$(basename "$exp")
 systems=()
 for row in "$network=$exp" "MFCC statistics=$exp/baseline" "MFCC statistics, CMVN=$exp/baseline_cmvn"; do
-  for kind in "PLDA=plda" "LDA, cosine=lda_cosine" "cosine=cosine"; do
+  for kind in "${kinds[@]}"; do
     systems+=(--system "${row%%=*}|${kind%%=*}=${row#*=}/scores/{test}_${kind#*=}")
   done
 done

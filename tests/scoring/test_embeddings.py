@@ -12,7 +12,7 @@ import pytest
 from scoring.cosine import cosine_scores, unit_length
 from scoring.embeddings import EmbeddingTable
 from scoring.frame_statistics import frame_statistics
-from scoring.trials import Trials
+from scoring.trials import Trials, write_scores
 
 
 def program(root: Path, name: str, *args: object) -> subprocess.CompletedProcess[str]:
@@ -116,3 +116,18 @@ def test_the_baseline_program_drops_and_counts_utterances_without_frames(root: P
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "vectors").read_text() == "a  [ 2 2 1 1e-05 ]\n"
     assert "1 utterances have no frames and are dropped (first: b)" in done.stderr
+
+
+def test_the_program_normalises_by_a_cohort(root: Path, tmp_path: Path) -> None:
+    vectors = {"a": [1.0, 0.5], "b": [0.2, 1.0], "c": [-1.0, 0.3]}
+    source = write_text_ark(tmp_path / "vectors", vectors)
+    trials, scores, expected = tmp_path / "trials", tmp_path / "scores", tmp_path / "expected"
+    trials.write_text("a b target\nb c nontarget\n")
+    done = program(root, "cosine", "--cohort", source, "--cohort-top", 2, source, source, trials, scores)
+    assert done.returncode == 0, done.stderr
+    everybody = EmbeddingTable(list(vectors), np.array(list(vectors.values())))
+    listed = Trials([("a", "b"), ("b", "c")], np.array([True, False]))
+    write_scores(expected, listed, cosine_scores(listed, everybody, everybody, cohort=everybody, cohort_top=2))
+    # the archive holds float32: 7 digits
+    found = [float(line.split()[2]) for line in scores.read_text().splitlines()]
+    np.testing.assert_allclose(found, [float(line.split()[2]) for line in expected.read_text().splitlines()], atol=1e-4)
