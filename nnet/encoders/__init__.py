@@ -9,9 +9,21 @@ a test.
 from __future__ import annotations
 
 from nnet.encoders.options_convolution import ResNet34Options, TdnnOptions
+from nnet.encoders.options_sequence import (
+    ConvGruOptions,
+    GruOptions,
+    LstmOptions,
+    QueryTransformerOptions,
+    ScaledTransformerOptions,
+)
 from nnet.options import OptionTable
 
 ENCODERS: OptionTable = {
+    "convgru": ConvGruOptions,
+    "gru": GruOptions,
+    "lstm": LstmOptions,
+    "query_transformer": QueryTransformerOptions,
     "resnet34": ResNet34Options,
+    "scaled_transformer": ScaledTransformerOptions,
     "tdnn": TdnnOptions,
 }

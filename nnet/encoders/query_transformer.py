@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from nnet.encoders import QueryTransformerOptions
+from nnet.encoders.transformer_layers import encoder_stack
 from nnet.masks import frame_mask, zero_padding
 
 
@@ -22,10 +23,7 @@ class QueryTransformer(nn.Module):
         super().__init__()
         self.out_dim = options.width
         self.input = nn.Linear(in_dim, options.width)
-        layer = nn.TransformerEncoderLayer(
-            options.width, options.heads, options.feed_forward, options.dropout, batch_first=True
-        )
-        self.encoder = nn.TransformerEncoder(layer, options.layers, enable_nested_tensor=False)
+        self.encoder = encoder_stack(options)
         answer = nn.TransformerDecoderLayer(
             options.width, options.heads, options.feed_forward, options.dropout, batch_first=True
         )

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from nnet.encoders import ScaledTransformerOptions
+from nnet.encoders.transformer_layers import encoder_stack
 from nnet.masks import frame_mask, zero_padding
 
 
@@ -37,11 +38,7 @@ class ScaledTransformer(nn.Module):
         nn.init.kaiming_uniform_(self.prenet.weight, nonlinearity="relu")
         nn.init.zeros_(self.prenet.bias)
         self.alpha = nn.Parameter(torch.ones(1))
-        layer = nn.TransformerEncoderLayer(
-            options.width, options.heads, options.feed_forward, options.dropout, batch_first=True
-        )
-        norm = nn.LayerNorm(options.width)
-        self.transformer = nn.TransformerEncoder(layer, options.layers, norm, enable_nested_tensor=False)
+        self.transformer = encoder_stack(options, nn.LayerNorm(options.width))
 
     def forward(self, feats: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Frames that have seen the whole utterance. Args: feats (B, T, F); lengths (B,), on the CPU."""
