@@ -2,7 +2,7 @@
 
 A score is measured by what either side gets against strangers: s' = ½ ((s − μ_e) / σ_e + (s − μ_t) / σ_t), with mean
 and standard deviation over the K members of a cohort that are nearest to that side. So a recording that is like
-everybody, or like nobody, needs no threshold of its own.
+everybody, or like nobody, hardly needs a threshold of its own.
 
 Source: Matějka et al. 2017, "Analysis of Score Normalization in Multilingual Speaker Recognition" (their AS-norm1);
 with K at least the size of the cohort it is plain s-norm.
