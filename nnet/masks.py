@@ -16,7 +16,8 @@ def frame_mask(lengths: torch.Tensor, num_frames: int, device: torch.device) -> 
     Returns:
         bool (B, T), or None.
     """
-    if bool((lengths == num_frames).all()):
+    # A traced graph (torch.compile, torch.export) cannot branch on values: there the mask is always made.
+    if not torch.compiler.is_compiling() and bool((lengths == num_frames).all()):
         return None
     return (torch.arange(num_frames) < lengths[:, None].cpu()).to(device)
 

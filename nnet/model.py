@@ -10,10 +10,13 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from nnet.config import Config
 from nnet.errors import NnetError
 from nnet.sections import HeadOptions
+
+NORM_FLOOR = 1e-6  # least length that an embedding is divided by: zero stays zero, its gradient finite
 
 
 class SpeakerNet(nn.Module):
@@ -28,12 +31,14 @@ class SpeakerNet(nn.Module):
         feature_dim: int,
         encoder: nn.Module,
         pooling: nn.Module,
-        embedding: nn.Linear,
+        embedding: nn.Linear | nn.Identity,
         head: nn.Module,
         loss: nn.Module,
+        normalise: bool = False,
     ) -> None:
         super().__init__()
         self.feature_dim = feature_dim
+        self.normalise = normalise
         self.encoder = encoder
         self.pooling = pooling
         self.embedding = embedding
@@ -43,7 +48,7 @@ class SpeakerNet(nn.Module):
     @property
     def embedding_dim(self) -> int:
         """E."""
-        return self.embedding.out_features
+        return int(getattr(self.embedding, "out_features", self.pooling.out_dim))  # type: ignore[arg-type]
 
     @property
     def min_frames(self) -> int:
@@ -60,17 +65,38 @@ class SpeakerNet(nn.Module):
             lengths: integer (B,), frames of each utterance, 1 … T; best on the CPU, where reading it waits for nothing.
 
         Returns:
-            float32 (B, E), not length-normalised.
+            float32 (B, E), of length 1 where the config says `embedding.normalise`.
 
         Raises:
             ValueError: lengths that do not fit `feats`, or another number of features than the config's.
         """
-        lengths = lengths.cpu()
-        self._check(feats, lengths)
-        frames, lengths = self.encoder(feats, lengths)  # (B, T, F) -> (B, T', C)
+        frames, lengths = self._encode(feats, lengths)
         with torch.autocast(frames.device.type, enabled=False):
-            pooled = self.pooling(frames.to(self.embedding.weight.dtype), lengths)  # (B, T', C) -> (B, D)
-            return self.embedding(pooled)  # (B, D) -> (B, E)
+            return self._finish(self.pooling(frames, lengths))  # (B, T', C) -> (B, D) -> (B, E)
+
+    def training_loss(
+        self, feats: torch.Tensor, lengths: torch.Tensor, labels: torch.Tensor, step: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The training loss of a batch from its features, with the penalty of a pooling that has one.
+
+        Args:
+            feats, lengths: as for `embed`. labels, step: as for `loss`.
+
+        Returns:
+            the mean loss, (), and whether each of the K decisions was right without margin, bool (K,).
+
+        Raises:
+            ValueError: lengths, features or labels that do not fit.
+        """
+        with_penalty = getattr(self.pooling, "with_penalty", None)
+        if with_penalty is None:
+            return self.loss(self.embed(feats, lengths), labels, step)
+        frames, lengths = self._encode(feats, lengths)
+        with torch.autocast(frames.device.type, enabled=False):
+            pooled, penalty = with_penalty(frames, lengths)  # (B, T', C) -> (B, D), ()
+            embedding = self._finish(pooled)
+        loss, hits = self.loss(embedding, labels, step)
+        return loss + penalty, hits
 
     def loss(self, embedding: torch.Tensor, labels: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The training loss.
@@ -93,12 +119,26 @@ class SpeakerNet(nn.Module):
         """Names of the parameters of which only the direction counts; weight decay must leave them alone."""
         return {f"loss_function.{name}" for name in self.loss_function.scale_invariant}  # type: ignore[union-attr]
 
+    def _encode(self, feats: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Checked features (B, T, F) → frames (B, T', C) in the parameters' precision, their lengths (B,)."""
+        lengths = lengths.cpu()
+        self._check(feats, lengths)
+        frames, lengths = self.encoder(feats, lengths)
+        return frames.to(next(self.parameters()).dtype), lengths
+
+    def _finish(self, pooled: torch.Tensor) -> torch.Tensor:
+        """(B, D) → (B, E)."""
+        embedding = self.embedding(pooled)
+        return functional.normalize(embedding, eps=NORM_FLOOR) if self.normalise else embedding
+
     def _check(self, feats: torch.Tensor, lengths: torch.Tensor) -> None:
         if feats.dim() != 3 or lengths.shape != feats.shape[:1]:
             found = f"feats {tuple(feats.shape)} and lengths {tuple(lengths.shape)}"
             raise ValueError(f"{found}; expected (B, T, F) and (B,)")
         if feats.shape[2] != self.feature_dim:
             raise ValueError(f"features of {feats.shape[2]} columns; the network was built for {self.feature_dim}")
+        if torch.compiler.is_compiling():
+            return  # a traced graph cannot branch on values: its caller checks them
         if int(lengths.min()) < 1 or int(lengths.max()) > feats.shape[1]:
             raise ValueError(f"lengths {lengths.tolist()}; expected 1 to {feats.shape[1]} frames")
 
@@ -119,10 +159,11 @@ def build(config: Config, num_speakers: int) -> SpeakerNet:
             f" at {encoder.min_frames} or more"
         )
     pooling = _part(config.pooling)(config.pooling, encoder.out_dim)
-    embedding = nn.Linear(pooling.out_dim, config.embedding.dim)
-    head, head_dim = _build_head(config.head, config.embedding.dim)
+    dim = config.embedding.dim
+    embedding = nn.Identity() if dim is None else nn.Linear(pooling.out_dim, dim)
+    head, head_dim = _build_head(config.head, pooling.out_dim if dim is None else dim)
     loss = _part(config.loss)(config.loss, head_dim, num_speakers)
-    return SpeakerNet(config.features.dim, encoder, pooling, embedding, head, loss)
+    return SpeakerNet(config.features.dim, encoder, pooling, embedding, head, loss, config.embedding.normalise)
 
 
 def _part(options: Any) -> Any:

@@ -84,6 +84,6 @@ def _time_steps(net: SpeakerNet, config: Config) -> dict[str, float]:
 def _step(net: SpeakerNet, feats: torch.Tensor, precision: str) -> None:
     labels = torch.arange(len(feats)) % 2
     with autocast(feats.device, precision):
-        loss, _ = net.loss(net.embed(feats, torch.full((len(feats),), feats.shape[1])), labels, 1)
+        loss, _ = net.training_loss(feats, torch.full((len(feats),), feats.shape[1]), labels, 1)
     net.zero_grad()
     loss.backward()

@@ -10,24 +10,40 @@ from nnet.options import at_least, require
 
 @dataclass(frozen=True)
 class FeatureOptions:
-    """What the network reads: the type names the data directories, config the Kaldi option file, dim the columns."""
+    """What the network reads.
 
-    type: Literal["mfcc", "fbank"]
+    type: of features; it names the data directories. config: its option file. dim: columns. cmvn: whether the sliding
+    mean is subtracted. vad: whether voiced frames alone are kept; voice activity is decided every 10 ms.
+    """
+
+    type: Literal["mfcc", "fbank", "logmel", "librosa_mfcc", "wave"]
     config: str
     dim: int
+    cmvn: bool = True
+    vad: bool = True
 
     def __post_init__(self) -> None:
         at_least(1, dim=self.dim)
+        apart = f"false for {self.type}, whose frames are not 10 ms apart as the decisions on voice activity are"
+        require(self.type not in ("logmel", "librosa_mfcc") or not self.vad, "vad", self.vad, apart)
+        whole = "false for wave: the mean of every 160th sample has no meaning"
+        require(self.type != "wave" or not self.cmvn, "cmvn", self.cmvn, whole)
 
 
 @dataclass(frozen=True)
 class EmbeddingOptions:
-    """The affine layer after the pooling; its output, before anything else, is the embedding."""
+    """The affine layer after the pooling; its output, before the head, is the embedding.
 
-    dim: int = 512
+    dim: its width; null for no such layer, so that the pooled vector itself is the embedding. normalise: whether
+    embeddings are brought to length 1.
+    """
+
+    dim: int | None = 512
+    normalise: bool = False
 
     def __post_init__(self) -> None:
-        at_least(1, dim=self.dim)
+        if self.dim is not None:
+            at_least(1, dim=self.dim)
 
 
 @dataclass(frozen=True)

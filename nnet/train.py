@@ -84,8 +84,7 @@ def train(run: Run, interrupts: Interrupts) -> int:
         feats = batch.feats.to(run.device, non_blocking=True)  # (B, T, F)
         lengths = torch.full((len(feats),), feats.shape[1])  # (B,): the chunks of a batch are of one length
         with autocast(run.device, state.precision):
-            embedding = net.embed(feats, lengths)  # (B, E)
-            loss, hits = net.loss(embedding, batch.labels, step)  # (), (K,)
+            loss, hits = net.training_loss(feats, lengths, batch.labels, step)  # (), (K,)
         optimizer.zero_grad()
         loss.backward()
         norm = clip_grad_norm_(net.parameters(), options.clip_norm or float("inf"))

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from nnet.config import Config, load
+from nnet.config import Config, from_mapping, load, to_mapping
 from nnet.errors import NnetError
 from nnet.model import SpeakerNet, build
+from nnet.options import ConfigError
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "conf" / "nnet").glob("*.yaml"))
 MINI = next(path for path in CONFIGS if path.name == "mini.yaml")
@@ -38,10 +39,10 @@ def calibrated(net: SpeakerNet) -> SpeakerNet:
 @every_config
 def test_a_training_step_of_each_experiment_reaches_every_parameter(path: Path) -> None:
     net = make(load(path))
-    embedding = net.embed(torch.randn(3, 40, 30), torch.full((3,), 40))
-    loss, hits = net.loss(embedding, torch.tensor([0, 4, 2]), 1)
+    feats, lengths = torch.randn(3, 40, 30), torch.full((3,), 40)
+    assert net.embed(feats, lengths).shape == (3, net.embedding_dim)
+    loss, hits = net.training_loss(feats, lengths, torch.tensor([0, 4, 2]), 1)
     loss.backward()
-    assert embedding.shape == (3, net.embedding_dim)
     assert (hits.shape, hits.dtype) == ((3,), torch.bool)
     assert loss.isfinite()
     for name, parameter in net.named_parameters():
@@ -89,6 +90,74 @@ def test_the_embedding_is_the_affine_output_before_the_head() -> None:
     torch.testing.assert_close(plain.eval().embed(feats, lengths), with_head.eval().embed(feats, lengths))
 
 
+def test_without_an_affine_layer_the_pooled_vector_is_the_embedding() -> None:
+    net = small("embedding.dim=null").eval()
+    feats, lengths = torch.randn(2, 30, 30), torch.tensor([30, 20])
+    pooled = net.pooling(*net.encoder(feats, lengths))
+    assert net.embedding_dim == 2 * 12
+    assert not any(name.startswith("embedding") for name in net.state_dict())
+    torch.testing.assert_close(net.embed(feats, lengths), pooled, rtol=0, atol=0)
+    loss, hits = net.training_loss(feats, lengths, torch.tensor([0, 1]), 1)
+    assert loss.isfinite() and hits.shape == (2,)
+
+
+@pytest.mark.parametrize("dim", ["6", "null"])
+def test_normalised_embeddings_have_length_1_and_the_same_direction(dim: str) -> None:
+    plain = small(f"embedding.dim={dim}").eval()
+    normalised = small(f"embedding={{dim: {dim}, normalise: true}}").eval()
+    feats, lengths = torch.randn(4, 30, 30), torch.tensor([30, 20, 15, 1])
+    embedding = normalised.embed(feats, lengths)
+    # 1e-6: rounding of float32 in the division and in the sum of squares.
+    torch.testing.assert_close(embedding.norm(dim=1), torch.ones(4), atol=1e-6, rtol=0)
+    torch.testing.assert_close(embedding, torch.nn.functional.normalize(plain.embed(feats, lengths)))
+
+
+def test_a_normalised_embedding_of_zero_is_zero_with_a_finite_gradient() -> None:
+    net = small("embedding={dim: 6, normalise: true}", "head={batch_norm: false}")
+    torch.nn.init.zeros_(net.embedding.weight)
+    torch.nn.init.zeros_(net.embedding.bias)
+    feats, lengths = torch.randn(3, 30, 30), torch.full((3,), 30)
+    assert not net.embed(feats, lengths).any()
+    net.training_loss(feats, lengths, torch.tensor([0, 1, 2]), 1)[0].backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_the_training_loss_is_that_of_the_embeddings() -> None:
+    net = small().eval()  # in eval mode, so that batch norm gives the same twice
+    feats, lengths, labels = torch.randn(3, 30, 30), torch.tensor([30, 20, 25]), torch.tensor([0, 1, 2])
+    loss, hits = net.training_loss(feats, lengths, labels, 7)
+    expected, expected_hits = net.loss(net.embed(feats, lengths), labels, 7)
+    assert torch.equal(loss, expected)
+    assert torch.equal(hits, expected_hits)
+
+
+def test_the_penalty_of_a_pooling_is_part_of_the_training_loss_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = small().eval()
+    feats, lengths, labels = torch.randn(3, 30, 30), torch.tensor([30, 20, 25]), torch.tensor([0, 1, 2])
+    without, embedding = net.training_loss(feats, lengths, labels, 7)[0], net.embed(feats, lengths)
+
+    def with_penalty(frames: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return type(net.pooling).forward(net.pooling, frames, lengths), torch.tensor(3.0)
+
+    monkeypatch.setattr(net.pooling, "with_penalty", with_penalty, raising=False)
+    loss, hits = net.training_loss(feats, lengths, labels, 7)
+    torch.testing.assert_close(loss, without + 3)
+    assert hits.shape == (3,)
+    assert torch.equal(net.embed(feats, lengths), embedding)
+
+
+def test_a_config_from_before_normalise_existed_is_not_normalised() -> None:
+    config = to_mapping(load(MINI))
+    del config["embedding"]["normalise"]
+    assert from_mapping(config, "an old checkpoint") == load(MINI)
+    assert not make(from_mapping(config, "an old checkpoint")).normalise
+
+
+def test_an_embedding_dim_of_zero_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"embedding\.dim is 0; expected at least 1"):
+        load(MINI, ["embedding.dim=0"])
+
+
 @pytest.mark.parametrize(
     ("head", "expected"),
     [
@@ -113,10 +182,11 @@ def test_bf16_autocast_keeps_statistics_and_loss_in_float32(pooling: str) -> Non
     pooled_types = []
     net.pooling.register_forward_hook(lambda module, inputs, output: pooled_types.append(output.dtype))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        embedding = net.embed(torch.randn(3, 40, 30), torch.full((3,), 40))
-        loss, _ = net.loss(embedding, torch.tensor([0, 1, 2]), 1)
+        feats, lengths = torch.randn(3, 40, 30), torch.full((3,), 40)
+        embedding = net.embed(feats, lengths)
+        loss, _ = net.training_loss(feats, lengths, torch.tensor([0, 1, 2]), 1)
     loss.backward()
-    assert [*pooled_types, embedding.dtype, loss.dtype] == [torch.float32] * 3
+    assert [*pooled_types, embedding.dtype, loss.dtype] == [torch.float32] * 4
     assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
 
 
@@ -166,7 +236,7 @@ def test_a_training_step_runs_on_cuda(path: Path, precision: torch.dtype) -> Non
     net = make(load(path)).cuda()
     feats, lengths, labels = torch.randn(4, 100, 30).cuda(), torch.full((4,), 100), torch.tensor([0, 1, 2, 3])
     with torch.autocast("cuda", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
-        loss, _ = net.loss(net.embed(feats, lengths), labels, 1)
+        loss, _ = net.training_loss(feats, lengths, labels, 1)
     loss.backward()
     assert loss.isfinite()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
