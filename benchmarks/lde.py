@@ -22,7 +22,7 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from nnet.encoders import ResNet34Options
-from nnet.encoders.resnet import ResNet34
+from nnet.encoders.resnet import ResNet
 from nnet.pooling import LdeOptions
 from nnet.pooling.lde import VARIANCE_FLOOR, WEIGHT_FLOOR, LdePooling
 
@@ -71,7 +71,7 @@ def pooling_step(pooling: nn.Module) -> Callable[[], None]:
 
 def network_step(pooling: nn.Module) -> Callable[[], None]:
     """Forward and backward of ResNet34 with the pooling."""
-    encoder = ResNet34(ResNet34Options(), STEP_BINS)
+    encoder = ResNet(ResNet34Options(), STEP_BINS)
     feats = torch.randn(STEP_BATCH, STEP_FRAMES, STEP_BINS)
     lengths = torch.full((STEP_BATCH,), STEP_FRAMES)
 

@@ -8,7 +8,17 @@ a test.
 
 from __future__ import annotations
 
-from nnet.encoders.options_convolution import ResNet34Options, TdnnOptions
+from nnet.encoders.options_convolution import (
+    DenseNet62Options,
+    EcapaOptions,
+    EtdnnOptions,
+    ResNet18Options,
+    ResNet34Options,
+    ResNet50Options,
+    SeResNet34Options,
+    TdnnOptions,
+    ThinResNet34Options,
+)
 from nnet.encoders.options_sequence import (
     ConvGruOptions,
     GruOptions,
@@ -20,10 +30,17 @@ from nnet.options import OptionTable
 
 ENCODERS: OptionTable = {
     "convgru": ConvGruOptions,
+    "densenet62": DenseNet62Options,
+    "ecapa": EcapaOptions,
+    "etdnn": EtdnnOptions,
     "gru": GruOptions,
     "lstm": LstmOptions,
     "query_transformer": QueryTransformerOptions,
+    "resnet18": ResNet18Options,
     "resnet34": ResNet34Options,
+    "resnet50": ResNet50Options,
     "scaled_transformer": ScaledTransformerOptions,
+    "se_resnet34": SeResNet34Options,
     "tdnn": TdnnOptions,
+    "thin_resnet34": ThinResNet34Options,
 }

@@ -1,63 +1,109 @@
-"""The x-vector's frame-level layers.
+"""Time-delay networks: the frame-level layers of x-vectors.
 
 Source: Snyder et al. 2018, "X-vectors: Robust DNN Embeddings for Speaker Recognition", table 1; Kaldi's
 egs/voxceleb/v2 layers tdnn1 … tdnn5. As there, a layer is affine → ReLU → batch norm, and no layer pads, so the five
 layers turn T frames into T − 14. Differs: Kaldi's batch norm has no learnt scale and shift.
+
+The extended network is that of Snyder et al. 2019, "Speaker recognition for multi-speaker conversations using
+x-vectors", table 1: a further context {-4, 0, 4}, and an affine layer on single frames after each layer with context.
+
+With `seed_compatible` the five layers are those of github.com/theScrabi/kaldi_voxceleb_pytorch: batch norm comes before
+the ReLU, and the second and third layer see 1 and 2 frames of zeros beyond either end, which gives T − 8 frames. Its
+checkpoints `raw_modelNN.pt` map onto this module as (each with .weight, .bias and the batch norm's other entries):
+
+    tdnn.layer.1.layer.0, .1    layers.0.0, .1    convolution (512, F, 5), batch norm
+    tdnn.layer.2.layer.0, .1    layers.1.0, .1    (512, 512, 3)
+    tdnn.layer.3.layer.0, .1    layers.2.0, .1    (512, 512, 3)
+    tdnn.layer.5                layers.3.0        a linear layer there: its weight (512, 512) becomes (512, 512, 1)
+    tdnn.layer.6.layer.1        layers.3.1
+    tdnn.layer.8                layers.4.0        likewise, (1500, 512) becomes (1500, 512, 1)
+    tdnn.layer.9.layer.1        layers.4.1
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import nn
 
-from nnet.encoders import TdnnOptions
+from nnet.encoders.options_convolution import EtdnnOptions, TdnnOptions
+from nnet.encoders.short import lengthen
+from nnet.masks import frame_mask, zero_padding
 
-KERNEL_DILATION = ((5, 1), (3, 2), (3, 3), (1, 1), (1, 1))  # contexts {-2..2}, {-2,0,2}, {-3,0,3}, {0}, {0}
-CONTEXT = sum((kernel - 1) * dilation for kernel, dilation in KERNEL_DILATION)
+
+class Context(NamedTuple):
+    """The frames that a layer sees: `kernel` of them, `dilation` apart; `padding` frames of zeros at either end."""
+
+    kernel: int = 1
+    dilation: int = 1
+    padding: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Frames by which the output is shorter than the input."""
+        return (self.kernel - 1) * self.dilation - 2 * self.padding
 
 
-class Tdnn(nn.Module):
-    """(B, T, F) → (B, T − 14, C)."""
+FRAME = Context()
+XVECTOR = (Context(5), Context(3, 2), Context(3, 3), FRAME, FRAME)  # {-2..2}, {-2,0,2}, {-3,0,3}, {0}, {0}
+SEED = (Context(5), Context(3, 2, padding=1), Context(3, 3, padding=2), FRAME, FRAME)
+EXTENDED = (Context(5), FRAME, Context(3, 2), FRAME, Context(3, 3), FRAME, Context(3, 4), FRAME, FRAME, FRAME)
 
-    min_frames = CONTEXT + 1
 
-    def __init__(self, options: TdnnOptions, in_dim: int) -> None:
+class TimeDelayNetwork(nn.Module):
+    """(B, T, F) → (B, T − lost frames, C): layers of `width` channels, the last one of `last_width`.
+
+    Args:
+        contexts: of each layer. in_dim: F. width, last_width: channels. pad_short: whether utterances of less than
+            `min_frames` are lengthened. norm_first: batch norm before the ReLU.
+    """
+
+    def __init__(
+        self, contexts: tuple[Context, ...], in_dim: int, width: int, last_width: int, pad_short: bool, norm_first: bool
+    ) -> None:
         super().__init__()
-        self.pad_short = options.pad_short
-        self.out_dim = options.last_width
-        widths = [in_dim, *[options.width] * (len(KERNEL_DILATION) - 1), options.last_width]
-        self.layers = nn.Sequential(
-            *[
-                nn.Sequential(nn.Conv1d(i, o, kernel, dilation=dilation), nn.ReLU(), nn.BatchNorm1d(o))
-                for i, o, (kernel, dilation) in zip(widths[:-1], widths[1:], KERNEL_DILATION, strict=True)
-            ]
-        )
+        self.contexts = contexts
+        self.pad_short = pad_short
+        self.min_frames = 1 + sum(context.lost for context in contexts)
+        self.out_dim = last_width
+        widths = [in_dim, *[width] * (len(contexts) - 1), last_width]
+        self.layers = nn.ModuleList()
+        for inputs, outputs, context in zip(widths[:-1], widths[1:], contexts, strict=True):
+            affine = nn.Conv1d(inputs, outputs, context.kernel, dilation=context.dilation, padding=context.padding)
+            norm, relu = nn.BatchNorm1d(outputs), nn.ReLU()
+            self.layers.append(nn.Sequential(affine, *([norm, relu] if norm_first else [relu, norm])))
 
     def forward(self, feats: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Frames of the last layer, each a function of the 15 input frames around it and of nothing else.
+        """Frames of the last layer, each a function of the input frames around it and of nothing else.
 
         Args:
             feats: (B, T, F). lengths: (B,), on the CPU.
 
         Raises:
-            ValueError: an utterance is shorter than 15 frames and ``pad_short`` is off.
+            ValueError: an utterance is shorter than `min_frames` and ``pad_short`` is off.
         """
-        if int(lengths.min()) < self.min_frames:
-            feats, lengths = self._lengthen(feats, lengths)
-        frames = self.layers(feats.transpose(1, 2)).transpose(1, 2)  # (B, T, F) -> (B, F, T) -> (B, T - 14, C)
-        return frames, lengths - CONTEXT
+        feats, lengths = lengthen(feats, lengths, self.min_frames, self.pad_short)
+        frames = feats.transpose(1, 2)  # (B, T, F) -> (B, F, T)
+        for layer, context in zip(self.layers, self.contexts, strict=True):
+            if context.padding:  # what an utterance alone would see as zeros must be zeros in a batch
+                frames = zero_padding(frames, frame_mask(lengths, frames.shape[2], frames.device), time_dim=2)
+            frames = layer(frames)
+            lengths = lengths - context.lost
+        return frames.transpose(1, 2), lengths  # (B, C, T') -> (B, T', C)
 
-    def _lengthen(self, feats: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Bring short utterances to 15 frames by repeating first and last frame, as nnet3-xvector-compute does."""
-        if not self.pad_short:
-            index = int(lengths.argmin())
-            raise ValueError(
-                f"utterance {index} of the batch has {int(lengths[index])} frames, the encoder needs "
-                f"{self.min_frames}; drop it or set encoder.pad_short=true"
-            )
-        before = (self.min_frames - lengths).clamp(min=0)[:, None] // 2
-        num_frames = max(feats.shape[1], self.min_frames)
-        source = (torch.arange(num_frames)[None, :] - before).clamp(min=0)  # (B, T): which input frame stands here
-        source = torch.minimum(source, lengths[:, None] - 1).to(feats.device)
-        repeated = feats.gather(1, source[:, :, None].expand(-1, -1, feats.shape[2]))
-        return repeated, lengths.clamp(min=self.min_frames)
+
+class Tdnn(TimeDelayNetwork):
+    """(B, T, F) → (B, T − 14, C); with `seed_compatible` (B, T − 8, C)."""
+
+    def __init__(self, options: TdnnOptions, in_dim: int) -> None:
+        contexts = SEED if options.seed_compatible else XVECTOR
+        norm_first = options.seed_compatible
+        super().__init__(contexts, in_dim, options.width, options.last_width, options.pad_short, norm_first)
+
+
+class ExtendedTdnn(TimeDelayNetwork):
+    """(B, T, F) → (B, T − 22, C)."""
+
+    def __init__(self, options: EtdnnOptions, in_dim: int) -> None:
+        super().__init__(EXTENDED, in_dim, options.width, options.last_width, options.pad_short, norm_first=False)

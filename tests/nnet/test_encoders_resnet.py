@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from nnet.encoders import ResNet34Options
-from nnet.encoders.resnet import ResNet34
+from nnet.encoders.resnet import ResNet
 from nnet.options import ConfigError
 
 SMALL = ResNet34Options(width=2)
 
 
-def make(options: ResNet34Options = SMALL, in_dim: int = 30) -> ResNet34:
+def make(options: ResNet34Options = SMALL, in_dim: int = 30) -> ResNet:
     """An encoder whose batch norms shift, so that padding would show: relu(BN(0)) is not 0."""
     torch.manual_seed(0)
-    encoder = ResNet34(options, in_dim)
+    encoder = ResNet(options, in_dim)
     for module in encoder.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.bias, 0.1, 1.0)
@@ -23,7 +23,7 @@ def make(options: ResNet34Options = SMALL, in_dim: int = 30) -> ResNet34:
 
 
 def test_it_has_the_published_number_of_parameters() -> None:
-    assert sum(p.numel() for p in ResNet34(ResNet34Options(), 30).parameters()) == 1_333_680
+    assert sum(p.numel() for p in ResNet(ResNet34Options(), 30).parameters()) == 1_333_680
 
 
 @pytest.mark.parametrize(("num_frames", "out_frames"), [(1, 1), (8, 1), (9, 2), (300, 38), (800, 100)])
@@ -53,7 +53,7 @@ def test_three_columns_make_the_seed_compatible_average_the_same(in_dim: int) ->
 @pytest.mark.parametrize("in_dim", [16, 41, 80])
 def test_the_seed_compatible_average_refuses_features_that_it_cannot_take(in_dim: int) -> None:
     with pytest.raises(ConfigError, match=f"from 17 to 40; it is {in_dim}; set encoder.seed_compatible=false"):
-        ResNet34(ResNet34Options(seed_compatible=True), in_dim)
+        ResNet(ResNet34Options(seed_compatible=True), in_dim)
 
 
 @pytest.mark.parametrize("padding", [0.0, 1e3, float("nan")])

@@ -1,0 +1,119 @@
+"""DenseNet of 62 layers over the time-frequency plane.
+
+Source: Huang et al. 2017, "Densely connected convolutional networks", section 3 (DenseNet-BC: bottlenecks of four times
+the growth, transitions to half the channels), with dense blocks of 3, 6, 12 and 8 layers, growth 8 and a stem of 15
+channels, as in github.com/jefflai108/pytorch-kaldi-neural-speaker-embeddings. 1 stem + 2 · 29 + 3 transitions = 62.
+
+The stem halves time and frequency rounding up, each transition halves time rounding down: T frames become
+floor(ceil(T / 2) / 8). After the last batch norm there is no ReLU.
+
+Batch norm and ReLU turn the zeros of padded frames into something else, so they are set to zero before each convolution
+of more than one frame, and every utterance sees zeros beyond its end, as it does alone.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from nnet.encoders.options_convolution import DenseNet62Options
+from nnet.encoders.short import lengthen
+from nnet.masks import frame_mask, zero_padding
+from nnet.options import ConfigError
+
+LAYERS = (3, 6, 12, 8)  # of each dense block
+BOTTLENECK = 4  # times the growth: channels of a layer's 1×1 convolution
+MIN_FRAMES = 15  # ceil(15 / 2) = 8, which three halvings bring to 1
+
+
+class DenseLayer(nn.Module):
+    """BN → ReLU → conv1 → BN → ReLU → conv3; the result stands behind the input's channels."""
+
+    def __init__(self, in_channels: int, growth: int) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(in_channels)
+        self.conv1 = nn.Conv2d(in_channels, BOTTLENECK * growth, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(BOTTLENECK * growth)
+        self.conv2 = nn.Conv2d(BOTTLENECK * growth, growth, 3, padding=1, bias=False)
+
+    def forward(self, planes: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """(B, C, T, F) → (B, C + growth, T, F); `mask` (B, T): real frames."""
+        inner = self.conv1(functional.relu(self.norm1(planes)))
+        inner = zero_padding(functional.relu(self.norm2(inner)), mask, time_dim=2)
+        return torch.cat([planes, self.conv2(inner)], dim=1)
+
+
+class Transition(nn.Module):
+    """BN → ReLU → conv1 to half the channels → means of 2 × 2.
+
+    An odd last frame falls away, as it does in the published system, and so nothing behind an utterance is averaged
+    with it. An odd last column falls away with `seed_compatible`; otherwise it is taken as it is.
+    """
+
+    def __init__(self, in_channels: int, seed_compatible: bool) -> None:
+        super().__init__()
+        self.seed_compatible = seed_compatible
+        self.norm = nn.BatchNorm2d(in_channels)
+        self.conv = nn.Conv2d(in_channels, in_channels // 2, 1, bias=False)
+
+    def forward(self, planes: torch.Tensor) -> torch.Tensor:
+        """(B, C, T, F) → (B, C / 2, T / 2, F / 2)."""
+        planes = self.conv(functional.relu(self.norm(planes)))
+        num_frames = planes.shape[2] // 2
+        pooled = functional.avg_pool2d(planes, 2, ceil_mode=not self.seed_compatible, count_include_pad=False)
+        return pooled[:, :, :num_frames]
+
+
+class DenseNet62(nn.Module):
+    """(B, T, F) → (B, floor(ceil(T / 2) / 8), 128) for the default options."""
+
+    min_frames = MIN_FRAMES
+
+    def __init__(self, options: DenseNet62Options, in_dim: int) -> None:
+        super().__init__()
+        if options.seed_compatible and (in_dim + 1) // 2 // 8 != 1:
+            raise ConfigError(
+                f"encoder.seed_compatible halves the frequency columns until one is left, which takes features.dim "
+                f"from 15 to 30; it is {in_dim}; set encoder.seed_compatible=false"
+            )
+        self.pad_short = options.pad_short
+        self.stem = nn.Conv2d(1, options.stem, 7, 2, padding=3, bias=False)
+        self.stem_norm = nn.BatchNorm2d(options.stem)
+        self.blocks, self.transitions = nn.ModuleList(), nn.ModuleList()
+        channels = options.stem
+        for index, num_layers in enumerate(LAYERS):
+            if index > 0:
+                self.transitions.append(Transition(channels, options.seed_compatible))
+                channels //= 2
+            layers = [DenseLayer(channels + n * options.growth, options.growth) for n in range(num_layers)]
+            self.blocks.append(nn.ModuleList(layers))
+            channels += num_layers * options.growth
+        self.norm = nn.BatchNorm2d(channels)
+        self.out_dim = channels
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, feats: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Frames at a sixteenth of the rate.
+
+        Args:
+            feats: (B, T, F). lengths: (B,), on the CPU.
+
+        Raises:
+            ValueError: an utterance is shorter than 15 frames and ``pad_short`` is off.
+        """
+        feats, lengths = lengthen(feats, lengths, self.min_frames, self.pad_short)
+        planes = zero_padding(feats, frame_mask(lengths, feats.shape[1], feats.device))[:, None]  # -> (B, 1, T, F)
+        planes = functional.relu(self.stem_norm(self.stem(planes)))
+        lengths = (lengths + 1) // 2
+        for index, block in enumerate(self.blocks):
+            if index > 0:
+                planes = self.transitions[index - 1](planes)
+                lengths = lengths // 2
+            mask = frame_mask(lengths, planes.shape[2], feats.device)
+            for layer in block:  # type: ignore[attr-defined]
+                planes = layer(planes, mask)
+        return self.norm(planes).mean(dim=3).transpose(1, 2), lengths  # (B, C, T', F') -> (B, C, T') -> (B, T', C)
