@@ -3,13 +3,14 @@
 
 Reads <root>/{music,noise,speech}/<source>/<file>.{wav,flac}; the id is the file's name. ANNOTATIONS of a music source
 has lines `id genres vocals musician`, vocals Y or N: with --use-vocals false, only music known to be without is taken.
-A class that is not there is said and left out.
+A class that is not there is said and left out; one without a file to take is an error.
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,12 +55,26 @@ def unwanted_music(folder: Path, ids: Sequence[str]) -> dict[str, str]:
 
 
 def make_class(name: str, root: Path, data: Path, sample_rate: int, use_vocals: bool, max_loss: float) -> None:
-    """Write the data directory of one class."""
+    """Write the data directory of one class.
+
+    Raises:
+        ScriptError: it has no file, or no music without vocals where that is wanted, or files are lost.
+    """
     folder = root / name
     paths = sorted(str(path) for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
+    if not paths:
+        raise ScriptError(
+            f"{folder}: holds no {' or '.join(EXTENSIONS)} file; fetch the corpus anew, or remove the folder if the"
+            " class is to be left out"
+        )
     require_plain_paths(paths)
     ids = [without_extension(Path(path).name) for path in paths]
     unwanted = {} if use_vocals or name != "music" else unwanted_music(folder, ids)
+    if len(unwanted) == len(ids):
+        reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(unwanted.values()).most_common())
+        raise ScriptError(
+            f"{folder}: --use-vocals false leaves none of {len(ids)} files: {reasons}; give true, or more music"
+        )
     utterances, dropped, files = [], [], []
     for utt_id, audio in zip(ids, inspect_all(paths, sample_rate, f"headers of {folder}"), strict=True):
         if utt_id in unwanted:

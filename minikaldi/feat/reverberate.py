@@ -151,6 +151,7 @@ def corrupted(
     impulse_response: NDArray[np.float32] | None,
     noises: list[Noise],
     options: CorruptionOptions,
+    room_name: str = "the room",
 ) -> NDArray[np.float32]:
     """The wave in the room, among the noises, at the wanted level and length.
 
@@ -160,6 +161,7 @@ def corrupted(
         impulse_response: float32 (R,), where a unit impulse is 1; None for no room.
         noises: waves to be added.
         options: level and length.
+        room_name: what a warning calls the impulse response.
 
     Returns:
         float32 (M,): N samples, or --duration's. With --shift-output=false N + R - 1, of which the last R - 1 repeat
@@ -173,7 +175,7 @@ def corrupted(
     if any(noise.start_time < 0 for noise in noises):
         raise KaldiError("--start-times must not be negative")
     if impulse_response is not None and not impulse_response.any():
-        warning("the impulse response is silent, so the wave is left without a room")
+        warning(f"{room_name}: the impulse response is silent, so the wave is left without a room")
         impulse_response = None
     before = early_power = power(signal)
     if impulse_response is None:

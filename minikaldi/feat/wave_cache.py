@@ -1,26 +1,26 @@
 """Decoded impulse responses and noises, kept for the next call.
 
-One process runs thousands of `wav-reverberate … |` of a wav.scp, and they share a few hundred rooms and noises.
+One process runs thousands of `wav-reverberate … |` of a wav.scp, and they share a few hundred rooms and noises, as
+files or as pipes such as `utils/to_wav.py noise.flac 16000 |` (`minikaldi.feat.wave_sources` tells which).
 """
 
 from __future__ import annotations
 
-import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
 
+from minikaldi.feat.wave_sources import WaveSource, wave_source
 from minikaldi.io import Wave
-from minikaldi.io.specifiers import parse_rxfilename
 
 MAX_BYTES = 256 * 2**20
 
-_Key = tuple[int, int, int, int]  # device, number of the file on it, time of its last change, size
-
 
 class WaveCache:
-    """Waves by file, least recently used dropped first, safe to share between the threads of inner pipes.
+    """Waves by what they are made of, least recently used dropped first, safe to share between the threads of inner
+    pipes.
+
+    A file that changes, or another under its name, is read anew; one that changes while it is being read is not kept.
 
     Args:
         max_bytes: bound on the samples kept; a wave larger than that is not kept.
@@ -29,52 +29,61 @@ class WaveCache:
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.max_bytes = max_bytes
         self.held_bytes = 0
-        self._waves: OrderedDict[_Key, Wave] = OrderedDict()
+        self._waves: OrderedDict[WaveSource, Wave] = OrderedDict()
+        self._being_read: dict[WaveSource, threading.Event] = {}
         self._lock = threading.Lock()
 
     def get(self, rxfilename: str, read: Callable[[str], Wave]) -> Wave:
-        """The wave of a plain file, read at most once as long as the file does not change.
+        """The wave of a file, or of a pipe that this process runs itself on one file.
+
+        It is read at most once as long as the file does not change; a thread that asks for a wave which another is
+        reading waits for it.
 
         Args:
-            rxfilename: pipes, `-` and archive offsets are not files, and are read each time.
+            rxfilename: any other pipe, and `-`, is read each time.
             read: reads the wave.
 
         Returns:
             the wave; its samples are shared, so they must not be written to.
         """
-        key = _file_key(rxfilename)
-        if key is None:
+        source = wave_source(rxfilename)
+        if source is None:
             return read(rxfilename)
-        with self._lock:
-            if key in self._waves:
-                self._waves.move_to_end(key)
-                return self._waves[key]
-        wave = read(rxfilename)  # outside the lock: two threads may read the same file, none waits for the other
-        self._keep(key, wave)
-        return wave
+        kept = self._kept_or_ours_to_read(source)
+        if kept is not None:
+            return kept
+        try:
+            wave = read(rxfilename)
+            if wave_source(rxfilename) == source:
+                self._keep(source, wave)
+            return wave
+        finally:
+            with self._lock:
+                self._being_read.pop(source).set()
 
-    def _keep(self, key: _Key, wave: Wave) -> None:
+    def _kept_or_ours_to_read(self, source: WaveSource) -> Wave | None:
+        """The wave, or None where this thread is to read it: the others wait."""
+        while True:
+            with self._lock:
+                if source in self._waves:
+                    self._waves.move_to_end(source)
+                    return self._waves[source]
+                reader = self._being_read.get(source)
+                if reader is None:
+                    self._being_read[source] = threading.Event()
+                    return None
+            reader.wait()
+
+    def _keep(self, source: WaveSource, wave: Wave) -> None:
         wave.samples.flags.writeable = False
         with self._lock:
-            if key in self._waves or wave.samples.nbytes > self.max_bytes:
+            if wave.samples.nbytes > self.max_bytes:
                 return
-            self._waves[key] = wave
+            self._waves[source] = wave
             self.held_bytes += wave.samples.nbytes
             while self.held_bytes > self.max_bytes:
                 _, dropped = self._waves.popitem(last=False)
                 self.held_bytes -= dropped.samples.nbytes
-
-
-def _file_key(rxfilename: str) -> _Key | None:
-    """What tells a plain file from all others, and from itself before a change; None: not a plain file."""
-    name = parse_rxfilename(rxfilename)
-    if name.kind != "file" or name.offset:
-        return None
-    try:
-        found = Path(name.target).stat()
-    except OSError:
-        return None  # reading it will tell
-    return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size) if stat.S_ISREG(found.st_mode) else None
 
 
 SHARED_WAVES = WaveCache()

@@ -2,8 +2,8 @@
 
 Differs from Kaldi: a silent noise or room is left out with a warning and a silent input stays silent, where Kaldi
 divides by zero and writes NaN. Without a room --shift-output=false keeps the last sample, which Kaldi drops. A room
-of another sampling rate than the wave's is warned of; Kaldi takes it without a word. Rooms and noises are kept in
-memory for the next call in the same process.
+of another sampling rate than the wave's is warned of; Kaldi takes it without a word. Rooms and noises, files or
+`to_wav.py <file> … |`, are kept in memory for the next call in the same process, as long as their file stays the same.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from minikaldi.errors import KaldiError
 from minikaldi.feat.reverberate import CorruptionOptions, Noise, corrupted
 from minikaldi.feat.wave_cache import SHARED_WAVES
 from minikaldi.io import WAVE, Wave
+from minikaldi.io.objects import where
+from minikaldi.io.specifiers import parse_rxfilename
 from minikaldi.options import option
 
 RIR_SCALE = np.float32(1 / 32768)
@@ -64,21 +66,29 @@ def main(run: Run, options: WavReverberateOptions, args: list[str]) -> int:
         added = [_noise(wave, name, noise_channel, snr, start) for wave, name, snr, start in noises]
         outputs.append(_corrupted(args[0], signal, speech.sample_rate, response, added, options))
     samples = np.stack(outputs) if len(outputs) > 1 else outputs[0][None]  # one is not copied
+    samples = _within_16_bits(run, samples, args[0], [name for _, name, _, _ in noises])
     run.write_object(args[1], WAVE, Wave(speech.sample_rate, samples))
     return 0
 
 
 def _read_input(run: Run, rxfilename: str, options: WavReverberateOptions) -> Wave:
     """The input; kept for later calls only where --duration fits a noise to an utterance, as Kaldi's recipes do."""
-    read = partial(run.read_object, holder=WAVE)
-    return SHARED_WAVES.get(rxfilename, read) if options.duration > 0 else read(rxfilename)
+    return _shared(run, rxfilename) if options.duration > 0 else run.read_object(rxfilename, WAVE)
+
+
+def _shared(run: Run, rxfilename: str) -> Wave:
+    """A wave that may be kept from an earlier call in this process."""
+    name = parse_rxfilename(rxfilename)
+    if name.kind == "pipe":
+        run.context.check_pipe(name.target)  # also where the wave is kept
+    return SHARED_WAVES.get(rxfilename, partial(run.read_object, holder=WAVE))
 
 
 def _read_rir(run: Run, options: WavReverberateOptions, sample_rate: float) -> Wave | None:
     name = options.impulse_response
     if not name:
         return None
-    rir = SHARED_WAVES.get(name, partial(run.read_object, holder=WAVE))
+    rir = _shared(run, name)
     if rir.sample_rate != sample_rate:  # Kaldi takes it as it is, without a word
         run.warning(f"{name}: the impulse response is {rir.sample_rate:g} Hz, the wave {sample_rate:g} Hz; resample it")
     return rir
@@ -93,7 +103,7 @@ def _read_noises(run: Run, options: WavReverberateOptions, sample_rate: float) -
             f"--additive-signals names {len(names)} waves, --snrs {len(snrs)} and --start-times {len(starts)} numbers; "
             "give as many of each"
         )
-    waves = [SHARED_WAVES.get(name, partial(run.read_object, holder=WAVE)) for name in names]
+    waves = [_shared(run, name) for name in names]
     for name, wave in zip(names, waves, strict=True):
         if wave.sample_rate != sample_rate:
             raise KaldiError(
@@ -122,6 +132,17 @@ def _check_channels(noises: list[tuple[Wave, str, float, float]], num_channels: 
                 f"{name}: the noise has {len(wave.samples)} channels, the impulse response {num_channels}; with "
                 "--multi-channel-output=true they must have the same number"
             )
+
+
+def _within_16_bits(run: Run, samples: NDArray[np.float32], rxfilename: str, noises: list[str]) -> NDArray[np.float32]:
+    """The samples (channels, N), clipped where a file cannot hold them, which is told with what was mixed."""
+    if samples.min() > -32769 and samples.max() < 32768:  # a file's samples are cut to whole numbers, toward zero
+        return samples
+    count = int(np.count_nonzero((samples <= -32769) | (samples >= 32768)))
+    among = f" among {noises[0]}" + (f" and {len(noises) - 1} more" if len(noises) > 1 else "") if noises else ""
+    name = where(rxfilename)
+    run.warning(f"{name}{among}: {count} of {samples.size} samples were clipped to 16 bits; a lower --volume avoids it")
+    return np.clip(samples, -32768, 32767)
 
 
 def _numbers(text: str, option_name: str) -> list[float]:
@@ -155,6 +176,6 @@ def _corrupted(
     options: WavReverberateOptions,
 ) -> NDArray[np.float32]:
     try:
-        return corrupted(signal, sample_rate, response, noises, options)
+        return corrupted(signal, sample_rate, response, noises, options, options.impulse_response)
     except KaldiError as error:
         raise KaldiError(f"{name}: {error}") from error

@@ -148,15 +148,20 @@ def parse_list(text: str, name: str, whole: bool = False) -> list[str]:
     return values
 
 
-def warn_of_repeats(mixing: Mixing) -> None:
-    """Say it where an utterance may get more background noises than there are speakers."""
+def warn_of_repeats(mixing: Mixing, source: Path, exclude_same_speaker: bool) -> None:
+    """Say it where an utterance may get more background noises than there are speakers that it may get them of."""
     if mixing.bg_noises is None:
         return
-    there, wanted = mixing.bg_noises.num_speakers, max(mixing.num_bg_noises)
-    if there < wanted:
+    voices, wanted = mixing.bg_noises.voices(), max(mixing.num_bg_noises)
+    if len(voices) > wanted:
+        return
+    own = recording_speakers(source).values() if exclude_same_speaker else ()
+    others = len(voices) - any(not voices.isdisjoint(speakers) for speakers in own)
+    if others < wanted:
+        beside = "" if others == len(voices) else f", {others} beside an utterance's own"
         tell(
-            f"{mixing.bg_noises.directory} has {there} speakers, --num-bg-noises asks for up to {wanted}: "
-            "some are heard more than once in an utterance"
+            f"{mixing.bg_noises.directory} has {len(voices)} speakers{beside}, --num-bg-noises asks for up to {wanted}:"
+            " some are heard more than once in an utterance"
         )
 
 
@@ -199,9 +204,9 @@ def main(argv: Sequence[str]) -> int:
         [int(value) for value in parse_list(options.num_bg_noises, "num-bg-noises", whole=True)],
         options.fg_interval,
     )
-    warn_of_repeats(mixing)
     names = Names(options.utt_prefix, options.utt_suffix, options.modify_spk_id, options.random_seed)
     source, target = Path(options.source), Path(options.target)
+    warn_of_repeats(mixing, source, options.exclude_same_speaker)
     count = augment(source, target, mixing, names, options.exclude_same_speaker)
     tell(f"{count} recordings of {source} are in {target}, with noises")
     return 0

@@ -54,10 +54,9 @@ class NoiseSet:
     def __post_init__(self) -> None:
         self.ids = sorted(self.audio)
 
-    @property
-    def num_speakers(self) -> int:
-        """How many voices can be told apart; noises without a speaker are each their own."""
-        return len({min(self.speakers.get(noise_id) or {noise_id}) for noise_id in self.ids})
+    def voices(self) -> set[str]:
+        """The voices that can be told apart; noises without a speaker are each their own."""
+        return {min(self.speakers.get(noise_id) or {noise_id}) for noise_id in self.ids}
 
     def draw(self, rng: random.Random, excluded: Set[str], used: set[str]) -> str:
         """The id of a noise, by none of the `excluded` speakers, and by none of the `used` while there are others.

@@ -37,6 +37,21 @@ def test_music_with_vocals_is_left_out_on_request(musan: Path, tmp_path: Path, s
     assert read_pairs(tmp_path / "m_music" / "dropped") == {"music-fma-0000": "has vocals"}
 
 
+def test_a_class_without_a_file_is_refused_by_its_folder(musan: Path, tmp_path: Path, script) -> None:
+    for path in (musan / "music/fma").glob("*.wav"):
+        path.unlink()
+    result = script("make_musan.py", "--root", musan, tmp_path / "m", code=1)
+    assert f"{musan}/music: holds no .wav or .flac file; fetch the corpus anew" in result.stderr
+    assert not (tmp_path / "m_music").exists()
+
+
+def test_a_vocals_filter_that_leaves_no_music_is_refused_with_the_reasons(musan: Path, tmp_path: Path, script) -> None:
+    (musan / "music/fma/ANNOTATIONS").write_text("music-fma-0000 rock Y someone\n")
+    result = script("make_musan.py", "--root", musan, "--use-vocals", "false", tmp_path / "m", code=1)
+    said = f"{musan}/music: --use-vocals false leaves none of 2 files: 1 has vocals, 1 ANNOTATIONS does not say"
+    assert said in result.stderr and not (tmp_path / "m_music").exists()
+
+
 def test_an_earlier_class_that_is_gone_is_removed(musan: Path, tmp_path: Path, script, write_audio) -> None:
     write_audio(musan / "speech/x/speech-x-0000.wav")
     script("make_musan.py", "--root", musan, tmp_path / "m")

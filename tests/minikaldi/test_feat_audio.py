@@ -1,4 +1,4 @@
-"""Audio files of any kind, and the cache of waves."""
+"""Audio files of any kind."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ import soundfile
 
 from minikaldi.errors import KaldiError
 from minikaldi.feat.audio import load_audio, needs_ffmpeg, read_audio
-from minikaldi.feat.wave_cache import WaveCache
-from minikaldi.io import Wave
 
 RATE = 16000
 TONE = 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)
@@ -164,52 +162,3 @@ def test_what_a_failing_ffmpeg_says_is_told(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(KaldiError, match=r"x\.m4a: .*exit 3.*moov atom not found"):
         read_audio(tmp_path / "x.m4a")
-
-
-class CountingReader:
-    """Reads a wave of as many samples as the file has bytes, and counts its calls."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def __call__(self, rxfilename: str) -> Wave:
-        self.calls += 1
-        return Wave(16000.0, np.zeros((1, Path(rxfilename).stat().st_size), np.float32))
-
-
-def test_cache_reads_a_file_once_and_again_when_it_changes(tmp_path: Path) -> None:
-    cache, read, path = WaveCache(), CountingReader(), tmp_path / "x.wav"
-    path.write_bytes(bytes(10))
-    first = cache.get(str(path), read)
-    assert cache.get(str(path), read) is first
-    assert read.calls == 1
-    path.write_bytes(bytes(20))
-    assert cache.get(str(path), read).samples.shape == (1, 20)
-    with pytest.raises(ValueError, match="read-only"):
-        first.samples[0, 0] = 1.0
-
-
-def test_cache_drops_the_least_recently_used_beyond_its_bound(tmp_path: Path) -> None:
-    cache, read = WaveCache(max_bytes=100), CountingReader()
-    names = [str(tmp_path / name) for name in "abc"]
-    for name in names:
-        Path(name).write_bytes(bytes(10))  # 40 bytes of samples each
-    cache.get(names[0], read), cache.get(names[1], read), cache.get(names[0], read), cache.get(names[2], read)
-    assert cache.held_bytes == 80
-    calls = read.calls
-    cache.get(names[0], read)
-    assert read.calls == calls
-    cache.get(names[1], read)
-    assert read.calls == calls + 1
-
-
-def test_cache_never_keeps_a_pipe() -> None:
-    cache, calls = WaveCache(), []
-
-    def read(rxfilename: str) -> Wave:
-        calls.append(rxfilename)
-        return Wave(16000.0, np.zeros((1, 1), np.float32))
-
-    for _ in range(2):
-        cache.get("cat x.wav |", read)
-    assert len(calls) == 2

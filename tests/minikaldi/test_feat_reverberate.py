@@ -134,10 +134,10 @@ def test_silent_noise_room_and_input_are_defined_and_said(caplog: pytest.LogCapt
     options = CorruptionOptions()
     with caplog.at_level(logging.WARNING):
         np.testing.assert_allclose(corrupted(SPEECH, RATE, None, [noise(silence)], options), SPEECH, rtol=1e-6)
-        np.testing.assert_allclose(corrupted(SPEECH, RATE, silence, [], options), SPEECH, rtol=1e-6)
+        np.testing.assert_allclose(corrupted(SPEECH, RATE, silence, [], options, "rir.wav"), SPEECH, rtol=1e-6)
     of_noise, of_room = [record.getMessage() for record in caplog.records]
     assert "noise.wav: the noise is silent" in of_noise
-    assert "impulse response is silent" in of_room
+    assert of_room == "rir.wav: the impulse response is silent, so the wave is left without a room"
     assert not corrupted(silence, RATE, ROOM, [noise()], options).any()
 
 

@@ -121,6 +121,10 @@ def test_a_noise_starts_at_a_sample_counted_in_float32() -> None:
     [
         (["--additive-signals=noise.wav"], "--snrs 0 and --start-times 0"),
         (["--additive-signals=noise.wav,long.wav", "--snrs=1", "--start-times=0,0"], "--snrs 1 and"),
+        (["--additive-signals=noise.wav", "--snrs=1,2", "--start-times=0"], "names 1 waves, --snrs 2 and"),
+        (["--additive-signals=noise.wav", "--snrs=", "--start-times=0"], "names 1 waves, --snrs 0 and"),
+        (["--additive-signals=noise.wav", "--snrs=a", "--start-times=0"], "--snrs=a: could not convert"),
+        (["--additive-signals=noise.wav", "--snrs=nan", "--start-times=0"], "--snrs=nan: expected finite numbers"),
         (["--additive-signals=noise.wav", "--snrs=1", "--start-times=-1"], "must not be negative"),
         (["--additive-signals=noise.wav", "--snrs=1", "--start-times=0", "--noise-channel=1"], "--noise-channel=1"),
         (["--impulse-response=room.wav", "--rir-channel=2"], "--rir-channel=2, but its channels are 0 to 1"),
@@ -138,6 +142,30 @@ def test_reverberation_refuses_with_file_and_option(
 
 def test_snrs_without_noises_mean_nothing() -> None:
     np.testing.assert_allclose(reverberated("--snrs=3", "--start-times=0")[0], SPEECH, atol=1)
+
+
+def test_silent_noises_and_rooms_are_told_by_name_and_left_out(capfd: pytest.CaptureFixture[str]) -> None:
+    for name, channels in (("quiet.wav", 1), ("dead.wav", 2)):
+        write_object(name, WAVE, Wave(float(RATE), np.zeros((channels, 500), np.float32)))
+    noises = ["--additive-signals=quiet.wav,noise.wav", "--snrs=0,5", "--start-times=0,0"]
+    alone = reverberated("--additive-signals=noise.wav", "--snrs=5", "--start-times=0")
+    capfd.readouterr()
+    np.testing.assert_array_equal(reverberated("--impulse-response=dead.wav", *noises), alone)
+    said = capfd.readouterr().err
+    assert "quiet.wav: the noise is silent, so nothing is added" in said
+    assert "dead.wav: the impulse response is silent, so the wave is left without a room" in said
+
+
+def test_clipping_is_counted_and_told_with_what_was_mixed(capfd: pytest.CaptureFixture[str]) -> None:
+    """Noises 150 dB below the speech change a sample by less than a hundredth."""
+    loud = np.full((1, 100), 16390, np.float32)
+    loud[0, 7:9] = -20000, 16000
+    write_object("in.wav", WAVE, Wave(float(RATE), loud))
+    found = reverberated("--volume=2", "--additive-signals=noise.wav,long.wav", "--snrs=150,150", "--start-times=0,0")
+    assert "in.wav among noise.wav and 1 more: 99 of 100 samples were clipped to 16 bits" in capfd.readouterr().err
+    assert found[0, 7:9].tolist() == [-32768, pytest.approx(32000, abs=1)] and (np.delete(found[0], [7, 8]) == 32767).all()
+    found = reverberated("--volume=1", source="in.wav")
+    assert "clipped" not in capfd.readouterr().err and found[0, 0] == 16390
 
 
 def test_one_sample_is_a_wave(capfd: pytest.CaptureFixture[str]) -> None:

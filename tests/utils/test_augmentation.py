@@ -83,6 +83,61 @@ def test_babble_voices_differ_while_there_are_enough(data: Path, noise: Path, ru
 
 
 @pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("1", None),
+        ("2", "data has 2 speakers, 1 beside an utterance's own, --num-bg-noises asks for up to 2: some are heard"),
+        ("3:1", "asks for up to 3: some are heard more than once in an utterance"),
+    ],
+)
+def test_babble_of_more_voices_than_others_speak_is_told(data: Path, run: Run, wanted: str, said: str | None) -> None:
+    done = run(AUGMENT, "--num-bg-noises", wanted, "--bg-snrs", "10", "--bg-noise-dir", "data", "data", "c")
+    assert done.returncode == 0
+    assert (said in done.stderr) if said else ("speakers" not in done.stderr)
+
+
+def test_voices_of_other_people_are_all_there_is_to_count(data: Path, noise: Path, run: Run) -> None:
+    done = run(AUGMENT, "--num-bg-noises", "3", "--bg-snrs", "10", "--bg-noise-dir", "noise", "data", "c")
+    assert (done.returncode, "speakers" in done.stderr) == (0, False)
+    done = run(AUGMENT, "--num-bg-noises", "4", "--bg-snrs", "10", "--bg-noise-dir", "noise", "data", "c")
+    assert "noise has 3 speakers, --num-bg-noises asks for up to 4: some are heard more than once" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        (["--bg-snrs", ""], '--bg-snrs is "", expected numbers separated by colons'),
+        (["--bg-snrs", "5::3"], '--bg-snrs is "5::3", expected numbers'),
+        (["--bg-snrs", "5,3"], '--bg-snrs is "5,3", expected numbers'),
+        (["--fg-snrs", "nan"], '--fg-snrs is "nan", expected numbers'),
+        (["--num-bg-noises", "0"], '--num-bg-noises is "0", expected whole numbers of at least 1'),
+        (["--num-bg-noises", ""], '--num-bg-noises is "", expected whole numbers of at least 1'),
+    ],
+)
+def test_bad_lists_of_levels_and_numbers_are_refused(
+    data: Path, noise: Path, run: Run, option: list[str], text: str
+) -> None:
+    done = run(AUGMENT, *option, "--bg-noise-dir", "noise", "data", "c")
+    assert (done.returncode, text in done.stderr) == (1, True), done.stderr
+    assert not (data.parent / "c").exists()
+
+
+def test_bad_levels_of_noises_in_rooms_are_refused(data: Path, run: Run) -> None:
+    table(data.parent, "rooms", "--rir-id 1 --room-id A x.wav")
+    for name in ("foreground-snrs", "background-snrs"):
+        done = run(REVERBERATE, f"--{name}", "", "--rir-set-parameters", "rooms", *PLAIN_ROOMS, "data", "c")
+        assert (done.returncode, f'--{name} is "", expected numbers' in done.stderr) == (1, True), done.stderr
+
+
+def test_a_list_of_rooms_or_noises_without_a_line_is_refused(data: Path, run: Run) -> None:
+    table(data.parent, "rooms", "--rir-id 1 --room-id A x.wav")
+    table(data.parent, "none")
+    for sets in (["--rir-set-parameters", "none"], ["--rir-set-parameters", "rooms", "--noise-set-parameters", "none"]):
+        done = run(REVERBERATE, *sets, "data", "c")
+        assert (done.returncode, "none: is empty, expected lines" in done.stderr) == (1, True), done.stderr
+
+
+@pytest.mark.parametrize(
     ("change", "text"),
     [
         (lambda noise: (noise / "wav.scp").write_text(""), "noise/wav.scp: is empty"),
