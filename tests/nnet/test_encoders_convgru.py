@@ -102,9 +102,7 @@ def test_samples_out_of_range_count_as_full_scale() -> None:
 def test_an_utterance_shorter_than_the_convolutions_is_refused_by_number_and_samples() -> None:
     encoder = make()
     assert encoder.min_frames == 3
-    message = (
-        r"utterance 1 of the batch has 2 frames \(320 samples\), the convolutions see 400 samples at once: 3 f"
-    )
+    message = r"utterance 1 of the batch has 2 frames \(320 samples\), the convolutions see 400 samples at once: 3 f"
     with pytest.raises(ValueError, match=message):
         encoder(noise(2, 9, 160), torch.tensor([9, 2]))
 
