@@ -1,11 +1,13 @@
 """How fast augmented copies become features: pipes run inside the feature process, against a process for each.
 
-    python3 benchmarks/augment_on_disk.py [--utterances 10000] [--processes 200] [--seed 1] [--json FILE]
+    python3 benchmarks/augment_on_disk.py [--utterances 10000] [--processes 200] [--flac 1000] [--seed 1] [--json FILE]
 
 Stages 2 and 3 of the recipe, by its own steps, one job: copies are drawn as wav.scp pipes (reverberation, noise,
 music, babble, a quarter of each), then decoded, mixed, turned into MFCC, compressed and written. Then a part of the
 same copies again, with a `wav-reverberate` found first on PATH that is not minikaldi's own, so that each pipe is a
-shell and its processes, as it is with real Kaldi. Speech, noises, music and rooms are synthetic, in a private folder.
+shell and its processes, as it is with real Kaldi. Last, copies whose noises, music and rooms are FLAC files, as in
+`utils/to_wav.py noise.flac 16000 |`: kept by the process once they are decoded, and decoded for each copy. Speech,
+noises, music and rooms are synthetic, in a private folder.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import argparse
 import json
 import os
 import resource
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -23,6 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -35,6 +39,8 @@ SPEECH_FILES, SPEECH_SECONDS = 200, 5
 NOISE_FILES, NOISE_SECONDS = 60, 4
 MUSIC_FILES, MUSIC_SECONDS = 10, 60
 ROOMS, ROOM_SECONDS = 60, 0.5
+DRAWN, INSIDE, OUTSIDE = "copies drawn (4 of each utterance)", "pipes inside the process", "a process per utterance"
+KEPT, NOT_KEPT = "FLAC noises and rooms, kept", "FLAC noises and rooms, not kept"
 
 
 @dataclass(frozen=True)
@@ -67,14 +73,22 @@ def room(rng: np.random.Generator) -> Wave:
     return Wave(float(RATE), samples[None].astype(np.float32))
 
 
-def write_noises(folder: Path, count: int, seconds: float, rng: np.random.Generator) -> None:
+def write_audio(path: Path, wave: Wave) -> str:
+    """Write a wave, FLAC by the name's end; what stands for it in wav.scp."""
+    if path.suffix == ".flac":
+        soundfile.write(path, wave.samples[0].astype(np.int16), RATE)
+        return f"utils/to_wav.py {path} {RATE} |"
+    write_object(str(path), WAVE, wave)
+    return str(path)
+
+
+def write_noises(folder: Path, count: int, seconds: float, suffix: str, rng: np.random.Generator) -> None:
     """A data directory of noises."""
-    (folder / "wav").mkdir(parents=True)
+    (folder / "audio").mkdir(parents=True)
     names = [f"{folder.name}{n:03d}" for n in range(count)]
-    for name in names:
-        write_object(str(folder / "wav" / f"{name}.wav"), WAVE, sound(seconds, rng))
+    audio = [write_audio(folder / "audio" / f"{name}{suffix}", sound(seconds, rng)) for name in names]
     lines = {
-        "wav.scp": [f"{name} {folder}/wav/{name}.wav" for name in names],
+        "wav.scp": [f"{name} {rxfilename}" for name, rxfilename in zip(names, audio, strict=True)],
         "utt2spk": [f"{name} {name}" for name in names],
         "reco2dur": [f"{name} {seconds}" for name in names],
     }
@@ -105,16 +119,15 @@ def write_speech(folder: Path, utterances: int, rng: np.random.Generator) -> Non
         subprocess.run([str(ROOT / "utils/utt2spk_to_spk2utt.pl"), str(folder / "utt2spk")], stdout=spk2utt, check=True)
 
 
-def write_corpus(folder: Path, utterances: int, seed: int) -> None:
-    """Speech, noises, music, and rooms."""
+def write_corpus(folder: Path, utterances: int, suffix: str, seed: int) -> None:
+    """Speech as wave files; noises, music and rooms in the format of the suffix."""
     rng = np.random.default_rng(seed)
-    write_noises(folder / "noise", NOISE_FILES, NOISE_SECONDS, rng)
-    write_noises(folder / "music", MUSIC_FILES, MUSIC_SECONDS, rng)
+    write_noises(folder / "noise", NOISE_FILES, NOISE_SECONDS, suffix, rng)
+    write_noises(folder / "music", MUSIC_FILES, MUSIC_SECONDS, suffix, rng)
     (folder / "rooms").mkdir()
-    for n in range(ROOMS):
-        write_object(str(folder / "rooms" / f"{n}.wav"), WAVE, room(rng))
-    rooms = [f"--rir-id r{n} --room-id r{n} {folder}/rooms/{n}.wav" for n in range(ROOMS)]
-    (folder / "rir_list").write_text("".join(f"{line}\n" for line in rooms))
+    rooms = [write_audio(folder / "rooms" / f"{n}{suffix}", room(rng)) for n in range(ROOMS)]
+    lines = [f"--rir-id r{n} --room-id r{n} {shlex.quote(rxfilename)}" for n, rxfilename in enumerate(rooms)]
+    (folder / "rir_list").write_text("".join(f"{line}\n" for line in lines))
     (folder / "rir_sets").write_text(f"1, {folder}/rir_list\n")
     write_speech(folder / "train", utterances, rng)
 
@@ -144,30 +157,49 @@ def make_features(folder: Path, copies: int, env: Mapping[str, str]) -> tuple[fl
     return run_step(argv, env, folder / "steps.log")
 
 
-def wrapped_environment(folder: Path, env: Mapping[str, str]) -> dict[str, str]:
-    """As with a Kaldi installation that has wav-reverberate: the pipes are shells and processes."""
-    binaries = folder / "kaldi" / "src" / "featbin"
+def with_program(folder: Path, env: Mapping[str, str], name: str, text: str) -> dict[str, str]:
+    """As with a Kaldi installation that has this program alone."""
+    binaries = folder / f"kaldi-{name}" / "src" / "featbin"
     binaries.mkdir(parents=True)
-    wrapper = binaries / "wav-reverberate"
-    wrapper.write_text(f'#!/usr/bin/env bash\nexec "{ROOT}/minikaldi/bin/wav-reverberate" "$@"\n')
-    wrapper.chmod(0o755)
-    return {**env, "KALDI_ROOT": str(folder / "kaldi")}
+    (binaries / name).write_text(text)
+    (binaries / name).chmod(0o755)
+    return {**env, "KALDI_ROOT": str(binaries.parents[1])}
 
 
-def measure(folder: Path, utterances: int, processes: int, seed: int) -> dict[str, Pass]:
-    """Both ways."""
+def by_processes(folder: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """The pipes are shells and processes: their wav-reverberate is not minikaldi's own."""
+    text = f'#!/usr/bin/env bash\nexec "{ROOT}/minikaldi/bin/wav-reverberate" "$@"\n'
+    return with_program(folder, env, "wav-reverberate", text)
+
+
+def keeping_nothing(folder: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """The feature process is the same, but it keeps no wave."""
+    lines = ["import minikaldi.launch", "from minikaldi.feat.wave_cache import SHARED_WAVES"]
+    lines += ["SHARED_WAVES.max_bytes = 0", "raise SystemExit(minikaldi.launch.main())"]
+    return with_program(folder, env, "compute-mfcc-feats", "\n".join([f"#!{sys.executable}", *lines, ""]))
+
+
+def measure(folder: Path, utterances: int, processes: int, flac: int, seed: int) -> dict[str, Pass]:
+    """All ways."""
     env = {key: value for key, value in os.environ.items() if key not in ("KALDI_ROOT", "MINIKALDI_NO_PIPES")}
     env["PATH"] = f"{Path(sys.executable).parent}:{env.get('PATH', os.defpath)}"
-    write_corpus(folder, utterances, seed)
-    draw_cpu, draw_wall = draw_copies(folder, env, seed)
-    cpu, wall = make_features(folder, utterances, env)
-    part_cpu, part_wall = make_features(folder, processes, wrapped_environment(folder, env))
-    seconds = float(SPEECH_SECONDS)
-    return {
-        "copies drawn (4 of each utterance)": Pass(4 * utterances, 4 * utterances * seconds, draw_cpu, draw_wall),
-        "pipes inside the process": Pass(utterances, utterances * seconds, cpu, wall),
-        "a process per utterance": Pass(processes, processes * seconds, part_cpu, part_wall),
+
+    def copies(corpus: Path, count: int, env: Mapping[str, str]) -> Pass:
+        return Pass(count, count * float(SPEECH_SECONDS), *make_features(corpus, count, env))
+
+    write_corpus(folder / "wav", utterances, ".wav", seed)
+    drawn = draw_copies(folder / "wav", env, seed)
+    passes = {
+        DRAWN: Pass(4 * utterances, 4.0 * utterances * SPEECH_SECONDS, *drawn),
+        INSIDE: copies(folder / "wav", utterances, env),
+        OUTSIDE: copies(folder / "wav", processes, by_processes(folder, env)),
     }
+    if flac:
+        write_corpus(folder / "flac", flac, ".flac", seed)
+        draw_copies(folder / "flac", env, seed)
+        passes[KEPT] = copies(folder / "flac", flac, env)
+        passes[NOT_KEPT] = copies(folder / "flac", flac, keeping_nothing(folder, env))
+    return passes
 
 
 def main() -> None:
@@ -175,11 +207,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--utterances", type=int, default=10000, help="clean, and augmented (default %(default)s)")
     parser.add_argument("--processes", type=int, default=200, help="augmented by processes (default %(default)s)")
+    parser.add_argument("--flac", type=int, default=1000, help="with FLAC noises (default %(default)s; 0: none)")
     parser.add_argument("--seed", type=int, default=1, help="of audio and draws (default %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="augment-") as name:
-        passes = measure(Path(name), options.utterances, options.processes, options.seed)
+        passes = measure(Path(name), options.utterances, options.processes, options.flac, options.seed)
     print(", ".join(f"{key} {value}" for key, value in machine().items()))
     print(f"seed {options.seed}; utterances of {SPEECH_SECONDS} s, MFCC, one job")
     print(f"{'':<36} {'utterances':>10} {'CPU s':>8} {'wall s':>8} {'x real time':>12}")
@@ -188,11 +221,14 @@ def main() -> None:
             f"{what:<36} {one.utterances:>10} {one.cpu_seconds:>8.1f} {one.wall_seconds:>8.1f}"
             f" {one.times_real_time:>12.0f}"
         )
-    drawn, inside, outside = passes.values()
+    drawn, inside, outside = passes[DRAWN], passes[INSIDE], passes[OUTSIDE]
     share = inside.utterances / drawn.utterances * drawn.cpu_seconds  # of drawing only these copies
     both = inside.speech_seconds / (inside.cpu_seconds + share)
     print(f"drawing and features together: {both:.0f} x real time a core")
     print(f"inside against processes: {inside.times_real_time / outside.times_real_time:.0f} times as fast")
+    if options.flac:
+        saved = passes[NOT_KEPT].cpu_seconds / passes[KEPT].cpu_seconds
+        print(f"FLAC noises and rooms kept against decoded for each copy: {saved:.1f} times as fast")
     if options.json:
         figures = {"machine": machine(), **{what: asdict(one) for what, one in passes.items()}}
         options.json.write_text(json.dumps(figures, indent=1) + "\n")

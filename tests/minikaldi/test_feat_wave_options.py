@@ -163,7 +163,9 @@ def test_clipping_is_counted_and_told_with_what_was_mixed(capfd: pytest.CaptureF
     write_object("in.wav", WAVE, Wave(float(RATE), loud))
     found = reverberated("--volume=2", "--additive-signals=noise.wav,long.wav", "--snrs=150,150", "--start-times=0,0")
     assert "in.wav among noise.wav and 1 more: 99 of 100 samples were clipped to 16 bits" in capfd.readouterr().err
-    assert found[0, 7:9].tolist() == [-32768, pytest.approx(32000, abs=1)] and (np.delete(found[0], [7, 8]) == 32767).all()
+    assert (
+        found[0, 7:9].tolist() == [-32768, pytest.approx(32000, abs=1)] and (np.delete(found[0], [7, 8]) == 32767).all()
+    )
     found = reverberated("--volume=1", source="in.wav")
     assert "clipped" not in capfd.readouterr().err and found[0, 0] == 16390
 
