@@ -1,8 +1,9 @@
 """The poolings: their options, and the table of their names. No torch here: ``nnet.config`` reads this.
 
 A pooling is a module made as ``Pooling(options, in_dim)`` that has ``out_dim`` (D) and maps ``frames (B, T, C),
-lengths (B,)`` to ``(B, D)``. Frames at and after an utterance's length never enter it, whatever they hold. To add one:
-its file here, its options and its line below, a YAML, a test.
+lengths (B,)`` to ``(B, D)``. Frames at and after an utterance's length never enter it, whatever they hold. One that
+adds a term to the training loss has ``with_penalty(frames, lengths)`` besides, which gives ``(B, D)`` and that term,
+``()``. To add one: its file here, its options and its line below, a YAML, a test; docs/networks.md shows an example.
 """
 
 from __future__ import annotations
@@ -32,6 +33,76 @@ class StatisticsOptions:
 
 
 @dataclass(frozen=True)
+class FirstOptions:
+    """The first frame."""
+
+    implementation: ClassVar[str] = "nnet.pooling.first:FirstPooling"
+
+
+@dataclass(frozen=True)
+class LastOptions:
+    """The last frame. bidirectional: the second half of the channels is taken from the first frame instead, where a
+    backward recurrence ends."""
+
+    implementation: ClassVar[str] = "nnet.pooling.last:LastPooling"
+    bidirectional: bool = False
+
+
+@dataclass(frozen=True)
+class AttentiveOptions:
+    """Mean and standard deviation under weights of the frames.
+
+    hidden: width of the layer that finds the weights. activation: of that layer. variance_floor: the least variance.
+    """
+
+    implementation: ClassVar[str] = "nnet.pooling.attentive:AttentivePooling"
+    hidden: int = 64
+    activation: Literal["relu", "tanh"] = "relu"
+    variance_floor: float = 1e-6
+
+    def __post_init__(self) -> None:
+        at_least(1, hidden=self.hidden)
+        require(self.variance_floor > 0, "variance_floor", self.variance_floor, "a positive number")
+
+
+@dataclass(frozen=True)
+class MultiHeadOptions:
+    """Mean and standard deviation under the weights of several heads.
+
+    heads: how many. hidden: width of the layer that finds the weights. penalty: weight of what the training loss adds
+    where heads attend to the same frames.
+    """
+
+    implementation: ClassVar[str] = "nnet.pooling.multi_head:MultiHeadPooling"
+    heads: int = 5
+    hidden: int = 512
+    penalty: float = 0.01
+
+    def __post_init__(self) -> None:
+        at_least(1, heads=self.heads, hidden=self.hidden)
+        at_least(0, penalty=self.penalty)
+
+
+@dataclass(frozen=True)
+class ChannelAttentiveOptions:
+    """Mean and standard deviation under weights of the frames that differ between channels (ECAPA-TDNN).
+
+    hidden: width of the layer that finds the weights. context: whether it also sees the utterance's plain mean and
+    deviation. batch_norm: of the pooled vector. variance_floor: the least variance.
+    """
+
+    implementation: ClassVar[str] = "nnet.pooling.channel_attentive:ChannelAttentivePooling"
+    hidden: int = 128
+    context: bool = True
+    batch_norm: bool = True
+    variance_floor: float = 1e-6
+
+    def __post_init__(self) -> None:
+        at_least(1, hidden=self.hidden)
+        require(self.variance_floor > 0, "variance_floor", self.variance_floor, "a positive number")
+
+
+@dataclass(frozen=True)
 class LdeOptions:
     """Learnable dictionary encoding.
 
@@ -53,7 +124,12 @@ class LdeOptions:
 
 
 POOLINGS: OptionTable = {
+    "attentive": AttentiveOptions,
+    "channel_attentive": ChannelAttentiveOptions,
+    "first": FirstOptions,
+    "last": LastOptions,
     "lde": LdeOptions,
     "mean": MeanOptions,
+    "multi_head": MultiHeadOptions,
     "statistics": StatisticsOptions,
 }

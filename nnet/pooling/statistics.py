@@ -22,6 +22,26 @@ class MeanPooling(nn.Module):
         return frames.sum(dim=1) / lengths.to(frames)[:, None]
 
 
+def mean_and_deviation(
+    frames: torch.Tensor, lengths: torch.Tensor, mask: torch.Tensor | None, variance_floor: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and biased standard deviation of each utterance's own frames.
+
+    Args:
+        frames: (B, T, C). lengths: (B,). mask: bool (B, T), or None where no frame is padding.
+        variance_floor: the least variance; under it the gradient is 0.
+
+    Returns:
+        each (B, C).
+    """
+    counts = lengths.to(frames)[:, None]
+    mean = zero_padding(frames, mask).sum(dim=1) / counts
+    # Deviations from the mean, not E[x²] − mean²: the difference of two large numbers can come out below zero.
+    deviations = zero_padding(frames - mean[:, None, :], mask)
+    variance = deviations.square().sum(dim=1) / counts
+    return mean, variance.clamp(min=variance_floor).sqrt()
+
+
 class StatisticsPooling(nn.Module):
     """(B, T, C) → (B, 2C): means, then standard deviations.
 
@@ -37,9 +57,4 @@ class StatisticsPooling(nn.Module):
     def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Statistics of each utterance's own frames. Args: frames (B, T, C); lengths (B,), on the CPU."""
         mask = frame_mask(lengths, frames.shape[1], frames.device)
-        counts = lengths.to(frames)[:, None]
-        mean = zero_padding(frames, mask).sum(dim=1) / counts
-        # Deviations from the mean, not E[x²] − mean²: the difference of two large numbers can come out below zero.
-        deviations = zero_padding(frames - mean[:, None, :], mask)
-        variance = deviations.square().sum(dim=1) / counts
-        return torch.cat([mean, variance.clamp(min=self.variance_floor).sqrt()], dim=1)  # (B, C), (B, C) -> (B, 2C)
+        return torch.cat(mean_and_deviation(frames, lengths, mask, self.variance_floor), dim=1)  # 2 × (B, C) -> (B, 2C)

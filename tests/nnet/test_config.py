@@ -79,7 +79,7 @@ def test_an_unknown_name_lists_the_choices_and_the_nearest(path: Path) -> None:
     path.write_text(GOOD.replace("name: statistics", "name: statistic"))
     message = error_of(path)
     assert message.startswith(f'{path}: pooling "statistic" is unknown; choose one of: ')
-    assert "lde, mean, statistics" in message
+    assert "lde, mean, multi_head, statistics" in message
     assert message.endswith('(did you mean "statistics"?)')
 
 

@@ -1,0 +1,54 @@
+"""What the attentive poolings share: weights over time, weighted moments, batch norm over frames.
+
+A mask (B, T) is that of `nnet.masks.frame_mask`: None where no frame is padding.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from nnet.masks import zero_padding
+
+
+def weights_over_time(scores: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Softmax over time of scores (B, T, H): each utterance's own frames sum to 1, its padding has weight 0."""
+    if mask is not None:
+        scores = scores.masked_fill(~mask[:, :, None], -torch.inf)
+    return scores.softmax(dim=1)
+
+
+def weighted_moments(
+    frames: torch.Tensor, weights: torch.Tensor, mask: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and variance of frames under weights of each head.
+
+    The variance is Σ w x² − (Σ w x)², two matrix products where deviations from each head's mean would be a
+    (B, T, C, H) tensor. As the difference of two large numbers it would be wrong by 1e-7 x²; so x is first taken
+    relative to the utterance's plain mean. That shift alters neither moment, which is why it carries no gradient.
+
+    Args:
+        frames: (B, T, C), with zeros in the padding.
+        weights: (B, T, H), sum 1 over time, 0 in the padding.
+        mask: (B, T) or None.
+
+    Returns:
+        mean and variance, each (B, C, H); rounding may take the variance a little below 0.
+    """
+    counts = frames.shape[1] if mask is None else mask.sum(dim=1)[:, None, None]
+    shift = (frames.sum(dim=1, keepdim=True) / counts).detach()  # (B, 1, C)
+    relative = zero_padding(frames - shift, mask).transpose(1, 2)  # (B, T, C) -> (B, C, T)
+    mean = relative @ weights  # (B, C, T) @ (B, T, H) -> (B, C, H)
+    return mean + shift.transpose(1, 2), relative.square() @ weights - mean.square()
+
+
+def normalise_frames(norm: nn.BatchNorm1d, frames: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Batch norm of frames (B, T, C) over batch and time; while training, padding enters no mean and no variance.
+
+    Training chunks are of one length, so the mask is None and nothing is gathered; the other way is for batches of
+    several lengths.
+    """
+    if mask is None or not norm.training:
+        return norm(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+    own = norm(frames[mask])  # (B, T, C) -> (frames that are not padding, C)
+    return torch.zeros_like(frames).masked_scatter(mask[:, :, None], own)

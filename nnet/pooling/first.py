@@ -1,0 +1,20 @@
+"""The first frame, for encoders that gather the utterance there."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from nnet.pooling import FirstOptions
+
+
+class FirstPooling(nn.Module):
+    """(B, T, C) → (B, C): frame 0."""
+
+    def __init__(self, options: FirstOptions, in_dim: int) -> None:
+        super().__init__()
+        self.out_dim = in_dim
+
+    def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Frame 0 of each utterance. Args: frames (B, T, C); lengths (B,), 1 or more each."""
+        return frames[:, 0]

@@ -1,0 +1,31 @@
+"""The last frame of each utterance: where a recurrent encoder has read all of it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from nnet.errors import NnetError
+from nnet.pooling import LastOptions
+
+
+class LastPooling(nn.Module):
+    """(B, T, C) → (B, C): each utterance's own last frame, or that and frame 0, half the channels of each."""
+
+    def __init__(self, options: LastOptions, in_dim: int) -> None:
+        super().__init__()
+        if options.bidirectional and in_dim % 2:
+            raise NnetError(
+                f"pooling.bidirectional takes half of the channels; the encoder gives {in_dim}, an odd number"
+            )
+        self.bidirectional = options.bidirectional
+        self.out_dim = in_dim
+
+    def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """The frame before the padding. Args: frames (B, T, C); lengths (B,), 1 or more each."""
+        index = (lengths.to(frames.device) - 1)[:, None, None].expand(-1, 1, frames.shape[2])
+        last = frames.gather(1, index)[:, 0]  # (B, T, C) -> (B, C)
+        if not self.bidirectional:
+            return last
+        half = frames.shape[2] // 2
+        return torch.cat([last[:, :half], frames[:, 0, half:]], dim=1)  # (B, C/2), (B, C/2) -> (B, C)
