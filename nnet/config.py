@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from nnet.augment import AugmentOptions
-from nnet.augment.schema import augment_mapping, list_augment, parse_augment, plain
+from nnet.augment.schema import augment_mapping, list_augment, parse_augment
 from nnet.encoders import ENCODERS
 from nnet.losses import LOSSES
 from nnet.optimizers import OPTIMIZERS
@@ -31,6 +31,7 @@ from nnet.options import (
     option_lines,
     parse,
     parse_named,
+    plain,
     show,
 )
 from nnet.pooling import POOLINGS
@@ -75,6 +76,10 @@ class Config:
             if self.data.source == "feats" and getattr(self.augment, part):
                 message = "changes audio, but data.source is feats; set data.source=wav, or remove it"
                 raise OptionError(f"{AUGMENT}.{part}", message)
+        layout, balance = self.loss.layout, self.data.balance
+        if layout not in ("any", balance):
+            message = f'is "{balance}"; the loss compares utterances with one another and needs "{layout}"'
+            raise OptionError("data.balance", message)
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:

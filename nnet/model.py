@@ -5,15 +5,13 @@ Each part says what it gives (`out_dim`), and the next is built from it.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
 import torch
 from torch import nn
 from torch.nn import functional
 
 from nnet.config import Config
 from nnet.errors import NnetError
+from nnet.options import part_of
 from nnet.sections import HeadOptions
 
 NORM_FLOOR = 1e-6  # least length that an embedding is divided by: zero stays zero, its gradient finite
@@ -116,8 +114,11 @@ class SpeakerNet(nn.Module):
             return self.loss_function(self.head(embedding), labels, step)
 
     def scale_invariant_parameters(self) -> set[str]:
-        """Names of the parameters of which only the direction counts; weight decay must leave them alone."""
-        return {f"loss_function.{name}" for name in self.loss_function.scale_invariant}  # type: ignore[union-attr]
+        """Names of the parameters that weight decay must leave alone: those of which only the direction counts, and
+        those that the loss names besides (GE2E's w and b)."""
+        loss = self.loss_function
+        names: tuple[str, ...] = (*loss.scale_invariant, *getattr(loss, "undecayed", ()))  # type: ignore[misc]
+        return {f"loss_function.{name}" for name in names}
 
     def _encode(self, feats: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Checked features (B, T, F) → frames (B, T', C) in the parameters' precision, their lengths (B,)."""
@@ -151,25 +152,19 @@ def build(config: Config, num_speakers: int) -> SpeakerNet:
     """
     if num_speakers < 2:
         raise NnetError(f"{num_speakers} training speakers; a network needs at least 2 to tell apart")
-    encoder = _part(config.encoder)(config.encoder, config.features.dim)
+    encoder = part_of(config.encoder)(config.encoder, config.features.dim)
     shortest = config.data.chunk_frames[0]
     if shortest < encoder.min_frames:
         raise NnetError(
             f"data.chunk_frames begins at {shortest}, but the encoder sees {encoder.min_frames} frames at once; begin"
             f" at {encoder.min_frames} or more"
         )
-    pooling = _part(config.pooling)(config.pooling, encoder.out_dim)
+    pooling = part_of(config.pooling)(config.pooling, encoder.out_dim)
     dim = config.embedding.dim
     embedding = nn.Identity() if dim is None else nn.Linear(pooling.out_dim, dim)
     head, head_dim = _build_head(config.head, pooling.out_dim if dim is None else dim)
-    loss = _part(config.loss)(config.loss, head_dim, num_speakers)
+    loss = part_of(config.loss)(config.loss, head_dim, num_speakers)
     return SpeakerNet(config.features.dim, encoder, pooling, embedding, head, loss, config.embedding.normalise)
-
-
-def _part(options: Any) -> Any:
-    """The class that an option set names, `package.module:Class`."""
-    module, _, name = options.implementation.partition(":")
-    return getattr(import_module(module), name)
 
 
 def _build_head(options: HeadOptions, in_dim: int) -> tuple[nn.Sequential, int]:

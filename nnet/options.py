@@ -1,8 +1,8 @@
 """From a YAML mapping to a frozen dataclass, strictly: an unknown key, a wrong type or a missing value is an error.
 
 An option set is a frozen dataclass; the field's annotation is its type. Known annotations: ``bool``, ``int``,
-``float``, ``str``, ``Literal["a", "b"]``, ``X | None``, ``tuple[int, int]`` (one number stands for both) and
-``tuple[int, ...]``.
+``float``, ``str``, ``Literal["a", "b"]``, ``X | None``, ``tuple[int, int]`` (one number stands for both),
+``tuple[int, ...]``, and ``tuple[W, ...]`` of a subclass W of ``Weighted``.
 A set that is chosen by name (a pooling, a schedule) stands in a table ``name -> dataclass``.
 Ranges are checked by the dataclass itself, in ``__post_init__``, with ``require``.
 """
@@ -14,7 +14,8 @@ import difflib
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeVar
+from importlib import import_module
+from typing import Any, ClassVar, Literal, TypeVar
 
 from nnet.errors import NnetError
 
@@ -33,6 +34,21 @@ class OptionError(ValueError):
         super().__init__(f"{key} {message}")
         self.key = key
         self.message = message
+
+
+@dataclasses.dataclass(frozen=True)
+class Weighted:
+    """One of several parts that are chosen by name, with its weight: ``{name: aam, weight: 0.5, margin: 0.2}``.
+
+    A subclass says in `table` which names there are.
+    """
+
+    options: Any
+    weight: float = 1.0
+    table: ClassVar[OptionTable] = {}
+
+    def __post_init__(self) -> None:
+        require(0 < self.weight < float("inf"), "weight", self.weight, "a positive number")
 
 
 def require(condition: bool, key: str, found: object, expected: str) -> None:
@@ -82,6 +98,41 @@ def parse_named(table: OptionTable, section: str, mapping: object) -> Any:
     return parse(table[name], section, {key: value for key, value in mapping.items() if key != "name"})
 
 
+def parse_weighted(kind: type[Weighted], section: str, mapping: object) -> Weighted:
+    """An entry of a list of weighted parts; the weight is 1 where it has none.
+
+    Raises:
+        OptionError: as `parse_named`, or a weight that is no positive number.
+    """
+    named, weight = mapping, 1.0
+    if isinstance(mapping, Mapping):
+        named = {key: value for key, value in mapping.items() if key != "weight"}
+        weight = convert(float, f"{section}.weight", mapping.get("weight", 1.0))
+    try:
+        return kind(parse_named(kind.table, section, named), weight)
+    except OptionError as error:
+        if error.key == "weight":  # from __post_init__, which does not know its section
+            raise OptionError(f"{section}.weight", error.message) from error
+        raise
+
+
+def plain(options: Any) -> dict[str, Any]:
+    """An option set as a mapping of plain YAML types, which `parse` reads back: tuples become lists."""
+    return {field.name: _plain_value(getattr(options, field.name)) for field in dataclasses.fields(options)}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, Weighted):
+        return {"name": name_of(value.table, value.options), "weight": value.weight, **plain(value.options)}
+    return [_plain_value(item) for item in value] if isinstance(value, tuple) else value
+
+
+def part_of(options: Any) -> Any:
+    """The class that an option set names as its ``implementation``, `package.module:Class`; imported here."""
+    module, _, name = options.implementation.partition(":")
+    return getattr(import_module(module), name)
+
+
 def name_of(table: OptionTable, options: object) -> str:
     """The name that `options`'s class has in `table`; each class stands there once."""
     return next(name for name, options_class in table.items() if type(options) is options_class)
@@ -129,6 +180,8 @@ def convert(kind: Any, key: str, value: object) -> Any:
         return _convert_tuple(arguments, key, value)
     if kind is float:
         return _convert_float(key, value)
+    if issubclass(kind, Weighted):
+        return parse_weighted(kind, key, value)
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     raise OptionError(key, f"is {show(value)}; expected {describe(kind)}")
@@ -171,6 +224,8 @@ def describe(kind: Any) -> str:
         return " | ".join(str(argument) for argument in arguments)
     if origin is tuple:
         return _describe_tuple(arguments)
+    if issubclass(kind, Weighted):
+        return f"{{name, weight, options}} with a name of {', '.join(sorted(kind.table))}"
     return {bool: "true or false", int: "an integer", float: "a number", str: "a string"}[kind]
 
 

@@ -13,12 +13,22 @@ Each part may be left out. The names and their options are in nnet/augment/__ini
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nnet.augment import FEATURE_STEPS, WAVE_STEPS, AugmentOptions, OneOf, SpeedOptions, Step
-from nnet.options import OptionError, OptionTable, choices, convert, name_of, option_lines, parse, parse_named, show
+from nnet.options import (
+    OptionError,
+    OptionTable,
+    choices,
+    convert,
+    name_of,
+    option_lines,
+    parse,
+    parse_named,
+    plain,
+    show,
+)
 
 KEYS = ("speed", "wave", "features")
 
@@ -90,12 +100,6 @@ def augment_mapping(augment: AugmentOptions) -> dict[str, Any]:
     if augment.features:
         mapping["features"] = [_plain_step(FEATURE_STEPS, step, "probability") for step in augment.features]
     return mapping
-
-
-def plain(options: Any) -> dict[str, Any]:
-    """An option set as a mapping, tuples as lists."""
-    values = dataclasses.asdict(options)
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
 
 def _plain_entry(entry: Step | OneOf) -> dict[str, Any]:
