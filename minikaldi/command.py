@@ -141,7 +141,11 @@ def command(
 
 
 def run_command(
-    argv: list[str], stdin: BinaryIO | None = None, stdout: BinaryIO | None = None, allow_pipes: bool | None = None
+    argv: list[str],
+    stdin: BinaryIO | None = None,
+    stdout: BinaryIO | None = None,
+    allow_pipes: bool | None = None,
+    declared: Command | None = None,
 ) -> int:
     """Run one command over the two streams.
 
@@ -150,6 +154,7 @@ def run_command(
         stdin: bytes in; None: the process's own.
         stdout: bytes out, flushed, not closed; None: the process's own.
         allow_pipes: whether file names may hold commands (default: unless MINIKALDI_NO_PIPES is set).
+        declared: the command, where it is none of minikaldi's own.
 
     Returns:
         The exit code; nothing is raised for bad input.
@@ -158,7 +163,7 @@ def run_command(
     before = log.current_command.set(name)
     try:
         context = Context(stdin, stdout, allow_pipes)
-        code = _run(commands.load(name), argv, context)
+        code = _run(declared or commands.load(name), argv, context)
         context.flush()
         return code
     except BrokenPipeError:
