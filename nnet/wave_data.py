@@ -1,7 +1,8 @@
 """Training chunks from audio: cropped, augmented and turned into features while they are read.
 
-crop → speed → the steps of the section `augment.wave` → 16 bits, as a file would hold → MFCC or fbank → sliding mean →
-voiced frames. What is drawn for chunk n of step k depends on (seed, k, n) alone, whoever reads it, and whenever.
+crop → speed → the steps of the section `augment.wave` → 16 bits, as a file would hold → features → sliding mean →
+voiced frames; the last two where the section `features` has them. What is drawn for chunk n of step k depends on
+(seed, k, n) alone, whoever reads it, and whenever.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from minikaldi.errors import KaldiError
-from minikaldi.feat.frames import num_frames
 from minikaldi.io import FLOAT_VECTOR, read_object
 from nnet.augment import AugmentOptions, RoomOptions
 from nnet.augment.audio import Audio, AudioReader
 from nnet.augment.chain import Chain, Costs
 from nnet.augment.crop import Crop, chunk_frames, crop, speed_length, voiced_at
-from nnet.augment.features import FeatureMaker, read_feature_maker, without_mean
+from nnet.augment.features import FeatureMaker, InputFeatures, read_feature_maker, without_mean
 from nnet.augment.material import Material, NoiseSet, Notes, Utterances, noise_sets
 from nnet.augment.signal import FloatArray, Signal
 from nnet.augment.speed import Passage, change_speed, passage
@@ -62,7 +62,9 @@ class WaveChunks:
         self.notes, self.costs = Notes(), Costs()
         self._lists, self._audio, self._data, self.maker = lists, audio, config.data, maker
         self._seed, self._augment = config.training.seed, config.augment
-        rate, cache_bytes = maker.options.sample_frequency, config.data.audio_cache_mb * 1_000_000
+        self._cmn_window = config.data.cmn_window if config.features.cmvn else 0
+        self._all_frames = not config.features.vad
+        rate, cache_bytes = maker.sample_frequency, config.data.audio_cache_mb * 1_000_000
         reader = AudioReader(rate, cache_bytes)
         assert isinstance(lists.train.utt_ids, StringTable)
         self._utterances = Utterances(audio, lists.train.utt_ids, reader)
@@ -111,22 +113,22 @@ class WaveChunks:
                 self.notes.add("some augmented chunks pass 16 bits and are clipped, as in a file; less gain avoids it")
         with self.costs.of("mean, voiced frames"):
             for chunk, cut, rows in zip(chunks, cuts, feats, strict=True):
-                chunk[:] = without_mean(rows, self._data.cmn_window)[cut.crop.rows]
+                chunk[:] = without_mean(rows, self._cmn_window)[cut.crop.rows]
 
     def _cut(self, place: int, start: int, length: int, rng: np.random.Generator) -> Cut:
         copy, utt = divmod(place, len(self._audio.recordings))
         factor = self._factor(copy, rng)
         if copy == 0:
             start = int(start / factor)  # a plan knows no speed that is drawn here
-        options = self.maker.options
-        audio = self._utterances.open(utt, length * options.shift_samples)
+        framing = self.maker.framing
+        audio = self._utterances.open(utt, length * framing.shift)
         num_samples = speed_length(factor, audio.num_samples)
-        voiced = voiced_at(self._voiced(utt, audio), factor, num_frames(num_samples, options))
+        voiced = voiced_at(self._voiced(utt, audio), factor, framing.num_frames(num_samples))
         if not voiced.any():
             raise NnetError(f"{self._utterances.name(utt)}: has no voiced frame at speed {factor:g}; remove it")
         frames, all_of_them = chunk_frames(voiced, start, length)
         # A chunk with all voiced frames is the whole utterance: the mean is then taken over its pauses at the ends too.
-        part = crop(frames, len(voiced) if all_of_them else self._data.cmn_context, num_samples, options)
+        part = crop(frames, len(voiced) if all_of_them else self._data.cmn_context, num_samples, framing)
         return Cut(utt, factor, audio, part, min(self._before, part.start))
 
     def _factor(self, copy: int, rng: np.random.Generator) -> float:
@@ -139,13 +141,21 @@ class WaveChunks:
         return (1.0, *speed.factors)[int(rng.integers(1 + len(speed.factors)))]
 
     def _voiced(self, utt: int, audio: Audio) -> npt.NDArray[np.bool_]:
-        """Voice activity of each frame of an utterance, checked against its audio and the lists."""
+        """Which frames of an utterance chunks are made of: the voiced ones, or all. Checked against audio and lists."""
         name, rxfilename = self._utterances.name(utt), self._audio.vad[utt]
+        in_audio, listed = self.maker.framing.num_frames(audio.num_samples), int(self._lists.train.num_frames[utt])
+        if self._all_frames:
+            if in_audio != listed:
+                raise NnetError(
+                    f"{name}: the audio has {in_audio} frames, utt2num_frames says {listed}; make the lists anew"
+                )
+            return np.ones(in_audio, bool)
         try:
             voiced = read_object(rxfilename, FLOAT_VECTOR) != 0
         except (KaldiError, OSError) as error:
             raise NnetError(f"{name}: cannot read the voice activity {rxfilename}: {error}") from error
-        in_audio, listed = num_frames(audio.num_samples, self.maker.options), int(self._lists.train.num_frames[utt])
+        if isinstance(self.maker, InputFeatures) and len(voiced) == in_audio + 1:  # see nnet/inputs/fit_vad.py
+            voiced = voiced[:-1]
         if len(voiced) != in_audio:
             raise NnetError(
                 f"{name}: {rxfilename} has {len(voiced)} frames, the audio {in_audio}; make the voice activity anew of"
@@ -175,12 +185,9 @@ class WaveChunks:
     def _speaker(self, utt: int) -> str:
         return self._lists.speaker_ids[self._lists.train.speakers[utt]]
 
-    @staticmethod
-    def _framed(cut: Cut, signal: Signal) -> FloatArray:
-        """The samples of the cut's frames: at an end of the utterance they are mirrored."""
-        if cut.crop.left == cut.crop.right == 0:
-            return signal.samples
-        return np.pad(signal.samples, (cut.crop.left, cut.crop.right), mode="symmetric")
+    def _framed(self, cut: Cut, signal: Signal) -> FloatArray:
+        """The samples of the cut's frames: at an end of the utterance, with what the features have beyond it."""
+        return self.maker.framing.extended(signal.samples, cut.crop.left, cut.crop.right)
 
 
 def open_waves(

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.feat.frames import FrameOptions, num_frames
 from nnet.augment.speed import num_samples_at
+from nnet.inputs.framing import Framing
 
 IntArray = npt.NDArray[np.int64]
 
@@ -23,8 +23,8 @@ IntArray = npt.NDArray[np.int64]
 class Crop:
     """A part of an utterance, at its speed.
 
-    start, stop: its samples. left, right: samples that are missing before and behind them, the utterance's ends
-    mirrored. num_frames: frames of those samples. rows: int64 (T,), which of these are the chunk.
+    start, stop: its samples. left, right: samples that are missing before and behind them, beyond the utterance's ends.
+    num_frames: frames of those samples. rows: int64 (T,), which of these are the chunk.
     """
 
     start: int
@@ -59,19 +59,18 @@ def chunk_frames(voiced: npt.NDArray[np.bool_], start: int, length: int) -> tupl
     return frames[start : start + length], len(frames) == length
 
 
-def crop(frames: IntArray, context: int, num_samples: int, options: FrameOptions) -> Crop:
+def crop(frames: IntArray, context: int, num_samples: int, framing: Framing) -> Crop:
     """The part of an utterance that some of its frames need.
 
     Args:
         frames: int64 (T,).
         context: frames on both sides that are computed too, as far as there are any.
         num_samples: of the utterance, at its speed.
-        options: how frames are cut.
+        framing: how frames are cut.
     """
-    shift, length = options.shift_samples, options.length_samples
-    reach = 0 if options.snip_edges else length // 2 - shift // 2  # samples of frame 0 before the wave
+    shift, length, reach = framing.shift, framing.length, framing.before
     first = max(0, int(frames.min()) - context)
-    last = min(num_frames(num_samples, options) - 1, int(frames.max()) + context)
+    last = min(framing.num_frames(num_samples) - 1, int(frames.max()) + context)
     start, stop = first * shift - reach, last * shift - reach + length
     inside = max(0, start), min(stop, num_samples)
     return Crop(*inside, inside[0] - start, stop - inside[1], last + 1 - first, frames - first)

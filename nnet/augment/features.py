@@ -1,4 +1,4 @@
-"""Features of a batch of waves in one go, with the numbers of minikaldi's commands."""
+"""Features of a batch of waves in one go, with the numbers of the commands that make them on disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from minikaldi.featbin.compute_feats import ComputeFbankOptions, ComputeMfccOpti
 from minikaldi.options import parse
 from nnet.augment.signal import NOTHING, FloatArray, to_sixteen_bits
 from nnet.errors import NnetError
+from nnet.inputs import INPUTS, InputKind
+from nnet.inputs.framing import Framing, kaldi_framing
 
 Compute = Callable[..., FloatArray]
 KINDS: dict[str, tuple[type[Any], Compute]] = {
@@ -27,23 +29,25 @@ KINDS: dict[str, tuple[type[Any], Compute]] = {
 }
 
 
-@dataclass
-class FeatureMaker:
-    """A kind of features and its options; and the memory in which waves are joined, which costs more to get anew than
-    to fill."""
+class FeatureMaker(Protocol):
+    """A kind of features and its options. framing: where frames lie. sample_frequency: Hz. dim: F."""
 
-    options: FrameOptions
-    compute: Compute
-    dim: int
-    _joined: FloatArray = dataclasses.field(default_factory=lambda: NOTHING)
+    @property
+    def framing(self) -> Framing:
+        """Where frames lie."""
+
+    @property
+    def sample_frequency(self) -> float:
+        """Hz."""
+
+    @property
+    def dim(self) -> int:
+        """F."""
 
     def of_waves(
         self, waves: Sequence[FloatArray], num_frames: Sequence[int], dither_key: str
     ) -> tuple[list[FloatArray], bool]:
         """Features of each wave, whose samples are just those of its frames, rounded to 16 bits as in a file.
-
-        The waves are put one behind the other, each from a multiple of the frame shift on; the few frames across two
-        waves are computed and left out.
 
         Args:
             waves: float32 ((T - 1) shift + length,) each.
@@ -53,6 +57,32 @@ class FeatureMaker:
         Returns:
             float32 (T, F) each, and whether a sample was clipped to 16 bits.
         """
+
+
+@dataclass
+class KaldiFeatures:
+    """MFCC or filter bank; and the memory in which waves are joined, which costs more to get anew than to fill."""
+
+    options: FrameOptions
+    compute: Compute
+    dim: int
+    _joined: FloatArray = dataclasses.field(default_factory=lambda: NOTHING)
+
+    @property
+    def framing(self) -> Framing:
+        """See FeatureMaker."""
+        return kaldi_framing(self.options)
+
+    @property
+    def sample_frequency(self) -> float:
+        """See FeatureMaker."""
+        return self.options.sample_frequency
+
+    def of_waves(
+        self, waves: Sequence[FloatArray], num_frames: Sequence[int], dither_key: str
+    ) -> tuple[list[FloatArray], bool]:
+        """See FeatureMaker. The waves are put one behind the other, each from a multiple of the frame shift on; the few
+        frames across two waves are computed and left out."""
         shift = self.options.shift_samples
         places = np.cumsum([0, *(-(-len(wave) // shift) for wave in waves)])
         joined = self._memory(int(places[-1]) * shift)
@@ -70,27 +100,78 @@ class FeatureMaker:
         return self._joined[:num_samples]
 
 
-def read_feature_maker(kind: Literal["mfcc", "fbank"], conf: Path, dim: int) -> FeatureMaker:
-    """The features that a Kaldi option file describes.
+@dataclass
+class InputFeatures:
+    """librosa's MFCC, or samples: of one wave after the other.
+
+    The value that limits librosa's decibels from below is taken from the chunk, not from the utterance as on disk.
+    """
+
+    options: Any
+    kind: InputKind
+
+    @property
+    def framing(self) -> Framing:
+        """See FeatureMaker."""
+        framing: Framing = self.options.framing
+        return framing
+
+    @property
+    def sample_frequency(self) -> float:
+        """See FeatureMaker."""
+        return float(self.options.sample_frequency)
+
+    @property
+    def dim(self) -> int:
+        """See FeatureMaker."""
+        return int(self.options.dim)
+
+    def of_waves(
+        self, waves: Sequence[FloatArray], num_frames: Sequence[int], dither_key: str
+    ) -> tuple[list[FloatArray], bool]:
+        """See FeatureMaker."""
+        inside = dataclasses.replace(self.framing, before=0, after=0)
+        rounded = [wave.copy() for wave in waves]
+        clipped = [to_sixteen_bits(wave) for wave in rounded]
+        return [self.kind.compute(wave, self.options, inside) for wave in rounded], any(clipped)
+
+
+def read_feature_maker(kind: str, conf: Path, dim: int) -> FeatureMaker:
+    """The features that an option file describes.
 
     Args:
-        kind: what they are.
+        kind: what they are, as `features.type` has it.
         conf: the file, as conf/fbank.conf.
         dim: columns expected.
 
     Raises:
-        NnetError: the file cannot be used, or its features have other columns.
+        NnetError: the file cannot be used, its features have other columns, or they are not made of chunks.
     """
-    options_class, compute = KINDS[kind]
+    if kind == "logmel":
+        raise NnetError(
+            f"{conf}: logmel features are of another rate than the audio, noises and rooms that data.source wav reads;"
+            " remove data.source (--augment ondisk), so that they are made of whole utterances beforehand"
+        )
     try:
-        options, _, _ = parse([f"--config={conf}"], options_class)
-        second = np.zeros(int(options.sample_frequency), np.float32)
-        found = compute(second, options.sample_frequency, options, 1.0, "").shape[1]
+        maker = _input_maker(INPUTS[kind], conf) if kind in INPUTS else _kaldi_maker(kind, conf)
     except (KaldiError, OSError) as error:
         raise NnetError(f"{conf}: {error}") from error
-    if found != dim:
-        raise NnetError(f"{conf}: gives {kind} of {found} columns, features.dim is {dim}; correct one of them")
-    return FeatureMaker(options, compute, dim)
+    if maker.dim != dim:
+        raise NnetError(f"{conf}: gives {kind} of {maker.dim} columns, features.dim is {dim}; correct one of them")
+    return maker
+
+
+def _input_maker(kind: InputKind, conf: Path) -> FeatureMaker:
+    options, _, _ = parse([f"--config={conf}"], kind.options)
+    options.check()
+    return InputFeatures(options, kind)
+
+
+def _kaldi_maker(kind: str, conf: Path) -> FeatureMaker:
+    options_class, compute = KINDS[kind]
+    options, _, _ = parse([f"--config={conf}"], options_class)
+    second = np.zeros(int(options.sample_frequency), np.float32)
+    return KaldiFeatures(options, compute, compute(second, options.sample_frequency, options, 1.0, "").shape[1])
 
 
 def without_mean(feats: FloatArray, window: int) -> FloatArray:

@@ -9,6 +9,7 @@ from minikaldi.feat.audio import changed_rate
 from minikaldi.feat.frames import FrameOptions
 from nnet.augment.crop import chunk_frames, crop, voiced_at
 from nnet.augment.speed import change_speed, num_samples_at, passage, ratio
+from nnet.inputs.framing import kaldi_framing
 
 RNG = np.random.default_rng(0)
 WAVE = np.rint(3000 * RNG.standard_normal(30000)).astype(np.float32)
@@ -80,13 +81,13 @@ def test_a_chunk_is_consecutive_voiced_frames_and_a_late_start_is_moved_back() -
 
 
 def test_a_crop_covers_its_frames_and_is_mirrored_at_the_ends_alone() -> None:
-    options = FrameOptions(snip_edges=False)  # 400 samples every 160, the first from sample -120 on
-    middle = crop(np.array([5, 6, 9]), 0, 16000, options)
+    framing = kaldi_framing(FrameOptions(snip_edges=False))  # 400 samples every 160, the first from sample -120 on
+    middle = crop(np.array([5, 6, 9]), 0, 16000, framing)
     assert (middle.start, middle.stop, middle.left, middle.right) == (680, 680 + 4 * 160 + 400, 0, 0)
     assert middle.num_frames == 5 and middle.rows.tolist() == [0, 1, 4]
-    ends = crop(np.array([0, 99]), 3, 16000, options)
+    ends = crop(np.array([0, 99]), 3, 16000, framing)
     assert (ends.start, ends.stop, ends.left, ends.right, ends.num_frames) == (0, 16000, 120, 120, 100)
-    wider = crop(np.array([5, 6]), 2, 16000, options)
+    wider = crop(np.array([5, 6]), 2, 16000, framing)
     assert wider.num_frames == 6 and wider.rows.tolist() == [2, 3]
-    snipped = crop(np.array([0, 1]), 0, 16000, FrameOptions(snip_edges=True))
+    snipped = crop(np.array([0, 1]), 0, 16000, kaldi_framing(FrameOptions(snip_edges=True)))
     assert (snipped.start, snipped.stop, snipped.left, snipped.right) == (0, 560, 0, 0)
