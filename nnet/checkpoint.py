@@ -7,6 +7,7 @@ runs no code of theirs.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Checkpoint:
         best_eer, best_step: lowest valid EER (a share) so far; None where nothing was held out.
         meter: sums since the last line of the curve.
         seconds: training time so far.
+        valid_eers: step of each validation -> its EER (a share), which a schedule may ask for; in rising order.
+        start_hash: of the checkpoint that the run began with, "" for random weights.
         torch_version: what wrote the file.
     """
 
@@ -56,6 +59,8 @@ class Checkpoint:
     best_step: int = 0
     meter: dict[str, float] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
+    valid_eers: dict[int, float] = dataclasses.field(default_factory=dict)
+    start_hash: str = ""
     torch_version: str = str(torch.__version__)
 
 
@@ -83,11 +88,30 @@ def load(path: Path) -> Checkpoint:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file may raise nearly anything: IndexError, UnicodeDecodeError, KeyError …
         raise NnetError(f"{path}: cannot be read as a checkpoint (truncated?): {error}") from error
-    names = {f.name for f in dataclasses.fields(Checkpoint)} | {"format"}
-    if not isinstance(content, dict) or content.get("format") != FORMAT or set(content) != names:
+    if not isinstance(content, dict) or content.get("format") != FORMAT or not _has_fields(set(content) - {"format"}):
         raise NnetError(f"{path}: is no checkpoint of nnet.train in format {FORMAT}")
     del content["format"]
     return Checkpoint(**content)
+
+
+def _has_fields(names: set[str]) -> bool:
+    """Whether these are the fields of a checkpoint; those with a default may be missing: older files lack some."""
+    known = {field.name for field in dataclasses.fields(Checkpoint)}
+    missing = dataclasses.MISSING
+    required = {f.name for f in dataclasses.fields(Checkpoint) if f.default is missing and f.default_factory is missing}
+    return required <= names <= known
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a checkpoint's bytes.
+
+    Raises:
+        NnetError: it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise NnetError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def rng_state(device: torch.device) -> dict[str, torch.Tensor]:
@@ -123,6 +147,8 @@ def check_same_run(
         if key not in FREE_KEYS
     ]
     if changed:
+        if all(key.startswith("inference.") for key in changed):
+            anew = "embeddings are taken otherwise without training: nnet.extract or ./pipeline.sh with --inference"
         raise NnetError(f"{path}: was trained with another config: {', '.join(changed)}; {anew}")
     if checkpoint.speaker_ids != list(speaker_ids):
         counts = f"{len(checkpoint.speaker_ids)} then, {len(speaker_ids)} now"

@@ -1,4 +1,4 @@
-"""Optimizers by name, and which parameters are kept from weight decay.
+"""Optimizers by name, which parameters are kept from weight decay, and how gradients are limited.
 
 `OPTIMIZERS` maps a name of the YAML's `optimizer:` section to the dataclass of its options. torch is imported when an
 optimizer is built, so that a config can be read and checked without it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from nnet.options import at_least, require
 
@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 
     from nnet.model import SpeakerNet
 
+Decayed = Literal["weights", "all"]
+
+
 class OptimizerOptions(Protocol):
     """Options of an optimizer, which builds itself from parameter groups."""
 
     @property
     def weight_decay(self) -> float:
         """Decay of the parameters that are not exempt."""
+
+    @property
+    def decay(self) -> Decayed:
+        """What decays: "weights", the matrices and kernels alone, or "all", biases and the parameters of norms too."""
 
     @property
     def decay_exempt(self) -> tuple[str, ...]:
@@ -50,6 +57,7 @@ class Adam:
     eps: float = 1e-9
     weight_decay: float = 1e-4
     amsgrad: bool = True
+    decay: Decayed = "weights"
     decay_exempt: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -72,6 +80,7 @@ class AdamW:
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 1e-2
+    decay: Decayed = "weights"
     decay_exempt: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -91,6 +100,7 @@ class Sgd:
     momentum: float = 0.9
     nesterov: bool = True
     weight_decay: float = 1e-4
+    decay: Decayed = "weights"
     decay_exempt: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -108,19 +118,67 @@ class Sgd:
 OPTIMIZERS: dict[str, type[OptimizerOptions]] = {"adam": Adam, "adamw": AdamW, "sgd": Sgd}
 
 
-def build_optimizer(options: OptimizerOptions, net: SpeakerNet) -> torch.optim.Optimizer:
-    """An optimizer with a group that decays and one that does not; parameters that need no gradient are left out.
+def exempt_from_decay(options: OptimizerOptions, net: SpeakerNet) -> set[str]:
+    """Names of the parameters that do not decay.
 
-    Of some weights only the direction counts (the class weights of angular losses). Decay would shrink their norm, and
-    so change nothing but the effective angular rate: they are always exempt, besides those that the options name.
+    Always those of which only the direction counts (the class weights of angular losses): decay would shrink their
+    norm, and so change nothing but the effective angular rate. With `decay: weights` also each bias, scale and slope,
+    which is what parameters of less than two dimensions are (a norm's weight, GE2E's w and b), and all of a norm's.
+    Besides, those that match a pattern of `decay_exempt`.
     """
-    invariant = net.scale_invariant_parameters()
-    trained = {name: parameter for name, parameter in net.named_parameters() if parameter.requires_grad}
-    exempt = {
-        name for name in trained if name in invariant or any(fnmatchcase(name, each) for each in options.decay_exempt)
+    names = [name for name, _ in net.named_parameters()]
+    exempt = net.scale_invariant_parameters() | {
+        name for name in names if any(fnmatchcase(name, each) for each in options.decay_exempt)
     }
+    if options.decay == "weights":
+        exempt |= {name for name, parameter in net.named_parameters() if parameter.dim() < 2} | _norm_parameters(net)
+    return exempt.intersection(names)
+
+
+def _norm_parameters(net: SpeakerNet) -> set[str]:
+    """Names of the parameters of normalisation layers."""
+    from torch import nn
+    from torch.nn.modules.batchnorm import _NormBase
+
+    norms = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+    return {
+        f"{path}.{name}"
+        for path, module in net.named_modules()
+        if isinstance(module, norms)
+        for name, _ in module.named_parameters(recurse=False)
+    }
+
+
+def build_optimizer(options: OptimizerOptions, net: SpeakerNet) -> torch.optim.Optimizer:
+    """An optimizer with a group that decays and one that does not; parameters that need no gradient are left out."""
+    exempt = exempt_from_decay(options, net)
+    trained = {name: parameter for name, parameter in net.named_parameters() if parameter.requires_grad}
     groups: list[dict[str, object]] = [
         {"params": [p for name, p in trained.items() if name not in exempt], "weight_decay": options.weight_decay},
         {"params": [p for name, p in trained.items() if name in exempt], "weight_decay": 0.0},
     ]
     return options.build([group for group in groups if group["params"]])
+
+
+def clip_gradients(net: SpeakerNet, clip_norm: float | None, loss_clip_norm: float | None) -> torch.Tensor:
+    """Scale the gradient down to a norm at most.
+
+    Args:
+        net: after the backward pass.
+        clip_norm: of the whole gradient; of all but the loss's parameters where they have a limit of their own.
+        loss_clip_norm: of the gradient of the loss's parameters (class weights, GE2E's w and b) where it is set.
+
+    Returns:
+        The norm of the whole gradient before, a scalar on its device; not finite where an element is not.
+    """
+    import torch
+    from torch.nn.utils import clip_grad_norm_
+
+    limit = clip_norm or float("inf")
+    if loss_clip_norm is None:
+        return clip_grad_norm_(net.parameters(), limit)
+    of_loss = list(net.loss_function.parameters())
+    in_loss = {id(parameter) for parameter in of_loss}
+    others = [parameter for parameter in net.parameters() if id(parameter) not in in_loss]
+    norms = [clip_grad_norm_(others, limit), clip_grad_norm_(of_loss, loss_clip_norm)]
+    return torch.stack([norm.to(norms[0].device) for norm in norms]).norm()

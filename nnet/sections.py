@@ -7,6 +7,9 @@ from typing import Literal
 
 from nnet.options import at_least, require
 
+Part = Literal["encoder", "pooling", "embedding", "head", "loss"]
+PARTS: tuple[Part, ...] = ("encoder", "pooling", "embedding", "head", "loss")
+
 
 @dataclass(frozen=True)
 class FeatureOptions:
@@ -102,7 +105,10 @@ class TrainingOptions:
     """The training loop.
 
     steps: updates in all. valid_every, save_every, log_every: in steps. precision: "auto" takes bf16 where the machine
-    gains by it. clip_norm: greatest norm of the gradient, null for no limit.
+    gains by it. clip_norm: greatest norm of the gradient, null for no limit; loss_clip_norm: where it is set, that of
+    the loss's parameters, and clip_norm that of the others.
+    start_from: a checkpoint whose weights a new run begins with (fine-tuning); null for random ones. start_from_parts:
+    which parts of it; without "loss" the class weights begin anew, as they must where a speaker is new.
     """
 
     steps: int = 100000
@@ -112,9 +118,42 @@ class TrainingOptions:
     seed: int = 1
     precision: Literal["auto", "float32", "bf16"] = "auto"
     clip_norm: float | None = None
+    loss_clip_norm: float | None = None
+    start_from: str | None = None
+    start_from_parts: tuple[Part, ...] = PARTS
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps, log_every=self.log_every)
         at_least(1, valid_every=self.valid_every, save_every=self.save_every)
         at_least(0, seed=self.seed)
-        require(self.clip_norm is None or self.clip_norm > 0, "clip_norm", self.clip_norm, "a positive number or null")
+        for key in ("clip_norm", "loss_clip_norm"):
+            value = getattr(self, key)
+            require(value is None or value > 0, key, value, "a positive number or null")
+        require(len(self.start_from_parts) > 0, "start_from_parts", (), f"one or more of {', '.join(PARTS)}")
+
+
+@dataclass(frozen=True)
+class InferenceOptions:
+    """How the embedding of an utterance is taken; it changes nothing of the training.
+
+    mode: "whole", the utterance at once; "windows", the mean over windows of `window` frames, one each `step` frames;
+    "slices", the mean over `count` such windows in the middle, for which a shorter utterance is lengthened by
+    reflection.
+    Of windows alone: tail: what becomes of frames behind the last window: "drop" leaves them out, "keep" embeds the
+    incomplete window as it is, "shift" moves it back until it is complete. short: an utterance shorter than a window
+    is embedded "whole", or "drop"ped.
+    normalise: bring each window's embedding to length 1 before the mean. mean_of: "embeddings", or "affine", what the
+    affine layer gives; these differ where embedding.normalise is on, and then the mean is brought to length 1.
+    """
+
+    mode: Literal["whole", "windows", "slices"] = "whole"
+    window: int = 100
+    step: int = 50
+    tail: Literal["drop", "keep", "shift"] = "drop"
+    short: Literal["whole", "drop"] = "whole"
+    count: int = 5
+    normalise: bool = False
+    mean_of: Literal["embeddings", "affine"] = "embeddings"
+
+    def __post_init__(self) -> None:
+        at_least(1, window=self.window, step=self.step, count=self.count)

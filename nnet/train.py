@@ -10,7 +10,6 @@ interrupted run equals an uninterrupted one bit for bit; on CUDA up to the order
 from __future__ import annotations
 
 import argparse
-import hashlib
 import logging
 import sys
 import time
@@ -19,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch.nn.utils import clip_grad_norm_
 
 from nnet import checkpoint as ckpt
 from nnet.checkpoint import Checkpoint
@@ -29,14 +27,15 @@ from nnet.data import Batch, ChunkSource, training_batches
 from nnet.device import choose_device
 from nnet.errors import NnetError
 from nnet.files import write_whole
+from nnet.fine_tuning import check_start, take_start
 from nnet.interrupts import Interrupts
-from nnet.lists import TrainingLists, read_lists
+from nnet.lists import TrainingLists
 from nnet.model import SpeakerNet, build
-from nnet.optimizers import build_optimizer
+from nnet.optimizers import build_optimizer, clip_gradients
 from nnet.options import ConfigError
 from nnet.precision import autocast, choose_precision
+from nnet.training_data import TrainingData, list_digest, read_data
 from nnet.validation import valid_eer
-from nnet.wave_data import open_waves
 
 log = logging.getLogger("train")
 
@@ -77,7 +76,7 @@ def train(run: Run, interrupts: Interrupts) -> int:
         step, last = batch.step, batch.step == options.steps
 
         # The rate belongs to this step, so it is set before the update.
-        lr = config.schedule.lr(step, options.steps)
+        lr = config.schedule.lr(step, options.steps, state.valid_eers)
         for group in optimizer.param_groups:
             group["lr"] = lr
 
@@ -87,7 +86,7 @@ def train(run: Run, interrupts: Interrupts) -> int:
             loss, hits = net.training_loss(feats, lengths, batch.labels, step)  # (), (K,)
         optimizer.zero_grad()
         loss.backward()
-        norm = clip_grad_norm_(net.parameters(), options.clip_norm or float("inf"))
+        norm = clip_gradients(net, options.clip_norm, options.loss_clip_norm)
         # Before the update: the weights, and with them the next checkpoint, stay free of NaN.
         if not (torch.isfinite(loss) and torch.isfinite(norm)):
             raise NnetError(not_finite(run, batch, loss.item(), norm.item(), lr))
@@ -99,6 +98,8 @@ def train(run: Run, interrupts: Interrupts) -> int:
         eer = None
         if last or step % options.valid_every == 0:
             eer = valid_eer(net, run.lists, config.features.dim, config.data.valid_batch_frames, run.device)
+        if eer is not None:
+            state.valid_eers[step] = eer
         if last or eer is not None or step % options.log_every == 0:
             pace = watch.lap()
             shown = "" if eer is None else f" valid EER {100 * eer:.2f} %"
@@ -157,77 +158,42 @@ def prepare(config: Config, data: TrainingData, exp: Path, device: torch.device)
     """A fresh run, or the one that last.pt in `exp` holds.
 
     Raises:
-        NnetError: last.pt belongs to another run, or cannot be read.
+        NnetError: last.pt belongs to another run, or cannot be read; training.start_from cannot be used; or a schedule
+            that asks for held-out error rates where nothing is held out.
     """
     torch.manual_seed(config.training.seed)
     lists, features_conf = data.lists, data.features_conf
-    net = build(config, len(lists.speaker_ids)).to(device)
+    if config.schedule.needs_eers and not len(lists.trials):
+        raise NnetError(
+            "schedule: the rate depends on the held-out error rate, but valid.trials is empty; hold utterances out"
+            " when the lists are made, or choose another schedule"
+        )
+    speaker_ids, digest = list(lists.speaker_ids), list_digest(lists, data.audio_digest)
+    net = build(config, len(speaker_ids)).to(device)
     optimizer = build_optimizer(config.optimizer, net)
-    mapping, speaker_ids, digest = to_mapping(config), list(lists.speaker_ids), list_digest(lists, data.audio_digest)
     last = exp / "last.pt"
     if last.is_file():
         state = ckpt.load(last)
-        state.config = to_mapping(from_mapping(state.config, str(last)))  # options that it is too old to know
-        ckpt.check_same_run(last, state, mapping, speaker_ids, digest, features_conf)
+        fill_in_options(state, last)
+        ckpt.check_same_run(last, state, to_mapping(config), speaker_ids, digest, features_conf)
+        check_start(last, state, config)
         net.load_state_dict(state.model)
         optimizer.load_state_dict(state.optimizer)
         ckpt.restore_rng(state.rng, device)
-        state.config = mapping
+        state.config = to_mapping(config)
         log.info("taking up %s after step %d of %d", last, state.step, config.training.steps)
     else:
-        precision = choose_precision(net, config, device)
-        rng = ckpt.rng_state(device)
-        state = Checkpoint(0, {}, {}, rng, mapping, speaker_ids, digest, features_conf, precision)
+        start_hash = take_start(net, config, speaker_ids, features_conf)
+        precision, rng = choose_precision(net, config, device), ckpt.rng_state(device)
+        state = Checkpoint(0, {}, {}, rng, to_mapping(config), speaker_ids, digest, features_conf, precision)
+        state.start_hash = start_hash
     return Run(config, lists, data.source, exp, device, net, optimizer, state)
 
 
-@dataclass(frozen=True)
-class TrainingData:
-    """What is trained on. features_conf: text of the features' option file. source: of the chunks, None for the lists'
-    features. audio_digest: a hash of what augmentation draws from."""
-
-    lists: TrainingLists
-    features_conf: str
-    source: ChunkSource | None = None
-    audio_digest: str = ""
-
-
-def read_data(config: Config, lists_dir: Path, features_conf: Path) -> TrainingData:
-    """The lists and, where the experiment has data.source wav, the audio that they name.
-
-    Raises:
-        NnetError: a file is missing, malformed or does not fit the others.
-    """
-    text = read_features_conf(features_conf)
-    lists = read_lists(lists_dir)
-    if config.data.source == "feats":
-        return TrainingData(lists, text)
-    source, lists, digest = open_waves(config, lists, lists_dir, features_conf)
-    return TrainingData(lists, text, source, digest)
-
-
-def list_digest(lists: TrainingLists, audio_digest: str = "") -> str:
-    """A hash of what the batches and the valid EER are made from: utterances in order, lengths, speakers, trials, and
-    what augmentation draws from."""
-    digest = hashlib.sha256()
-    for utterances in (lists.train, lists.valid):
-        for utt in range(len(utterances)):
-            digest.update(utterances.utt_ids[utt].encode() + b"\n")
-        digest.update(utterances.num_frames.tobytes() + utterances.speakers.tobytes())
-    digest.update(lists.trials.enroll.tobytes() + lists.trials.test.tobytes() + lists.trials.target.tobytes())
-    digest.update(audio_digest.encode())
-    return digest.hexdigest()
-
-
-def read_features_conf(path: Path) -> str:
-    """Text of the Kaldi option file of the features.
-
-    Raises:
-        NnetError: no such file.
-    """
-    if not path.is_file():
-        raise NnetError(f"{path}: no such file; --features-conf names the option file that the features were made with")
-    return path.read_text(encoding="utf-8")
+def fill_in_options(state: Checkpoint, path: Path) -> None:
+    """Write into a checkpoint's config the options that it is too old to know, as they were then."""
+    state.config.get("optimizer", {}).setdefault("decay", "all")
+    state.config = to_mapping(from_mapping(state.config, str(path)))
 
 
 def describe(run: Run) -> str:

@@ -225,12 +225,12 @@ def test_no_space_for_the_curve_or_the_config_is_told_with_the_file(
     tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    for size, name in ((60, "config.yaml"), (900, "curve.tsv")):
+    for size, name in ((60, "config.yaml"), (2500, "curve.tsv")):
         exp = tmp_path / name.partition(".")[0]
         caplog.clear()
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))  # a longer file fails, as on a full disk
         try:
-            settings = (f"training.{key}" for key in ("log_every=1", "save_every=100", "valid_every=100", "steps=30"))
+            settings = (f"training.{key}" for key in ("log_every=1", "save_every=100", "valid_every=100", "steps=60"))
             assert main(tiny_corpus.command(exp, *settings)) == 1
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
