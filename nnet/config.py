@@ -36,7 +36,14 @@ from nnet.options import (
 )
 from nnet.pooling import POOLINGS
 from nnet.schedules import SCHEDULES
-from nnet.sections import DataOptions, EmbeddingOptions, FeatureOptions, HeadOptions, TrainingOptions
+from nnet.sections import (
+    DataOptions,
+    EmbeddingOptions,
+    FeatureOptions,
+    HeadOptions,
+    InferenceOptions,
+    TrainingOptions,
+)
 from nnet.yaml_text import parse_yaml, read_yaml
 
 # Section -> its option set, or the table of names from which its key `name` chooses one.
@@ -51,7 +58,9 @@ SECTIONS: dict[str, type[Any] | OptionTable] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "training": TrainingOptions,
+    "inference": InferenceOptions,
 }
+OPTIONAL = ("inference",)  # sections that may be left out: all their options have defaults
 AUGMENT = "augment"  # a section that may be left out, and may be the name of a file; see nnet/augment/schema.py
 
 
@@ -69,6 +78,7 @@ class Config:
     optimizer: Any
     schedule: Any
     training: TrainingOptions
+    inference: InferenceOptions = dataclasses.field(default_factory=InferenceOptions)
     augment: AugmentOptions = dataclasses.field(default_factory=AugmentOptions)
 
     def __post_init__(self) -> None:
@@ -102,6 +112,8 @@ def from_mapping(mapping: object, source: str, overrides: Sequence[str] = ()) ->
         raise ConfigError(f"{source}: is {show(mapping)}; expected the sections {', '.join(SECTIONS)}")
     merged = {key: dict(value) if isinstance(value, Mapping) else value for key, value in mapping.items()}
     merged[AUGMENT] = _augment_section(merged.get(AUGMENT), f"{source}: {AUGMENT}")
+    for section in OPTIONAL:
+        merged.setdefault(section, {})
     origins = {key: f"--set {override}" for override in overrides for key in [_apply(merged, override)]}
     known = (*SECTIONS, AUGMENT)
     for section in merged:

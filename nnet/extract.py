@@ -1,9 +1,12 @@
-"""Compute embeddings of whole utterances.
+"""Compute embeddings of utterances, whole or as the mean over windows.
 
-    python3 -m nnet.extract --exp DIR [--checkpoint best|last|FILE] <feats-rspecifier> <vector-wspecifier>
+    python3 -m nnet.extract --exp DIR [--checkpoint best|last|FILE] [--inference key=value ...] \\
+        <feats-rspecifier> <vector-wspecifier>
 
-The output has the order of the input. Utterances are computed in padded batches of similar length, in float32; the
-batch does not change an embedding. What cannot be embedded is dropped with its name and the reason, and counted.
+The section `inference` of the checkpoint's config says how; --inference changes it without training anew.
+The output has the order of the input. Utterances, or windows of several of them, are computed in padded batches of
+similar length, in float32; the batch does not change an embedding. What cannot be embedded is dropped with its name
+and the reason, and counted.
 """
 
 from __future__ import annotations
@@ -11,13 +14,14 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn import functional
 
 from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
@@ -28,12 +32,14 @@ from nnet.data import check_finite
 from nnet.device import choose_device
 from nnet.embed import batches_by_length, embed_batch, embed_long
 from nnet.errors import NnetError
-from nnet.model import SpeakerNet, build
+from nnet.model import NORM_FLOOR, SpeakerNet, build
 from nnet.options import ConfigError
+from nnet.sections import InferenceOptions
+from nnet.windows import WindowCounts, cut, lengthened, override_inference
 
 log = logging.getLogger("extract")
 
-WINDOW_BATCHES = 8  # utterances of this many batches are read ahead, to find some of similar length
+AHEAD_BATCHES = 8  # utterances of this many batches are read ahead, to find some of similar length
 
 Utterance = tuple[str, npt.NDArray[np.float32]]
 
@@ -42,13 +48,16 @@ Utterance = tuple[str, npt.NDArray[np.float32]]
 class Model:
     """A trained network and what it expects.
 
-    net: in eval mode. dim: F. min_frames: utterances with fewer frames cannot be embedded. device: where it is.
+    net: in eval mode. dim: F. min_frames: fewer frames cannot be embedded. device: where it is. inference: how an
+    embedding is taken. unit: embeddings are of length 1, and so is a mean of them.
     """
 
     net: SpeakerNet
     dim: int
     min_frames: int
     device: torch.device
+    inference: InferenceOptions
+    unit: bool
 
 
 @dataclass(frozen=True)
@@ -69,17 +78,24 @@ class Limits:
 
 @dataclass
 class Counts:
-    """What became of the utterances."""
+    """What became of the utterances, and into which windows they were cut."""
 
     done: int = 0
     dropped: list[str] = field(default_factory=list)
+    windows: WindowCounts = field(default_factory=WindowCounts)
 
 
-def load_model(path: Path, device: torch.device) -> Model:
+def load_model(path: Path, device: torch.device, overrides: Sequence[str] = ()) -> Model:
     """The network of a checkpoint, built from the config in it.
 
+    Args:
+        path: the checkpoint.
+        device: where the network is to be.
+        overrides: `key=value` for its section `inference`.
+
     Raises:
-        NnetError: no checkpoint, or one whose weights do not fit its config.
+        NnetError: no checkpoint, one whose weights do not fit its config, or windows too short for the network.
+        ConfigError: an override that cannot be used.
     """
     checkpoint = load(path)
     config = from_mapping(checkpoint.config, str(path))
@@ -90,7 +106,12 @@ def load_model(path: Path, device: torch.device) -> Model:
         raise NnetError(f"{path}: its weights do not fit its config: {error}") from error
     # An encoder that lengthens short utterances itself takes any that has a frame.
     min_frames = 1 if getattr(net.encoder, "pad_short", True) else net.min_frames
-    return Model(net.eval().to(device), config.features.dim, min_frames, device)
+    inference = override_inference(config.inference, overrides)
+    if inference.mode != "whole" and inference.window < min_frames:
+        raise NnetError(f"{path}: inference.window is {inference.window}, expected {min_frames} frames or more")
+    unit = net.normalise
+    net.normalise = unit and inference.mean_of == "embeddings"
+    return Model(net.eval().to(device), config.features.dim, min_frames, device, inference, unit)
 
 
 def usable(feats: Iterable[Utterance], model: Model, counts: Counts) -> Iterator[Utterance]:
@@ -104,8 +125,9 @@ def usable(feats: Iterable[Utterance], model: Model, counts: Counts) -> Iterator
             raise NnetError(f"{utt_id}: features have {rows.shape[1]} bins, the model was trained on {model.dim}")
         try:
             check_finite(rows, utt_id)
-            if len(rows) < model.min_frames:
-                raise NnetError(f"{utt_id}: {len(rows)} frames, expected {model.min_frames} or more")
+            least = fewest_frames(model)
+            if len(rows) < least:
+                raise NnetError(f"{utt_id}: {len(rows)} frames, expected {least} or more")
         except NnetError as error:
             log.warning("dropped %s", error)
             counts.dropped.append(str(error))
@@ -113,35 +135,60 @@ def usable(feats: Iterable[Utterance], model: Model, counts: Counts) -> Iterator
         yield utt_id, rows
 
 
-def windows(feats: Iterable[Utterance], max_frames: int) -> Iterator[list[Utterance]]:
-    """Runs of consecutive utterances with `max_frames` frames or a little more in all."""
-    window: list[Utterance] = []
+def fewest_frames(model: Model) -> int:
+    """An utterance with fewer frames is dropped."""
+    options = model.inference
+    if options.mode == "slices":
+        return 1  # reflection lengthens it
+    return options.window if options.mode == "windows" and options.short == "drop" else model.min_frames
+
+
+def read_ahead(feats: Iterable[Utterance], max_frames: int) -> Iterator[list[Utterance]]:
+    """Groups of consecutive utterances with `max_frames` frames or a little more in all."""
+    group: list[Utterance] = []
     frames = 0
     for utt_id, rows in feats:
-        window.append((utt_id, rows))
+        group.append((utt_id, rows))
         frames += len(rows)
         if frames >= max_frames:
-            yield window
-            window, frames = [], 0
-    if window:
-        yield window
+            yield group
+            group, frames = [], 0
+    if group:
+        yield group
 
 
-def embed_window(model: Model, window: list[Utterance], limits: Limits) -> npt.NDArray[np.float32]:
-    """Embeddings of some utterances, in their order.
+def embed_group(
+    model: Model, group: Sequence[Utterance], limits: Limits, counts: WindowCounts
+) -> npt.NDArray[np.float32]:
+    """Embeddings of some utterances, in their order; windows of any of them are batched together.
 
     Returns:
         float32 (N, E).
     """
-    lengths = [len(rows) for _, rows in window]
-    embeddings = torch.empty(len(window), model.net.embedding_dim)
-    for batch in batches_by_length(lengths, limits.batch_frames):
-        rows = [window[place][1] for place in batch]
-        if len(rows[0]) > limits.piece_frames:  # then it is alone in its batch
-            embeddings[batch[0]] = embed_long(model.net, rows[0], limits.piece_frames, model.device)
-        else:
-            embeddings[batch] = embed_batch(model.net, rows, model.device)
-    return embeddings.numpy()
+    options = model.inference
+    cuts = [cut(len(rows), options, model.min_frames) for _, rows in group]
+    counts.add(cuts, [len(rows) for _, rows in group], options)
+    pieces = [
+        (place, rows[start:stop])
+        for place, ((_, whole), each) in enumerate(zip(group, cuts, strict=True))
+        for rows in [lengthened(whole, options)]
+        for start, stop in each.spans
+    ]
+    sums = torch.zeros(len(group), model.net.embedding_dim, dtype=torch.float64)
+    for batch in batches_by_length([len(rows) for _, rows in pieces], limits.batch_frames):
+        embeddings = embed_pieces(model, [pieces[index][1] for index in batch], limits)
+        sums.index_add_(0, torch.tensor([pieces[index][0] for index in batch]), embeddings.double())
+    means = sums / torch.tensor([len(each.spans) for each in cuts])[:, None]
+    return (functional.normalize(means, eps=NORM_FLOOR) if model.unit else means).float().numpy()
+
+
+def embed_pieces(model: Model, pieces: Sequence[npt.NDArray[np.float32]], limits: Limits) -> torch.Tensor:
+    """Embeddings of one batch, utterances or windows: float32 (B, E) on the CPU."""
+    if len(pieces[0]) > limits.piece_frames:  # then it is alone in its batch
+        embeddings = embed_long(model.net, pieces[0], limits.piece_frames, model.device)[None]
+    else:
+        embeddings = embed_batch(model.net, pieces, model.device)
+    return functional.normalize(embeddings, eps=NORM_FLOOR) if model.inference.normalise else embeddings
 
 
 def extract(model: Model, rspecifier: str, wspecifier: str, limits: Limits) -> Counts:
@@ -159,11 +206,11 @@ def extract(model: Model, rspecifier: str, wspecifier: str, limits: Limits) -> C
     counts = Counts()
     progress = Progress("extract", count_lines(rspecifier), "utterances")
     with sequential(rspecifier, FLOAT_MATRIX) as table, writer(wspecifier, FLOAT_VECTOR) as out:
-        for window in windows(usable(table, model, counts), WINDOW_BATCHES * limits.batch_frames):
-            for (utt_id, _), embedding in zip(window, embed_window(model, window, limits), strict=True):
+        for group in read_ahead(usable(table, model, counts), AHEAD_BATCHES * limits.batch_frames):
+            for (utt_id, _), embedding in zip(group, embed_group(model, group, limits, counts.windows), strict=True):
                 out.write(utt_id, embedding)
-            counts.done += len(window)
-            progress.update(len(window))
+            counts.done += len(group)
+            progress.update(len(group))
     progress.close()
     return counts
 
@@ -187,6 +234,13 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--piece-frames", type=int, default=60000, help="longer utterances are computed in pieces (default: 10 minutes)"
     )
+    parser.add_argument(
+        "--inference",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change the section inference, e.g. mode=windows; may be given again",
+    )
     parser.add_argument("rspecifier", help="features, e.g. scp:data/test_no_sil/feats.scp")
     parser.add_argument("wspecifier", help="embeddings, e.g. ark,scp:exp/a/embedding.ark,exp/a/embedding.scp")
     return parser.parse_args(arguments)
@@ -200,7 +254,7 @@ def main(arguments: list[str] | None = None) -> int:
     path = options.exp / f"{options.checkpoint}.pt" if named else Path(options.checkpoint)
     torch.backends.cudnn.allow_tf32 = False  # 10 bits of precision would let an embedding depend on its batch
     try:
-        model = load_model(path, choose_device(options.device))
+        model = load_model(path, choose_device(options.device), options.inference)
         limits = Limits(options.batch_frames, max(options.piece_frames, options.batch_frames))
         counts = extract(model, options.rspecifier, options.wspecifier, limits)
     except (NnetError, KaldiError, ConfigError, OSError) as error:
@@ -209,6 +263,8 @@ def main(arguments: list[str] | None = None) -> int:
     except torch.OutOfMemoryError as error:
         log.error("%s; lower --batch-frames or --piece-frames", error)
         return 1
+    if model.inference.mode != "whole":
+        log.info("%s", counts.windows.line(model.inference))
     dropped = len(counts.dropped)
     log.info("%d embeddings of %d utterances, %d dropped", counts.done, counts.done + dropped, dropped)
     return 0 if counts.done else 1
