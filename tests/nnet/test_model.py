@@ -32,18 +32,27 @@ def calibrated(net: SpeakerNet) -> SpeakerNet:
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             module.momentum = 1.0
     with torch.no_grad():
-        net.embed(torch.randn(4, 100, 30), torch.full((4,), 100))
+        net.embed(torch.randn(4, 100, net.feature_dim), torch.full((4,), 100))
     return net.eval()
+
+
+def batch_labels(config: Config) -> torch.Tensor:
+    """Labels of a small batch, in the order that the experiment's loss asks for."""
+    if config.data.balance == "groups":
+        return torch.tensor([0, 4, 2]).repeat_interleave(config.data.utterances_per_speaker)
+    return torch.tensor([0, 0, 4, 2, 2, 0] if config.data.balance == "triplets" else [0, 4, 2])
 
 
 @every_config
 def test_a_training_step_of_each_experiment_reaches_every_parameter(path: Path) -> None:
-    net = make(load(path))
-    feats, lengths = torch.randn(3, 40, 30), torch.full((3,), 40)
-    assert net.embed(feats, lengths).shape == (3, net.embedding_dim)
-    loss, hits = net.training_loss(feats, lengths, torch.tensor([0, 4, 2]), 1)
+    config = load(path)
+    net, labels = make(config), batch_labels(config)
+    feats, lengths = torch.randn(len(labels), 40, config.features.dim), torch.full((len(labels),), 40)
+    assert net.embed(feats, lengths).shape == (len(labels), net.embedding_dim)
+    loss, hits = net.training_loss(feats, lengths, labels, 1)
     loss.backward()
-    assert (hits.shape, hits.dtype) == ((3,), torch.bool)
+    decisions = len(labels) // 3 if config.data.balance == "triplets" else len(labels)
+    assert (hits.shape, hits.dtype) == ((decisions,), torch.bool)
     assert loss.isfinite()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None, name
@@ -65,7 +74,7 @@ def test_published_experiments_have_the_published_number_of_parameters(name: str
 def largest_difference_from_alone(net: SpeakerNet, dtype: torch.dtype) -> float:
     """Between embeddings from a padded batch and from each utterance alone, as a share of the largest value."""
     lengths = torch.tensor([90, 41, 15, 3])
-    feats = torch.randn(4, 90, 30, dtype=dtype)
+    feats = torch.randn(4, 90, net.feature_dim, dtype=dtype)
     feats[1, 41:] = 100.0
     with torch.no_grad():
         together = net.embed(feats, lengths)
@@ -233,8 +242,9 @@ def test_chunks_shorter_than_the_encoder_sees_at_once_are_refused() -> None:
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @every_config
 def test_a_training_step_runs_on_cuda(path: Path, precision: torch.dtype) -> None:
-    net = make(load(path)).cuda()
-    feats, lengths, labels = torch.randn(4, 100, 30).cuda(), torch.full((4,), 100), torch.tensor([0, 1, 2, 3])
+    config = load(path)
+    net, labels = make(config).cuda(), batch_labels(config)
+    feats, lengths = torch.randn(len(labels), 100, config.features.dim).cuda(), torch.full((len(labels),), 100)
     with torch.autocast("cuda", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
         loss, _ = net.training_loss(feats, lengths, labels, 1)
     loss.backward()
@@ -246,7 +256,7 @@ def test_a_training_step_runs_on_cuda(path: Path, precision: torch.dtype) -> Non
 @every_config
 def test_cuda_gives_what_the_cpu_gives(path: Path) -> None:
     net = calibrated(make(load(path)))
-    feats, lengths = torch.randn(3, 90, 30), torch.tensor([90, 41, 3])
+    feats, lengths = torch.randn(3, 90, net.feature_dim), torch.tensor([90, 41, 3])
     with torch.no_grad():
         on_cpu = net.embed(feats, lengths)
         on_cuda = net.cuda().embed(feats.cuda(), lengths).cpu()
