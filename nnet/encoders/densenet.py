@@ -60,9 +60,9 @@ class Transition(nn.Module):
     def forward(self, planes: torch.Tensor) -> torch.Tensor:
         """(B, C, T, F) → (B, C / 2, T / 2, F / 2)."""
         planes = self.conv(functional.relu(self.norm(planes)))
-        num_frames = planes.shape[2] // 2
-        pooled = functional.avg_pool2d(planes, 2, ceil_mode=not self.seed_compatible, count_include_pad=False)
-        return pooled[:, :, :num_frames]
+        if planes.shape[3] % 2 and not self.seed_compatible:
+            planes = torch.cat([planes, planes[..., -1:]], dim=3)  # the mean of the last column and itself
+        return functional.avg_pool2d(planes, 2)
 
 
 class DenseNet62(nn.Module):

@@ -67,7 +67,8 @@ class ResNet(nn.Module):
             out_mask = mask
             if index > 0:
                 lengths = (lengths + 1) // 2
-                out_mask = frame_mask(lengths, (planes.shape[2] + 1) // 2, feats.device)
+                # ceil(T / 2), in the form that torch.export has for the convolution's output.
+                out_mask = frame_mask(lengths, (planes.shape[2] - 1) // 2 + 1, feats.device)
             for block in stage:  # type: ignore[attr-defined]
                 planes = block(planes, mask, out_mask)
                 mask = out_mask

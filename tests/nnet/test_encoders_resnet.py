@@ -1,12 +1,17 @@
-"""ResNet34 over the time-frequency plane."""
+"""ResNets over the time-frequency plane."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
+import slow_convolution as slow
 import torch
 
-from nnet.encoders import ResNet34Options
+from nnet.encoders import ResNet18Options, ResNet34Options, ResNet50Options, SeResNet34Options
 from nnet.encoders.resnet import ResNet
+from nnet.encoders.resnet_blocks import BasicBlock, BottleneckBlock
 from nnet.options import ConfigError
 
 SMALL = ResNet34Options(width=2)
@@ -79,3 +84,80 @@ def test_padding_would_show_without_the_masks() -> None:
         alone, _ = encoder(feats[:, :33], torch.tensor([33]))
         leaked, _ = encoder(feats, torch.tensor([48]))
     assert (alone[0, 4] - leaked[0, 4]).abs().max() > 1e-2
+
+
+def norms(*channels: int) -> int:
+    return 2 * sum(channels)
+
+
+def test_18_layers_have_two_basic_blocks_a_stage() -> None:
+    expected = 7 * 7 * 16 + norms(16)
+    for inputs, outputs in ((16, 16), (16, 32), (32, 64), (64, 128)):
+        expected += 9 * (inputs * outputs + 3 * outputs * outputs) + norms(*[outputs] * 4)
+        expected += inputs * outputs + norms(outputs) if inputs != outputs else 0
+    encoder = ResNet(ResNet18Options(), 30)
+    assert sum(p.numel() for p in encoder.parameters()) == expected
+    assert encoder.out_dim == 128
+
+
+def test_50_layers_have_bottlenecks_four_times_as_wide_outside() -> None:
+    expected, inputs = 7 * 7 * 16 + norms(16), 16
+    for inner, num_blocks in ((16, 3), (32, 4), (64, 6), (128, 3)):
+        outer = 4 * inner
+        for _ in range(num_blocks):
+            expected += inputs * inner + 9 * inner * inner + inner * outer + norms(inner, inner, outer)
+            expected += inputs * outer + norms(outer) if inputs != outer else 0
+            inputs = outer
+    encoder = ResNet(ResNet50Options(), 30)
+    assert sum(p.numel() for p in encoder.parameters()) == expected
+    assert encoder.out_dim == 512
+
+
+def test_sixteen_channels_are_squeezed_into_one_hidden_unit() -> None:
+    encoder = ResNet(SeResNet34Options(), 30)
+    shapes = [tuple(stage[0].squeeze.squeeze.weight.shape) for stage in encoder.stages]
+    assert shapes == [(1, 16), (2, 32), (4, 64), (8, 128)]
+    assert not any("squeeze" in name and "bias" in name for name in encoder.state_dict())
+
+
+def prepare(block: torch.nn.Module) -> Any:
+    for module in block.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.bias, -1.0, 1.0)
+            torch.nn.init.uniform_(module.running_mean, -1.0, 1.0)  # type: ignore[arg-type]
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)  # type: ignore[arg-type]
+    return block.double().eval()
+
+
+def slow_shortcut(planes: np.ndarray, block: Any) -> np.ndarray:
+    return (
+        slow.normalise(slow.convolve(planes, block.downsample[0]), block.downsample[1]) if block.downsample else planes
+    )
+
+
+@pytest.mark.parametrize("squeeze", [False, True])
+@pytest.mark.parametrize(("inputs", "stride"), [(4, 1), (3, 1), (3, 2)])
+def test_a_basic_block_agrees_with_a_slow_one(inputs: int, stride: int, squeeze: bool) -> None:
+    torch.manual_seed(0)
+    block = prepare(BasicBlock(inputs, 4, stride, squeeze))
+    planes = torch.randn(1, inputs, 7, 5, dtype=torch.float64)
+    inner = slow.relu(slow.normalise(slow.convolve(planes[0].numpy(), block.conv1), block.bn1))
+    outer = slow.normalise(slow.convolve(inner, block.conv2), block.bn2)
+    outer = slow.excite(outer, block.squeeze) if squeeze else outer
+    expected = slow.relu(outer + slow_shortcut(planes[0].numpy(), block))
+    # 1e-12: float64 sums in another order.
+    np.testing.assert_allclose(block(planes, None, None)[0].detach().numpy(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("squeeze", [False, True])
+@pytest.mark.parametrize(("inputs", "stride"), [(8, 1), (3, 1), (3, 2)])
+def test_a_bottleneck_block_agrees_with_a_slow_one(inputs: int, stride: int, squeeze: bool) -> None:
+    torch.manual_seed(0)
+    block = prepare(BottleneckBlock(inputs, 2, stride, squeeze))
+    planes = torch.randn(1, inputs, 7, 5, dtype=torch.float64)
+    inner = slow.relu(slow.normalise(slow.convolve(planes[0].numpy(), block.conv1), block.bn1))
+    inner = slow.relu(slow.normalise(slow.convolve(inner, block.conv2), block.bn2))
+    outer = slow.normalise(slow.convolve(inner, block.conv3), block.bn3)
+    outer = slow.excite(outer, block.squeeze) if squeeze else outer
+    expected = slow.relu(outer + slow_shortcut(planes[0].numpy(), block))
+    np.testing.assert_allclose(block(planes, None, None)[0].detach().numpy(), expected, atol=1e-12)

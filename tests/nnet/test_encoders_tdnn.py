@@ -1,12 +1,16 @@
-"""The x-vector's frame-level layers."""
+"""The x-vectors' frame-level layers."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
+import slow_convolution as slow
 import torch
 
-from nnet.encoders import TdnnOptions
-from nnet.encoders.tdnn import Tdnn
+from nnet.encoders import EtdnnOptions, TdnnOptions
+from nnet.encoders.tdnn import ExtendedTdnn, Tdnn
 
 SMALL = TdnnOptions(width=8, last_width=12)
 
@@ -73,3 +77,129 @@ def test_a_batch_gives_what_each_utterance_gives_alone(padding: float) -> None:
             assert out_lengths[index] == alone_length
             # 1e-5: float32 sums in another order.
             torch.testing.assert_close(frames[index, :alone_length], alone[0], atol=1e-5, rtol=1e-5)
+
+
+def seed_checkpoint(in_dim: int, width: int, last_width: int) -> dict[str, torch.Tensor]:
+    """Random weights under the names and in the shapes of kaldi_voxceleb_pytorch's `raw_modelNN.pt`."""
+    shapes = {
+        "tdnn.layer.1.layer.0": (width, in_dim, 5),
+        "tdnn.layer.2.layer.0": (width, width, 3),
+        "tdnn.layer.3.layer.0": (width, width, 3),
+        "tdnn.layer.5": (width, width),
+        "tdnn.layer.8": (last_width, width),
+    }
+    norms = {f"tdnn.layer.{n}.layer.1": width for n in (1, 2, 3, 6)} | {"tdnn.layer.9.layer.1": last_width}
+    weights = {}
+    for name, shape in shapes.items():
+        weights |= {f"{name}.weight": torch.randn(shape) * 0.3, f"{name}.bias": torch.randn(shape[0])}
+    for name, channels in norms.items():
+        weights |= {f"{name}.{part}": torch.randn(channels) for part in ("weight", "bias", "running_mean")}
+        weights |= {f"{name}.running_var": torch.rand(channels) + 0.5, f"{name}.num_batches_tracked": torch.tensor(7)}
+    return weights
+
+
+SEED_NAMES = {  # theirs -> ours, as the docstring of nnet.encoders.tdnn tells
+    "tdnn.layer.1.layer.0": "layers.0.0",
+    "tdnn.layer.1.layer.1": "layers.0.1",
+    "tdnn.layer.2.layer.0": "layers.1.0",
+    "tdnn.layer.2.layer.1": "layers.1.1",
+    "tdnn.layer.3.layer.0": "layers.2.0",
+    "tdnn.layer.3.layer.1": "layers.2.1",
+    "tdnn.layer.5": "layers.3.0",
+    "tdnn.layer.6.layer.1": "layers.3.1",
+    "tdnn.layer.8": "layers.4.0",
+    "tdnn.layer.9.layer.1": "layers.4.1",
+}
+
+
+def seed_network(weights: dict[str, torch.Tensor], feats: torch.Tensor) -> torch.Tensor:
+    """(T, F) → (T − 8, C) by the seed's own order: convolution, batch norm, ReLU; then linear layers on frames."""
+
+    def norm(frames: torch.Tensor, name: str) -> torch.Tensor:  # (T, C)
+        deviation = (weights[f"{name}.running_var"] + 1e-5).sqrt()
+        scaled = (frames - weights[f"{name}.running_mean"]) / deviation
+        return (scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]).clamp(min=0)
+
+    frames = feats
+    for name, dilation, padding in (("tdnn.layer.1", 1, 0), ("tdnn.layer.2", 2, 1), ("tdnn.layer.3", 3, 2)):
+        weight, bias = weights[f"{name}.layer.0.weight"], weights[f"{name}.layer.0.bias"]
+        zeros = frames.new_zeros(padding, frames.shape[1])
+        padded = torch.cat([zeros, frames, zeros])
+        count = len(padded) - dilation * (weight.shape[2] - 1)
+        taps = [padded[k * dilation : k * dilation + count] @ weight[:, :, k].T for k in range(weight.shape[2])]
+        frames = norm(torch.stack(taps).sum(dim=0) + bias, f"{name}.layer.1")
+    for name, norm_name in (("tdnn.layer.5", "tdnn.layer.6.layer.1"), ("tdnn.layer.8", "tdnn.layer.9.layer.1")):
+        frames = norm(frames @ weights[f"{name}.weight"].T + weights[f"{name}.bias"], norm_name)
+    return frames
+
+
+@pytest.mark.parametrize("num_frames", [9, 10, 40])
+def test_the_seed_compatible_network_does_what_the_seed_does_with_its_checkpoints(num_frames: int) -> None:
+    torch.manual_seed(0)
+    weights = seed_checkpoint(5, 8, 12)
+    encoder = make(TdnnOptions(width=8, last_width=12, seed_compatible=True))
+    shapes = {key: value.shape for key, value in encoder.state_dict().items()}
+    renamed = {}
+    for name, value in weights.items():
+        layer, _, part = name.rpartition(".")
+        ours = f"{SEED_NAMES[layer]}.{part}"
+        renamed[ours] = value.reshape(shapes[ours])
+    encoder.load_state_dict(renamed, strict=True)
+    feats = torch.randn(2, num_frames, 5)
+    with torch.no_grad():
+        frames, lengths = encoder(feats, torch.tensor([num_frames, num_frames]))
+    assert lengths.tolist() == [num_frames - 8] * 2
+    for index in range(2):
+        # 1e-4: float32 sums in another order, of numbers up to a hundred.
+        torch.testing.assert_close(frames[index], seed_network(weights, feats[index]), atol=1e-4, rtol=1e-5)
+
+
+def test_the_seed_compatible_network_has_the_parameters_of_the_seeds_x_vector() -> None:
+    # The seed's 4 496 818 for 10 speakers, less the embedding, the head of one hidden layer and the loss layer.
+    embedding = 3000 * 512 + 512
+    head = 2 * 512 + (512 + 1) * 512 + 2 * 512
+    loss = (512 + 1) * 10 + 2 * 10
+    encoder = Tdnn(TdnnOptions(seed_compatible=True), 30)
+    assert sum(p.numel() for p in encoder.parameters()) == 4_496_818 - embedding - head - loss
+
+
+def test_the_extended_network_sees_eleven_frames_on_either_side_through_ten_layers() -> None:
+    torch.manual_seed(0)
+    encoder = ExtendedTdnn(EtdnnOptions(width=8, last_width=12), 5).eval()
+    assert len(encoder.layers) == 10
+    assert encoder.min_frames == 23
+    feats = torch.randn(1, 61, 5, requires_grad=True)
+    frames, _ = encoder(feats, torch.tensor([61]))
+    frames[0, 19].sum().backward()  # output 19 is centred on input 30
+    assert feats.grad is not None
+    seen = feats.grad[0].abs().sum(dim=1).nonzero().flatten()
+    assert (int(seen.min()), int(seen.max())) == (19, 41)
+
+
+def test_the_extended_networks_parameters_are_those_of_its_table() -> None:
+    affine = (30 * 5 + 1) * 512 + 3 * (512 * 3 + 1) * 512 + 5 * (512 + 1) * 512 + (512 + 1) * 1500
+    norms = 2 * (9 * 512 + 1500)
+    assert sum(p.numel() for p in ExtendedTdnn(EtdnnOptions(), 30).parameters()) == affine + norms
+
+
+@pytest.mark.parametrize(
+    ("options", "encoder_class"),
+    [
+        (SMALL, Tdnn),
+        (TdnnOptions(width=8, last_width=12, seed_compatible=True), Tdnn),
+        (EtdnnOptions(width=8, last_width=12), ExtendedTdnn),
+    ],
+)
+def test_layers_agree_with_slow_ones(options: Any, encoder_class: Any) -> None:
+    torch.manual_seed(0)
+    encoder = encoder_class(options, 5).eval()
+    feats = torch.randn(1, 30, 5)
+    expected = feats[0].double().numpy().T
+    for layer in encoder.layers:
+        for part in layer:
+            step = {torch.nn.Conv1d: slow.convolve, torch.nn.BatchNorm1d: slow.normalise}.get(type(part))
+            expected = slow.relu(expected) if step is None else step(expected, part)
+    with torch.no_grad():
+        frames, _ = encoder(feats, torch.tensor([30]))
+    # 1e-5: float32 against float64, of numbers about 1.
+    np.testing.assert_allclose(frames[0].numpy(), expected.T, atol=1e-5)
