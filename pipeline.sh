@@ -44,7 +44,20 @@ settings=()
 for override in "${overrides[@]}"; do settings+=(--set "$override"); done
 feats_type=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.type)
 feats_conf=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.config)
-feats=$data/$feats_type mfcc=$data/mfcc
+feats_cmvn=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.cmvn)
+feats_vad=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.vad)
+feats_name=$(basename "$feats_conf" .conf)
+feats_name=${feats_name//[^[:alnum:]._-]/_}
+if [[ $feats_name != "$feats_type"* ]]; then feats_name=$feats_type-$feats_name; fi
+if [ "$feats_name" = mfcc ] && ! cmp -s "$feats_conf" conf/mfcc.conf; then
+  die "features.config is $feats_conf, and data/<name>/mfcc is made with conf/mfcc.conf; give the file another name"
+fi
+feats=$data/$feats_name ready=$data/$feats_name mfcc=$data/mfcc    # ready: what stages 4 and 7 make of the features
+if [ "$feats_vad" = false ]; then ready+=-novad; fi
+if [ "$feats_cmvn" = false ]; then ready+=-nocmvn; fi
+preparation=(--cmvn "$feats_cmvn" --vad "$feats_vad") prepared="voiced frames"
+if [ "$feats_vad" = false ]; then prepared="frames"; fi
+if [ "$feats_type" = wave ]; then preparation+=(--fit-vad true); fi
 augment=${option[augment]/#-/ondisk} suffix='' augment_file=()
 if [ "$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get data.source)" = wav ]; then
   if [[ ${option[augment]} != @(-|online) ]]; then
@@ -57,6 +70,9 @@ elif [ "$augment" != ondisk ]; then
     overrides+=(data.source=wav "augment=${option[augment-config]}")
     augment_file=(--input "${option[augment-config]}")
   fi
+fi
+if [ "$augment" = online ] && [ "$feats_type" = logmel ]; then
+  die "$nnet_config has features.type logmel, of another rate than the audio that augmentation while training reads; use --augment ondisk"
 fi
 exp=${option[exp]/#-/exp/$name-$(basename "$nnet_config" .yaml)$suffix}
 
@@ -180,32 +196,32 @@ voiced_frames_of_clean_sets() {  # <stage>: what the network is to embed
   local set
   listed=()
   paths --input "$feats/" "" "${sets[@]}"
-  paths --output "$feats/" _no_sil "${sets[@]}"
-  if stage "$1" "$feats" "clean train and test -> voiced frames" "${listed[@]}"; then
+  paths --output "$ready/" _no_sil "${sets[@]}"
+  if stage "$1" "$ready" "clean train and test -> $prepared" "${listed[@]}"; then
     for set in "${sets[@]}"; do
-      steps/prepare_feats.sh --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" --label "stage ${1%/*}: voiced frames of $set" \
-        "$feats/$set" "$feats/${set}_no_sil" "$feats/no_sil"
+      steps/prepare_feats.sh "${preparation[@]}" --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" \
+        --label "stage ${1%/*}: $prepared of $set" "$feats/$set" "$ready/${set}_no_sil" "$ready/no_sil"
     done
     stage_done
   fi
 }
 if [ "$augment" = online ]; then
   voiced_frames_of_clean_sets 4/7
-elif stage 4 "$feats" "train_combined -> train_combined_no_sil" --input "$feats/train_combined" --output "$feats/train_combined_no_sil"; then
-  steps/prepare_feats.sh --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" --label "stage 4: voiced frames" \
-    "$feats/train_combined" "$feats/train_combined_no_sil" "$feats/no_sil"
+elif stage 4 "$ready" "train_combined -> train_combined_no_sil" --input "$feats/train_combined" --output "$ready/train_combined_no_sil"; then
+  steps/prepare_feats.sh "${preparation[@]}" --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" --label "stage 4: $prepared" \
+    "$feats/train_combined" "$ready/train_combined_no_sil" "$ready/no_sil"
   stage_done
 fi
 
 # --- 5: training lists ---
-lists=$feats/lists voiced=$feats/train_combined_no_sil marker=5 audio=()
+lists=$ready/lists voiced=$ready/train_combined_no_sil marker=5 audio=()
 listed=()
 if [ "$augment" = online ]; then
-  lists=$feats/lists_online voiced=$feats/train_no_sil marker=5/5_online
+  lists=$ready/lists_online voiced=$ready/train_no_sil marker=5/5_online
   audio=(--audio-dir "$feats/train" --rir-sets "$data/rir_sets" "${noises[@]}")
   for ((i = 1; i < ${#audio[@]}; i += 2)); do listed+=(--input "${audio[i]}"); done
 fi
-if stage "$marker" "$feats" "$(basename "$voiced") -> lists of training and held-out utterances" --option "min_frames=${option[min-frames]}" \
+if stage "$marker" "$ready" "$(basename "$voiced") -> lists of training and held-out utterances" --option "min_frames=${option[min-frames]}" \
   --option "min_utts=${option[min-utts]}" --option "valid_share=${option[valid-share]}" --option "seed=$seed" \
   --input "$voiced" "${listed[@]}" --output "$lists"; then
   steps/make_training_lists.sh --cmd "$train_cmd" --min-frames "${option[min-frames]}" --min-utts "${option[min-utts]}" \
@@ -235,13 +251,13 @@ per_system() {  # <flag> <sub-path of a system>: into `listed`
   for system in "${systems[@]}"; do listed+=("$1" "$system/$2"); done
 }
 listed=(--input "$exp/best.pt")
-paths --input "$feats/" _no_sil/feats.scp "${sets[@]}"
+paths --input "$ready/" _no_sil/feats.scp "${sets[@]}"
 paths --input "$mfcc/" /feats.scp "${sets[@]}"
 for set in "${sets[@]}"; do per_system --output "embeddings_$set/embedding.scp"; done
 if stage 8 "$exp" "voiced frames -> embeddings; mean and std of MFCC frames as baselines" "${listed[@]}"; then
   for set in "${sets[@]}"; do
     steps/extract_embeddings.sh --nj 1 --cmd "$cuda_cmd" --device "${option[device]}" --max-loss "$max_loss" \
-      --label "stage 8: embeddings of $set" "$exp" "$feats/${set}_no_sil" "$exp/embeddings_$set"
+      --label "stage 8: embeddings of $set" "$exp" "$ready/${set}_no_sil" "$exp/embeddings_$set"
     steps/make_statistics_embeddings.sh --cmd "$train_cmd" --max-loss "$max_loss" "$mfcc/$set" "$exp/baseline/embeddings_$set"
     steps/make_statistics_embeddings.sh --cmd "$train_cmd" --max-loss "$max_loss" --cmvn true "$mfcc/$set" "$exp/baseline_cmvn/embeddings_$set"
   done

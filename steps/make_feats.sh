@@ -2,21 +2,21 @@
 # <data> with wav.scp -> <data> with feats.scp, utt2num_frames, utt2dur; the arks lie in <ark-dir>.
 set -euo pipefail
 
-type=mfcc             # mfcc or fbank
+type=mfcc             # mfcc, fbank, or one of python3 -m nnet.make_feats
 feats_config=         # option file of the feature command; default conf/<type>.conf
 nj=4                  # number of jobs
 cmd=utils/run.pl      # what runs them
-compress=true         # store one byte a value, as Kaldi does by default
+compress=true         # store one byte a value, as Kaldi does by default; two of the other types
 max_loss=0.01         # share of utterances that may be lost before this step fails
 label=                # what the progress line says
 help_message="Usage: steps/make_feats.sh [options] <data-dir> <log-dir> <ark-dir>
  e.g.: steps/make_feats.sh --type fbank --nj 8 data/train exp/make_fbank fbank
 Options:
-  --type mfcc|fbank      which features
-  --feats-config <file>  options of compute-<type>-feats (default conf/<type>.conf)
+  --type mfcc|fbank|logmel|librosa_mfcc|wave    which features
+  --feats-config <file>  options of compute-<type>-feats or nnet.make_feats (default conf/<type>.conf)
   --nj <n>               number of jobs (default 4)
   --cmd <runner>         what runs the jobs (default utils/run.pl)
-  --compress true|false  compress the arks (default true)
+  --compress true|false  compress the arks: one byte a value of mfcc and fbank, two of the others (default true)
   --max-loss <share>     share of utterances that may be lost (default 0.01)
   --label <text>         what the progress line says"
 
@@ -27,8 +27,10 @@ need_arguments 3 $#
 data=$1 log_dir=$2 ark_dir=$3
 feats_config=${feats_config:-conf/$type.conf}
 case $type in
-  mfcc | fbank) ;;
-  *) echo "make_feats.sh: --type is \"$type\"; choose mfcc or fbank" >&2; exit 1 ;;
+  mfcc | fbank) compute=("compute-$type-feats") compression=1 ;;
+  # In two bytes a value, 16-bit samples come back within half a step; in one they would sound like a telephone.
+  logmel | librosa_mfcc | wave) compute=(python3 -m nnet.make_feats "$type") compression=3 ;;
+  *) echo "make_feats.sh: --type is \"$type\"; choose mfcc, fbank, logmel, librosa_mfcc or wave" >&2; exit 1 ;;
 esac
 require "stage 0 makes the data directory, conf/ holds the option files" "$data/wav.scp" "$data/utt2spk" "$feats_config"
 
@@ -46,8 +48,8 @@ fi
 rm -f "$ark_dir/raw_${type}_$name".*
 utils/progress.py --label "${label:-$type of $name}" --total "$total" --lines "$ark_dir/raw_${type}_$name.*.scp" -- \
   $cmd "JOB=1:$nj" "$log_dir/make_${type}_$name.JOB.log" \
-  "compute-$type-feats" "--write-utt2dur=ark,t:$log_dir/utt2dur_$name.JOB" --verbose=1 "--config=$feats_config" "$waves" ark:- \| \
-  copy-feats "--write-num-frames=ark,t:$log_dir/utt2num_frames_$name.JOB" "--compress=$compress" ark:- \
+  "${compute[@]}" "--write-utt2dur=ark,t:$log_dir/utt2dur_$name.JOB" --verbose=1 "--config=$feats_config" "$waves" ark:- \| \
+  copy-feats "--write-num-frames=ark,t:$log_dir/utt2num_frames_$name.JOB" "--compress=$compress" "--compression-method=$compression" ark:- \
   "ark,scp:$ark_dir/raw_${type}_$name.JOB.ark,$ark_dir/raw_${type}_$name.JOB.scp"
 
 join_parts "$ark_dir/raw_${type}_$name" .scp "$data/feats.scp"

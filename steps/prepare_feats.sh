@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# <data-in> with feats.scp, vad.scp -> <data-out>: voiced frames, with or without sliding-window mean normalisation, uncompressed.
+# <data-in> with feats.scp, vad.scp -> <data-out>: voiced frames or all, with or without sliding-window mean normalisation, uncompressed.
 set -euo pipefail
 
 nj=4
 cmd=utils/run.pl
 cmvn=true             # subtract the sliding mean first
 cmn_window=300        # frames
+vad=true              # keep voiced frames only
+fit_vad=false         # the features may lack the last frame of the decisions
 max_loss=0.01
 label=
 help_message="Usage: steps/prepare_feats.sh [options] <data-in> <data-out> <ark-dir>
@@ -16,6 +18,8 @@ Options:
   --cmd <runner>        what runs the jobs (default utils/run.pl)
   --cmvn true|false     subtract the mean over a centred sliding window (default true)
   --cmn-window <n>      its length in frames (default 300)
+  --vad true|false      keep voiced frames only (default true)
+  --fit-vad true|false  of features that may lack an unfinished last frame, as type wave (default false)
   --max-loss <share>    share of utterances that may be lost (default 0.01)
   --label <text>        what the progress line says"
 
@@ -24,7 +28,12 @@ Options:
 . steps/functions.sh
 need_arguments 3 $#
 data_in=$1 data_out=$2 ark_dir=$3
-require "stages 1 and 3 make it" "$data_in/feats.scp" "$data_in/vad.scp" "$data_in/utt2spk"
+require "stages 1 and 3 make it" "$data_in/feats.scp" "$data_in/utt2spk"
+what="frames"
+if [ "$vad" = true ]; then
+  what="voiced frames"
+  require "stages 1 and 3 make it" "$data_in/vad.scp"
+fi
 
 name=$(basename "$data_out")
 mkdir -p "$ark_dir/log"
@@ -35,11 +44,20 @@ feats="scp:$ark_dir/log/feats_$name.scp.JOB"
 if [ "$cmvn" = true ]; then
   feats="ark:apply-cmvn-sliding --norm-vars=false --center=true --cmn-window=$cmn_window $feats ark:- |"
 fi
+selection=()
+decisions="scp,s,cs:$data_in/vad.scp"
+if [ "$vad" = true ] && [ "$fit_vad" = true ]; then
+  for part in "${parts[@]}"; do utils/filter_scp.pl "$part" "$data_in/utt2num_frames" > "$part.num_frames"; done
+  decisions="ark,s,cs:python3 -m nnet.inputs.fit_vad ark,t:$ark_dir/log/feats_$name.scp.JOB.num_frames scp,s,cs:$data_in/vad.scp ark:- |"
+fi
+if [ "$vad" = true ]; then
+  selection=(select-voiced-frames "$feats" "$decisions" ark:- \|)
+  feats=ark:-
+fi
 rm -f "$ark_dir/feats_$name".*
-utils/progress.py --label "${label:-voiced frames of $name}" --total "$total" --lines "$ark_dir/feats_$name.*.scp" -- \
+utils/progress.py --label "${label:-$what of $name}" --total "$total" --lines "$ark_dir/feats_$name.*.scp" -- \
   $cmd "JOB=1:$nj" "$ark_dir/log/prepare_$name.JOB.log" \
-  select-voiced-frames "$feats" "scp,s,cs:$data_in/vad.scp" ark:- \| \
-  copy-feats --compress=false "--write-num-frames=ark,t:$ark_dir/log/utt2num_frames_$name.JOB" ark:- \
+  "${selection[@]}" copy-feats --compress=false "--write-num-frames=ark,t:$ark_dir/log/utt2num_frames_$name.JOB" "$feats" \
   "ark,scp:$ark_dir/feats_$name.JOB.ark,$ark_dir/feats_$name.JOB.scp"
 
 building=$data_out.partial
@@ -52,9 +70,9 @@ for file in utt2spk utt2rec; do
 done
 utils/utt2spk_to_spk2utt.pl "$building/utt2spk" > "$building/spk2utt"
 if [ -s "$data_in/spk2gender" ]; then utils/filter_scp.pl "$building/spk2utt" "$data_in/spk2gender" > "$building/spk2gender"; fi
-rm -f "${parts[@]}" "$ark_dir/log/utt2num_frames_$name".*
+rm -f "${parts[@]}" "${parts[@]/%/.num_frames}" "$ark_dir/log/utt2num_frames_$name".*
 
-utils/check_counts.py --what "voiced frames of $name" --in "$data_in/feats.scp" --out "$building/feats.scp" \
+utils/check_counts.py --what "$what of $name" --in "$data_in/feats.scp" --out "$building/feats.scp" \
   --reason-log "$ark_dir/log/prepare_$name.*.log" --max-loss "$max_loss"
 rm -rf "$data_out"
 mv "$building" "$data_out"
