@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from nnet.config import from_mapping, load, to_mapping
 from nnet.model import build
 from nnet.pooling import MultiHeadOptions
 from nnet.pooling.multi_head import MultiHeadPooling
+from nnet.train import main as train
 
 MINI = Path(__file__).resolve().parents[2] / "conf" / "nnet" / "mini.yaml"
 
@@ -121,3 +123,22 @@ def test_the_penalty_is_part_of_the_training_loss() -> None:
 def test_options_out_of_range_are_refused(option: dict[str, int], expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         MultiHeadOptions(**option)
+
+
+def test_its_experiment_differs_from_the_x_vectors_in_the_pooling_alone() -> None:
+    attentive, plain = (to_mapping(load(MINI.with_name(f"{name}.yaml"))) for name in ("xvector_attentive", "xvector"))
+    assert attentive.pop("pooling") == {"name": "multi_head", "heads": 5, "hidden": 512, "penalty": 0.01}
+    del plain["pooling"]
+    assert attentive == plain
+
+
+def test_it_trains_with_its_penalty(tiny_corpus: Any, tmp_path: Path) -> None:
+    pooling = "pooling={name: multi_head, heads: 2, hidden: 4, penalty: %s}"
+    losses = []
+    for number, penalty in enumerate((0.0, 1.0)):
+        exp = tmp_path / str(number)
+        assert train(tiny_corpus.command(exp, "training.steps=1", pooling % penalty)) == 0
+        header, first = ((line.split("\t")) for line in (exp / "curve.tsv").read_text().splitlines()[:2])
+        losses.append(float(first[header.index("loss")]))
+    # Two heads that begin alike: ‖AᵀA − I‖ is near √2 where the weights are spread over many frames.
+    assert losses[1] - losses[0] == pytest.approx(math.sqrt(2), abs=0.2)
