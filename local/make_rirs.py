@@ -3,7 +3,8 @@
 
 <root> is RIRS_NOISES, whose small and medium simulated rooms become two sets of weight 0.5, or any folder with a
 rir_list of lines `--rir-id X --room-id Y path`. As in RIRS_NOISES the paths begin with the folder's own name, which may
-be another by now. Files that are not 16-bit mono PCM WAV at --rate become a `utils/to_wav.py … |`.
+be another by now. Files that are not 16-bit mono PCM WAV at --rate become a `utils/to_wav.py … |`, of several channels
+the first.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from local.audio_files import AudioFile, inspect_all, say_conversions, wav_scp_e
 from local.program import first_of, new_parser, run_script, say
 from local.rir_lists import RirEntry, require_plain_paths, write_rir_lists
 from minikaldi.scripts.cli import ScriptError
+from minikaldi.scripts.wav_lines import TO_WAV
 
 ROOMS = ("smallroom", "mediumroom")
 
@@ -78,9 +80,17 @@ def as_wav(entries: Sequence[RirEntry], sample_rate: int, label: str) -> list[Ri
     audio = [file for file in files if isinstance(file, AudioFile)]
     say_conversions(audio, sample_rate)
     return [
-        RirEntry(entry.rir_id, entry.room_id, wav_scp_entry(file, sample_rate))
+        RirEntry(entry.rir_id, entry.room_id, of_first_channel(file, sample_rate))
         for entry, file in zip(entries, audio, strict=True)
     ]
+
+
+def of_first_channel(file: AudioFile, sample_rate: int) -> str:
+    """How the list names the file; of several microphones the first is taken, as Kaldi does: a mean of their responses
+    is no room's."""
+    entry = wav_scp_entry(file, sample_rate)
+    several = not file.plain and not file.by_ffmpeg and not file.kind.endswith(" mono")
+    return entry.replace(TO_WAV, f"{TO_WAV} --channel 0", 1) if several else entry
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

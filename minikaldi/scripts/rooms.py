@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from minikaldi.errors import KaldiError
+from minikaldi.io.wave import read_wave_header
 from minikaldi.scripts.cli import ScriptError, tell
 from minikaldi.scripts.tables import numbered_lines
 from minikaldi.scripts.wav_lines import through_to_wav, without_quotes
@@ -97,9 +99,24 @@ def _unquoted(audio: str, where: str) -> str:
 
 
 def resampled(path: Path, number: int, audio: str, sample_rate: int | None) -> str:
-    """The audio at the speech's rate (Hz), written so that it can stand inside quotes."""
+    """The audio at the speech's rate (Hz), written so that it can stand inside quotes.
+
+    Of a wave file with several microphones the first is taken, as wav-reverberate takes it where nothing is resampled.
+    """
     plain = without_quotes(audio, f"{path}:{number}")
-    return plain if sample_rate is None else without_quotes(through_to_wav(plain, f"--rate {sample_rate}"), str(path))
+    if sample_rate is None:
+        return plain
+    options = f"--rate {sample_rate}" + (" --channel 0" if _has_channels(audio) else "")
+    return without_quotes(through_to_wav(plain, options), str(path))
+
+
+def _has_channels(audio: str) -> bool:
+    """Whether this is a wave file, found from here, of more than one channel."""
+    try:
+        with Path(audio).open("rb") as stream:
+            return read_wave_header(stream).channels > 1
+    except (OSError, ValueError, KaldiError):  # a pipe, an absent file or no wave: what reads it will tell
+        return False
 
 
 def make_rir(path: Path, number: int, options: dict[str, str], audio: str) -> Rir:

@@ -87,6 +87,14 @@ def test_small_and_medium_rooms_become_two_sets_of_half_weight(tmp_path: Path, w
     assert "1 impulse responses of 1 rooms in, 1 out, 0 dropped" in result.stderr
 
 
+def test_of_a_response_of_several_microphones_the_first_is_taken(tmp_path: Path, write_audio, script) -> None:
+    write_audio(tmp_path / "rirs" / "array.wav", channels=8)
+    (tmp_path / "rirs" / "rir_list").write_text("--rir-id a --room-id b rirs/array.wav\n")
+    script("make_rirs.py", "--root", tmp_path / "rirs", tmp_path / "rir_list")
+    pipe = f"utils/to_wav.py --channel 0 {tmp_path}/rirs/array.wav 16000 |"
+    assert (tmp_path / "rir_list").read_text() == f"--rir-id a --room-id b '{pipe}'\n"
+
+
 def test_missing_impulse_responses_are_named(tmp_path: Path, script) -> None:
     (tmp_path / "rir_list").write_text("--rir-id a --room-id b rirs/none.wav\n")
     result = script("make_rirs.py", "--root", tmp_path, tmp_path / "out", code=1)
