@@ -42,6 +42,8 @@ data=${option[data]/#-/data/$name}
 overrides=("training.seed=$seed" "${nnet_opts[@]}")
 settings=()
 for override in "${overrides[@]}"; do settings+=(--set "$override"); done
+read -ra inference <<< "${option[inference]/#-/}"
+for change in "${inference[@]}"; do settings+=(--set "inference.$change"); done      # only to be checked here: it changes no training
 feats_type=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.type)
 feats_conf=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.config)
 feats_cmvn=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.cmvn)
@@ -230,7 +232,9 @@ if stage "$marker" "$ready" "$(basename "$voiced") -> lists of training and held
 fi
 
 # --- 6: training ---
-if stage 6 "$exp" "$nnet_config -> $exp" --input "$nnet_config" "${augment_file[@]}" --option "overrides=${overrides[*]}" --input "$lists" \
+start_from=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get training.start_from) start=()
+if [ -e "$start_from" ]; then start=(--input "$start_from"); fi     # it may be gone once training has begun
+if stage 6 "$exp" "$nnet_config -> $exp" --input "$nnet_config" "${augment_file[@]}" "${start[@]}" --option "overrides=${overrides[*]}" --input "$lists" \
   --output "$exp/config.yaml" --output "$exp/best.pt"; then
   begun=$exp/.stages/training_begun.json         # what an earlier training that is to be taken up was fed with
   if [ -e "$exp/last.pt" ] && ! why=$(utils/stage_marker.py check "$begun" --input "$lists"); then
@@ -250,13 +254,17 @@ per_system() {  # <flag> <sub-path of a system>: into `listed`
   local system
   for system in "${systems[@]}"; do listed+=("$1" "$system/$2"); done
 }
-listed=(--input "$exp/best.pt")
+listed=(--input "$exp/best.pt") taken=()
+if [ "${option[inference]}" != - ]; then
+  listed+=(--option "inference=${inference[*]}")
+  taken=(--inference "${inference[*]}")
+fi
 paths --input "$ready/" _no_sil/feats.scp "${sets[@]}"
 paths --input "$mfcc/" /feats.scp "${sets[@]}"
 for set in "${sets[@]}"; do per_system --output "embeddings_$set/embedding.scp"; done
 if stage 8 "$exp" "voiced frames -> embeddings; mean and std of MFCC frames as baselines" "${listed[@]}"; then
   for set in "${sets[@]}"; do
-    steps/extract_embeddings.sh --nj 1 --cmd "$cuda_cmd" --device "${option[device]}" --max-loss "$max_loss" \
+    steps/extract_embeddings.sh --nj 1 --cmd "$cuda_cmd" --device "${option[device]}" --max-loss "$max_loss" "${taken[@]}" \
       --label "stage 8: embeddings of $set" "$exp" "$ready/${set}_no_sil" "$exp/embeddings_$set"
     steps/make_statistics_embeddings.sh --cmd "$train_cmd" --max-loss "$max_loss" "$mfcc/$set" "$exp/baseline/embeddings_$set"
     steps/make_statistics_embeddings.sh --cmd "$train_cmd" --max-loss "$max_loss" --cmvn true "$mfcc/$set" "$exp/baseline_cmvn/embeddings_$set"

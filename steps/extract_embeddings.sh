@@ -5,6 +5,7 @@ set -euo pipefail
 cmd=utils/run.pl
 nj=1
 checkpoint=best
+inference=
 device=auto
 threads=
 max_loss=0.01
@@ -13,6 +14,7 @@ help_message="Usage: steps/extract_embeddings.sh [options] <exp-dir> <data-dir> 
  e.g.: steps/extract_embeddings.sh --nj 4 exp/lde3 data/test_no_sil exp/lde3/embeddings_test
 Options:
   --checkpoint best|last|<file>   which weights (default best)
+  --inference <key=value ...>     changes the section inference of the saved config, e.g. 'mode=windows window=150 step=75'
   --nj <n>                        number of jobs (default 1)
   --device <d>                    auto, cpu, cuda or cuda:<n> (default auto)
   --threads <n>                   CPU threads a job (default: the cores shared among the jobs)
@@ -29,6 +31,8 @@ require "stage 6 trains the encoder, stage 7 makes the features" "$exp/config.ya
 mkdir -p "$out/log"
 out=$(cd "$out" && pwd)
 split_for_jobs "$data/feats.scp" "$out/log/feats.scp"
+changes=()
+if [ -n "$inference" ]; then changes=(--inference "$inference"); fi
 export OMP_NUM_THREADS=${threads:-$(((PIPELINE_CORES + nj - 1) / nj))}
 
 building=$out/partial        # an earlier extraction stays until this one is whole
@@ -36,7 +40,7 @@ rm -rf "$building"
 mkdir "$building"
 utils/progress.py --label "${label:-embeddings of $(basename "$data")}" --total "$total" --lines "$building/embedding.*.scp" -- \
   $cmd "JOB=1:$nj" "$out/log/extract.JOB.log" \
-  python3 -m nnet.extract --exp "$exp" --checkpoint "$checkpoint" --device "$device" \
+  python3 -m nnet.extract --exp "$exp" --checkpoint "$checkpoint" --device "$device" "${changes[@]}" \
   "scp:$out/log/feats.scp.JOB" "ark,scp:$building/embedding.JOB.ark,$building/embedding.JOB.scp"
 join_parts "$building/embedding" .scp "$building/joined.scp"
 utils/check_counts.py --what "embeddings of $(basename "$data")" --in "$data/feats.scp" --out "$building/joined.scp" \

@@ -12,6 +12,7 @@ data              -            where the data directories go; default data/<name
 exp               -            where the experiment goes; default exp/<name>-<config>
 nnet-config       -            conf/nnet/<row>.yaml: encoder, pooling, loss, schedule
 nnet-opts         -            key.sub=value, changes one key of it; may be given again
+inference         -            "key=value ...", how embeddings are taken, e.g. "mode=windows window=150"; no new training
 nj                -            jobs at once; default: the number of cores
 seed              1            of augmentation, held-out split and training
 device            auto         auto, cpu, cuda or cuda:<n>

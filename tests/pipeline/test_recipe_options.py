@@ -33,6 +33,7 @@ from .conftest import Place, Recipe
         (["--corpus", "voxceleb"], "--voxceleb1-root is needed"),
         (["--nnet-config", "conf/nnet/none.yaml"], "conf/nnet/none.yaml"),
         (["--nnet-opts", "pooling.name=lda"], 'pooling "lda" is unknown; choose one of: '),
+        (["--inference", "step=5 mode=window"], 'inference.mode is "window"; choose one of: '),
     ],
 )
 def test_a_wrong_option_is_told_and_nothing_is_touched(
