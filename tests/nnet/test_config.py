@@ -204,5 +204,6 @@ def test_every_published_config_is_read(root: Path) -> None:
     assert {"lde1.yaml", "lde7.yaml", "mini.yaml", "xvector.yaml"} <= {file.name for file in files}
     for file in files:
         config = load(file)
-        assert get(config, "features.dim") == {"logmel": 80, "librosa_mfcc": 40, "wave": 160}.get(config.features.type, 30)
+        columns = {"logmel": 80, "librosa_mfcc": 40, "wave": 160}
+        assert get(config, "features.dim") == columns.get(config.features.type, 30)
         assert file.read_text().startswith("# "), f"{file} says not what it is"
