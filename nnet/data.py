@@ -175,14 +175,18 @@ def training_batches(
         source: where the chunks come from; None for the features of the list.
 
     Raises:
-        NnetError: features or audio that cannot be used, or a loader process that ended.
+        NnetError: features or audio that cannot be used, too few speakers for the batches, or a loader process that
+            ended.
     """
     data = config.data
     source = source or FeatureChunks(utterances, config.features.dim)
     told: set[str] = set()
-    planner = BatchPlanner(utterances, data.chunk_frames, data.batch_size, data.balance, config.training.seed)
+    seed, size = config.training.seed, data.utterances_per_speaker
+    planner = BatchPlanner(utterances, data.chunk_frames, data.batch_size, data.balance, seed, size)
+    for note in planner.notes:
+        log.warning("%s", note)
     loader = DataLoader(
-        ChunkReader(source, utterances.speakers, config.augment.features, config.training.seed),
+        ChunkReader(source, utterances.speakers, config.augment.features, seed),
         batch_size=None,
         sampler=PlanSampler(planner, first, config.training.steps),
         num_workers=data.workers,

@@ -17,6 +17,7 @@ import torch
 from nnet.config import Config
 from nnet.errors import NnetError
 from nnet.model import SpeakerNet
+from nnet.sampler import trial_labels
 
 log = logging.getLogger("train")
 
@@ -67,22 +68,23 @@ def _time_steps(net: SpeakerNet, config: Config) -> dict[str, float]:
     The network and torch's generator are left as they were.
     """
     trial = copy.deepcopy(net).train()
-    chunks = min(TIMED_CHUNKS, config.data.batch_size)
-    frames = sum(config.data.chunk_frames) // 2
+    data = config.data
+    chunks = min(TIMED_CHUNKS, data.batch_size)
+    labels = torch.from_numpy(trial_labels(data.balance, chunks, data.utterances_per_speaker))
+    frames = sum(data.chunk_frames) // 2
     generator = torch.Generator().manual_seed(0)
-    feats = torch.randn(chunks, frames, config.features.dim, generator=generator)
+    feats = torch.randn(len(labels), frames, config.features.dim, generator=generator)
     seconds: dict[str, list[float]] = {"float32": [], "bf16": []}
     with torch.random.fork_rng(devices=[]):
         for _ in range(1 + TIMED_STEPS):
             for precision, taken in seconds.items():
                 begin = time.perf_counter()
-                _step(trial, feats, precision)
+                _step(trial, feats, labels, precision)
                 taken.append(time.perf_counter() - begin)
     return {precision: min(taken[1:]) for precision, taken in seconds.items()}  # the first one sets things up
 
 
-def _step(net: SpeakerNet, feats: torch.Tensor, precision: str) -> None:
-    labels = torch.arange(len(feats)) % 2
+def _step(net: SpeakerNet, feats: torch.Tensor, labels: torch.Tensor, precision: str) -> None:
     with autocast(feats.device, precision):
         loss, _ = net.training_loss(feats, torch.full((len(feats),), feats.shape[1]), labels, 1)
     net.zero_grad()

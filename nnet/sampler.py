@@ -14,13 +14,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from nnet.errors import NnetError
+from nnet.groups import Groups, SpeakerIndex, Triplets
 from nnet.lists import Utterances
 
 IntArray = npt.NDArray[np.int64]
-Balance = Literal["none", "speakers", "seed"]
+Balance = Literal["none", "speakers", "seed", "groups", "triplets"]
 
 # Independent random streams of one seed.
-_CHUNKS, _PASSES, _ORDER, AUGMENTATION, MASKS = 0, 1, 2, 3, 4
+_CHUNKS, _PASSES, _ORDER, AUGMENTATION, MASKS, _UTTERANCES = 0, 1, 2, 3, 4, 5
 
 
 @dataclass(frozen=True)
@@ -52,28 +54,62 @@ def repetitions(counts: IntArray) -> IntArray:
     return np.maximum(1, half // np.maximum(counts, 1))
 
 
+def trial_labels(balance: Balance, rows: int, utterances_per_speaker: int) -> IntArray:
+    """Labels of two speakers as a batch of this balance has them, about `rows` of them: for steps on no real data."""
+    if balance == "groups":
+        return np.repeat([0, 1], utterances_per_speaker)
+    if balance == "triplets":
+        return np.tile([0, 0, 1], max(1, rows // 3))
+    return np.arange(rows) % 2
+
+
 class BatchPlanner:
     """Plans batches.
 
     Balance `speakers`: each pass visits all speakers in a new random order, so that no speaker comes twice before all
     have come once; visit n to a speaker takes the n-th of its utterances in a fixed random order, round and round.
     Balance `none` and `seed`: each pass visits all utterances in a new random order, `seed` with repetitions.
+    Balance `groups`: rows n M … n M + M − 1 are different utterances of the n-th speaker, M = utterances_per_speaker;
+    no speaker comes twice in a batch, and all come equally often. Speakers with fewer than M utterances are left out.
+    Balance `triplets`: rows 3i, 3i + 1, 3i + 2 are an utterance, another one of the same speaker, and one of another
+    speaker. All speakers come equally often as the first, but for those with one utterance, which are the third alone.
 
     Args:
         utterances: the training list.
         chunk_frames: least and greatest chunk length, in frames; each batch draws one, evenly.
-        batch_size: chunks in a batch.
+        batch_size: chunks in a batch; of groups a multiple of M, of triplets of 3.
         balance: see above.
         seed: of everything random here.
+        utterances_per_speaker: M, of groups.
+
+    Attributes:
+        notes: which speakers are left out.
+
+    Raises:
+        NnetError: too few speakers for a batch of groups or triplets; says what to change.
     """
 
     def __init__(
-        self, utterances: Utterances, chunk_frames: tuple[int, int], batch_size: int, balance: Balance, seed: int
+        self,
+        utterances: Utterances,
+        chunk_frames: tuple[int, int],
+        batch_size: int,
+        balance: Balance,
+        seed: int,
+        utterances_per_speaker: int = 2,
     ) -> None:
+        self.notes: tuple[str, ...] = ()
         self._num_frames = utterances.num_frames
         self._min_chunk, self._max_chunk = chunk_frames
         self._batch_size, self._balance, self._seed = batch_size, balance, seed
+        self._layout: Groups | Triplets | None = None
         counts = np.bincount(utterances.speakers).astype(np.int64)
+        if balance == "groups":
+            self._layout = self._groups(SpeakerIndex(utterances.speakers), utterances_per_speaker)
+            return
+        if balance == "triplets":
+            self._layout = self._triplets(SpeakerIndex(utterances.speakers))
+            return
         if balance == "speakers":
             shuffled = np.random.default_rng([seed, _ORDER]).permutation(len(utterances))
             self._by_speaker = shuffled[np.argsort(utterances.speakers[shuffled], kind="stable")]
@@ -87,12 +123,15 @@ class BatchPlanner:
 
     @property
     def pass_length(self) -> int:
-        """Chunks in a pass."""
+        """Chunks in a pass of balance `none`, `speakers` or `seed`."""
         return len(self._entries)
 
     def plan(self, step: int) -> BatchPlan:
         """The batch of update `step`, from 1 on."""
-        utts = self._utterances((step - 1) * self._batch_size + np.arange(self._batch_size))
+        if self._layout is None:
+            utts = self._utterances((step - 1) * self._batch_size + np.arange(self._batch_size))
+        else:
+            utts = self._layout.utterances(step, np.random.default_rng([self._seed, _UTTERANCES, step]))
         rng = np.random.default_rng([self._seed, _CHUNKS, step])
         chunk = int(rng.integers(self._min_chunk, self._max_chunk + 1))
         frames = self._num_frames[utts].astype(np.int64)
@@ -115,3 +154,33 @@ class BatchPlanner:
             self._pass_order = np.random.default_rng([self._seed, _PASSES, number]).permutation(self._entries)
             self._pass = number
         return self._pass_order
+
+    def _groups(self, index: SpeakerIndex, size: int) -> Groups:
+        needed = self._batch_size // size
+        eligible = index.with_at_least(size)
+        if len(eligible) < needed:
+            room = f", or data.batch_size to at most {size * len(eligible)}" if len(eligible) > 1 else ""
+            raise NnetError(
+                f"data.balance groups: a batch of {self._batch_size} chunks is of {needed} speakers with {size}"
+                f" utterances each, but {len(eligible)} of {len(index.with_at_least(1))} training speakers have {size}"
+                f" or more; lower data.utterances_per_speaker{room}"
+            )
+        self._say_left_out(index, eligible, f"fewer than {size} utterances (data.utterances_per_speaker)", "left out")
+        return Groups(index, eligible, needed, size, (self._seed, _PASSES))
+
+    def _triplets(self, index: SpeakerIndex) -> Triplets:
+        eligible, speakers = index.with_at_least(2), len(index.with_at_least(1))
+        if not len(eligible) or speakers < 2:
+            raise NnetError(
+                "data.balance triplets: needs two training speakers, one of them with two utterances or more;"
+                f" {len(eligible)} of {speakers} have so many; take more data, or another data.balance and loss"
+            )
+        self._say_left_out(index, eligible, "one utterance", "only ever the negatives of triplets")
+        return Triplets(index, eligible, self._batch_size // 3, (self._seed, _PASSES))
+
+    def _say_left_out(self, index: SpeakerIndex, eligible: IntArray, why: str, what: str) -> None:
+        speakers = len(index.with_at_least(1))
+        few = speakers - len(eligible)
+        if few:
+            lost = int(index.counts.sum() - index.counts[eligible].sum())
+            self.notes = (f"{few} of {speakers} speakers have {why} and are {what} ({lost} utterances)",)

@@ -74,7 +74,9 @@ class DataOptions:
     chunk_frames: least and greatest chunk length; each batch draws one length for all its chunks. batch_size: chunks.
     valid_batch_frames: frames of a validation batch, padding included. workers: loader processes.
     balance: "none" draws utterances evenly, "speakers" draws speakers evenly, "seed" repeats the utterances of rare
-    speakers as the seed recipe does.
+    speakers as the seed recipe does. Of metric losses: "groups" draws as many different speakers as there is room for,
+    each with `utterances_per_speaker` different utterances, one after another, and leaves out speakers that have fewer;
+    "triplets" draws an utterance, another of the same speaker, and one of another speaker, again and again.
     source: "feats" reads features, "wav" reads audio, augments it, and makes features of it. Of the latter alone:
     cmn_window: frames of the centred window whose mean is subtracted, 0 for none. cmn_context: frames on both sides of
     a chunk that are computed for that mean alone. audio_cache_mb: MB that a loader keeps of decoded audio, and as many
@@ -85,7 +87,8 @@ class DataOptions:
     batch_size: int = 64
     valid_batch_frames: int = 20000
     workers: int = 2
-    balance: Literal["none", "speakers", "seed"] = "speakers"
+    balance: Literal["none", "speakers", "seed", "groups", "triplets"] = "speakers"
+    utterances_per_speaker: int = 4
     source: Literal["feats", "wav"] = "feats"
     cmn_window: int = 300
     cmn_context: int = 0
@@ -98,6 +101,14 @@ class DataOptions:
         at_least(0, audio_cache_mb=self.audio_cache_mb)
         shortest, longest = self.chunk_frames
         require(1 <= shortest <= longest, "chunk_frames", list(self.chunk_frames), "[least, greatest], least first")
+        at_least(2, utterances_per_speaker=self.utterances_per_speaker)
+        if self.balance == "groups":
+            size = self.utterances_per_speaker
+            whole = self.batch_size % size == 0 and self.batch_size >= 2 * size
+            expected = f"a multiple of utterances_per_speaker, {size}, for 2 speakers or more"
+            require(whole, "batch_size", self.batch_size, expected)
+        if self.balance == "triplets":
+            require(self.batch_size % 3 == 0, "batch_size", self.batch_size, "a multiple of 3, whole triplets")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from nnet.lists import StringTable, Utterances
 from nnet.sampler import Balance, BatchPlan, BatchPlanner, repetitions
 
-BALANCES: tuple[Balance, ...] = ("none", "speakers", "seed")
+BALANCES: tuple[Balance, ...] = ("none", "speakers", "seed", "groups", "triplets")
 
 
 def utterances(counts: list[int], frames: int = 500) -> Utterances:
@@ -19,8 +19,8 @@ def utterances(counts: list[int], frames: int = 500) -> Utterances:
     return Utterances(names, names, np.full(len(speakers), frames, np.int32), speakers)
 
 
-def planner(counts: list[int], batch_size: int = 4, balance: Balance = "speakers", seed: int = 1) -> BatchPlanner:
-    return BatchPlanner(utterances(counts), (200, 400), batch_size, balance, seed)
+def planner(counts: list[int], batch_size: int = 6, balance: Balance = "speakers", seed: int = 1) -> BatchPlanner:
+    return BatchPlanner(utterances(counts), (200, 400), batch_size, balance, seed, 2)
 
 
 def same(a: BatchPlan, b: BatchPlan) -> bool:
@@ -43,6 +43,7 @@ def test_speakers_come_once_each_before_any_comes_again() -> None:
     chosen = utterances(counts).speakers
     plan = planner(counts, batch_size=4)
     visited = np.concatenate([chosen[plan.plan(step).utts] for step in range(1, 31)])
+    assert len(visited) == 120
     assert all(sorted(each) == list(range(6)) for each in visited.reshape(-1, 6))
 
 
