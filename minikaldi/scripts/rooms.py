@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from minikaldi.errors import KaldiError
-from minikaldi.io.wave import read_wave_header
 from minikaldi.scripts.cli import ScriptError, tell
 from minikaldi.scripts.tables import numbered_lines
 from minikaldi.scripts.wav_lines import through_to_wav, without_quotes
@@ -112,6 +111,8 @@ def resampled(path: Path, number: int, audio: str, sample_rate: int | None) -> s
 
 def _has_channels(audio: str) -> bool:
     """Whether this is a wave file, found from here, of more than one channel."""
+    from minikaldi.io.wave import read_wave_header  # with numpy, which no other line here needs
+
     try:
         with Path(audio).open("rb") as stream:
             return read_wave_header(stream).channels > 1
