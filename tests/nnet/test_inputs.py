@@ -13,9 +13,11 @@ from input_signals import CASES, spoken
 from minikaldi.errors import KaldiError
 from minikaldi.feat.frames import FrameOptions, num_frames, samples_between
 from minikaldi.options import parse
+from nnet.config import get, load
 from nnet.inputs import INPUTS
 from nnet.inputs.framing import BLOCK_FRAMES, Framing, kaldi_framing
 from nnet.inputs.spectrum import inverse_slaney_mel, periodic_hann, slaney_filters, slaney_mel
+from nnet.options import ConfigError
 
 GOLDEN = Path(__file__).parent / "data" / "librosa_inputs.npz"
 
@@ -220,3 +222,25 @@ def test_a_framing_without_extension_takes_frames_that_fit() -> None:
 def test_options_that_make_no_sense_are_refused(root: Path, conf: str, option: str, message: str) -> None:
     with pytest.raises(KaldiError, match=message):
         options_of(root, conf, option)
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("{type: logmel, config: c, dim: 80}", "features.vad is true; expected false for logmel"),
+        ("{type: librosa_mfcc, config: c, dim: 40}", "features.vad is true; expected false for librosa_mfcc"),
+        ("{type: wave, config: c, dim: 160}", "features.cmvn is true; expected false for wave"),
+        ("{type: wave, config: c, dim: 160, cmvn: no, vad: maybe}", "features.vad"),
+    ],
+)
+def test_an_experiment_that_contradicts_its_input_is_refused(root: Path, section: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(root / "conf" / "nnet" / "mini.yaml", [f"features={section}"])
+    assert message in str(caught.value)
+
+
+def test_an_experiment_says_whether_it_wants_the_mean_and_the_voice_activity(root: Path) -> None:
+    mini = root / "conf" / "nnet" / "mini.yaml"
+    assert (get(load(mini), "features.cmvn"), get(load(mini), "features.vad")) == (True, True)
+    section = "features={type: wave, config: conf/wave.conf, dim: 160, cmvn: false}"
+    assert (get(load(mini, [section]), "features.cmvn"), get(load(mini, [section]), "features.vad")) == (False, True)
