@@ -9,6 +9,12 @@ floor(ceil(T / 2) / 8). After the last batch norm there is no ReLU.
 
 Batch norm and ReLU turn the zeros of padded frames into something else, so they are set to zero before each convolution
 of more than one frame, and every utterance sees zeros beyond its end, as it does alone.
+
+Checkpoints of that repository map onto this module as (N and M from 1)
+
+    res.features.conv0, .norm0, .norm5            stem, stem_norm, norm
+    res.features.denseblockN.denselayerM.…        blocks.(N-1).(M-1).…      norm1, conv1, norm2, conv2
+    res.features.transitionN.…                    transitions.(N-1).…       norm, conv
 """
 
 from __future__ import annotations

@@ -6,6 +6,13 @@ bottlenecks), thinned to 16-32-64-128 channels with a stride-1 stem and no max-p
 
 Each stage after the first halves time and frequency, rounding up; the frequency columns of the last one are averaged.
 What keeps padding out is told in ``resnet_blocks``.
+
+Checkpoints of github.com/jefflai108/pytorch-kaldi-neural-speaker-embeddings map onto it as (L from 1, B from 0)
+
+    res.conv1, res.bn1                        conv1, bn1
+    res.layerL.B.conv1, .bn1, .conv2, .bn2    stages.(L-1).B.conv1, .bn1, .conv2, .bn2
+    res.layerL.0.downsample.0, .1             stages.(L-1).0.downsample.0, .1
+    res.layerL.B.se.fc.0, .2                  stages.(L-1).B.squeeze.squeeze, .squeeze.excite
 """
 
 from __future__ import annotations

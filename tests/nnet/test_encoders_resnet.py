@@ -161,3 +161,14 @@ def test_a_bottleneck_block_agrees_with_a_slow_one(inputs: int, stride: int, squ
     outer = slow.excite(outer, block.squeeze) if squeeze else outer
     expected = slow.relu(outer + slow_shortcut(planes[0].numpy(), block))
     np.testing.assert_allclose(block(planes, None, None)[0].detach().numpy(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(("options", "entries"), [(ResNet34Options(), 216), (SeResNet34Options(), 216 + 2 * 16)])
+def test_each_entry_of_a_published_checkpoint_has_a_place(options: ResNet34Options, entries: int) -> None:
+    # Of its 227 entries, 11 are the pooling's, the embedding's, the head's and the loss's.
+    parts = ("conv1", "bn1", "conv2", "bn2", "downsample.0", "downsample.1", "squeeze.squeeze", "squeeze.excite")
+    keys = ResNet(options, 30).state_dict()
+    assert len(keys) == entries
+    for key in keys:
+        where = key.split(".", 3)[3] if key.startswith("stages.") else key
+        assert where.rpartition(".")[0] in parts, key
