@@ -80,6 +80,17 @@ def test_a_new_speaker_has_no_class_weights(tiny_corpus: Any, start: Path) -> No
     assert "training.start_from_parts=[encoder, pooling, embedding, head]" in str(caught.value)
 
 
+def test_a_loss_without_class_weights_takes_any_speakers(tiny_corpus: Any, tmp_path: Path) -> None:
+    groups = ("loss={name: ge2e}", "data.balance=groups")
+    config = load_config(tiny_corpus.config, groups)
+    net = build(config, 6)
+    torch.nn.init.constant_(net.loss_function.scale.raw, 3.0)  # type: ignore[union-attr,arg-type]
+    mapping = train_module.to_mapping(config)
+    save(tmp_path / "ge2e.pt", Checkpoint(5, net.state_dict(), {}, {}, mapping, SPEAKERS, "", "conf", "float32"))
+    taken, _ = begin(tiny_corpus, tmp_path / "ge2e.pt", ["new", "newer"], *groups)
+    assert float(taken.state_dict()["loss_function.scale.raw"]) == 3.0
+
+
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
