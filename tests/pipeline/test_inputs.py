@@ -108,22 +108,22 @@ def test_log_mels_of_the_recipe_are_those_of_the_resampled_audio(recipe: Recipe,
 @pytest.mark.parametrize("kind", ["librosa_mfcc", "wave"])
 def test_inputs_of_sixteen_kilohertz_are_made_while_training_reads(recipe: Recipe, fresh: Place, kind: str) -> None:
     section, ready, frames = SECTIONS[kind]
-    recipe(*options(fresh, section, frames, augment="online"))
-    assert scores(fresh.exp)
+    recipe(*options(fresh, section, frames, "--stop-stage", "6", augment="online"))
+    assert (fresh.exp / "best.pt").stat().st_size > 0
     assert (fresh.data / ready / "lists_online" / "wav.scp").stat().st_size > 0
 
 
 @pytest.mark.slow
 def test_features_with_and_without_cmvn_stand_side_by_side(recipe: Recipe, fresh: Place) -> None:
-    stop = ("--stop-stage", "7")
+    stop = ("--stop-stage", "5")
     recipe(*fresh.options(*stop))
     done = recipe(*fresh.options("--nnet-opts=features.cmvn=false", "--exp", f"{fresh.exp}-raw", *stop))
     assert "stage 3: " in done.stderr and "stage 3/12" not in done.stderr  # the same features
     assert "stage 4/12" in done.stderr
     again = recipe(*fresh.options(*stop))
     assert "/12: " not in again.stderr
-    raw = table(fresh.data / "fbank-nocmvn" / "test_no_sil" / "feats.scp")
-    centred = table(fresh.data / "fbank" / "test_no_sil" / "feats.scp")
+    raw = table(fresh.data / "fbank-nocmvn" / "train_combined_no_sil" / "feats.scp")
+    centred = table(fresh.data / "fbank" / "train_combined_no_sil" / "feats.scp")
     assert all(len(rows) == len(centred[utt_id]) for utt_id, rows in raw.items())
     assert (
         np.mean([rows.mean() for rows in raw.values()]) > 5 > abs(np.mean([rows.mean() for rows in centred.values()]))
