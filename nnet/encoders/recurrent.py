@@ -6,6 +6,7 @@ published systems: a GRU of 3 × 768 on log mel and a bidirectional LSTM of 3 ×
 
 One direction reads from the left, so what stands behind an utterance cannot reach it. The other reads from the right
 and must begin at the utterance's own last frame; so padded batches are packed there.
+torch.export unrolls a recurrence: its program takes the number of frames that it was made with, and knows no packing.
 """
 
 from __future__ import annotations

@@ -122,3 +122,21 @@ def test_every_layer_starts_from_weights_of_its_own() -> None:
 
 def test_the_positions_start_at_their_own_size() -> None:
     assert ScaledTransformer(SCALED, 4).alpha.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("options", [QUERY, SCALED], ids=["query", "scaled"])
+def test_it_can_be_exported_for_any_number_of_frames(
+    options: QueryTransformerOptions | ScaledTransformerOptions,
+) -> None:
+    encoder = make(options)
+    feats, lengths = batch()
+    frames = torch.export.Dim("frames", min=4, max=4096)
+    program = torch.export.export(encoder, (feats, lengths), dynamic_shapes=({1: frames}, None))
+    feats, lengths = torch.randn(3, 21, 4, dtype=torch.float64), torch.tensor([13, 21, 1])
+    with torch.no_grad():
+        expected, expected_lengths = encoder(feats, lengths)
+        found, found_lengths = program.module()(feats, lengths)
+    assert found_lengths.tolist() == expected_lengths.tolist()
+    for index, length in enumerate(expected_lengths.tolist()):
+        # 1e-10: float64 sums in another order.
+        torch.testing.assert_close(found[index, :length], expected[index, :length], atol=1e-10, rtol=0)
