@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from nnet.data import check_finite
 from nnet.device import choose_device
 from nnet.embed import batches_by_length, embed_batch, embed_long
 from nnet.errors import NnetError
+from nnet.fine_tuning import LOSS_PREFIX
 from nnet.model import NORM_FLOOR, SpeakerNet, build
 from nnet.options import ConfigError
 from nnet.sections import InferenceOptions
@@ -100,10 +101,7 @@ def load_model(path: Path, device: torch.device, overrides: Sequence[str] = ()) 
     checkpoint = load(path)
     config = from_mapping(checkpoint.config, str(path))
     net = build(config, len(checkpoint.speaker_ids))
-    try:
-        net.load_state_dict(checkpoint.model)
-    except RuntimeError as error:
-        raise NnetError(f"{path}: its weights do not fit its config: {error}") from error
+    load_weights(net, checkpoint.model, path)
     # An encoder that lengthens short utterances itself takes any that has a frame.
     min_frames = 1 if getattr(net.encoder, "pad_short", True) else net.min_frames
     inference = override_inference(config.inference, overrides)
@@ -112,6 +110,20 @@ def load_model(path: Path, device: torch.device, overrides: Sequence[str] = ()) 
     unit = net.normalise
     net.normalise = unit and inference.mean_of == "embeddings"
     return Model(net.eval().to(device), config.features.dim, min_frames, device, inference, unit)
+
+
+def load_weights(net: SpeakerNet, weights: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Give a network its weights. A checkpoint that was imported may hold none of the loss, which embeds nothing.
+
+    Raises:
+        NnetError: other tensors or shapes than the network's.
+    """
+    own = {name: tensor for name, tensor in net.state_dict().items() if name.startswith(LOSS_PREFIX)}
+    lossless = not any(name.startswith(LOSS_PREFIX) for name in weights)
+    try:
+        net.load_state_dict({**weights, **own} if lossless else weights)
+    except RuntimeError as error:
+        raise NnetError(f"{path}: its weights do not fit its config: {error}") from error
 
 
 def usable(feats: Iterable[Utterance], model: Model, counts: Counts) -> Iterator[Utterance]:

@@ -23,10 +23,14 @@ class MeanOptions:
 
 @dataclass(frozen=True)
 class StatisticsOptions:
-    """Mean and standard deviation over time. variance_floor: the least variance; keeps the gradient finite at 0."""
+    """Mean and standard deviation over time.
+
+    variance_floor: the least variance; keeps the gradient finite at 0. unbiased: divide the sum of squares by T − 1.
+    """
 
     implementation: ClassVar[str] = "nnet.pooling.statistics:StatisticsPooling"
     variance_floor: float = 1e-6
+    unbiased: bool = False
 
     def __post_init__(self) -> None:
         require(self.variance_floor > 0, "variance_floor", self.variance_floor, "a positive number")

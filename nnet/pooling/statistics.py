@@ -23,13 +23,18 @@ class MeanPooling(nn.Module):
 
 
 def mean_and_deviation(
-    frames: torch.Tensor, lengths: torch.Tensor, mask: torch.Tensor | None, variance_floor: float
+    frames: torch.Tensor,
+    lengths: torch.Tensor,
+    mask: torch.Tensor | None,
+    variance_floor: float,
+    unbiased: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and biased standard deviation of each utterance's own frames.
+    """Mean and standard deviation of each utterance's own frames.
 
     Args:
         frames: (B, T, C). lengths: (B,). mask: bool (B, T), or None where no frame is padding.
         variance_floor: the least variance; under it the gradient is 0.
+        unbiased: divide by T − 1, or 1 for one frame; otherwise by T.
 
     Returns:
         each (B, C).
@@ -38,23 +43,25 @@ def mean_and_deviation(
     mean = zero_padding(frames, mask).sum(dim=1) / counts
     # Deviations from the mean, not E[x²] − mean²: the difference of two large numbers can come out below zero.
     deviations = zero_padding(frames - mean[:, None, :], mask)
-    variance = deviations.square().sum(dim=1) / counts
+    variance = deviations.square().sum(dim=1) / ((counts - 1).clamp(min=1) if unbiased else counts)
     return mean, variance.clamp(min=variance_floor).sqrt()
 
 
 class StatisticsPooling(nn.Module):
     """(B, T, C) → (B, 2C): means, then standard deviations.
 
-    The variance is the biased one (divided by T), which is 0 and not NaN for one frame, and has a floor, under which
-    the gradient is 0 and not infinite. Source: Snyder et al. 2017; Kaldi's StatisticsPoolingComponent.
+    The variance is the biased one (divided by T) unless `unbiased` is set, 0 and not NaN for one frame, and has a
+    floor, under which the gradient is 0 and not infinite. Source: Snyder et al. 2017;
+    Kaldi's StatisticsPoolingComponent.
     """
 
     def __init__(self, options: StatisticsOptions, in_dim: int) -> None:
         super().__init__()
-        self.variance_floor = options.variance_floor
+        self.variance_floor, self.unbiased = options.variance_floor, options.unbiased
         self.out_dim = 2 * in_dim
 
     def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Statistics of each utterance's own frames. Args: frames (B, T, C); lengths (B,), on the CPU."""
         mask = frame_mask(lengths, frames.shape[1], frames.device)
-        return torch.cat(mean_and_deviation(frames, lengths, mask, self.variance_floor), dim=1)  # 2 × (B, C) -> (B, 2C)
+        moments = mean_and_deviation(frames, lengths, mask, self.variance_floor, self.unbiased)
+        return torch.cat(moments, dim=1)  # 2 × (B, C) -> (B, 2C)

@@ -23,6 +23,16 @@ def test_statistics_by_hand() -> None:
     torch.testing.assert_close(statistics(frames, [3]), expected)
 
 
+def test_the_unbiased_deviation_agrees_with_torchs_own_and_is_the_floor_for_one_frame() -> None:
+    torch.manual_seed(0)
+    frames = torch.randn(3, 40, 6, dtype=torch.float64)
+    pooled = StatisticsPooling(StatisticsOptions(unbiased=True), 6)(frames, torch.tensor([40, 17, 1]))
+    for index, length in enumerate([40, 17]):
+        expected = frames[index, :length].std(dim=0, correction=1)
+        torch.testing.assert_close(pooled[index, 6:], expected, atol=1e-12, rtol=1e-12)
+    torch.testing.assert_close(pooled[2, 6:], torch.full((6,), 1e-3, dtype=torch.float64))
+
+
 def test_mean_by_hand() -> None:
     frames = torch.tensor([[[1.0, 5.0], [2.0, 7.0], [9.0, 9.0]]])
     pooling = MeanPooling(MeanOptions(), 2)

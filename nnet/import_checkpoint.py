@@ -1,0 +1,153 @@
+"""Make an experiment of a published checkpoint.
+
+    python3 -m nnet.import_checkpoint [--format wq|rf_gru|rf_convgru|cj|sc|jl] [--heads N] [--pooling mean|last]
+        [--loss softmax|asoftmax] [--set section.key=value ...] <checkpoint.pt> <exp-dir>
+
+The system is known by the names of its tensors and the architecture by their shapes. The file is opened without running
+anything that it may ask to run. The experiment directory gets config.yaml, best.pt, and imported.yaml, which says where
+each tensor comes from, what was left out, what was not trained, and what the file does not tell and was assumed.
+./pipeline.sh --exp <exp-dir> scores a corpus with it (docs/networks.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import torch
+import yaml
+
+from nnet.checkpoint import Checkpoint, save
+from nnet.config import to_mapping, to_yaml
+from nnet.errors import NnetError
+from nnet.files import write_whole
+from nnet.imports import FORMATS
+from nnet.imports.convert import ROOT, Imported, convert
+from nnet.imports.reading import SourceFile, read_source
+from nnet.imports.table import Choices
+from nnet.options import ConfigError
+
+log = logging.getLogger("import")
+
+
+def write_experiment(exp: Path, source: SourceFile, imported: Imported) -> None:
+    """Write config.yaml, imported.yaml and, last of all, best.pt.
+
+    Raises:
+        NnetError: there is an experiment already, no option file of the features, or no room.
+    """
+    taken = [name for name in ("best.pt", "last.pt", "config.yaml") if (exp / name).exists()]
+    if taken:
+        raise NnetError(f"{exp}: has {', '.join(taken)} already; give another directory, or remove what is in this one")
+    features_conf = _features_conf(imported.config.features.config)
+    try:
+        exp.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NnetError(f"{exp}: cannot be made: {error.strerror or error}") from error
+    told = f"# Imported from {source.path.name!r} ({imported.system.source}); see imported.yaml.\n"
+    if imported.not_trained:
+        told += "# The loss was not trained: the file has no weights of it, and neither has best.pt.\n"
+    told += "# The sections data, optimizer, schedule and training are those of a network like it, not its own.\n"
+    write_whole(exp / "config.yaml", (told + to_yaml(imported.config)).encode())
+    write_whole(exp / "imported.yaml", provenance(source, imported).encode())
+    save(exp / "best.pt", _checkpoint(source, imported, features_conf))
+
+
+def provenance(source: SourceFile, imported: Imported) -> str:
+    """The text of imported.yaml."""
+    content = {
+        "file": source.path.name,
+        "sha256": source.digest,
+        "bytes": source.num_bytes,
+        "system": imported.system.name,
+        "published": imported.system.source,
+        "numbers": sum(tensor.numel() for tensor in imported.tensors.values()),
+        "assumed": imported.assumed,
+        "not_trained": imported.not_trained,
+        "left_out": imported.left_out,
+        "notes": list(imported.notes),
+        "mapped": {origin: name for name, origin in imported.origins.items()},
+    }
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=150)
+
+
+def _checkpoint(source: SourceFile, imported: Imported, features_conf: str) -> Checkpoint:
+    """In the format of training; it cannot be taken up there, as it has no state of an optimizer."""
+    return Checkpoint(
+        step=imported.steps,
+        model={name: tensor.clone() for name, tensor in imported.tensors.items()},
+        optimizer={},
+        rng={"cpu": torch.Generator().get_state()},
+        config=to_mapping(imported.config),
+        speaker_ids=imported.speaker_ids,
+        list_digest="",
+        features_conf=features_conf,
+        precision="float32",
+        start_hash=source.digest,
+    )
+
+
+def _features_conf(name: str) -> str:
+    """The text of the features' option file, from here or from the checkout."""
+    for path in (Path(name), ROOT / name):
+        if path.is_file():
+            try:
+                return path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise NnetError(f"{path}: cannot be read as text: {error}") from error
+    raise NnetError(f"features.config is {name}, and there is no such file; give one with --set features.config=FILE")
+
+
+def report(exp: Path, imported: Imported) -> None:
+    """Say what was done."""
+    numbers = sum(tensor.numel() for tensor in imported.tensors.values())
+    log.info(
+        "%s: %d tensors, %d numbers, of %s (%s)",
+        *(exp, len(imported.tensors), numbers, imported.system.name, imported.system.source),
+    )
+    for key, value in imported.assumed.items():
+        log.warning("assumed, as the file does not tell: %s=%s; another is given with --set", key, value)
+    for key, why in imported.left_out.items():
+        log.info("left out %s: %s", key, why)
+    for note in imported.notes:
+        log.info("changed: %s", note)
+    if imported.not_trained:
+        log.warning("not in the file, and so not trained: %s", ", ".join(imported.not_trained))
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    about = "Make an experiment of a published checkpoint."
+    parser = argparse.ArgumentParser(prog="python3 -m nnet.import_checkpoint", description=about)
+    parser.add_argument("--format", choices=FORMATS, help="consider this system alone (default: by its names)")
+    parser.add_argument("--heads", type=int, help="attention heads of a transformer, which no shape tells")
+    parser.add_argument("--pooling", choices=["mean", "last"], help="of an LSTM's states (default mean)")
+    parser.add_argument("--loss", choices=["softmax", "asoftmax"], help="head of a dictionary network")
+    parser.add_argument(
+        "--set", metavar="SECTION.KEY=VALUE", action="append", default=[], help="change the config that is made"
+    )
+    parser.add_argument("checkpoint", type=Path, help="the published file")
+    parser.add_argument("exp", type=Path, help="the experiment directory that is made")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The program; exit status 1 where nothing was imported."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s (nnet.import_checkpoint) %(message)s")
+    options = parse_arguments(arguments)
+    try:
+        source = read_source(options.checkpoint)
+        choices = Choices(options.heads, options.pooling, options.loss)
+        imported = convert(source, choices, options.set, options.format)
+        write_experiment(options.exp, source, imported)
+    except (NnetError, ConfigError) as error:
+        log.error("%s", error)
+        return 1
+    report(options.exp, imported)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

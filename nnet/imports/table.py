@@ -1,0 +1,154 @@
+"""What a published system is, to the importer: how its file is known, and a plan of what becomes of its tensors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+
+from nnet.errors import NnetError
+
+Tensors = Mapping[str, torch.Tensor]
+Sections = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What becomes of tensors of some names.
+
+    pattern: a regular expression of the whole name in the file. name: of ours, where {1} stands for the first group and
+    {1-1} for the number in it less one; None where it is left out. axis: "added" gives a matrix a last axis of one
+    place, "dropped" takes one off; a layer over single frames may be a linear one or a convolution. because: why it is
+    left out.
+    """
+
+    pattern: str
+    name: str | None
+    axis: Literal["same", "added", "dropped"] = "same"
+    because: str = ""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What was said on the command line; None where nothing was."""
+
+    heads: int | None = None
+    pooling: str | None = None
+    loss: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the tensors of one file become an experiment.
+
+    base: conf/nnet/<base>.yaml, of which the sections are that `sections` does not name: those of training.
+    sections: the network's. rules: of which the first that matches a name holds. num_classes: training speakers, None
+    where the file does not tell. assumed: keys of the config that the file does not tell. tensors: where they are
+    others than those of the file. notes: what was done to them.
+    """
+
+    base: str
+    sections: Sections
+    rules: Sequence[Rule]
+    num_classes: int | None = None
+    assumed: tuple[str, ...] = ()
+    tensors: Tensors | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class System:
+    """A published system.
+
+    name: of its kind of file. format: what --format calls it. source: where it is published. holders: names at the
+    file's top under which its tensors lie, each with the prefix that they are given; none where the tensors lie at the
+    top. Only the first must be there. beside: further names at the top, which hold no weights. steps: the one of them
+    that holds the count of updates. signature: regular expressions, each of which some name matches. options: which of
+    `Choices` it can be given. plan: what becomes of the tensors.
+    """
+
+    name: str
+    format: str
+    source: str
+    signature: tuple[str, ...]
+    plan: Callable[[Tensors, Choices], Plan]
+    holders: Mapping[str, str] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+    steps: str | None = None
+    options: tuple[str, ...] = ()
+
+
+@dataclass
+class Renamed:
+    """Tensors under our names. origins: ours -> the file's. left_out: the file's -> why. unknown: match no rule.
+    twice: two of the file's names for one of ours."""
+
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
+
+
+def rename(tensors: Tensors, rules: Sequence[Rule]) -> Renamed:
+    """Each tensor by the first rule that matches its name."""
+    result = Renamed()
+    for key, tensor in tensors.items():
+        for rule in rules:
+            match = re.fullmatch(rule.pattern, key)
+            if match:
+                break
+        else:
+            result.unknown.append(key)
+            continue
+        if rule.name is None:
+            result.left_out[key] = rule.because
+            continue
+        name = _fill(rule.name, match)
+        if name in result.origins:
+            result.twice.append(f"{result.origins[name]} and {key}")
+        result.origins[name] = key
+        result.tensors[name] = _with_axis(key, tensor, rule.axis)
+    return result
+
+
+def _fill(template: str, match: re.Match[str]) -> str:
+    """The template with the match's groups: `{1}` as it stands, `{1-1}` as a number less one."""
+
+    def group(place: re.Match[str]) -> str:
+        text = match[int(place[1])]
+        return str(int(text) - 1) if place[2] else text
+
+    return re.sub(r"\{(\d)(-1)?\}", group, template)
+
+
+def _with_axis(key: str, tensor: torch.Tensor, axis: str) -> torch.Tensor:
+    if axis == "added":
+        return tensor[..., None]
+    if axis == "dropped":
+        if tensor.dim() == 0 or tensor.shape[-1] != 1:
+            raise NnetError(f"{key}: its shape is {tuple(tensor.shape)}, expected 1 in the last place")
+        return tensor[..., 0]
+    return tensor
+
+
+def shape_of(tensors: Tensors, key: str, dims: int) -> tuple[int, ...]:
+    """The shape of a tensor, from which the network is built.
+
+    Raises:
+        NnetError: it is not there, or has another number of dimensions.
+    """
+    if key not in tensors:
+        raise NnetError(f"{key}: is missing, and the network cannot be built without its shape")
+    shape = tuple(tensors[key].shape)
+    if len(shape) != dims:
+        raise NnetError(f"{key}: its shape is {shape}, expected {dims} numbers")
+    return shape
+
+
+def count(tensors: Tensors, pattern: str) -> int:
+    """How many names match a regular expression as a whole."""
+    return sum(re.fullmatch(pattern, key) is not None for key in tensors)
