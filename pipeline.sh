@@ -13,7 +13,8 @@ if [[ $PWD =~ [^[:alnum:]._/+@%=:~-] ]]; then
 fi
 first_stage=${option[stage]} last_stage=${option[stop-stage]} corpus=${option[corpus]} seed=${option[seed]}
 force=${option[force]} dry_run=${option[dry-run]} trust_earlier=${option[trust-earlier]} max_loss=${option[max-loss]}
-nnet_config=${option[nnet-config]}
+nnet_config=${option[nnet-config]} passed_over=''
+if [ -e "${option[exp]}/imported.yaml" ]; then choose_imported "${option[exp]}"; fi
 
 if [ "$dry_run" != true ]; then
   utils/prepare_environment.sh

@@ -53,6 +53,7 @@ Usage: ./pipeline.sh [options]
   ./pipeline.sh                                               the mini corpus, from nothing to a table of results
   ./pipeline.sh --stage 6 --nnet-config conf/nnet/lde3.yaml   another network on the same data
   ./pipeline.sh --corpus folder --train-root T --test-root E  your own audio
+  ./pipeline.sh --exp exp/published                           a network of python3 -m nnet.import_checkpoint, which is not trained
   ./pipeline.sh --corpus voxceleb --voxceleb1-root A --voxceleb2-root B --musan-root C --rirs-root D
 
 Stages: 0 corpus  1 features, VAD  2 augmented copies  3 their features  4 CMVN, voiced frames  5 training lists
@@ -105,6 +106,14 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
     train-root) value=${value%/} ;;              # <root>.spk2gender stands beside it
   esac
   option[$name]=$value _found_in[$name]=$where
+}
+
+choose_imported() {  # <exp>: its network is there already (python3 -m nnet.import_checkpoint); sets nnet_config, passed_over
+  if [ "${_found_in[nnet-config]-}" = "command line" ] && [ "${option[nnet-config]}" != "$1/config.yaml" ]; then
+    die "--exp $1 holds an imported network with a config of its own; leave out --nnet-config"
+  fi
+  if [ ${#nnet_opts[@]} -gt 0 ]; then die "--nnet-opts changes nothing of the imported network in $1; --inference changes how embeddings are taken"; fi
+  nnet_config=$1/config.yaml passed_over=' 2 3 4 5 6 '
 }
 
 _read_corpus_conf() {  # <file>: key=value lines for what the command line left open

@@ -6,7 +6,7 @@
 #     stage_done
 #   fi
 #
-# Reads the variables first_stage, last_stage, force, dry_run, trust_earlier.
+# Reads the variables first_stage, last_stage, force, dry_run, trust_earlier, and passed_over: numbers of stages between blanks that have nothing to do.
 # A marker <dir>/.stages/<n>.json holds the fingerprints of inputs and outputs and the options of the stage's last complete run.
 
 log() { echo "$(date '+%H:%M:%S') $*" >&2; }
@@ -21,7 +21,7 @@ stage() {  # <n>[/<marker>] <dir that holds the marker> <title> [--input P | --o
   local dir=$2 title=$3
   shift 3
   _stage_facts=("$@")
-  if [ "$_stage_number" -gt "$last_stage" ]; then return 1; fi
+  if [ "$_stage_number" -gt "$last_stage" ] || [[ ${passed_over-} == *" $_stage_number "* ]]; then return 1; fi
   if [ "$dry_run" = true ]; then
     describe_stage "$title"
     return 1
