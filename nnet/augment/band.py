@@ -201,7 +201,7 @@ class Colour(_Filter):
 
     def _draw(self, rng: np.random.Generator) -> Callable[[FloatArray], FloatArray]:
         swing = rng.uniform(*self._options.db)
-        levels = rng.uniform(-swing, swing, self._points)
+        levels = rng.uniform(-swing, swing, self._points).astype(np.float32)
         return lambda hz: coloured(hz, self._options.octaves, levels)
 
 
