@@ -13,6 +13,7 @@ from nnet.imports.table import Choices, Plan, Rule, Sections, System, Tensors, s
 
 SOURCE = "github.com/theScrabi/kaldi_voxceleb_pytorch"
 NORM_EPS = 1e-5  # torch's
+PLAIN = {"name": "statistics", "unbiased": True, "variance_floor": 1e-12}  # a channel that is always 0 deviates by 0
 LINEAR, NORM = "loss_fn.linear", "loss_fn.norm"
 RULES = (
     Rule(r"tdnn\.layer\.([123])\.layer\.([01])\.(.+)", "encoder.layers.{1-1}.{2}.{3}"),
@@ -47,7 +48,7 @@ def plan(tensors: Tensors, choices: Choices) -> Plan:
             "last_width": shape_of(tensors, "tdnn.layer.8.weight", 2)[0],
             "seed_compatible": True,
         },
-        "pooling": _multi_head(tensors) if attentive else {"name": "statistics", "unbiased": True},
+        "pooling": _multi_head(tensors) if attentive else PLAIN,
         "embedding": {"dim": shape_of(tensors, "fcn6.weight", 2)[0], "normalise": False},
         "head": {"batch_norm": True, "relu": True, "hidden": [shape_of(tensors, "post_xvector.2.weight", 2)[0]]},
         "loss": _asoftmax() if angular else {"name": "softmax"},
