@@ -66,24 +66,6 @@ def test_a_step_gives_a_finite_loss_and_every_parameter_a_gradient(
 
 
 @each_loss
-def test_a_network_learns_to_tell_speakers(tmp_path: Path, loss: str, balance: str, decisions: int) -> None:
-    net, planner, speakers = network(tmp_path, loss, balance)
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
-    places = torch.randn(len(COUNTS), 8)
-    right = []
-    for step in range(1, 61):
-        labels = speakers[planner.plan(step).utts]
-        feats = places[labels][:, None] + 0.5 * torch.randn(12, 30, 8)
-        value, hits = net.training_loss(feats, torch.full((12,), 30), labels, step)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        right.append(float(hits.float().mean()))
-    # Features of a speaker differ from those of another by 3 standard deviations of a frame.
-    assert np.mean(right[-10:]) > 0.9
-
-
-@each_loss
 def test_the_weights_after_a_checkpoint_give_the_same_loss(
     tmp_path: Path, loss: str, balance: str, decisions: int
 ) -> None:
