@@ -45,16 +45,16 @@ settings=()
 for override in "${overrides[@]}"; do settings+=(--set "$override"); done
 read -ra inference <<< "${option[inference]/#-/}"
 for change in "${inference[@]}"; do settings+=(--set "inference.$change"); done      # only to be checked here: it changes no training
-feats_type=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.type)
-feats_conf=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.config)
-feats_cmvn=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.cmvn)
-feats_vad=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get features.vad)
+told=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" \
+  --get features.type --get features.config --get features.cmvn --get features.vad --get data.source)
+{ read -r feats_type; read -r feats_conf; read -r feats_cmvn; read -r feats_vad; read -r source; } <<< "$told"
 feats_name=$(basename "$feats_conf" .conf)
 feats_name=${feats_name//[^[:alnum:]._-]/_}
 if [[ $feats_name != "$feats_type"* ]]; then feats_name=$feats_type-$feats_name; fi
 if [ "$feats_name" = mfcc ] && ! cmp -s "$feats_conf" conf/mfcc.conf; then
   die "features.config is $feats_conf, and data/<name>/mfcc is made with conf/mfcc.conf; give the file another name"
 fi
+if [ ! -f "${option[vad-config]}" ]; then die "--vad-config is ${option[vad-config]}, which is no file; choose one of: $(echo conf/vad*.conf)"; fi
 feats=$data/$feats_name ready=$data/$feats_name mfcc=$data/mfcc    # ready: what stages 4 and 7 make of the features
 if [ "$feats_vad" = false ]; then ready+=-novad; fi
 if [ "$feats_cmvn" = false ]; then ready+=-nocmvn; fi
@@ -62,7 +62,7 @@ preparation=(--cmvn "$feats_cmvn" --vad "$feats_vad") prepared="voiced frames"
 if [ "$feats_vad" = false ]; then prepared="frames"; fi
 if [ "$feats_type" = wave ]; then preparation+=(--fit-vad true); fi
 augment=${option[augment]/#-/ondisk} suffix='' augment_file=()
-if [ "$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get data.source)" = wav ]; then
+if [ "$source" = wav ]; then
   if [[ ${option[augment]} != @(-|online) ]]; then
     die "$nnet_config has data.source wav: it augments while it reads audio, and --augment $augment has no place there"
   fi
@@ -135,7 +135,7 @@ if stage 0 "$data" "$corpus corpus -> $data/{$(IFS=,; echo "${sets[*]}")}, noise
 fi
 
 # --- 1: features and voice activity ---
-listed=("${trees[@]}" --input conf/mfcc.conf --input conf/vad.conf --option "speed_perturb=$speed")
+listed=("${trees[@]}" --input conf/mfcc.conf --input "${option[vad-config]}" --option "speed_perturb=$speed")
 paths --input "$data/" /wav.scp "${sets[@]}"
 paths --output "$mfcc/" "" "${featured[@]}"
 combine_speed_copies() { utils/combine_data.sh --extra-files "utt2num_frames utt2dur reco2dur" "$1/train_sp" "$1/train" "$1/train_speed"; }
@@ -147,7 +147,8 @@ if stage 1 "$mfcc" "audio -> MFCC, energy VAD" "${listed[@]}"; then
       steps/copy_for_features.sh "$data/$set" "$mfcc/$set"
     fi
     steps/make_mfcc.sh --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" --label "stage 1: MFCC of $set" "$mfcc/$set" "$mfcc/log" "$mfcc/ark"
-    steps/compute_vad_decision.sh --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" "$mfcc/$set" "$mfcc/log" "$mfcc/ark"
+    steps/compute_vad_decision.sh --vad-config "${option[vad-config]}" --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" \
+      "$mfcc/$set" "$mfcc/log" "$mfcc/ark"
     utils/fix_data_dir.sh "$mfcc/$set"
   done
   if [ "$speed" = true ]; then combine_speed_copies "$mfcc"; fi

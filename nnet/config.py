@@ -217,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", metavar="FILE", help="the experiment, e.g. conf/nnet/mini.yaml")
     parser.add_argument("--set", metavar="SECTION.KEY=VALUE", action="append", default=[], help="change one option")
     action = parser.add_mutually_exclusive_group()
-    action.add_argument("--get", metavar="SECTION.KEY", help="print the value of one key")
+    action.add_argument("--get", metavar="SECTION.KEY", action="append", help="print a key; may be repeated")
     action.add_argument("--print", action="store_true", help="print the whole config with its defaults (the default)")
     action.add_argument("--list", action="store_true", help="print every section, choice and option; needs no --config")
     options = parser.parse_args(arguments)
@@ -228,7 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--config is required")
     try:
         config = load(options.config, options.set)
-        text = _plain(get(config, options.get)) if options.get else to_yaml(config).rstrip()
+        text = "\n".join(_plain(get(config, key)) for key in options.get or ()) or to_yaml(config).rstrip()
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1

@@ -166,6 +166,11 @@ def test_the_program_prints_one_value_for_the_shell(path: Path, capsys: pytest.C
     assert capsys.readouterr().out == "fbank\n[200, 400]\ntrue\n"
 
 
+def test_the_program_prints_several_values_a_line_each(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert nnet_config.main(["--config", str(path), "--get", "optimizer.amsgrad", "--get", "features.type"]) == 0
+    assert capsys.readouterr().out == "true\nfbank\n"
+
+
 def test_the_program_refuses_a_wrong_config_on_stderr(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert nnet_config.main(["--config", str(path), "--get", "features.typ"]) == 1
     captured = capsys.readouterr()

@@ -32,6 +32,7 @@ from .conftest import Place, Recipe
         (["--corpus", "folder", "--train-root", "/nowhere/train"], "/nowhere/train, which is no folder"),
         (["--corpus", "voxceleb"], "--voxceleb1-root is needed"),
         (["--nnet-config", "conf/nnet/none.yaml"], "conf/nnet/none.yaml"),
+        (["--vad-config", "conf/vad_no.conf"], "no file; choose one of: conf/vad.conf conf/vad_relative.conf"),
         (["--nnet-opts", "pooling.name=lda"], 'pooling "lda" is unknown; choose one of: '),
         (["--inference", "step=5 mode=window"], 'inference.mode is "window"; choose one of: '),
     ],
