@@ -120,6 +120,8 @@ class TrainingOptions:
     the loss's parameters, and clip_norm that of the others.
     start_from: a checkpoint whose weights a new run begins with (fine-tuning); null for random ones. start_from_parts:
     which parts of it; without "loss" the class weights begin anew, as they must where a speaker is new.
+    cpu_threads: of the network where it is trained on a CPU, null for all cores: fewer leave the others to the loaders
+    (data.workers). It is part of the run, since the order of sums depends on it.
     """
 
     steps: int = 100000
@@ -132,11 +134,13 @@ class TrainingOptions:
     loss_clip_norm: float | None = None
     start_from: str | None = None
     start_from_parts: tuple[Part, ...] = PARTS
+    cpu_threads: int | None = None
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps, log_every=self.log_every)
         at_least(1, valid_every=self.valid_every, save_every=self.save_every)
         at_least(0, seed=self.seed)
+        at_least(1, cpu_threads=self.cpu_threads)
         for key in ("clip_norm", "loss_clip_norm"):
             value = getattr(self, key)
             require(value is None or value > 0, key, value, "a positive number or null")

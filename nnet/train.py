@@ -162,6 +162,8 @@ def prepare(config: Config, data: TrainingData, exp: Path, device: torch.device)
             that asks for held-out error rates where nothing is held out.
     """
     torch.manual_seed(config.training.seed)
+    if config.training.cpu_threads is not None:
+        torch.set_num_threads(config.training.cpu_threads)
     lists, features_conf = data.lists, data.features_conf
     if config.schedule.needs_eers and not len(lists.trials):
         raise NnetError(
