@@ -115,7 +115,7 @@ choose_imported() {  # <exp>: its network is there already (python3 -m nnet.impo
   fi
   if [ ${#nnet_opts[@]} -gt 0 ]; then die "--nnet-opts changes nothing of the imported network in $1; --inference changes how embeddings are taken"; fi
   nnet_config=$1/config.yaml passed_over=' 2 3 4 5 6 '
-  option[speed-perturb]=false      # copies at other speeds are for training
+  option[speed-perturb]=false option[augment]=-     # what training alone needs
 }
 
 _read_corpus_conf() {  # <file>: key=value lines for what the command line left open

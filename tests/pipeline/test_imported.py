@@ -31,6 +31,12 @@ def test_an_imported_network_has_features_of_its_own_and_nothing_to_train(recipe
     assert "train_speed" not in plan
 
 
+def test_how_training_is_augmented_is_of_no_account(recipe: Recipe, exp: Path) -> None:
+    options = ["--exp", exp, "--data", exp.parent / "data", "--dry-run"]
+    told = recipe(*options, "--augment", "online", "--speed-perturb", "true").stdout
+    assert told == recipe(*options).stdout
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
