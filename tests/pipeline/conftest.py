@@ -28,7 +28,10 @@ NETWORK = {
     "training.save_every": "2",
     "training.precision": "float32",  # "auto" times the machine, and two runs might then differ
 }
-SMALL = {"speed-perturb": "false", "num-augmented": "12", "min-frames": "50", "valid-share": "0.3", "bootstrap": "20"}
+SMALL = {
+    **{"speed-perturb": "false", "augment": "ondisk", "num-augmented": "12"},
+    **{"min-frames": "50", "valid-share": "0.3", "bootstrap": "20"},
+}
 
 Done = subprocess.CompletedProcess[str]
 Recipe = Callable[..., Done]
@@ -96,14 +99,15 @@ class Place:
     data: Path
     exp: Path
 
-    def options(self, *more: object, **changes: str) -> list[str]:
-        """The command line of a small run; `changes` are options with `_` for `-`."""
+    def options(self, *more: object, **changes: str | None) -> list[str]:
+        """The command line of a small run; `changes` are options with `_` for `-`, None leaves the corpus's default."""
         roots = {"train-root": self.corpus / "train", "test-root": self.corpus / "test"}
         roots |= {"musan-root": self.corpus / "musan", "rirs-root": self.corpus / "RIRS_NOISES"}
         table = {"corpus": "folder", "data": self.data, "exp": self.exp, "nj": "1", **roots, **SMALL}
         table |= {key.replace("_", "-"): value for key, value in changes.items()}
         network = [f"--nnet-opts={key}={value}" for key, value in NETWORK.items()]
-        return [*(f"--{key}={value}" for key, value in table.items()), *network, *map(str, more)]
+        given = [f"--{key}={value}" for key, value in table.items() if value is not None]
+        return [*given, *network, *map(str, more)]
 
 
 def place_in(folder: Path) -> Place:

@@ -14,7 +14,7 @@ from .conftest import Place, Recipe, scores
 def test_online_augmentation_makes_no_copies_and_ends_with_results(
     recipe: Recipe, fresh: Place, checkout: Path
 ) -> None:
-    done = recipe(*fresh.options(augment="online"))
+    done = recipe(*fresh.options(augment=None))  # the default of folder corpora
     feats = fresh.data / "fbank"
     assert not list(feats.glob("train_*aug*")) and not (feats / "train_combined").exists()
     lists = feats / "lists_online"
@@ -25,7 +25,7 @@ def test_online_augmentation_makes_no_copies_and_ends_with_results(
         assert (lists / table).stat().st_size > 0
     config = yaml.safe_load((fresh.exp / "config.yaml").read_text())
     assert config["data"]["source"] == "wav"
-    wanted = yaml.safe_load((checkout / "conf" / "augment" / "kaldi.yaml").read_text())
+    wanted = yaml.safe_load((checkout / "conf" / "augment" / "strong.yaml").read_text())
     assert len(config["augment"]["wave"]) == len(wanted["wave"]) > 0
     assert "small" in (fresh.exp / "RESULTS.md").read_text()
     assert "stage 7: clean train and test -> voiced frames: up to date" in done.stderr  # stage 4 made them
@@ -43,9 +43,11 @@ def test_without_augmentation_the_lists_hold_clean_utterances_alone(recipe: Reci
 
 
 @pytest.mark.slow
-def test_an_experiment_that_reads_audio_needs_no_option(recipe: Recipe, fresh: Place) -> None:
+def test_an_experiment_that_reads_audio_takes_its_own_augmentation(recipe: Recipe, fresh: Place) -> None:
     wav = ["--nnet-opts=data.source=wav", "--nnet-opts=augment={wave: [{name: room, probability: 0.5}]}"]
-    recipe(*fresh.options(*wav))
+    recipe(*fresh.options(*wav, augment=None))
     assert scores(fresh.exp)
+    config = yaml.safe_load((fresh.exp / "config.yaml").read_text())
+    assert [step["name"] for step in config["augment"]["wave"]] == ["room"]
     done = recipe(*fresh.options(*wav, augment="ondisk"), code=1)
     assert "has data.source wav" in done.stderr

@@ -56,7 +56,7 @@ def test_other_audio_is_seen(recipe: Recipe, finished: Place, name: str, count: 
 
 @pytest.mark.parametrize(
     ("conf", "line", "stages"),
-    [("vad.conf", "--vad-energy-threshold=6.0", [1, 3, 4, 5]), ("fbank.conf", "--low-freq=40", [1, 3, 4, 5])],
+    [("vad_relative.conf", "--vad-energy-threshold=0.5", [1, 3, 4, 5]), ("fbank.conf", "--low-freq=40", [1, 3, 4, 5])],
 )
 def test_other_features_under_the_same_names_reach_the_training_lists(
     recipe: Recipe, finished: Place, own_checkout: Path, conf: str, line: str, stages: list[int]
