@@ -17,8 +17,10 @@ from nnet.checkpoint import load
 from nnet.config import load as load_config
 from nnet.config import to_mapping
 from nnet.extract import Model, load_model
+from nnet.fine_tuning import take_start
 from nnet.import_checkpoint import main
 from nnet.imports.reading import asked_for
+from nnet.model import build
 
 CPU = torch.device("cpu")
 TOLERANCE = 1e-5  # float32 sums in another order, and seven decimals in the file
@@ -266,6 +268,18 @@ def test_counters_that_old_files_lack_begin_at_zero(tmp_path: Path) -> None:
     content["state_dict"] = {key: value for key, value in weights.items() if "num_batches" not in key}
     exp = imported(saved(tmp_path / "old.pt", content))
     assert load(exp / "best.pt").model["encoder.bn1.num_batches_tracked"] == 0
+
+
+def test_training_may_begin_with_the_parts_that_are_there(tmp_path: Path) -> None:
+    exp = imported(saved(tmp_path / "convgru.pt", files.rf_convgru(channels=8, width=6)))
+    parts = ["training.start_from_parts=[encoder, embedding]", "loss={name: softmax}"]
+    config = load_config(exp / "config.yaml", [f"training.start_from={exp / 'best.pt'}", *parts])
+    net = build(config, 3)
+    digest = take_start(net, config, ["a", "b", "c"], load(exp / "best.pt").features_conf)
+    given = load(exp / "best.pt").model
+    assert len(digest) == 64
+    assert all(torch.equal(tensor, given[name]) for name, tensor in net.state_dict().items() if name in given)
+    assert torch.equal(net.embedding.weight, given["embedding.weight"])
 
 
 def test_an_experiment_is_never_overwritten(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
