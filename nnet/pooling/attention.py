@@ -45,10 +45,31 @@ def weighted_moments(
 def normalise_frames(norm: nn.BatchNorm1d, frames: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     """Batch norm of frames (B, T, C) over batch and time; while training, padding enters no mean and no variance.
 
-    Training chunks are of one length, so the mask is None and nothing is gathered; the other way is for batches of
-    several lengths.
+    Training chunks are of one length, so the mask is None there; the other way is for batches of several lengths, and
+    for traced graphs, whose shapes may not depend on the lengths: so frames are weighted, not gathered.
+
+    Returns:
+        (B, T, C); where padding was left out, it is zero.
+
+    Raises:
+        ValueError: one frame in all, which has no variance.
     """
     if mask is None or not norm.training:
         return norm(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
-    own = norm(frames[mask])  # (B, T, C) -> (frames that are not padding, C)
-    return torch.zeros_like(frames).masked_scatter(mask[:, :, None], own)
+    count = mask.sum()
+    if len(frames) == 1 and not torch.compiler.is_compiling() and int(count) < 2:
+        raise ValueError("batch norm while training: the batch has one frame in all; expected two or more")
+    mean = zero_padding(frames, mask).sum(dim=(0, 1)) / count  # (B, T, C) -> (C,)
+    deviations = zero_padding(frames - mean, mask)
+    variance = deviations.square().sum(dim=(0, 1)) / count
+    _follow(norm, mean.detach(), variance.detach() * count / (count - 1))
+    return zero_padding(deviations * ((variance + norm.eps).rsqrt() * norm.weight) + norm.bias, mask)
+
+
+def _follow(norm: nn.BatchNorm1d, mean: torch.Tensor, variance: torch.Tensor) -> None:
+    """Let the running moments follow those of a batch, (C,), the variance unbiased, as the layer itself does."""
+    assert norm.running_mean is not None and norm.running_var is not None and norm.momentum is not None
+    norm.running_mean.lerp_(mean.to(norm.running_mean), norm.momentum)
+    norm.running_var.lerp_(variance.to(norm.running_var), norm.momentum)
+    assert norm.num_batches_tracked is not None
+    norm.num_batches_tracked.add_(1)

@@ -96,17 +96,30 @@ def test_weighted_moments_are_those_of_each_head() -> None:
     torch.testing.assert_close(variance, expected, atol=1e-12, rtol=1e-12)
 
 
-def test_batch_norm_while_training_takes_its_moments_from_the_frames_that_are_not_padding() -> None:
+def test_batch_norm_while_training_is_torchs_of_the_frames_that_are_not_padding() -> None:
     torch.manual_seed(0)
-    frames = torch.randn(2, 5, 3)
-    mask = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])
-    norm, plain = nn.BatchNorm1d(3), nn.BatchNorm1d(3)
-    own = torch.cat([frames[0], frames[1, :2]])  # 7 frames
-    normalised = normalise_frames(norm, frames, mask)
-    torch.testing.assert_close(torch.cat([normalised[0], normalised[1, :2]]), plain(own))
-    assert not normalised[1, 2:].any()
-    torch.testing.assert_close(norm.running_mean, plain.running_mean)
-    torch.testing.assert_close(norm.running_var, plain.running_var)
+    mask = torch.arange(6) < torch.tensor([6, 2, 1])[:, None]
+    values = torch.randn(3, 6, 4, dtype=torch.float64) + 3
+    values[~mask] = float("nan")
+    results = []
+    for gathered in (False, True):
+        torch.manual_seed(1)
+        norm, frames = nn.BatchNorm1d(4).double(), values.clone().requires_grad_()
+        nn.init.uniform_(norm.weight, 0.5, 1.5)
+        nn.init.uniform_(norm.bias, -0.5, 0.5)
+        for _ in range(2):
+            own = norm(frames[mask]) if gathered else normalise_frames(norm, frames, mask)[mask]  # (9, 4)
+        gradients = torch.autograd.grad(own.pow(3).sum(), [frames, norm.weight, norm.bias])
+        results.append([own, *gradients, *norm.state_dict().values()])
+    # 1e-12: the same sums in float64 in another order.
+    torch.testing.assert_close(results[0], results[1], atol=1e-12, rtol=1e-12)
+    assert int(results[0][-1]) == 2
+    assert not normalise_frames(norm, values, mask)[~mask].any()
+
+
+def test_batch_norm_while_training_of_one_frame_in_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="one frame in all; expected two or more"):
+        normalise_frames(nn.BatchNorm1d(4), torch.randn(1, 3, 4), torch.tensor([[True, False, False]]))
 
 
 def test_batch_norm_of_frames_is_torchs_over_batch_and_time() -> None:
