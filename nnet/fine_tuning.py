@@ -94,6 +94,9 @@ def _check_features(path: Path, state: Checkpoint, config: Config, features_conf
             f"training.start_from: {path} was trained on {before.type} of {before.dim} bins, this config has"
             f" {now.type} of {now.dim}; make the features equal"
         )
+    for key in ("cmvn", "vad"):
+        if getattr(before, key) != getattr(now, key):
+            log.warning("%s was trained with features.%s %s", path, key, str(getattr(before, key)).lower())
     if state.features_conf != features_conf:
         log.warning("%s was trained on features with other options:\n%s", path, state.features_conf.rstrip())
 
@@ -101,12 +104,12 @@ def _check_features(path: Path, state: Checkpoint, config: Config, features_conf
 def _class_rows(
     path: Path, given: Tensors, wanted: Tensors, before: Sequence[str], now: Sequence[str]
 ) -> dict[str, torch.Tensor]:
-    """The loss's tensors with a row for each speaker, with the rows of the speakers of the new run."""
+    """The loss's tensors with as many rows for each speaker, with the rows of the speakers of the new run."""
     names = [
         name
         for name, tensor in given.items()
-        if _part(name) == "loss" and tensor.dim() and len(tensor) == len(before)
-        if name in wanted and wanted[name].dim() and len(wanted[name]) == len(now)
+        if _part(name) == "loss" and name in wanted
+        if _rows_each(tensor, before) == _rows_each(wanted[name], now) > 0
     ]
     if not names or list(before) == list(now):
         return {}
@@ -119,7 +122,12 @@ def _class_rows(
         )
     log.info("class weights of %d of the %d speakers of %s", len(now), len(before), path)
     rows = torch.tensor([places[spk_id] for spk_id in now])
-    return {name: given[name][rows] for name in names}
+    return {name: given[name].unflatten(0, (len(before), -1))[rows].flatten(0, 1) for name in names}
+
+
+def _rows_each(tensor: torch.Tensor, speaker_ids: Sequence[str]) -> int:
+    """Rows of a class, one or a sub-centre each; 0 where the tensor has not the same number for all."""
+    return len(tensor) // len(speaker_ids) if tensor.dim() and len(tensor) % len(speaker_ids) == 0 else 0
 
 
 def _without_loss() -> str:

@@ -73,6 +73,21 @@ def test_class_weights_follow_their_speakers(tiny_corpus: Any, start: Path, capl
     assert torch.equal(net.state_dict()["loss_function.weight"], load(start).model["loss_function.weight"].flip(0))
 
 
+def test_all_sub_centres_follow_their_speaker(tiny_corpus: Any, tmp_path: Path) -> None:
+    setting = "loss={name: aam, sub_centres: 2}"
+    config = load_config(tiny_corpus.config, [setting])
+    net = build(config, 6)
+    mapping = train_module.to_mapping(config)
+    save(tmp_path / "two.pt", Checkpoint(5, net.state_dict(), {}, {}, mapping, SPEAKERS, "", "conf", "float32"))
+    given = net.state_dict()["loss_function.weight"]
+    taken, _ = begin(tiny_corpus, tmp_path / "two.pt", ["s4", "s0", "s3"], setting)
+    assert torch.equal(taken.state_dict()["loss_function.weight"], given[[8, 9, 0, 1, 6, 7]])
+    taken, _ = begin(tiny_corpus, tmp_path / "two.pt", SPEAKERS[::-1], setting)  # as many in another order
+    assert torch.equal(taken.state_dict()["loss_function.weight"], given[[10, 11, 8, 9, 6, 7, 4, 5, 2, 3, 0, 1]])
+    with pytest.raises(NnetError, match=r"loss_function.weight is \(12, \d+\), expected \(18, \d+\)"):
+        begin(tiny_corpus, tmp_path / "two.pt", SPEAKERS, "loss={name: aam, sub_centres: 3}")
+
+
 def test_a_new_speaker_has_no_class_weights(tiny_corpus: Any, start: Path) -> None:
     with pytest.raises(NnetError) as caught:
         begin(tiny_corpus, start, ["s0", "new", "s2", "newer"])
@@ -126,6 +141,9 @@ def test_other_options_of_the_features_are_told(
     config = load_config(tiny_corpus.config, [f"training.start_from={start}"])
     take_start(build(config, 6), config, SPEAKERS, "other conf")
     assert f"{start} was trained on features with other options:\nconf" in caplog.text
+    assert "features.cmvn" not in caplog.text
+    begin(tiny_corpus, start, SPEAKERS, "features.cmvn=false")
+    assert f"{start} was trained with features.cmvn true" in caplog.text and "features.vad" not in caplog.text
 
 
 def test_a_missing_start_is_an_error(tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
