@@ -70,7 +70,7 @@ if [ "$source" = wav ]; then
 elif [ "$augment" != ondisk ]; then
   suffix=-$augment
   if [ "$augment" = online ]; then
-    overrides+=(data.source=wav "augment=${option[augment-config]}")
+    overrides=("training.seed=$seed" data.source=wav "augment=${option[augment-config]}" "${nnet_opts[@]}")    # these may change it
     augment_file=(--input "${option[augment-config]}")
   fi
 fi
@@ -172,7 +172,7 @@ fi
 
 # --- 2: augmented copies, as pipes ---
 copies=("${base}_reverb" "${base}_noise" "${base}_music" "${base}_babble" "${base}_aug")
-listed=(--option "seed=$seed" --input "$feats/$base" --input "$data/musan_noise" --input "$data/musan_music" --input "$data/rir_sets")
+listed=(--option "seed=$seed" --input "$feats/$base" --input "$data/musan_noise" --input "$data/musan_music" --input "$data/rir_sets" --input "$data/rir_list")
 paths --output "$feats/" "" "${copies[@]}"
 noises=(--noise-dir "$data/musan_noise" --music-dir "$data/musan_music")
 if [ -d "$data/musan_speech" ]; then
@@ -224,6 +224,7 @@ if [ "$augment" = online ]; then
   lists=$ready/lists_online voiced=$ready/train_no_sil marker=5/5_online
   audio=(--audio-dir "$feats/train" --rir-sets "$data/rir_sets" "${noises[@]}")
   for ((i = 1; i < ${#audio[@]}; i += 2)); do listed+=(--input "${audio[i]}"); done
+  listed+=(--input "$data/rir_list")    # rir_sets only names the lists; all their rooms are in this one
 fi
 if stage "$marker" "$ready" "$(basename "$voiced") -> lists of training and held-out utterances" --option "min_frames=${option[min-frames]}" \
   --option "min_utts=${option[min-utts]}" --option "valid_share=${option[valid-share]}" --option "seed=$seed" \

@@ -27,7 +27,7 @@ voxceleb2-root    -            voxceleb: dev/aac/id.../... (m4a, by ffmpeg) or a
 musan-root        -            MUSAN; default: the seeded noise and music of the mini corpus
 rirs-root         -            RIRS_NOISES; default: the seeded rooms of the mini corpus
 speed-perturb     -            true: train on copies at 0.9 and 1.1 times the speed too, as speakers of their own (online: --augment-config says)
-augment           -            ondisk, online (while training reads audio) or none; default ondisk, online where the YAML says so
+augment           -            ondisk, online (while training reads audio) or none; default ondisk; online for folder corpora, and where the YAML says so
 augment-config    conf/augment/kaldi.yaml   online: which augmentation, conf/augment/<row>.yaml
 vad-config        conf/vad.conf   options of compute-vad, e.g. conf/vad_relative.conf where test recordings may be noisy
 num-augmented     -            ondisk: augmented utterances in training (0: none), or 2x: twice the clean ones
@@ -113,8 +113,8 @@ choose_imported() {  # <exp>: its network is there already (python3 -m nnet.impo
   if [ "${_found_in[nnet-config]-}" = "command line" ] && [ "${option[nnet-config]}" != "$1/config.yaml" ]; then
     die "--exp $1 holds an imported network with a config of its own; leave out --nnet-config"
   fi
-  if [ ${#nnet_opts[@]} -gt 0 ]; then die "--nnet-opts changes nothing of the imported network in $1; --inference changes how embeddings are taken"; fi
-  nnet_config=$1/config.yaml passed_over=' 2 3 4 5 6 '
+  if [ "${_found_in[nnet-opts]-}" = "command line" ]; then die "--nnet-opts changes nothing of the imported network in $1; --inference changes how embeddings are taken"; fi
+  nnet_config=$1/config.yaml passed_over=' 2 3 4 5 6 ' nnet_opts=()
   option[speed-perturb]=false option[augment]=-     # what training alone needs
 }
 

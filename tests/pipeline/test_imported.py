@@ -37,6 +37,11 @@ def test_how_training_is_augmented_is_of_no_account(recipe: Recipe, exp: Path) -
     assert told == recipe(*options).stdout
 
 
+def test_options_of_training_that_the_corpus_has_are_of_no_account(recipe: Recipe, exp: Path) -> None:
+    plan = recipe("--exp", exp, "--data", exp.parent / "data", "--mini-size", "tiny", "--dry-run").stdout
+    assert "stage 8:" in plan and "stage 6:" not in plan
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

@@ -86,6 +86,19 @@ def test_dry_run_tells_stages_inputs_outputs_and_sizes_and_runs_nothing(recipe: 
     assert not fresh.exp.exists()
 
 
+def test_nnet_opts_change_the_augmentation_of_the_file_too(recipe: Recipe, fresh: Place) -> None:
+    plan = recipe(*fresh.options("--dry-run", "--nnet-opts=augment.speed=null", augment=None)).stdout
+    overrides = re.search(r"option  overrides=(.*)", plan)[1].split()
+    assert overrides.index("augment=conf/augment/strong.yaml") < overrides.index("augment.speed=null")
+
+
+@pytest.mark.parametrize("way", ["ondisk", "online"])
+def test_the_list_of_rooms_is_an_input(recipe: Recipe, fresh: Place, way: str) -> None:
+    plan = recipe(*fresh.options("--dry-run", augment=way)).stdout
+    stage = {"ondisk": "2", "online": "5"}[way]
+    assert f"input   {fresh.data}/rir_list " in re.search(rf"^stage {stage}:.*?(?=^stage)", plan, re.M | re.S)[0]
+
+
 def test_dry_run_ends_at_the_stop_stage(recipe: Recipe, fresh: Place) -> None:
     assert "stage 5:" not in recipe(*fresh.options("--dry-run", "--stop-stage", "4")).stdout
 

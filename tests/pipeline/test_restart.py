@@ -54,6 +54,16 @@ def test_other_audio_is_seen(recipe: Recipe, finished: Place, name: str, count: 
     assert f"fbank of train: {count} in, {count} out" in done.stdout
 
 
+def test_other_rooms_are_seen_although_the_list_of_their_sets_reads_the_same(recipe: Recipe, finished: Place) -> None:
+    sets = (finished.data / "rir_sets").read_bytes()
+    rooms = finished.corpus / "RIRS_NOISES" / "simulated_rirs" / "smallroom" / "rir_list"
+    rooms.write_text(rooms.read_text().splitlines(keepends=True)[0])
+    recipe(*finished.options("--stage", "0", "--stop-stage", "0", "--force"))
+    done = recipe(*finished.options("--stop-stage", "2"))
+    assert stages_run(done) == [2]
+    assert (finished.data / "rir_sets").read_bytes() == sets
+
+
 @pytest.mark.parametrize(
     ("conf", "line", "stages"),
     [("vad_relative.conf", "--vad-energy-threshold=0.5", [1, 3, 4, 5]), ("fbank.conf", "--low-freq=40", [1, 3, 4, 5])],
