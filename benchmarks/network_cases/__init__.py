@@ -1,0 +1,1 @@
+"""What benchmarks/networks.py and benchmarks/networks_mini.py are made of."""

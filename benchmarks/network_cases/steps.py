@@ -1,0 +1,109 @@
+"""How long a step of training takes: forward, backward, clipping and update, on random features."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+
+import torch
+
+from nnet.config import Config
+from nnet.errors import NnetError
+from nnet.model import SpeakerNet
+from nnet.optimizers import build_optimizer, clip_gradients
+from nnet.precision import autocast, choose_precision
+from nnet.sections import DataOptions
+
+CPU = torch.device("cpu")
+PROBE = 16  # a step of a so-manieth of the batch tells what the whole would take
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """Of one step: seconds by the clock, and of processor (all threads together), each the median of `steps`.
+
+    rows: chunks in the batch that was timed. batch: as the YAML has it; the seconds are scaled up where rows are fewer.
+    frames: of a chunk. precision: what `training.precision` means here.
+    """
+
+    wall: float
+    cpu: float
+    rows: int
+    batch: int
+    frames: int
+    precision: str
+    steps: int
+
+    @property
+    def scaled(self) -> bool:
+        """Whether a part of the batch was timed."""
+        return self.rows < self.batch
+
+
+def batch_labels(data: DataOptions, rows: int, speakers: int) -> torch.Tensor:
+    """Labels (rows,) laid out as `data.balance` has them.
+
+    Raises:
+        NnetError: more speakers in a batch of groups than there are.
+    """
+    order = torch.arange(rows)
+    if data.balance == "triplets":
+        return (order // 3 + (order % 3 == 2).long()) % speakers  # the negative is of the next speaker
+    if data.balance != "groups":
+        return order % speakers
+    labels = order // data.utterances_per_speaker
+    if int(labels.max()) >= speakers:
+        raise NnetError(f"a batch of groups holds {int(labels.max()) + 1} speakers, and there are {speakers}")
+    return labels
+
+
+def smaller_batch(data: DataOptions, rows: float) -> int:
+    """The largest batch of whole groups or triplets with at most so many rows; not below the smallest there can be."""
+    unit = {"groups": data.utterances_per_speaker, "triplets": 3}.get(data.balance, 1)
+    least = 3 if data.balance == "triplets" else 2 * unit
+    return min(data.batch_size, max(least, int(rows) // unit * unit))
+
+
+def time_step(net: SpeakerNet, config: Config, speakers: int, steps: int, max_seconds: float) -> StepTime:
+    """The median of `steps` steps after one to warm up; of a smaller batch where they would take longer than wanted."""
+    precision = choose_precision(net, config, CPU)
+    frames = sum(config.data.chunk_frames) // 2
+    step = _Step(net, config, speakers, frames, precision)
+    probed = smaller_batch(config.data, config.data.batch_size / PROBE)
+    rows = probed
+    for _ in range(2):  # the first one sets things up
+        wall, _ = step.run(probed)
+    if probed < config.data.batch_size:
+        rows = smaller_batch(config.data, max_seconds / (steps + 1) / (wall / probed))
+        step.run(rows)
+    taken = [step.run(rows) for _ in range(steps)]
+    scale = config.data.batch_size / rows
+    wall, cpu = (scale * statistics.median(seconds) for seconds in zip(*taken, strict=True))
+    return StepTime(wall, cpu, rows, config.data.batch_size, frames, precision, steps)
+
+
+class _Step:
+    """A step of training as nnet.train does it."""
+
+    def __init__(self, net: SpeakerNet, config: Config, speakers: int, frames: int, precision: str) -> None:
+        self.net, self.config = net.train(), config
+        self.speakers, self.frames, self.precision = speakers, frames, precision
+        self.optimizer = build_optimizer(config.optimizer, net)
+
+    def run(self, rows: int) -> tuple[float, float]:
+        """Seconds by the clock, and of processor; making the batch is no part of them."""
+        options, net = self.config.training, self.net
+        feats = torch.randn(rows, self.frames, self.config.features.dim)
+        labels = batch_labels(self.config.data, rows, self.speakers)
+        lr = self.config.schedule.lr(1, options.steps)
+        wall, cpu = time.perf_counter(), time.process_time()
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        with autocast(CPU, self.precision):
+            loss, _ = net.training_loss(feats, torch.full((rows,), self.frames), labels, 1)
+        self.optimizer.zero_grad()
+        loss.backward()
+        clip_gradients(net, options.clip_norm, options.loss_clip_norm)
+        self.optimizer.step()
+        return time.perf_counter() - wall, time.process_time() - cpu

@@ -1,0 +1,159 @@
+"""The figures of all networks as Markdown, as plain text and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.minikaldi_cases.report import Cells, markdown_table, number, plain_table
+from benchmarks.network_cases.count import PARTS
+from benchmarks.network_cases.steps import StepTime
+
+COST_TITLES = [
+    "network", "input", "parts", "encoder", "pooling", "embedding", "head + loss", "MMAC/s", "batch", "step, s",
+    "CPU, s", "mini EER, %", "back end",
+]  # fmt: skip
+MINI_TITLES = ["network", "EER, % [95 %]", "back end", "steps", "batch", "training, min", "changed in the YAML"]
+COUNTED = (
+    "Parameters in thousands, those of head and loss for {speakers} training speakers; these serve training alone."
+    " MMAC/s: millions of multiply-accumulates per second of speech, of an utterance of {seconds:g} s that is embedded"
+    " whole. Counted are convolutions, affine layers, products of matrices and the gates of recurrent layers; not what"
+    " is done once for each value, nor the features. Windows that overlap by half cost twice as much."
+)
+TIMED = (
+    "A step is forward, backward, clipping and update of the YAML's own batch (rows × frames, as seconds of speech) on"
+    " random features, {threads}, median of {steps}: seconds by the clock, and of processor. bf16 where"
+    " `training.precision: auto` chose it. ≈: a smaller batch was timed, and its time scaled up."
+)
+MINI = (
+    "On the mini corpus (40 unseen speakers), each network with the best of its back ends, chosen by this same figure;"
+    " the best baseline without a network has {baseline} %. Networks for large corpora are cut to a few minutes here,"
+    " as the last column says: the figures tell that they train, not how they rank."
+)
+# These have columns of their own, or say only how often a line is written.
+SHOWN = ("training.steps", "training.valid_every", "training.save_every", "training.log_every", "data.batch_size")
+
+
+@dataclass
+class Figures:
+    """Of one network. macs_per_second: of speech. step: None where it was not timed."""
+
+    name: str
+    input: str
+    frame_rate: float
+    parts: str
+    parameters: dict[str, int]
+    macs_per_second: float
+    step: StepTime | None = None
+
+
+def figures_from(mapping: Mapping[str, Any]) -> Figures:
+    """What `dataclasses.asdict` made of them."""
+    step = mapping["step"]
+    return Figures(**{**mapping, "step": None if step is None else StepTime(**step)})
+
+
+def thousands(count: int) -> str:
+    """`2,690`, `0.4`; empty for a part that learns nothing."""
+    if count == 0:
+        return ""
+    return f"{count / 1000:,.0f}" if count >= 10_000 else f"{count / 1000:.2g}"
+
+
+def cost_cells(networks: Sequence[Figures], mini: Mapping[str, Any]) -> Cells:
+    """A line for each network."""
+    cells = []
+    for one in networks:
+        learnt = [thousands(one.parameters[part]) for part in PARTS]
+        result = mini.get(one.name)
+        error = ["", ""] if result is None else [f"{100 * result['eer']:.2f}", result["back_end"]]
+        line = [one.name, one.input, one.parts, *learnt, number(one.macs_per_second / 1e6)]
+        cells.append([*line, *_step_cells(one), *error])
+    return cells
+
+
+def _step_cells(one: Figures) -> list[str]:
+    """Batch, and the seconds by the clock and of processor."""
+    step = one.step
+    if step is None:
+        return ["", "", ""]
+    about = "≈ " if step.scaled else ""
+    speech = step.batch * step.frames / one.frame_rate
+    precision = " bf16" if step.precision == "bf16" else ""
+    batch = f"{step.batch} × {step.frames}, {number(speech)} s"
+    return [batch, f"{about}{number(step.wall)}{precision}", f"{about}{number(step.cpu)}"]
+
+
+def mini_cells(networks: Sequence[Figures], mini: Mapping[str, Any]) -> Cells:
+    """A line for each network that has a result."""
+    cells = []
+    for one in networks:
+        result = mini.get(one.name)
+        if result is None:
+            continue
+        low, high = 100 * result["low"], 100 * result["high"]
+        first, last = result["chunk_frames"]
+        changed = ", ".join(each for each in result["changes"] if not each.startswith(SHOWN)) or "nothing"
+        error = f"{100 * result['eer']:.2f} [{low:.2f}, {high:.2f}]"
+        batch = f"{result['batch']} × {first}–{last}"
+        minutes = f"{result['seconds'] / 60:.1f}"
+        cells.append([one.name, error, result["back_end"], f"{result['steps']:,}", batch, minutes, changed])
+    return cells
+
+
+def without_empty(titles: Sequence[str], cells: Cells) -> tuple[list[str], Cells]:
+    """The columns in which something stands: what was not measured is left out."""
+    kept = [column for column in range(len(titles)) if any(line[column] for line in cells)]
+    return [titles[column] for column in kept], [[line[column] for column in kept] for line in cells]
+
+
+@dataclass
+class Report:
+    """All figures, how they were made, and the results on the mini corpus by name of the network (or nothing)."""
+
+    command: str
+    machine: dict[str, str]
+    threads: int
+    steps: int
+    speakers: int
+    seconds: float
+    networks: list[Figures]
+    mini: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def origin(self) -> str:
+        """Machine, versions, date, command line."""
+        found = self.machine
+        return (
+            f"{found['processor']}, {found['cores']} cores, {found['memory']}; Python {found['python']}, torch"
+            f" {found['torch']}; {found['date']}; `{self.command}`."
+        )
+
+    def tables(self) -> list[tuple[list[str], Cells]]:
+        """Titles and lines: what the networks cost, and the runs on the mini corpus."""
+        costs = without_empty(COST_TITLES, cost_cells(self.networks, self.mini))
+        return [costs, (MINI_TITLES, mini_cells(self.networks, self.mini))]
+
+    def plain(self) -> str:
+        """For the terminal."""
+        return "\n\n".join(filter(None, [self.origin(), *(plain_table(*table) for table in self.tables())]))
+
+    def markdown(self) -> str:
+        """For docs/networks.md."""
+        costs, runs = (markdown_table(*table) for table in self.tables())
+        parts = [COUNTED.format(speakers=self.speakers, seconds=self.seconds)]
+        if any(one.step for one in self.networks):
+            threads = "one thread" if self.threads == 1 else f"{self.threads} threads"
+            parts.append(TIMED.format(threads=threads, steps=self.steps))
+        parts += [costs, f"Machine: {self.origin()}"]
+        if runs:
+            baseline = min(result["baseline"] for result in self.mini.values())
+            parts += [MINI.format(baseline=f"{100 * baseline:.2f}"), runs]
+        return "\n\n".join(parts)
+
+    def as_json(self) -> dict[str, Any]:
+        """Every figure, unrounded; without the results on the mini corpus, which have a file of their own."""
+        mapping = dataclasses.asdict(self)
+        del mapping["mini"]
+        return mapping

@@ -1,0 +1,122 @@
+"""What each network of conf/nnet costs: parameters, multiply-accumulates per second of speech, the time of a step.
+
+    python3 benchmarks/networks.py [--config FILE ...] [--threads 1] [--steps 5] [--json FILE] [--mini FILE]
+    python3 benchmarks/networks.py --from FILE --mini exp/networks/mini.json --update docs/networks.md
+
+A step is timed on random features of the YAML's own batch and mean chunk length; where that would take longer than
+--max-seconds for all steps, on a smaller batch, and scaled up. --steps 0 times nothing. --from takes the figures of an
+earlier --json instead of measuring. --mini adds what benchmarks/networks_mini.py found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")  # as steps/train_nnet.sh has it
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[0] = str(ROOT)  # as `benchmarks/minikaldi.py` has it
+
+import torch  # noqa: E402
+
+from benchmarks.minikaldi_cases.report import machine  # noqa: E402
+from benchmarks.network_cases.count import frame_rate, macs_per_second, parameters  # noqa: E402
+from benchmarks.network_cases.steps import time_step  # noqa: E402
+from benchmarks.network_cases.table import Figures, Report, figures_from  # noqa: E402
+from minikaldi.errors import KaldiError  # noqa: E402
+from minikaldi.scripts.doc_sections import replace_section  # noqa: E402
+from nnet.config import load, to_mapping  # noqa: E402
+from nnet.errors import NnetError  # noqa: E402
+from nnet.model import build  # noqa: E402
+from nnet.options import ConfigError  # noqa: E402
+
+SECTION = "figures"
+SAME_NETWORK = ("small", "mini_large_margin")  # the network of mini.yaml
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    about = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=about)
+    parser.add_argument("--config", type=Path, nargs="+", metavar="FILE", help="(default: conf/nnet, one a network)")
+    parser.add_argument("--threads", type=int, default=1, help="of a step (default %(default)s)")
+    parser.add_argument("--steps", type=int, default=5, help="timed, after one to warm up (default %(default)s)")
+    parser.add_argument("--max-seconds", type=float, default=60.0, help="for these, each network (%(default)s)")
+    parser.add_argument("--speakers", type=int, default=60, help="in training: the mini corpus's (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of the utterance that is embedded (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and features (default %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    parser.add_argument("--from", type=Path, dest="earlier", metavar="FILE", help="figures of an earlier --json")
+    parser.add_argument("--mini", type=Path, metavar="FILE", help="results on the mini corpus")
+    parser.add_argument("--update", type=Path, metavar="FILE", help=f"put the tables into its section `{SECTION}`")
+    given = parser.parse_args()
+    if given.threads < 1 or given.steps < 0 or given.speakers < 2 or given.seconds <= 0 or given.max_seconds <= 0:
+        parser.error("expected --threads 1 or more, --steps 0 or more, --speakers 2 or more, and positive seconds")
+    if given.earlier and (given.config or given.json):
+        parser.error("--from takes figures as they are: leave out --config and --json")
+    known = sorted((ROOT / "conf" / "nnet").glob("*.yaml"))
+    given.config = given.config or [path for path in known if path.stem not in SAME_NETWORK]
+    return given
+
+
+def measure(path: Path, given: argparse.Namespace) -> Figures:
+    """The figures of one YAML."""
+    config = load(path)
+    torch.manual_seed(given.seed)
+    net = build(config, given.speakers)
+    sections, rate = to_mapping(config), frame_rate(config.features)
+    shown = f"{config.features.type} {config.features.dim}"
+    parts = ", ".join(str(sections[section]["name"]) for section in ("encoder", "pooling", "loss"))
+    macs = macs_per_second(net, rate, given.seconds)
+    step = time_step(net, config, given.speakers, given.steps, given.max_seconds) if given.steps else None
+    return Figures(path.stem, shown, rate, parts, parameters(net), macs, step)
+
+
+def measured(given: argparse.Namespace) -> Iterator[Figures]:
+    """The figures of each YAML, told as they come."""
+    for path in given.config:
+        figures = measure(path, given)
+        step = figures.step
+        told = "" if step is None else f", step {step.wall:.3g} s, {step.cpu:.3g} s of processor ({step.precision})"
+        print(f"{figures.name}: {figures.macs_per_second / 1e6:.4g} MMAC/s{told}", file=sys.stderr)
+        yield figures
+        gc.collect()  # gigabytes of a network's step are given back before the next one
+
+
+def report(given: argparse.Namespace) -> Report:
+    """The figures, measured or read."""
+    mini = json.loads(given.mini.read_text(encoding="utf-8"))["networks"] if given.mini else {}
+    if given.earlier:
+        mapping = json.loads(given.earlier.read_text(encoding="utf-8"))
+        return Report(**{**mapping, "networks": [figures_from(one) for one in mapping["networks"]], "mini": mini})
+    torch.set_num_threads(given.threads)
+    command = f"python3 benchmarks/networks.py {shlex.join(sys.argv[1:])}".strip()
+    found = {**machine(), "torch": torch.__version__}
+    settings = (given.threads, given.steps, given.speakers, given.seconds)
+    return Report(command, found, *settings, list(measured(given)), mini)
+
+
+def main() -> int:
+    """Measure, then print and write."""
+    given = options()
+    try:
+        figures = report(given)
+        print(figures.plain())
+        if given.json:
+            given.json.write_text(json.dumps(figures.as_json(), indent=1) + "\n", encoding="utf-8")
+        if given.update:
+            replace_section(given.update, SECTION, figures.markdown())
+    except (ConfigError, KaldiError, NnetError, OSError) as error:
+        print(f"networks: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

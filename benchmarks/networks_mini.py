@@ -1,0 +1,108 @@
+"""Train and score each network of conf/nnet on the mini corpus: its equal error rate for the table of docs/networks.md.
+
+    python3 benchmarks/networks_mini.py [--config FILE ...] [--steps 600] [--batch 32] [-- options of pipeline.sh]
+
+YAMLs with more than 5,000 steps are made for large corpora: these are cut to --steps and --batch, and to chunks of 1 to
+3 s; schedules and annealing are shortened in the same ratio. The others run as they are. What is changed is kept with
+the result. Called again, the program passes over what is finished, and the recipe takes up what was interrupted.
+benchmarks/networks.py --mini FILE puts the results into its table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[0] = str(ROOT)  # as `benchmarks/minikaldi.py` has it
+
+from benchmarks.minikaldi_cases.report import machine  # noqa: E402
+from benchmarks.network_cases.mini import Budget, changes, collect, command, run  # noqa: E402
+from minikaldi.errors import KaldiError  # noqa: E402
+from nnet.config import load  # noqa: E402
+from nnet.errors import NnetError  # noqa: E402
+from nnet.files import write_whole  # noqa: E402
+from nnet.options import ConfigError  # noqa: E402
+
+SAME_NETWORK = ("small", "mini_large_margin")  # as mini.yaml, trained for other corpora or from another run's weights
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    about = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=about)
+    parser.add_argument("--config", type=Path, nargs="+", metavar="FILE", help="(default: conf/nnet, one a network)")
+    parser.add_argument("--steps", type=int, default=Budget.steps, help="of long runs (default %(default)s)")
+    parser.add_argument("--batch", type=int, default=Budget.batch, help="of these, at most (default %(default)s)")
+    parser.add_argument("--exp", type=Path, default=Path("exp/networks"), help="folder of the runs (%(default)s)")
+    parser.add_argument("--json", type=Path, default=Path("exp/networks/mini.json"), help="results (%(default)s)")
+    parser.add_argument("--dry-run", action="store_true", help="show the commands, and run nothing")
+    parser.add_argument("pipeline", nargs="*", help="behind --: options for pipeline.sh")
+    given = parser.parse_args()
+    if given.steps < 1 or given.batch < 3:
+        parser.error(f"--steps is {given.steps}, --batch {given.batch}; expected 1 or more, and 3 or more")
+    known = sorted((ROOT / "conf" / "nnet").glob("*.yaml"))
+    given.config = given.config or [path for path in known if path.stem not in SAME_NETWORK]
+    given.exp, given.json = ROOT / given.exp, ROOT / given.json
+    return given
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """What an earlier call wrote, or nothing."""
+    return json.loads(path.read_text(encoding="utf-8"))["networks"] if path.is_file() else {}
+
+
+def one(path: Path, given: argparse.Namespace, results: dict[str, Any]) -> int:
+    """Run a network and write its result; returns the recipe's exit code."""
+    config = load(path)
+    changed = changes(config, Budget(given.steps, given.batch))
+    exp = given.exp / path.stem
+    exp_shown = exp.relative_to(ROOT) if exp.is_relative_to(ROOT) else exp
+    words = command(path.resolve(), config, exp_shown, changed, given.pipeline)
+    made_by = {"command": shlex.join(words), "config_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    earlier = results.get(path.stem, {})
+    if all(earlier.get(key) == value for key, value in made_by.items()) and (exp / "results.json").is_file():
+        print(f"{path.stem}: finished before, EER {100 * earlier['eer']:.2f} %", file=sys.stderr)
+        return 0
+    print(f"{path.stem}: {made_by['command']}", file=sys.stderr)
+    if given.dry_run:
+        return 0
+    code = run(words)
+    if code == 0:
+        results[path.stem] = {**dataclasses.asdict(collect(exp, changed)), **made_by}
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        contents = {"machine": machine(), "networks": results}
+        write_whole(given.json, (json.dumps(contents, indent=1) + "\n").encode())
+    return code
+
+
+def main() -> int:
+    """Exit status 1 where a network failed; the others are run all the same."""
+    given = options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    failed = []
+    try:
+        results = read_results(given.json)
+        for path in given.config:
+            if one(path, given, results):
+                failed.append(path.stem)
+    except KeyboardInterrupt:
+        print("networks_mini: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    except (ConfigError, KaldiError, NnetError, OSError) as error:
+        print(f"networks_mini: {error}", file=sys.stderr)
+        return 1
+    if failed:
+        print(f"networks_mini: failed: {', '.join(failed)}; what went wrong stands above", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
