@@ -54,7 +54,11 @@ if [[ $feats_name != "$feats_type"* ]]; then feats_name=$feats_type-$feats_name;
 if [ "$feats_name" = mfcc ] && ! cmp -s "$feats_conf" conf/mfcc.conf; then
   die "features.config is $feats_conf, and data/<name>/mfcc is made with conf/mfcc.conf; give the file another name"
 fi
-if [ ! -f "${option[vad-config]}" ]; then die "--vad-config is ${option[vad-config]}, which is no file; choose one of: $(echo conf/vad*.conf)"; fi
+train_vad=${option[vad-config]}
+test_vad=${option[test-vad-config]/#-/$train_vad}
+for conf in "$train_vad" "$test_vad"; do
+  if [ ! -f "$conf" ]; then die "--vad-config or --test-vad-config is $conf, which is no file; choose one of: $(echo conf/vad*.conf)"; fi
+done
 feats=$data/$feats_name ready=$data/$feats_name mfcc=$data/mfcc    # ready: what stages 4 and 7 make of the features
 if [ "$feats_vad" = false ]; then ready+=-novad; fi
 if [ "$feats_cmvn" = false ]; then ready+=-nocmvn; fi
@@ -70,6 +74,10 @@ if [ "$source" = wav ]; then
 elif [ "$augment" != ondisk ]; then
   suffix=-$augment
   if [ "$augment" = online ]; then
+    own=$(python3 -m nnet.config --config "$nnet_config" --get augment 2> /dev/null) || own='{}'    # what is wrong was told above
+    if [ "$own" != '{}' ]; then
+      die "$nnet_config has a section augment, which that of --augment-config would replace; give it data.source wav, to be used as it is, or --augment ondisk"
+    fi
     overrides=("training.seed=$seed" data.source=wav "augment=${option[augment-config]}" "${nnet_opts[@]}")    # these may change it
     augment_file=(--input "${option[augment-config]}")
   fi
@@ -135,7 +143,7 @@ if stage 0 "$data" "$corpus corpus -> $data/{$(IFS=,; echo "${sets[*]}")}, noise
 fi
 
 # --- 1: features and voice activity ---
-listed=("${trees[@]}" --input conf/mfcc.conf --input "${option[vad-config]}" --option "speed_perturb=$speed")
+listed=("${trees[@]}" --input conf/mfcc.conf --input "$train_vad" --option "test_vad=$test_vad" --input "$test_vad" --option "speed_perturb=$speed")
 paths --input "$data/" /wav.scp "${sets[@]}"
 paths --output "$mfcc/" "" "${featured[@]}"
 combine_speed_copies() { utils/combine_data.sh --extra-files "utt2num_frames utt2dur reco2dur" "$1/train_sp" "$1/train" "$1/train_speed"; }
@@ -147,7 +155,9 @@ if stage 1 "$mfcc" "audio -> MFCC, energy VAD" "${listed[@]}"; then
       steps/copy_for_features.sh "$data/$set" "$mfcc/$set"
     fi
     steps/make_mfcc.sh --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" --label "stage 1: MFCC of $set" "$mfcc/$set" "$mfcc/log" "$mfcc/ark"
-    steps/compute_vad_decision.sh --vad-config "${option[vad-config]}" --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" \
+    vad=$train_vad
+    if [[ " ${tests[*]} " == *" $set "* ]]; then vad=$test_vad; fi
+    steps/compute_vad_decision.sh --vad-config "$vad" --nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss" \
       "$mfcc/$set" "$mfcc/log" "$mfcc/ark"
     utils/fix_data_dir.sh "$mfcc/$set"
   done

@@ -92,6 +92,16 @@ def test_nnet_opts_change_the_augmentation_of_the_file_too(recipe: Recipe, fresh
     assert overrides.index("augment=conf/augment/strong.yaml") < overrides.index("augment.speed=null")
 
 
+def test_a_section_augment_is_not_replaced_unseen(recipe: Recipe, fresh: Place, tmp_path: Path, root: Path) -> None:
+    config = tmp_path / "masked.yaml"
+    masks = "augment: {features: [{name: time_mask, probability: 0.3}]}\n"
+    config.write_text((root / "conf/nnet/mini.yaml").read_text() + masks)
+    dry = ("--dry-run", "--nnet-config", config)
+    told = recipe(*fresh.options(*dry, augment="online"), code=1).stderr
+    assert f"{config} has a section augment, which that of --augment-config would replace" in told
+    assert "stage 6:" in recipe(*fresh.options(*dry, augment="ondisk")).stdout
+
+
 @pytest.mark.parametrize("way", ["ondisk", "online"])
 def test_the_list_of_rooms_is_an_input(recipe: Recipe, fresh: Place, way: str) -> None:
     plan = recipe(*fresh.options("--dry-run", augment=way)).stdout
