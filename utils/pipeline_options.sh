@@ -29,7 +29,8 @@ rirs-root         -            RIRS_NOISES; default: the seeded rooms of the min
 speed-perturb     -            true: train on copies at 0.9 and 1.1 times the speed too, as speakers of their own (online: --augment-config says)
 augment           -            ondisk, online (while training reads audio) or none; default ondisk; online for folder corpora, and where the YAML says so
 augment-config    conf/augment/kaldi.yaml   online: which augmentation, conf/augment/<row>.yaml
-vad-config        conf/vad.conf   options of compute-vad, e.g. conf/vad_relative.conf where test recordings may be noisy
+vad-config        conf/vad.conf   options of compute-vad
+test-vad-config   -            the same for the test sets, where they are noisier than the training data; default --vad-config
 num-augmented     -            ondisk: augmented utterances in training (0: none), or 2x: twice the clean ones
 min-frames        -            voiced frames that a training utterance must have
 min-utts          -            utterances that a training speaker must have
@@ -74,7 +75,7 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
   local name=$1 value=$2 where=$3
   if [ -z "$name" ] || [ -z "${option[$name]+known}" ]; then die "$where: --$name is unknown; choose from: $(_option_names)"; fi
   case $name in
-    data | exp | nnet-config | augment-config | vad-config | *-root | trials | spk2gender)
+    data | exp | nnet-config | augment-config | vad-config | test-vad-config | *-root | trials | spk2gender)
       if [ "$where" = "command line" ] && [ "${called_from:?}" != "$PWD" ] && [[ $value != [/-]* ]]; then value=${called_from:?}/$value; fi ;;
   esac
   case $name in

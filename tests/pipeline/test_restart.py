@@ -66,7 +66,7 @@ def test_other_rooms_are_seen_although_the_list_of_their_sets_reads_the_same(rec
 
 @pytest.mark.parametrize(
     ("conf", "line", "stages"),
-    [("vad_relative.conf", "--vad-energy-threshold=0.5", [1, 3, 4, 5]), ("fbank.conf", "--low-freq=40", [1, 3, 4, 5])],
+    [("vad.conf", "--vad-energy-threshold=6.0", [1, 3, 4, 5]), ("fbank.conf", "--low-freq=40", [1, 3, 4, 5])],
 )
 def test_other_features_under_the_same_names_reach_the_training_lists(
     recipe: Recipe, finished: Place, own_checkout: Path, conf: str, line: str, stages: list[int]
