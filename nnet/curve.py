@@ -18,23 +18,38 @@ CURVE_HEADER = "step\tloss\taccuracy\tlr\tvalid_eer\tseconds\tchunks_per_second\
 class Meter:
     """Sums over the batches since the last line of the curve; kept in the checkpoint, so that a resumed curve is equal.
 
-    loss: sum over chunks. correct: chunks whose speaker had the largest logit. chunks: how many.
+    A loss makes its decisions over a batch, as many as it has chunks, or fewer, or more: a classification one for each
+    chunk, given triplets one for three.
+
+    loss: sum over chunks. correct: decisions that were right without margin. decisions, chunks: how many.
     """
 
     loss: float = 0.0
     correct: float = 0.0
+    decisions: float = 0.0
     chunks: float = 0.0
 
-    def add(self, loss: float, correct: int, chunks: int) -> None:
+    @classmethod
+    def from_dict(cls, values: dict[str, float]) -> Meter:
+        """From a checkpoint; older ones count decisions alone, and call them chunks."""
+        return cls(**{"decisions": values.get("chunks", 0.0), **values})
+
+    def add(self, loss: float, correct: int, decisions: int, chunks: int) -> None:
         """Count a batch with this mean loss."""
         self.loss += loss * chunks
         self.correct += correct
+        self.decisions += decisions
         self.chunks += chunks
 
     @property
-    def means(self) -> tuple[float, float]:
-        """Mean loss and accuracy (a share)."""
-        return self.loss / self.chunks, self.correct / self.chunks
+    def mean_loss(self) -> float:
+        """The mean over chunks, of which there is one at least."""
+        return self.loss / self.chunks
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of decisions that were right; None where there were none."""
+        return self.correct / self.decisions if self.decisions else None
 
     def as_dict(self) -> dict[str, float]:
         """For the checkpoint."""
@@ -57,11 +72,13 @@ class Curve:
         self._path = path
 
     def add(self, step: int, meter: Meter, lr: float, eer: float | None, pace: Pace) -> None:
-        """Append a line; it is on disk when this returns. The last three columns are times, and differ run by run."""
-        loss, accuracy = meter.means
-        shown = "" if eer is None else f"{eer:.6f}"
+        """Append a line; it is on disk when this returns. The last three columns are times, and differ run by run.
+
+        The accuracy is empty where no decision was made, the EER where none was computed.
+        """
+        accuracy, shown = ("" if share is None else f"{share:.6f}" for share in (meter.accuracy, eer))
         times = f"{pace.seconds:.1f}\t{pace.chunks_per_second:.1f}\t{pace.data_wait:.3f}"
-        append_line(self._path, f"{step}\t{loss:.6f}\t{accuracy:.6f}\t{lr:.8g}\t{shown}\t{times}")
+        append_line(self._path, f"{step}\t{meter.mean_loss:.6f}\t{accuracy}\t{lr:.8g}\t{shown}\t{times}")
 
 
 @dataclass(frozen=True)
@@ -110,10 +127,10 @@ class Stopwatch:
 
     def line(self, step: int, meter: Meter, lr: float, pace: Pace) -> str:
         """`step 300/2000 loss 2.31 acc 61 % lr 1e-3 412 chunks/s data wait 2 % (a loader makes 950/s) left 3:10`."""
-        loss, accuracy = meter.means
+        accuracy = "-" if meter.accuracy is None else f"{100 * meter.accuracy:.0f} %"
         left = (time.monotonic() - self._begin) / (step - self._first) * (self._steps - step)
         return (
-            f"step {step}/{self._steps} loss {loss:.3g} acc {100 * accuracy:.0f} % lr {lr:.2e}"
+            f"step {step}/{self._steps} loss {meter.mean_loss:.3g} acc {accuracy} lr {lr:.2e}"
             f" {pace.chunks_per_second:.0f} chunks/s data wait {100 * pace.data_wait:.0f} %"
             f" (a loader makes {pace.made_per_second:.0f}/s) left {format_seconds(left)}"
         )

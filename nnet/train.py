@@ -65,35 +65,19 @@ def train(run: Run, interrupts: Interrupts) -> int:
     Raises:
         NnetError: a loss or gradient that is not finite, unusable features, or a checkpoint that cannot be written.
     """
-    config, net, optimizer, state = run.config, run.net, run.optimizer, run.state
+    config, net, state = run.config, run.net, run.state
     options = config.training
-    meter = Meter(**state.meter)
+    meter = Meter.from_dict(state.meter)
     curve = Curve(run.exp / "curve.tsv", state.step)
     watch = Stopwatch(state.step, options.steps, state.seconds)
     net.train()
     batches = training_batches(run.lists.train, config, state.step + 1, run.device.type == "cuda", run.source)
     for batch, waited in timed(batches):
         step, last = batch.step, batch.step == options.steps
-
-        # The rate belongs to this step, so it is set before the update.
         lr = config.schedule.lr(step, options.steps, state.valid_eers)
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-
-        feats = batch.feats.to(run.device, non_blocking=True)  # (B, T, F)
-        lengths = torch.full((len(feats),), feats.shape[1])  # (B,): the chunks of a batch are of one length
-        with autocast(run.device, state.precision):
-            loss, hits = net.training_loss(feats, lengths, batch.labels, step)  # (), (K,)
-        optimizer.zero_grad()
-        loss.backward()
-        norm = clip_gradients(net, options.clip_norm, options.loss_clip_norm)
-        # Before the update: the weights, and with them the next checkpoint, stay free of NaN.
-        if not (torch.isfinite(loss) and torch.isfinite(norm)):
-            raise NnetError(not_finite(run, batch, loss.item(), norm.item(), lr))
-        optimizer.step()
-
-        meter.add(loss.item(), int(hits.sum()), len(hits))
-        watch.count(waited, len(feats), batch.seconds)
+        loss, hits = update(run, batch, lr)
+        meter.add(loss, int(hits.sum()), len(hits), len(batch.feats))
+        watch.count(waited, len(batch.feats), batch.seconds)
 
         eer = None
         if last or step % options.valid_every == 0:
@@ -121,6 +105,32 @@ def train(run: Run, interrupts: Interrupts) -> int:
             log.warning("stopped by %s after step %d; the same command goes on from here", interrupts.name, step)
             return stop
     return 0
+
+
+def update(run: Run, batch: Batch, lr: float) -> tuple[float, torch.Tensor]:
+    """One step of the optimizer, at this rate.
+
+    Returns:
+        the loss, and whether each of its K decisions was right without margin, bool (K,).
+
+    Raises:
+        NnetError: a loss or gradient that is not finite; the weights are as they were.
+    """
+    net, optimizer, options = run.net, run.optimizer, run.config.training
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    feats = batch.feats.to(run.device, non_blocking=True)  # (B, T, F)
+    lengths = torch.full((len(feats),), feats.shape[1])  # (B,): the chunks of a batch are of one length
+    with autocast(run.device, run.state.precision):
+        loss, hits = net.training_loss(feats, lengths, batch.labels, batch.step)  # (), (K,)
+    optimizer.zero_grad()
+    loss.backward()
+    norm = clip_gradients(net, options.clip_norm, options.loss_clip_norm)
+    # Before the update: the weights, and with them the next checkpoint, stay free of NaN.
+    if not (torch.isfinite(loss) and torch.isfinite(norm)):
+        raise NnetError(not_finite(run, batch, loss.item(), norm.item(), lr))
+    optimizer.step()
+    return loss.item(), hits
 
 
 def timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, float]]:

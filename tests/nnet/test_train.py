@@ -17,33 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from training_runs import curve, equal_states, terminated_at
 
 from nnet import train as train_module
-from nnet.checkpoint import Checkpoint, load, save
+from nnet.checkpoint import load, save
 from nnet.data import ChunkReader
 from nnet.lists import StringTable, read_lists
 from nnet.train import main
-
-
-def curve(exp: Path) -> list[list[str]]:
-    """Lines of the curve without the times."""
-    return [line.split("\t")[:-3] for line in (exp / "curve.tsv").read_text().splitlines()]
-
-
-def equal_tensors(a: Any, b: Any) -> bool:
-    """Bit for bit, through dicts and lists."""
-    if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(equal_tensors(a[key], b[key]) for key in a)
-    if isinstance(a, list):
-        return len(a) == len(b) and all(map(equal_tensors, a, b))
-    return a == b
-
-
-def equal_states(a: Checkpoint, b: Checkpoint) -> bool:
-    names = ("step", "model", "optimizer", "rng", "meter", "best_eer", "best_step")
-    return all(equal_tensors(getattr(a, name), getattr(b, name)) for name in names)
 
 
 def test_training_learns_the_speakers_and_keeps_the_best_model(tiny_corpus: Any, tmp_path: Path) -> None:
@@ -78,21 +58,10 @@ AUGMENT = (
 )
 
 
-def test_training_from_audio_stopped_and_resumed_equals_an_uninterrupted_one(
-    audio_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_from_audio_stopped_and_resumed_equals_an_uninterrupted_one(audio_corpus: Any, tmp_path: Path) -> None:
     settings = (AUGMENT, "training.steps=9", "training.valid_every=4")
     assert main(audio_corpus.command(tmp_path / "whole", *settings)) == 0
-    real = train_module.timed
-
-    def interrupted_at_5(batches):  # type: ignore[no-untyped-def]
-        for batch, waited in real(batches):
-            if batch.step == 5:
-                os.kill(os.getpid(), signal.SIGTERM)
-            yield batch, waited
-
-    with monkeypatch.context() as patch:
-        patch.setattr(train_module, "timed", interrupted_at_5)
+    with terminated_at(5):
         assert main(audio_corpus.command(tmp_path / "parts", *settings, "data.workers=2")) == 128 + signal.SIGTERM
     assert main(audio_corpus.command(tmp_path / "parts", *settings, "data.workers=1", "data.audio_cache_mb=0")) == 0
     assert equal_states(load(tmp_path / "whole" / "last.pt"), load(tmp_path / "parts" / "last.pt"))
@@ -155,20 +124,9 @@ def test_the_same_seed_gives_the_same_run_whatever_the_workers(tiny_corpus: Any,
 
 
 @pytest.mark.parametrize("stop", [5, 10, 11])
-def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(
-    tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
-) -> None:
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(tiny_corpus: Any, tmp_path: Path, stop: int) -> None:
     assert main(tiny_corpus.command(tmp_path / "whole")) == 0
-    real = train_module.timed
-
-    def interrupted_at_stop(batches):  # type: ignore[no-untyped-def]
-        for batch, waited in real(batches):
-            if batch.step == stop:
-                os.kill(os.getpid(), signal.SIGTERM)
-            yield batch, waited
-
-    with monkeypatch.context() as patch:
-        patch.setattr(train_module, "timed", interrupted_at_stop)
+    with terminated_at(stop):
         assert main(tiny_corpus.command(tmp_path / "parts")) == 128 + signal.SIGTERM
     assert load(tmp_path / "parts" / "last.pt").step == stop
     assert main(tiny_corpus.command(tmp_path / "parts")) == 0
@@ -256,9 +214,7 @@ def test_another_config_does_not_take_up_a_run(
     assert main(tiny_corpus.command(tmp_path / "exp", "training.steps=5", "data.workers=1")) == 0
 
 
-def test_the_rate_is_set_before_the_update(
-    tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_rate_is_set_before_the_update(tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rates: list[float] = []
     step = torch.optim.Adam.step
 
