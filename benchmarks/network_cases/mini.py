@@ -127,6 +127,7 @@ def run(words: list[str]) -> int:
             return process.wait()
         except BaseException:
             os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
             raise
 
 

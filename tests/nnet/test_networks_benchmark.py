@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -186,6 +190,50 @@ def test_the_best_back_end_of_a_run_is_taken(root: Path, tmp_path: Path) -> None
         collect(tmp_path / "b", [])
 
 
+def test_a_finished_network_is_passed_over_until_something_changes(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))  # the program puts the checkout in front
+    from benchmarks import networks_mini
+
+    runs: list[list[str]] = []
+
+    def run(words: list[str]) -> int:
+        runs.append(words)
+        if len(runs) == 1:
+            return 3
+        finished_run(root, tmp_path / "exp" / "a")
+        return 0
+
+    monkeypatch.setattr(networks_mini, "run", run)
+    path, results = tmp_path / "a.yaml", tmp_path / "mini.json"
+    path.write_text((root / "conf" / "nnet" / "mini.yaml").read_text())
+    settings = {"steps": 600, "batch": 32, "exp": tmp_path / "exp", "json": results, "dry_run": False, "pipeline": []}
+    given = argparse.Namespace(**settings)
+    (tmp_path / "exp").mkdir()
+    assert networks_mini.one(path, given, {}) == 3 and not results.exists()  # it failed: nothing is written down
+    for _ in range(2):
+        assert networks_mini.one(path, given, networks_mini.read_results(results)) == 0
+    assert len(runs) == 2
+    assert networks_mini.read_results(results)["a"]["back_end"] == "cosine"
+    path.write_text(path.read_text() + "# changed\n")
+    shutil.rmtree(tmp_path / "exp" / "a")
+    assert networks_mini.one(path, given, networks_mini.read_results(results)) == 0 and len(runs) == 3
+
+
+@pytest.mark.slow
+def test_an_interruption_reaches_the_recipe_which_ends_before_the_program(root: Path, tmp_path: Path) -> None:
+    recipe = f"trap 'sleep 0.2; touch {tmp_path}/saved; exit 143' TERM; touch {tmp_path}/begun; sleep 60 & wait"
+    code = f"from benchmarks.network_cases.mini import run; run(['bash', '-c', {recipe!r}])"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=root, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) != 0
+    assert (tmp_path / "saved").exists()
+
+
 COUNTS = {"encoder": 2_690_452, "pooling": 0, "embedding": 148_000, "head_and_loss": 1}
 STEP = StepTime(wall=1.234, cpu=2.0, rows=16, batch=64, frames=200, precision="bf16", steps=5)
 MACHINE = {"processor": "P", "cores": "2", "memory": "24 GB", "python": "3.11", "torch": "2.13", "date": "2026-01-01"}
@@ -197,13 +245,8 @@ def test_table_shows_what_was_measured_and_leaves_out_what_was_not() -> None:
         Figures("b", "logmel 80", 86.1, "gru, last, ge2e", COUNTS, 1e6),
     ]
     result = {"eer": 0.0712, "low": 0.06, "high": 0.08, "back_end": "PLDA", "baseline": 0.1009}
-    result |= {
-        "steps": 1200,
-        "batch": 32,
-        "chunk_frames": [100, 300],
-        "seconds": 90.0,
-        "changes": ["training.steps=600", "data.workers=0"],
-    }
+    result |= {"steps": 1200, "batch": 32, "chunk_frames": [100, 300], "seconds": 90.0}
+    result["changes"] = ["training.steps=600", "data.workers=0"]
     report = Report("cmd", MACHINE, 1, 5, 60, 3.0, figures, {"a": result})
     text = report.markdown()
     line = "| a | fbank 30 | tdnn, statistics, aam | 2,690 | 148 | 0.001 | 257 | 64 × 200, 128 s | ≈ 1.23 bf16 | ≈ 2 |"
