@@ -237,12 +237,13 @@ WAVE_STEPS: OptionTable = {
 class MaskOptions:
     """Bands of a chunk that are hidden; none covers more than half of the chunk.
 
-    width: least and greatest. count: how many, least and greatest. fill: zero, or each bin's mean over the chunk.
+    width: least and greatest. count: how many, least and greatest. fill: "zero"; "mean", each bin's own mean over the
+    chunk; or "crop_mean", the one mean of all the chunk's numbers.
     """
 
     width: tuple[int, int] = (1, 8)
     count: tuple[int, int] = (1, 1)
-    fill: Literal["zero", "mean"] = "zero"
+    fill: Literal["zero", "mean", "crop_mean"] = "zero"
 
     def __post_init__(self) -> None:
         _rising("width", self.width, 1, "from 1 on")

@@ -237,6 +237,22 @@ def test_a_stretch_of_frames_is_filled_with_each_bins_mean() -> None:
     np.testing.assert_array_equal(masked[changed], np.tile(FRAMES.mean(axis=0), (7, 1)))
 
 
+def test_masks_of_crop_mean_hold_the_one_mean_of_all_the_chunk() -> None:
+    hand = np.array([[8.0, 0.0], [2.0, 2.0], [0.0, 0.0], [4.0, 0.0]], np.float32)  # 16 / 8; the bins' own: 3.5 and 0.5
+    for mask, options in (
+        (mask_frames, TimeMaskOptions(width=(1, 1), fill="crop_mean")),
+        (mask_bins, FrequencyMaskOptions(width=(1, 1), fill="crop_mean")),
+    ):
+        for n in range(20):
+            masked = mask(hand, options, rng(n))
+            axis = 1 if mask is mask_frames else 0
+            hidden = np.flatnonzero((masked == 2.0).all(axis=axis))
+            assert len(np.flatnonzero((masked != hand).any(axis=axis))) <= 1 <= len(hidden)
+    masked = mask_bins(FRAMES, FrequencyMaskOptions(width=(4, 4), fill="crop_mean"), rng(0))
+    changed = np.flatnonzero((masked != FRAMES).any(axis=0))
+    assert len(changed) == 4 and (masked[:, changed] == np.float32(FRAMES.astype(np.float64).mean())).all()
+
+
 def test_masks_reach_both_ends_and_the_frames_given_are_left_alone() -> None:
     before = FRAMES.copy()
     starts = {int(np.flatnonzero((mask_frames(FRAMES, TimeMaskOptions(width=(50, 50)), rng(n)) == 0).all(1))[0])

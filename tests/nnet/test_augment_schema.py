@@ -12,6 +12,7 @@ from nnet.augment import (
     WAVE_STEPS,
     AugmentOptions,
     BabbleOptions,
+    FrequencyMaskOptions,
     NoiseOptions,
     OneOf,
     RoomOptions,
@@ -129,7 +130,7 @@ def test_an_override_changes_a_part_of_the_file_that_is_named(path: Path, sectio
         ("wave: [{one_of: [{name: room, probability: 1}]}]", "one_of[0].probability is unknown; choose one of: "),
         ("wave: [{one_of: [{name: room}], weight: 1}]", "augment.wave[0].weight is unknown; choose one of: one_of, pr"),
         ("features: [{name: room}]", 'features[0] "room" is unknown; choose one of: frequency_mask, time_mask'),
-        ("features: [{name: time_mask, fill: noise}]", 'fill is "noise"; choose one of: mean, zero'),
+        ("features: [{name: time_mask, fill: noise}]", 'fill is "noise"; choose one of: crop_mean, mean, zero'),
         ("speed: {factors: []}", "augment.speed.factors is []; expected different factors from 0.5 to 2"),
         ("speed: {factors: [1.0]}", "expected different factors from 0.5 to 2, in hundredths, without 1"),
         ("speed: {factors: [0.9, 0.9]}", "augment.speed.factors is [0.9, 0.9]; expected different"),
@@ -188,3 +189,11 @@ def test_the_published_kaldi_section_has_kaldis_levels(root: Path, path: Path) -
     options = [member.options for member in group.members]
     assert NoiseOptions(snrs=(15, 10, 5, 0), interval=1.0) in options
     assert BabbleOptions(snrs=(20, 17, 15, 13), voices=(3, 7)) in options
+
+
+def test_the_transformer_that_asks_once_is_trained_with_the_masks_it_was_published_with(root: Path) -> None:
+    masks = FrequencyMaskOptions(width=(1, 8), fill="crop_mean"), TimeMaskOptions(width=(1, 20), fill="crop_mean")
+    assert load(root / "conf/nnet/transformer_triplet.yaml").augment == AugmentOptions(
+        features=tuple(Step(mask, 0.3) for mask in masks)
+    )
+    assert load(root / "conf/nnet/bilstm_triplet.yaml").augment == AugmentOptions()
