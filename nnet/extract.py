@@ -76,6 +76,12 @@ class Limits:
         if self.batch_frames < 1:
             raise NnetError(f"--batch-frames is {self.batch_frames}, expected 1 or more")
 
+    def of(self, net: SpeakerNet) -> Limits:
+        """These, or less where the encoder asks for it, as attention does."""
+        if net.max_frames is None:
+            return self
+        return Limits(min(self.batch_frames, net.max_frames), min(self.piece_frames, net.max_frames))
+
 
 @dataclass
 class Counts:
@@ -102,8 +108,7 @@ def load_model(path: Path, device: torch.device, overrides: Sequence[str] = ()) 
     config = from_mapping(checkpoint.config, str(path))
     net = build(config, len(checkpoint.speaker_ids))
     load_weights(net, checkpoint.model, path)
-    # An encoder that lengthens short utterances itself takes any that has a frame.
-    min_frames = 1 if getattr(net.encoder, "pad_short", True) else net.min_frames
+    min_frames = net.needed_frames
     inference = override_inference(config.inference, overrides)
     if inference.mode != "whole" and inference.window < min_frames:
         raise NnetError(f"{path}: inference.window is {inference.window}, expected {min_frames} frames or more")
@@ -177,7 +182,7 @@ def embed_group(
     Returns:
         float32 (N, E).
     """
-    options = model.inference
+    options, limits = model.inference, limits.of(model.net)
     cuts = [cut(len(rows), options, model.min_frames) for _, rows in group]
     counts.add(cuts, [len(rows) for _, rows in group], options)
     pieces = [

@@ -53,6 +53,17 @@ class SpeakerNet(nn.Module):
         """The fewest frames that the encoder sees at once; shorter utterances are lengthened by repetition."""
         return int(self.encoder.min_frames)  # type: ignore[arg-type]
 
+    @property
+    def needed_frames(self) -> int:
+        """The fewest frames that an utterance must have: 1 where the encoder lengthens shorter ones itself."""
+        return 1 if getattr(self.encoder, "pad_short", True) else self.min_frames
+
+    @property
+    def max_frames(self) -> int | None:
+        """The most frames that the encoder is to be given at once in evaluation, None for as many as there are."""
+        most = getattr(self.encoder, "max_frames", None)
+        return None if most is None else int(most)
+
     def embed(self, feats: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Embeddings of a padded batch; in eval mode none depends on the others or on the padding.
 

@@ -2,8 +2,9 @@
 
 An encoder is a module made as ``Encoder(options, in_dim)`` that has ``out_dim`` (C) and ``min_frames`` and maps
 ``feats (B, T, F), lengths (B,)`` to ``frames (B, T', C), lengths' (B,)``. What it gives for an utterance may not
-depend on the padding behind it. To add one: its file here, its options (``options_*.py``) and its line below, a YAML,
-a test.
+depend on the padding behind it. One whose memory grows faster than the frames says by ``max_frames`` how many it is to
+be given at once, in an utterance and in a batch; longer ones are embedded in pieces. To add one: its file here, its
+options (``options_*.py``) and its line below, a YAML, a test.
 """
 
 from __future__ import annotations

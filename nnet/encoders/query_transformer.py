@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from nnet.encoders import QueryTransformerOptions
-from nnet.encoders.transformer_layers import encoder_stack
+from nnet.encoders.transformer_layers import MAX_FRAMES, encoder_stack
 from nnet.masks import frame_mask, zero_padding
 
 
@@ -18,6 +18,7 @@ class QueryTransformer(nn.Module):
     """(B, T, F) → (B, 1, C) and lengths of 1."""
 
     min_frames = 1
+    max_frames = MAX_FRAMES
 
     def __init__(self, options: QueryTransformerOptions, in_dim: int) -> None:
         super().__init__()

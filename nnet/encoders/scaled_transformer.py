@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from nnet.encoders import ScaledTransformerOptions
-from nnet.encoders.transformer_layers import encoder_stack
+from nnet.encoders.transformer_layers import MAX_FRAMES, encoder_stack
 from nnet.masks import frame_mask, zero_padding
 
 
@@ -29,6 +29,7 @@ class ScaledTransformer(nn.Module):
     """(B, T, F) → (B, T, C)."""
 
     min_frames = 1
+    max_frames = MAX_FRAMES
 
     def __init__(self, options: ScaledTransformerOptions, in_dim: int) -> None:
         super().__init__()

@@ -140,6 +140,37 @@ def test_a_window_longer_than_a_piece_is_the_mean_of_pieces(tiny_corpus: Any) ->
     np.testing.assert_allclose(found, np.mean(halves, axis=0), atol=TOLERANCE, rtol=0)
 
 
+TRANSFORMER = (
+    "encoder={name: query_transformer, width: 8, heads: 2, layers: 1, feed_forward: 16}",
+    *("pooling={name: mean}", "embedding={dim: null}"),
+)
+
+
+def test_an_encoder_that_says_max_frames_is_given_no_more_at_once(
+    tiny_corpus: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = model(tiny_corpus, InferenceOptions(), *TRANSFORMER)
+    assert made.net.max_frames == 6000 and Limits(12000, 60000).of(made.net) == Limits(6000, 6000)
+    monkeypatch.setattr(type(made.net.encoder), "max_frames", 40)
+    shapes: list[tuple[int, ...]] = []
+    made.net.encoder.register_forward_pre_hook(lambda _, inputs: shapes.append(tuple(inputs[0].shape[:2])))
+    group = utterances([100, 12, 40, 41, 13])
+    found = embed_group(made, group, Limits(12000, 60000), WindowCounts())
+    assert max(rows * frames for rows, frames in shapes) == 40 and (2, 13) in shapes
+    for vector, (_, rows) in zip(found, group, strict=True):
+        pieces = np.array_split(rows, -(-len(rows) // 40))  # 100 is 34, 33 and 33; 41 is 21 and 20
+        expected = sum(len(piece) / len(rows) * embed_one(made, piece) for piece in pieces)
+        np.testing.assert_allclose(vector, expected, atol=TOLERANCE, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["query_transformer", "scaled_transformer"])
+def test_attention_says_max_frames_and_convolutions_say_none(tiny_corpus: Any, name: str) -> None:
+    made = model(tiny_corpus, InferenceOptions(), f"encoder={{name: {name}, width: 8, heads: 2}}", *TRANSFORMER[1:])
+    assert made.net.max_frames == 6000
+    tdnn = model(tiny_corpus, InferenceOptions())
+    assert tdnn.net.max_frames is None and Limits(12000, 60000).of(tdnn.net) == Limits(12000, 60000)
+
+
 @pytest.fixture
 def exp(tiny_corpus: Any, tmp_path: Path) -> Path:
     settings = ("training.steps=3", "inference={mode: windows, window: 30, step: 15}")
