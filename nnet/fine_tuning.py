@@ -63,6 +63,19 @@ def take_start(net: SpeakerNet, config: Config, speaker_ids: Sequence[str], feat
     return digest
 
 
+def refuse_imported(exp: Path) -> None:
+    """Refuse to train where a published network was put: its best.pt would be overwritten, and cannot be taken up.
+
+    Raises:
+        NnetError: `exp` has imported.yaml.
+    """
+    if (exp / "imported.yaml").exists():
+        raise NnetError(
+            f"{exp}: holds an imported network (imported.yaml), which training would overwrite; give another --exp,"
+            f" and --set training.start_from={exp / 'best.pt'} to begin with its weights"
+        )
+
+
 def check_start(last: Path, state: Checkpoint, config: Config) -> None:
     """Check that the start of a run that is taken up is the one it had, where it is still there.
 

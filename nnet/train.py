@@ -27,7 +27,7 @@ from nnet.data import Batch, ChunkSource, training_batches
 from nnet.device import choose_device
 from nnet.errors import NnetError
 from nnet.files import write_whole
-from nnet.fine_tuning import check_start, take_start
+from nnet.fine_tuning import check_start, refuse_imported, take_start
 from nnet.interrupts import Interrupts
 from nnet.lists import TrainingLists
 from nnet.model import SpeakerNet, build
@@ -35,7 +35,7 @@ from nnet.optimizers import build_optimizer, clip_gradients
 from nnet.options import ConfigError
 from nnet.precision import autocast, choose_precision
 from nnet.training_data import TrainingData, list_digest, read_data
-from nnet.validation import valid_eer
+from nnet.validation import check_lengths, valid_eer
 
 log = logging.getLogger("train")
 
@@ -169,8 +169,10 @@ def prepare(config: Config, data: TrainingData, exp: Path, device: torch.device)
 
     Raises:
         NnetError: last.pt belongs to another run, or cannot be read; training.start_from cannot be used; or a schedule
-            that asks for held-out error rates where nothing is held out.
+            that asks for held-out error rates where nothing is held out; an imported network is in `exp`; or a
+            held-out utterance is too short for the encoder.
     """
+    refuse_imported(exp)
     torch.manual_seed(config.training.seed)
     if config.training.cpu_threads is not None:
         torch.set_num_threads(config.training.cpu_threads)
@@ -182,6 +184,7 @@ def prepare(config: Config, data: TrainingData, exp: Path, device: torch.device)
         )
     speaker_ids, digest = list(lists.speaker_ids), list_digest(lists, data.audio_digest)
     net = build(config, len(speaker_ids)).to(device)
+    check_lengths(net, lists.valid, config.data.valid_batch_frames)
     optimizer = build_optimizer(config.optimizer, net)
     last = exp / "last.pt"
     if last.is_file():

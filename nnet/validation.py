@@ -20,7 +20,7 @@ from scoring.metrics import eer
 def embed_utterances(
     net: SpeakerNet, utterances: Utterances, dim: int, max_frames: int, device: torch.device
 ) -> torch.Tensor:
-    """Embeddings of a list, of each utterance's first `max_frames` frames.
+    """Embeddings of a list, of each utterance's first `max_frames` frames, or fewer where the encoder asks for it.
 
     Args:
         net: the network; left in the mode in which it was.
@@ -33,6 +33,7 @@ def embed_utterances(
     """
     training = net.training
     net.eval()
+    max_frames = min(max_frames, net.max_frames or max_frames)
     lengths = np.minimum(utterances.num_frames, max_frames)
     embeddings = torch.empty(len(utterances), net.embedding_dim)
     for batch in batches_by_length(lengths, max_frames):
@@ -40,6 +41,24 @@ def embed_utterances(
         embeddings[batch] = embed_batch(net, feats, device)
     net.train(training)
     return embeddings
+
+
+def check_lengths(net: SpeakerNet, utterances: Utterances, max_frames: int) -> None:
+    """Check before training that the network can embed what `embed_utterances` will give it.
+
+    Raises:
+        NnetError: an utterance, or all of them by `max_frames`, would have fewer frames than the encoder sees at once.
+    """
+    least = net.needed_frames
+    if len(utterances) and max_frames < least:
+        raise NnetError(f"data.valid_batch_frames is {max_frames}, expected {least} frames or more for this encoder")
+    short = np.flatnonzero(utterances.num_frames < least)
+    if len(short):
+        utt = int(short[0])
+        raise NnetError(
+            f"{utterances.utt_ids[utt]}: held out, {utterances.num_frames[utt]} frames, but this encoder needs {least};"
+            f" {len(short)} such utterances are held out; make the lists with --min-frames {least} or more"
+        )
 
 
 def cosine_eer(embeddings: torch.Tensor, trials: Trials) -> float:

@@ -219,3 +219,18 @@ def test_the_large_margin_yaml_goes_on_where_the_mini_yaml_ended(
     # rates of at most 1e-4 over 8 steps of Adam: no weight is further than 8e-4 from where it began
     moved = [(state.model[name] - before.model[name]).abs().max().item() for name in ("embedding.weight",)]
     assert 0 < max(moved) <= 8 * 1e-4
+
+
+def test_an_imported_network_is_not_overwritten_by_training(
+    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    exp = tmp_path / "exp"
+    exp.mkdir()
+    for name in ("imported.yaml", "best.pt", "config.yaml"):
+        (exp / name).write_text(f"{name} of another\n")
+    assert main(tiny_corpus.command(exp, "training.steps=3")) == 1
+    assert f"{exp}: holds an imported network (imported.yaml)" in caplog.text
+    assert "give another --exp" in caplog.text and f"training.start_from={exp}/best.pt" in caplog.text
+    assert {path.name: path.read_text() for path in exp.iterdir()} == {
+        name: f"{name} of another\n" for name in ("imported.yaml", "best.pt", "config.yaml")
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,8 @@ from nnet.embed import batches_by_length
 from nnet.errors import NnetError
 from nnet.lists import Trials, read_lists
 from nnet.model import SpeakerNet, build
-from nnet.validation import cosine_eer, embed_utterances, valid_eer
+from nnet.train import main as train
+from nnet.validation import check_lengths, cosine_eer, embed_utterances, valid_eer
 
 CPU = torch.device("cpu")
 
@@ -66,6 +69,41 @@ def test_validation_does_not_depend_on_the_batches_and_changes_nothing(tiny_corp
     assert net.training and torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
     assert 0.0 <= valid_eer(net, lists, 8, 300, CPU) <= 1.0  # type: ignore[operator]
+
+
+def test_validation_gives_an_encoder_no_more_frames_than_it_says(
+    tiny_corpus: Any, net: SpeakerNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    valid = read_lists(tiny_corpus.lists).valid
+    expected = embed_utterances(net, valid, 8, 30, CPU)
+    monkeypatch.setattr(net.encoder, "max_frames", 30, raising=False)
+    torch.testing.assert_close(embed_utterances(net, valid, 8, 10000, CPU), expected, atol=0, rtol=0)
+
+
+def test_a_held_out_utterance_too_short_for_the_encoder_is_told_before_training(
+    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    valid = read_lists(tiny_corpus.lists).valid
+    table = tiny_corpus.lists / "utt2num_frames"
+    short = valid.utt_ids[3]
+    lines = [f"{short} 2" if line.split()[0] == short else line for line in table.read_text().splitlines()]
+    table.write_text("\n".join(lines) + "\n")
+    section = "features={type: wave, config: conf/wave.conf, dim: 160, cmvn: false}"
+    settings = (section, "encoder={name: convgru, width: 4, channels: 4, layers: 1}")
+    assert train(tiny_corpus.command(tmp_path / "exp", *settings)) == 1
+    assert f"{short}: held out, 2 frames, but this encoder needs 3; 1 such utterances" in caplog.text
+    assert "--min-frames 3 or more" in caplog.text
+    settings = (*settings, "data.valid_batch_frames=2")
+    assert train(tiny_corpus.command(tmp_path / "exp", *settings)) == 1
+    assert "data.valid_batch_frames is 2, expected 3 frames or more for this encoder" in caplog.text
+
+
+def test_an_encoder_that_lengthens_takes_held_out_utterances_of_any_length(tiny_corpus: Any, net: SpeakerNet) -> None:
+    valid = read_lists(tiny_corpus.lists).valid
+    check_lengths(net, replace(valid, num_frames=np.ones_like(valid.num_frames)), 1)
+    net.encoder.pad_short = False  # type: ignore[assignment]
+    with pytest.raises(NnetError, match=f"1 frames, but this encoder needs 15; {len(valid)} such"):
+        check_lengths(net, replace(valid, num_frames=np.ones_like(valid.num_frames)), 300)
 
 
 def test_a_list_without_trials_has_no_error_rate(tiny_corpus: Any, net: SpeakerNet) -> None:
