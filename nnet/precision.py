@@ -33,8 +33,12 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def choose_precision(net: SpeakerNet, config: Config, device: torch.device) -> Precision:
+def choose_precision(net: SpeakerNet, config: Config, device: torch.device, num_speakers: int = 2) -> Precision:
     """What `training.precision` means for this network on this machine.
+
+    Args:
+        net: the network, with its loss. config: its experiment. device: where it is trained.
+        num_speakers: that the loss has labels for; a metric loss is timed on as many as a small batch holds.
 
     Raises:
         NnetError: bf16 is asked for and the device cannot do it.
@@ -50,7 +54,7 @@ def choose_precision(net: SpeakerNet, config: Config, device: torch.device) -> P
         return asked
     if not cpu_has_bf16():
         return "float32"
-    seconds = _time_steps(net, config)
+    seconds = _time_steps(net, config, num_speakers)
     gain = seconds["float32"] / seconds["bf16"]
     log.info("precision auto: a bf16 step takes %.2f of a float32 step", 1 / gain)
     return "bf16" if gain >= REQUIRED_GAIN else "float32"
@@ -62,7 +66,7 @@ def cpu_has_bf16() -> bool:
     return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16"))
 
 
-def _time_steps(net: SpeakerNet, config: Config) -> dict[str, float]:
+def _time_steps(net: SpeakerNet, config: Config, num_speakers: int) -> dict[str, float]:
     """Shortest of a few steps in each precision, taken in turns, so that what else the machine does hits both alike.
 
     The network and torch's generator are left as they were.
@@ -70,7 +74,7 @@ def _time_steps(net: SpeakerNet, config: Config) -> dict[str, float]:
     trial = copy.deepcopy(net).train()
     data = config.data
     chunks = min(TIMED_CHUNKS, data.batch_size)
-    labels = torch.from_numpy(trial_labels(data.balance, chunks, data.utterances_per_speaker))
+    labels = torch.from_numpy(trial_labels(data.balance, chunks, data.utterances_per_speaker, num_speakers))
     frames = sum(data.chunk_frames) // 2
     generator = torch.Generator().manual_seed(0)
     feats = torch.randn(len(labels), frames, config.features.dim, generator=generator)

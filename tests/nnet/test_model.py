@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,29 @@ from nnet.config import Config, from_mapping, load, to_mapping
 from nnet.errors import NnetError
 from nnet.model import SpeakerNet, build
 from nnet.options import ConfigError
+from nnet.precision import autocast
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "conf" / "nnet").glob("*.yaml"))
 MINI = next(path for path in CONFIGS if path.name == "mini.yaml")
 every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+SYSTEMS = (
+    *("mini", "mini_large_margin", "small", "xvector", "xvector_attentive", "xvector_asoftmax", "att", "ecapa"),
+    *(f"lde{number}" for number in range(1, 8)),
+    *("resnet34_aam", "gru_ge2e", "convgru_ge2e", "transformer_ge2e", "bilstm_triplet", "transformer_triplet"),
+)
+# Parameters whose gradient is zero but for rounding. A bias before a batch norm: the norm subtracts it again. In the
+# small transformer: weights of the decoder's attention to itself and the gain of the norm after it, as its only query
+# is zero and the biases begin at zero.
+_BEFORE_NORM = frozenset({"embedding.bias"})
+_ZERO_QUERY = ("self_attn.in_proj_weight", "self_attn.out_proj.weight", "norm1.weight")
+_MINI = _BEFORE_NORM | {"encoder.layers.4.2.bias"}
+WITHOUT_GRADIENT: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("att", "resnet34_aam", *(f"lde{number}" for number in range(1, 8))), _BEFORE_NORM),
+    **dict.fromkeys(("mini", "mini_large_margin", "small"), _MINI),
+    "ecapa": _BEFORE_NORM | {"pooling.output_norm.bias"},
+    "xvector_asoftmax": _BEFORE_NORM | {f"encoder.layers.{layer}.0.bias" for layer in range(5)},
+    "transformer_triplet": frozenset(f"encoder.decoder.layers.0.{name}" for name in _ZERO_QUERY),
+}
 
 
 def make(config: Config, num_speakers: int = 5) -> SpeakerNet:
@@ -43,20 +63,41 @@ def batch_labels(config: Config) -> torch.Tensor:
     return torch.tensor([0, 0, 4, 2, 2, 0] if config.data.balance == "triplets" else [0, 4, 2])
 
 
+def test_every_system_has_its_yaml_and_every_yaml_is_tested() -> None:
+    assert {path.stem for path in CONFIGS} == set(SYSTEMS)
+
+
 @every_config
 def test_a_training_step_of_each_experiment_reaches_every_parameter(path: Path) -> None:
     config = load(path)
-    net, labels = make(config), batch_labels(config)
-    feats, lengths = torch.randn(len(labels), 40, config.features.dim), torch.full((len(labels),), 40)
-    assert net.embed(feats, lengths).shape == (len(labels), net.embedding_dim)
-    loss, hits = net.training_loss(feats, lengths, labels, 1)
+    net, labels = make(config).double(), batch_labels(config)
+    feats = torch.randn(len(labels), 40, config.features.dim, dtype=torch.float64)
+    loss, hits = net.training_loss(feats, torch.full((len(labels),), 40), labels, 1)
     loss.backward()
     decisions = len(labels) // 3 if config.data.balance == "triplets" else len(labels)
     assert (hits.shape, hits.dtype) == ((decisions,), torch.bool)
     assert loss.isfinite()
-    for name, parameter in net.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name
+    gradients = {name: parameter.grad for name, parameter in net.named_parameters()}
+    largest = {name: -1.0 if each is None else each.abs().amax().item() for name, each in gradients.items()}
+    assert all(math.isfinite(each) and each >= 0 for each in largest.values()), largest
+    # 1e-11: float64 keeps 2e-16 of each term; the least gradient that is one was 1e-6 of the greatest.
+    unreached = {name for name, each in largest.items() if each <= 1e-11 * max(largest.values())}
+    assert unreached == WITHOUT_GRADIENT.get(path.stem, frozenset())
+
+
+@every_config
+def test_a_training_step_of_each_experiment_is_possible_in_both_precisions(path: Path) -> None:
+    config = load(path)
+    net, labels = make(config), batch_labels(config)
+    feats, lengths = torch.randn(len(labels), 40, config.features.dim), torch.full((len(labels),), 40)
+    assert net.embed(feats, lengths).shape == (len(labels), net.embedding_dim)
+    for precision in ("float32", "bf16"):
+        with autocast(feats.device, precision):
+            loss, _ = net.training_loss(feats, lengths, labels, 1)
+        net.zero_grad()
+        loss.backward()
+        assert loss.isfinite()
+        assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in net.parameters())
 
 
 @pytest.mark.parametrize(

@@ -171,9 +171,12 @@ def test_plans_have_the_layouts_that_the_losses_ask_for() -> None:
 
 
 def test_trial_labels_have_the_layout_of_their_balance() -> None:
-    assert group_size(torch.from_numpy(trial_labels("groups", 16, 5))) == 5
-    check_triplets(torch.from_numpy(trial_labels("triplets", 16, 4)))
-    assert trial_labels("speakers", 4, 4).tolist() == [0, 1, 0, 1]
+    assert trial_labels("groups", 16, 5, 9).tolist() == [0] * 5 + [1] * 5 + [2] * 5
+    assert trial_labels("groups", 16, 5, 2).tolist() == [0] * 5 + [1] * 5
+    assert trial_labels("groups", 16, 20, 9).tolist() == [0] * 20 + [1] * 20
+    assert group_size(torch.from_numpy(trial_labels("groups", 16, 4, 9))) == 4
+    check_triplets(torch.from_numpy(trial_labels("triplets", 16, 4, 2)))
+    assert trial_labels("speakers", 4, 4, 9).tolist() == [0, 1, 0, 1]
 
 
 @pytest.mark.parametrize(
