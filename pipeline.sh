@@ -46,8 +46,8 @@ for override in "${overrides[@]}"; do settings+=(--set "$override"); done
 read -ra inference <<< "${option[inference]/#-/}"
 for change in "${inference[@]}"; do settings+=(--set "inference.$change"); done      # only to be checked here: it changes no training
 told=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" \
-  --get features.type --get features.config --get features.cmvn --get features.vad --get data.source)
-{ read -r feats_type; read -r feats_conf; read -r feats_cmvn; read -r feats_vad; read -r source; } <<< "$told"
+  --get features.type --get features.config --get features.cmvn --get features.vad --get features.frame_rate --get data.source)
+{ read -r feats_type; read -r feats_conf; read -r feats_cmvn; read -r feats_vad; read -r frame_rate; read -r source; } <<< "$told"
 feats_name=$(basename "$feats_conf" .conf)
 feats_name=${feats_name//[^[:alnum:]._-]/_}
 if [[ $feats_name != "$feats_type"* ]]; then feats_name=$feats_type-$feats_name; fi
@@ -65,25 +65,35 @@ if [ "$feats_cmvn" = false ]; then ready+=-nocmvn; fi
 preparation=(--cmvn "$feats_cmvn" --vad "$feats_vad") prepared="voiced frames"
 if [ "$feats_vad" = false ]; then prepared="frames"; fi
 if [ "$feats_type" = wave ]; then preparation+=(--fit-vad true); fi
-augment=${option[augment]/#-/ondisk} suffix='' augment_file=()
+min_frames=${option[min-frames]}
+if [ "$min_frames" = - ]; then
+  min_frames=$(python3 -c 'import sys; print(int(float(sys.argv[1]) * float(sys.argv[2]) + 0.5))' "${option[min-seconds]}" "$frame_rate")
+fi
+augment=${option[augment]/#-/ondisk} suffix='' augment_file=() not_online=''
+if [ "$feats_type" = logmel ]; then
+  not_online="has features.type logmel, of another rate than the audio that augmentation while training reads"
+elif [ "$augment" = online ] && [ "$source" != wav ]; then
+  own=$(python3 -m nnet.config --config "$nnet_config" --get augment 2> /dev/null) || own='{}'    # what is wrong was told above
+  if [ "$own" != '{}' ]; then
+    not_online="has a section augment, which that of --augment-config would replace (data.source wav would use it as it is)"
+  fi
+fi
 if [ "$source" = wav ]; then
   if [[ ${option[augment]} != @(-|online) ]]; then
     die "$nnet_config has data.source wav: it augments while it reads audio, and --augment $augment has no place there"
   fi
   augment=online
-elif [ "$augment" != ondisk ]; then
+elif [ "$augment" = online ] && [ -n "$not_online" ] && ! on_command_line augment; then
+  log "$nnet_config $not_online: augmented copies on disk in its stead, as by --augment ondisk"
+  augment=ondisk
+fi
+if [ "$augment" = online ] && [ -n "$not_online" ]; then die "$nnet_config $not_online; use --augment ondisk"; fi
+if [ "$source" != wav ] && [ "$augment" != ondisk ]; then
   suffix=-$augment
   if [ "$augment" = online ]; then
-    own=$(python3 -m nnet.config --config "$nnet_config" --get augment 2> /dev/null) || own='{}'    # what is wrong was told above
-    if [ "$own" != '{}' ]; then
-      die "$nnet_config has a section augment, which that of --augment-config would replace; give it data.source wav, to be used as it is, or --augment ondisk"
-    fi
     overrides=("training.seed=$seed" data.source=wav "augment=${option[augment-config]}" "${nnet_opts[@]}")    # these may change it
     augment_file=(--input "${option[augment-config]}")
   fi
-fi
-if [ "$augment" = online ] && [ "$feats_type" = logmel ]; then
-  die "$nnet_config has features.type logmel, of another rate than the audio that augmentation while training reads; use --augment ondisk"
 fi
 exp=${option[exp]/#-/exp/$name-$(basename "$nnet_config" .yaml)$suffix}
 
@@ -236,10 +246,10 @@ if [ "$augment" = online ]; then
   for ((i = 1; i < ${#audio[@]}; i += 2)); do listed+=(--input "${audio[i]}"); done
   listed+=(--input "$data/rir_list")    # rir_sets only names the lists; all their rooms are in this one
 fi
-if stage "$marker" "$ready" "$(basename "$voiced") -> lists of training and held-out utterances" --option "min_frames=${option[min-frames]}" \
+if stage "$marker" "$ready" "$(basename "$voiced") -> lists of training and held-out utterances" --option "min_frames=$min_frames" \
   --option "min_utts=${option[min-utts]}" --option "valid_share=${option[valid-share]}" --option "seed=$seed" \
   --input "$voiced" "${listed[@]}" --output "$lists"; then
-  steps/make_training_lists.sh --cmd "$train_cmd" --min-frames "${option[min-frames]}" --min-utts "${option[min-utts]}" \
+  steps/make_training_lists.sh --cmd "$train_cmd" --min-frames "$min_frames" --min-utts "${option[min-utts]}" \
     --valid-share "${option[valid-share]}" --seed "$seed" "${audio[@]}" "$voiced" "$lists"
   stage_done
 fi

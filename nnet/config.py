@@ -188,7 +188,15 @@ def to_yaml(config: Config) -> str:
 
 
 def get(config: Config, key: str) -> Any:
-    """The value of a dotted key, `features.type` or `pooling.name`; a whole section without a dot."""
+    """The value of a dotted key, `features.type` or `pooling.name`; a whole section without a dot.
+
+    features.frame_rate, frames per second, is no option: the features' option file tells it.
+
+    Raises:
+        ConfigError: an unknown key, or an option file that cannot be used.
+    """
+    if key == "features.frame_rate":
+        return _frame_rate(config.features)
     value: Any = to_mapping(config)
     for part in key.split("."):
         if not isinstance(value, Mapping) or part not in value:
@@ -196,6 +204,17 @@ def get(config: Config, key: str) -> Any:
             raise ConfigError(f'--get {key}: "{part}" is unknown; {choices(part, known)}')
         value = value[part]
     return value
+
+
+def _frame_rate(features: FeatureOptions) -> float:
+    # Here, as all other keys do without numpy and the features' code.
+    from minikaldi.errors import KaldiError
+    from nnet.inputs.frame_rate import frame_rate
+
+    try:
+        return frame_rate(features.type, Path(features.config))
+    except (KaldiError, OSError) as error:
+        raise ConfigError(f"features.config: {error}") from error
 
 
 def list_choices() -> Iterator[str]:
@@ -217,7 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", metavar="FILE", help="the experiment, e.g. conf/nnet/mini.yaml")
     parser.add_argument("--set", metavar="SECTION.KEY=VALUE", action="append", default=[], help="change one option")
     action = parser.add_mutually_exclusive_group()
-    action.add_argument("--get", metavar="SECTION.KEY", action="append", help="print a key; may be repeated")
+    shown = "print a key, or features.frame_rate; may be repeated"
+    action.add_argument("--get", metavar="SECTION.KEY", action="append", help=shown)
     action.add_argument("--print", action="store_true", help="print the whole config with its defaults (the default)")
     action.add_argument("--list", action="store_true", help="print every section, choice and option; needs no --config")
     options = parser.parse_args(arguments)

@@ -27,12 +27,13 @@ voxceleb2-root    -            voxceleb: dev/aac/id.../... (m4a, by ffmpeg) or a
 musan-root        -            MUSAN; default: the seeded noise and music of the mini corpus
 rirs-root         -            RIRS_NOISES; default: the seeded rooms of the mini corpus
 speed-perturb     -            true: train on copies at 0.9 and 1.1 times the speed too, as speakers of their own (online: --augment-config says)
-augment           -            ondisk, online (while training reads audio) or none; default ondisk; online for folder corpora, and where the YAML says so
+augment           -            ondisk, online (while training reads audio) or none; default ondisk; online for folder corpora where it can be, and where the YAML says so
 augment-config    conf/augment/kaldi.yaml   online: which augmentation, conf/augment/<row>.yaml
 vad-config        conf/vad.conf   options of compute-vad
 test-vad-config   -            the same for the test sets, where they are noisier than the training data; default --vad-config
 num-augmented     -            ondisk: augmented utterances in training (0: none), or 2x: twice the clean ones
-min-frames        -            voiced frames that a training utterance must have
+min-seconds       1            speech that a training utterance must have, less its pauses where features.vad is true
+min-frames        -            the same in frames of the features, in place of --min-seconds
 min-utts          -            utterances that a training speaker must have
 valid-share       0.1          share of source recordings held out for choosing the best model
 lda-dim           -            LDA dimension at most
@@ -87,6 +88,8 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
       if ! [[ $value =~ ^[0-9]+$ ]]; then die "$where: --$name is \"$value\", expected is a whole number"; fi ;;
     num-augmented)
       if ! [[ $value =~ ^[0-9]+x?$ ]]; then die "$where: --$name is \"$value\", expected is a number, or e.g. 2x"; fi ;;
+    min-seconds)
+      if ! [[ $value =~ ^([0-9]+(\.[0-9]*)?|\.[0-9]+)$ ]]; then die "$where: --$name is \"$value\", expected is a number of seconds"; fi ;;
     max-loss | valid-share)
       if ! [[ $value =~ ^(0(\.[0-9]*)?|1(\.0*)?|\.[0-9]+)$ ]]; then die "$where: --$name is \"$value\", expected is a share from 0 to 1"; fi ;;
     corpus)
@@ -110,11 +113,13 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
   option[$name]=$value _found_in[$name]=$where
 }
 
+on_command_line() { [ "${_found_in[$1]-}" = "command line" ]; }    # <option>: whether it was given there
+
 choose_imported() {  # <exp>: its network is there already (python3 -m nnet.import_checkpoint); sets nnet_config, passed_over
-  if [ "${_found_in[nnet-config]-}" = "command line" ] && [ "${option[nnet-config]}" != "$1/config.yaml" ]; then
+  if on_command_line nnet-config && [ "${option[nnet-config]}" != "$1/config.yaml" ]; then
     die "--exp $1 holds an imported network with a config of its own; leave out --nnet-config"
   fi
-  if [ "${_found_in[nnet-opts]-}" = "command line" ]; then die "--nnet-opts changes nothing of the imported network in $1; --inference changes how embeddings are taken"; fi
+  if on_command_line nnet-opts; then die "--nnet-opts changes nothing of the imported network in $1; --inference changes how embeddings are taken"; fi
   nnet_config=$1/config.yaml passed_over=' 2 3 4 5 6 ' nnet_opts=()
   option[speed-perturb]=false option[augment]=-     # what training alone needs
 }
@@ -129,7 +134,7 @@ _read_corpus_conf() {  # <file>: key=value lines for what the command line left 
     if [[ $line != *=* ]] || ! [[ $key =~ ^[a-z][a-z0-9_-]*$ ]]; then die "$file:$number: found \"$line\", expected key=value"; fi
     read -r value <<< "${line#*=}"
     key=${key//_/-}
-    if [ "${_found_in[$key]-}" != "command line" ]; then _set_option "$key" "$value" "$file:$number"; fi
+    if ! on_command_line "$key"; then _set_option "$key" "$value" "$file:$number"; fi
   done < "$file"
 }
 
@@ -161,4 +166,5 @@ parse_pipeline_options() {  # "$@" of pipeline.sh -> the array `option`, nnet_op
   local size=""
   if [ "${option[corpus]}" = mini ] && [ "${option[mini-size]}" = tiny ]; then size=-tiny; fi
   _read_corpus_conf "conf/pipeline/${option[corpus]}$size.conf"
+  if on_command_line min-seconds && ! on_command_line min-frames; then option[min-frames]=-; fi    # the corpus file's
 }

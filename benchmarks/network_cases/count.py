@@ -19,10 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from minikaldi.options import parse
-from nnet.augment.features import KINDS
-from nnet.inputs import INPUTS
-from nnet.inputs.framing import kaldi_framing
+from nnet.inputs import frame_rate as frame_rates
 from nnet.model import SpeakerNet
 from nnet.sections import FeatureOptions
 
@@ -38,14 +35,7 @@ def frame_rate(features: FeatureOptions) -> float:
     Raises:
         KaldiError: the file cannot be used.
     """
-    argv = [f"--config={ROOT / features.config}"]
-    if features.type in INPUTS:
-        options, _, _ = parse(argv, INPUTS[features.type].options)
-        shift = options.framing.shift
-    else:
-        options, _, _ = parse(argv, KINDS[features.type][0])
-        shift = kaldi_framing(options).shift
-    return float(options.sample_frequency / shift)
+    return frame_rates.frame_rate(features.type, ROOT / features.config)
 
 
 def parameters(net: SpeakerNet) -> dict[str, int]:

@@ -239,6 +239,32 @@ def test_an_experiment_that_contradicts_its_input_is_refused(root: Path, section
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "conf", "rate"),
+    [
+        ("mfcc", "mfcc", 100.0),  # 10 ms
+        ("fbank", "fbank80", 100.0),
+        ("logmel", "logmel", 22050 / 256),
+        ("logmel", "logmel_hifigan_8k", 22050 / 256),
+        ("librosa_mfcc", "librosa_mfcc", 16000 / 512),
+        ("wave", "wave", 16000 / 160),
+    ],
+)
+def test_an_experiment_says_how_many_frames_a_second_has(root: Path, kind: str, conf: str, rate: float) -> None:
+    plain = "cmvn: false, " if kind == "wave" else ""
+    section = f"features={{type: {kind}, config: {root}/conf/{conf}.conf, dim: 30, {plain}vad: false}}"
+    assert get(load(root / "conf" / "nnet" / "mini.yaml", [section]), "features.frame_rate") == rate
+
+
+def test_a_frame_rate_is_of_the_option_file(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "slow.conf").write_text("--frame-shift=12.5\n")
+    section = f"features={{type: fbank, config: {tmp_path}/slow.conf, dim: 23}}"
+    assert get(load(root / "conf" / "nnet" / "mini.yaml", [section]), "features.frame_rate") == 80.0
+    config = load(root / "conf" / "nnet" / "mini.yaml", [section.replace("slow", "none")])
+    with pytest.raises(ConfigError, match=r"features.config: .*none.conf"):
+        get(config, "features.frame_rate")
+
+
 def test_an_experiment_says_whether_it_wants_the_mean_and_the_voice_activity(root: Path) -> None:
     mini = root / "conf" / "nnet" / "mini.yaml"
     assert (get(load(mini), "features.cmvn"), get(load(mini), "features.vad")) == (True, True)

@@ -22,6 +22,8 @@ from .conftest import Place, Recipe
         (["--stop-stage", "-1"], '--stop-stage is "-1"; choose a stage from 0 to 12'),
         (["--nj", "two"], '--nj is "two", expected is a whole number'),
         (["--max-loss", "5"], '--max-loss is "5", expected is a share from 0 to 1'),
+        (["--min-seconds", "1 s"], '--min-seconds is "1 s", expected is a number of seconds'),
+        (["--min-frames", "1.5"], '--min-frames is "1.5", expected is a whole number'),
         (["--valid-share", "1.5"], '--valid-share is "1.5", expected is a share'),
         (["--num-augmented", "x2"], '--num-augmented is "x2", expected is a number, or e.g. 2x'),
         (["--speed-perturb", "yes"], '--speed-perturb is "yes"; choose true or false'),
@@ -100,6 +102,60 @@ def test_a_section_augment_is_not_replaced_unseen(recipe: Recipe, fresh: Place, 
     told = recipe(*fresh.options(*dry, augment="online"), code=1).stderr
     assert f"{config} has a section augment, which that of --augment-config would replace" in told
     assert "stage 6:" in recipe(*fresh.options(*dry, augment="ondisk")).stdout
+
+
+LIBROSA = "features={type: librosa_mfcc, config: conf/librosa_mfcc.conf, dim: 40, cmvn: false, vad: false}"
+LOGMEL = "features={type: logmel, config: conf/logmel.conf, dim: 80, vad: false}"
+
+
+@pytest.mark.parametrize(
+    ("options", "frames"),
+    [
+        ((), 100),  # 1 s of fbank
+        ((f"--nnet-opts={LIBROSA}",), 31),  # 31.25
+        ((f"--nnet-opts={LOGMEL}",), 86),  # 86.13
+        ((f"--nnet-opts={LIBROSA}", "--min-seconds=3.2"), 100),
+        (("--min-seconds", ".5", "--nnet-opts=features.config=conf/fbank80.conf"), 50),
+        ((f"--nnet-opts={LIBROSA}", "--min-frames=70", "--min-seconds=5"), 70),
+        (("--corpus", "voxceleb"), 400),  # Kaldi's
+    ],
+)
+def test_the_least_length_of_training_utterances_is_told_in_seconds_or_in_frames(
+    recipe: Recipe, tmp_path: Path, options: tuple[str, ...], frames: int
+) -> None:
+    plan = recipe("--dry-run", "--data", tmp_path / "data", "--exp", tmp_path / "exp", *options).stdout
+    assert f"    option  min_frames={frames}\n" in plan
+
+
+def test_seconds_on_the_command_line_win_over_frames_of_the_corpus_file(recipe: Recipe, own_checkout: Path) -> None:
+    conf = own_checkout / "conf" / "pipeline" / "mini.conf"
+    conf.write_text(conf.read_text() + "min_frames=70\n")
+    assert "option  min_frames=70\n" in recipe("--dry-run", where=own_checkout).stdout
+    assert "option  min_frames=200\n" in recipe("--dry-run", "--min-seconds=2", where=own_checkout).stdout
+
+
+def test_an_option_file_of_features_that_is_not_there_is_told(recipe: Recipe, tmp_path: Path) -> None:
+    done = recipe("--data", tmp_path / "data", "--nnet-opts=features.config=conf/fbank.no", code=1)
+    assert "features.config: " in done.stderr and "conf/fbank.no" in done.stderr
+
+
+def test_folder_corpora_have_copies_on_disk_where_training_cannot_make_them(
+    recipe: Recipe, fresh: Place, tmp_path: Path, root: Path
+) -> None:
+    config = tmp_path / "masked.yaml"
+    masks = "augment: {features: [{name: time_mask, probability: 0.3}]}\n"
+    config.write_text((root / "conf/nnet/mini.yaml").read_text() + masks)
+    for given, why in (
+        (f"--nnet-opts={LOGMEL}", "has features.type logmel, of another rate than the audio"),
+        (f"--nnet-config={config}", "has a section augment, which that of --augment-config would replace"),
+    ):
+        done = recipe(*fresh.options("--dry-run", given, augment=None))
+        assert len([line for line in done.stderr.splitlines() if why in line and "copies on disk in its" in line]) == 1
+        assert "stage 2: " in done.stdout and "data.source=wav" not in done.stdout
+        assert why in recipe(*fresh.options("--dry-run", given, augment="online"), code=1).stderr
+        assert "copies on disk in its" not in recipe(*fresh.options("--dry-run", given, augment="ondisk")).stderr
+    wav = ("--dry-run", f"--nnet-opts={LOGMEL}", "--nnet-opts=data.source=wav")
+    assert "of another rate than the audio" in recipe(*fresh.options(*wav, augment=None), code=1).stderr
 
 
 @pytest.mark.parametrize("way", ["ondisk", "online"])
