@@ -30,24 +30,13 @@ class GruOptions:
 
 
 @dataclass(frozen=True)
-class LstmOptions:
-    """An LSTM on frames of features; the published one on 40 MFCCs is 3 × 64 in both directions.
-
-    width: H of each direction. layers. bidirectional: also from right to left. dropout: between layers, in training.
-    input_shift, input_scale: features become (x + shift) / scale.
-    """
+class LstmOptions(GruOptions):
+    """An LSTM, with the options of the GRU; the published one on 40 MFCCs is 3 × 64 in both directions."""
 
     implementation: ClassVar[str] = "nnet.encoders.recurrent:Lstm"
     width: int = 64
-    layers: int = 3
     bidirectional: bool = True
     dropout: float = 0.0
-    input_shift: float = 0.0
-    input_scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        _check_layers(self.width, self.layers, self.dropout)
-        require(self.input_scale > 0, "input_scale", self.input_scale, "a positive number")
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,13 @@ torch.export unrolls a recurrence: its program takes the number of frames that i
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from nnet.encoders import GruOptions, LstmOptions
+from nnet.encoders import GruOptions
 from nnet.masks import frame_mask, zero_padding
 
 
@@ -43,12 +45,20 @@ class Recurrent(nn.Module):
     """(B, T, F) → (B, T, H), or (B, T, 2H) forward | backward where it runs in both directions."""
 
     min_frames = 1
+    kind: ClassVar[type[nn.GRU] | type[nn.LSTM]]
 
-    def __init__(self, options: GruOptions | LstmOptions, rnn: nn.RNNBase) -> None:
+    def __init__(self, options: GruOptions, in_dim: int) -> None:
         super().__init__()
         self.shift, self.scale = options.input_shift, options.input_scale
-        self.rnn = rnn
-        self.out_dim = rnn.hidden_size * (2 if rnn.bidirectional else 1)
+        self.rnn = self.kind(
+            in_dim,
+            options.width,
+            options.layers,
+            batch_first=True,
+            dropout=options.dropout if options.layers > 1 else 0.0,
+            bidirectional=options.bidirectional,
+        )
+        self.out_dim = options.width * (2 if options.bidirectional else 1)
 
     def forward(self, feats: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """States of the last layer. Args: feats (B, T, F); lengths (B,), on the CPU."""
@@ -58,28 +68,10 @@ class Recurrent(nn.Module):
 class Gru(Recurrent):
     """Gated recurrent units."""
 
-    def __init__(self, options: GruOptions, in_dim: int) -> None:
-        rnn = nn.GRU(
-            in_dim,
-            options.width,
-            options.layers,
-            batch_first=True,
-            dropout=options.dropout if options.layers > 1 else 0.0,
-            bidirectional=options.bidirectional,
-        )
-        super().__init__(options, rnn)
+    kind = nn.GRU
 
 
 class Lstm(Recurrent):
     """Long short-term memory."""
 
-    def __init__(self, options: LstmOptions, in_dim: int) -> None:
-        rnn = nn.LSTM(
-            in_dim,
-            options.width,
-            options.layers,
-            batch_first=True,
-            dropout=options.dropout if options.layers > 1 else 0.0,
-            bidirectional=options.bidirectional,
-        )
-        super().__init__(options, rnn)
+    kind = nn.LSTM
