@@ -96,10 +96,10 @@ def test_a_batch_larger_than_the_corpus_goes_round() -> None:
 def test_a_million_utterances_cost_no_time_per_step() -> None:
     counts = [170] * 7000
     for balance in BALANCES:
-        plan = planner(counts, batch_size=128, balance=balance)
+        plan = planner(counts, batch_size=126, balance=balance)
         plan.plan(1)
-        begin = time.perf_counter()
+        begin = time.process_time()
         for step in range(2, 52):
             plan.plan(step)
         # a step takes about 0.1 ms; work over the corpus would take 10 ms or more
-        assert (time.perf_counter() - begin) / 50 < 0.005
+        assert (time.process_time() - begin) / 50 < 0.005
