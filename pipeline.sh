@@ -88,13 +88,11 @@ elif [ "$augment" = online ] && [ -n "$not_online" ] && ! on_command_line augmen
   augment=ondisk
 fi
 if [ "$augment" = online ] && [ -n "$not_online" ]; then die "$nnet_config $not_online; use --augment ondisk"; fi
-if [ "$source" != wav ] && [ "$augment" != ondisk ]; then
-  suffix=-$augment
-  if [ "$augment" = online ]; then
-    overrides=("training.seed=$seed" data.source=wav "augment=${option[augment-config]}" "${nnet_opts[@]}")    # these may change it
-    augment_file=(--input "${option[augment-config]}")
-  fi
+if [ "$source" != wav ] && [ "$augment" = online ]; then
+  overrides=("training.seed=$seed" data.source=wav "augment=${option[augment-config]}" "${nnet_opts[@]}")    # these may change it
+  augment_file=(--input "${option[augment-config]}")
 fi
+if [ "$source" != wav ] && on_command_line augment; then suffix=-$augment; fi    # beside the experiment of the corpus's own way
 exp=${option[exp]/#-/exp/$name-$(basename "$nnet_config" .yaml)$suffix}
 
 tests=()            # names of the test sets: data/<name>/<test>

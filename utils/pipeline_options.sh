@@ -27,7 +27,7 @@ voxceleb2-root    -            voxceleb: dev/aac/id.../... (m4a, by ffmpeg) or a
 musan-root        -            MUSAN; default: the seeded noise and music of the mini corpus
 rirs-root         -            RIRS_NOISES; default: the seeded rooms of the mini corpus
 speed-perturb     -            true: train on copies at 0.9 and 1.1 times the speed too, as speakers of their own (online: --augment-config says)
-augment           -            ondisk, online (while training reads audio) or none; default ondisk; online for folder corpora where it can be, and where the YAML says so
+augment           -            ondisk, online (while training reads audio) or none; default online for mini and folder corpora, and where the YAML says so
 augment-config    conf/augment/kaldi.yaml   online: which augmentation, conf/augment/<row>.yaml
 vad-config        conf/vad.conf   options of compute-vad
 test-vad-config   -            the same for the test sets, where they are noisier than the training data; default --vad-config

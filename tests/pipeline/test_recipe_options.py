@@ -192,3 +192,11 @@ def test_a_wrong_line_of_the_corpus_file_is_told_by_file_and_line(
     (own_checkout / "conf" / "pipeline" / "mini.conf").write_text(f"nnet_config=conf/nnet/mini.yaml\n{line}\n")
     message = recipe("--dry-run", code=1, where=own_checkout).stderr
     assert f"conf/pipeline/mini.conf:2: {says}" in message
+
+
+def test_the_mini_corpus_is_augmented_online_and_another_way_has_an_experiment_of_its_own(recipe: Recipe) -> None:
+    own = recipe("--dry-run").stdout
+    assert "stage 6: conf/nnet/mini.yaml -> exp/mini-mini\n" in own and "stage 2:" not in own
+    for way, stages in (("ondisk", True), ("none", False)):
+        other = recipe("--dry-run", "--augment", way).stdout
+        assert f"-> exp/mini-mini-{way}\n" in other and ("stage 2:" in other) is stages
