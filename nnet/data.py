@@ -29,6 +29,8 @@ from nnet.sampler import MASKS, BatchPlan, BatchPlanner
 
 log = logging.getLogger("train")
 
+PATIENCE = 600  # seconds for a batch: a loader that cannot hand one over (its shared memory may not grow) says nothing
+
 FloatMatrix = npt.NDArray[np.float32]
 
 
@@ -176,7 +178,7 @@ def training_batches(
 
     Raises:
         NnetError: features or audio that cannot be used, too few speakers for the batches, or a loader process that
-            ended.
+            ended or gave nothing for ten minutes.
     """
     data = config.data
     source = source or FeatureChunks(utterances, config.features.dim)
@@ -193,6 +195,7 @@ def training_batches(
         collate_fn=_unchanged,
         pin_memory=pin_memory,
         worker_init_fn=_leave_signals_to_parent,
+        timeout=PATIENCE if data.workers else 0,
         generator=torch.Generator(),  # a loader draws a seed; drawn globally, it would tell a resumed run from another
     )
     try:
@@ -205,7 +208,7 @@ def training_batches(
                     told.add(note)
             yield batch
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        if "DataLoader worker" not in str(error) and "DataLoader timed out" not in str(error):
             raise
         raise NnetError(
             f"{error}; most likely memory or /dev/shm ran out: lower data.workers (with 0 this process reads), or"

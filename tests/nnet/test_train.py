@@ -273,6 +273,15 @@ def test_a_loader_process_that_is_killed_is_told_with_the_way_out(
     assert "DataLoader worker" in caplog.text and "lower data.workers" in caplog.text
 
 
+def test_a_loader_process_that_gives_nothing_is_not_waited_for_for_ever(
+    tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("nnet.data.PATIENCE", 1)
+    monkeypatch.setattr(ChunkReader, "__getitem__", lambda self, plan: time.sleep(5))
+    assert main(tiny_corpus.command(tmp_path / "exp", "data.workers=1")) == 1
+    assert "DataLoader timed out after 1 seconds" in caplog.text and "lower data.workers" in caplog.text
+
+
 def test_a_device_without_enough_memory_is_told_with_the_way_out(
     tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
