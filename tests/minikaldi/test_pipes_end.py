@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
@@ -44,7 +45,10 @@ def place(tmp_path: Path, command_env: dict[str, str], monkeypatch: pytest.Monke
 def state() -> tuple[set[threading.Thread], int, list[str]]:
     """Threads, number of open files, children."""
     task = Path("/proc/self/task")
-    children = [child for thread in task.iterdir() for child in (thread / "children").read_text().split()]
+    children: list[str] = []
+    for thread in task.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a thread that ended since it was listed
+            children += (thread / "children").read_text().split()
     return set(threading.enumerate()), len(list(Path("/proc/self/fd").iterdir())), children
 
 
