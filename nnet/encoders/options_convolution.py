@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from nnet.options import at_least, require
 
@@ -53,6 +53,8 @@ class ResNetOptions:
     width: channels of the first stage; the others have 2, 4 and 8 times as many.
     seed_compatible: average the lowest three of the last frequency columns, as the published systems do, which works
     for 17 to 40 features; otherwise all columns of any number of features.
+    columns: what becomes of the last stage's frequency columns, an eighth as many as features: their mean, or stack,
+    each with channels of its own.
     """
 
     implementation: ClassVar[str] = "nnet.encoders.resnet:ResNet"
@@ -61,9 +63,12 @@ class ResNetOptions:
     squeeze: ClassVar[bool] = False  # squeeze-and-excitation in each block
     width: int = 16
     seed_compatible: bool = False
+    columns: Literal["mean", "stack"] = "mean"
 
     def __post_init__(self) -> None:
         at_least(1, width=self.width)
+        fits = not self.seed_compatible or self.columns == "mean"
+        require(fits, "columns", self.columns, "mean, which seed_compatible asks for")
 
 
 @dataclass(frozen=True)

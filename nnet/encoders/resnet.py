@@ -4,7 +4,9 @@ Source: He et al. 2016, "Deep residual learning", table 1 and figure 3 (18 and 3
 bottlenecks), thinned to 16-32-64-128 channels with a stride-1 stem and no max-pooling, as in Cai et al. 2018,
 "Exploring the encoding layer and loss function in end-to-end speaker and language recognition".
 
-Each stage after the first halves time and frequency, rounding up; the frequency columns of the last one are averaged.
+Each stage after the first halves time and frequency, rounding up. The frequency columns of the last one are averaged,
+or stacked, so that a pooling takes each by itself, as in Zeinali et al. 2019, "BUT system description to VoxCeleb
+speaker recognition challenge 2019".
 What keeps padding out is told in ``resnet_blocks``.
 
 Checkpoints of github.com/jefflai108/pytorch-kaldi-neural-speaker-embeddings map onto it as (L from 1, B from 0)
@@ -30,7 +32,7 @@ SEED_COLUMNS = 3  # frequency columns that the published systems average
 
 
 class ResNet(nn.Module):
-    """(B, T, F) → (B, ceil(T / 8), 8 · width), or 32 · width with bottleneck blocks."""
+    """(B, T, F) → (B, ceil(T / 8), 8 · width), or 32 · width with bottleneck blocks; stacked, ceil(F / 8) as many."""
 
     min_frames = 1
 
@@ -55,7 +57,8 @@ class ResNet(nn.Module):
                 stage.append(block(inputs, channels, 2 if index > 0 and position == 0 else 1, options.squeeze))
                 inputs = channels * block.expansion
             self.stages.append(stage)
-        self.out_dim = inputs
+        self.stack = options.columns == "stack"
+        self.out_dim = inputs * (columns if self.stack else 1)
         self._init_weights()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a training step takes a quarter less
 
@@ -81,4 +84,6 @@ class ResNet(nn.Module):
                 mask = out_mask
         if self.seed_compatible:
             planes = planes[..., :SEED_COLUMNS]
+        if self.stack:
+            return planes.permute(0, 2, 1, 3).flatten(2), lengths  # (B, C, T', F') -> (B, T', C · F')
         return planes.mean(dim=3).transpose(1, 2), lengths  # (B, C, T', F') -> (B, C, T') -> (B, T', C)

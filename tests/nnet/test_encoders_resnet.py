@@ -12,7 +12,7 @@ import torch
 from nnet.encoders import ResNet18Options, ResNet34Options, ResNet50Options, SeResNet34Options
 from nnet.encoders.resnet import ResNet
 from nnet.encoders.resnet_blocks import BasicBlock, BottleneckBlock
-from nnet.options import ConfigError
+from nnet.options import ConfigError, OptionError
 
 SMALL = ResNet34Options(width=2)
 
@@ -59,6 +59,24 @@ def test_three_columns_make_the_seed_compatible_average_the_same(in_dim: int) ->
 def test_the_seed_compatible_average_refuses_features_that_it_cannot_take(in_dim: int) -> None:
     with pytest.raises(ConfigError, match=f"from 17 to 40; it is {in_dim}; set encoder.seed_compatible=false"):
         ResNet(ResNet34Options(seed_compatible=True), in_dim)
+
+
+@pytest.mark.parametrize("in_dim", [8, 30, 80])
+def test_the_mean_of_stacked_columns_is_what_is_given_otherwise(in_dim: int) -> None:
+    feats, lengths = torch.randn(2, 20, in_dim), torch.tensor([20, 11])
+    stacking = make(ResNet34Options(width=2, columns="stack"), in_dim)
+    with torch.no_grad():
+        mean, _ = make(in_dim=in_dim)(feats, lengths)
+        stacked, out_lengths = stacking(feats, lengths)
+    assert stacked.shape == (2, 3, stacking.out_dim)
+    assert stacking.out_dim == 16 * -(-in_dim // 8)
+    assert out_lengths.tolist() == [3, 2]
+    torch.testing.assert_close(stacked.unflatten(2, (16, -1)).mean(dim=3), mean)
+
+
+def test_columns_are_not_stacked_where_the_published_systems_average_them() -> None:
+    with pytest.raises(OptionError, match='columns is "stack"; expected mean, which seed_compatible asks for'):
+        ResNet34Options(seed_compatible=True, columns="stack")
 
 
 @pytest.mark.parametrize("padding", [0.0, 1e3, float("nan")])
