@@ -25,6 +25,7 @@ from nnet.encoders.options_sequence import (
     GruOptions,
     LstmOptions,
     QueryTransformerOptions,
+    ResidualLstmOptions,
     ScaledTransformerOptions,
 )
 from nnet.options import OptionTable
@@ -37,6 +38,7 @@ ENCODERS: OptionTable = {
     "gru": GruOptions,
     "lstm": LstmOptions,
     "query_transformer": QueryTransformerOptions,
+    "residual_lstm": ResidualLstmOptions,
     "resnet18": ResNet18Options,
     "resnet34": ResNet34Options,
     "resnet50": ResNet50Options,

@@ -40,6 +40,27 @@ class LstmOptions(GruOptions):
 
 
 @dataclass(frozen=True)
+class ResidualLstmOptions:
+    """An affine layer, then LSTMs from left to right, the input of each but the last added to its output.
+
+    width: H of all of them. layers: LSTMs. dropout: of what is added, in training. input_shift, input_scale: features
+    become (x + shift) / scale; 2.5 ln 10 and 0.625 ln 10, 5.7565 and 1.4391, take log mel from −11.51 … 0 (−100 dB to
+    0 dB) to −4 … 4.
+    """
+
+    implementation: ClassVar[str] = "nnet.encoders.residual_lstm:ResidualLstm"
+    width: int = 256
+    layers: int = 3
+    dropout: float = 0.0
+    input_shift: float = 0.0
+    input_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_layers(self.width, self.layers, self.dropout)
+        require(self.input_scale > 0, "input_scale", self.input_scale, "a positive number")
+
+
+@dataclass(frozen=True)
 class ConvGruOptions:
     """Seven convolutions on the waveform (features.type wave), then a GRU in both directions.
 

@@ -14,11 +14,13 @@ from nnet.encoders import (
     GruOptions,
     LstmOptions,
     QueryTransformerOptions,
+    ResidualLstmOptions,
     ScaledTransformerOptions,
 )
 from nnet.encoders.convgru import ConvGru
 from nnet.encoders.query_transformer import QueryTransformer
 from nnet.encoders.recurrent import Gru, Lstm
+from nnet.encoders.residual_lstm import ResidualLstm
 from nnet.encoders.scaled_transformer import ScaledTransformer
 from nnet.options import OptionError, parse_named
 
@@ -34,6 +36,7 @@ MAKERS: dict[str, tuple[Callable[..., torch.nn.Module], object, int]] = {
     "lstm both ways": (Lstm, replace(LSTM, dropout=0.2), 7),
     "convgru": (ConvGru, CONV_GRU, 160),
     "query_transformer": (QueryTransformer, QUERY, 7),
+    "residual_lstm": (ResidualLstm, ResidualLstmOptions(width=6, dropout=0.2), 7),
     "scaled_transformer": (ScaledTransformer, SCALED, 7),
 }
 LENGTHS = (31, 12, 31, 7, 3)
@@ -160,6 +163,7 @@ def test_constant_input_has_finite_values_and_gradients(name: str) -> None:
         (Lstm, LstmOptions(), 40, 0, 252_928),
         (ConvGru, ConvGruOptions(), 160, 1536 * 256 + 256, 31_753_472),
         (QueryTransformer, QueryTransformerOptions(), 40, 0, 418_112),
+        (ResidualLstm, ResidualLstmOptions(), 80, 256 * 256 + 256, 1_665_536),
         (ScaledTransformer, ScaledTransformerOptions(), 80, 256 * 256 + 256, 2_456_321),
     ],
 )
@@ -181,6 +185,9 @@ def test_the_defaults_have_the_published_number_of_parameters(
         ({"name": "lstm", "input_scale": -1}, "encoder.input_scale is -1.0; expected a positive number"),
         ({"name": "convgru", "channels": 0}, "encoder.channels is 0; expected at least 1"),
         ({"name": "query_transformer", "width": 30}, "encoder.width is 30; expected a multiple of heads, 8"),
+        ({"name": "residual_lstm", "layers": 0}, "encoder.layers is 0; expected at least 1"),
+        ({"name": "residual_lstm", "input_scale": 0}, "encoder.input_scale is 0.0; expected a positive number"),
+        ({"name": "residual_lstm", "bidirectional": True}, "encoder.bidirectional is unknown"),
         ({"name": "scaled_transformer", "heads": 0}, "encoder.heads is 0; expected at least 1"),
         ({"name": "scaled_transformer", "width": 9, "heads": 3}, "encoder.width is 9; expected an even number"),
     ],
