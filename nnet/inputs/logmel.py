@@ -2,6 +2,7 @@
 
 Source: Shen et al., "Natural TTS synthesis by conditioning WaveNet on mel spectrogram predictions" (Tacotron 2), 2018;
 Kong et al., "HiFi-GAN", 2020, for frames that are not centred. 22.05 kHz, 1024 samples every 256, 80 mels.
+Pre-emphasis and a ceiling are those of Wang et al., "Tacotron", 2017, section 4.1, as its followers have them.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class LogmelOptions:
     power_floor: float = option(0.0, "Added to the power before its root is taken (HiFi-GAN: 1e-9)")
     floor: float = option(1e-5, "Least mel energy; its log is the value of silence, -11.51")
     peak: float = option(0.0, "Bring the utterance's greatest sample to this share of full scale; 0: as it is")
+    pre_emphasis: float = option(0.0, "Share of the sample before that is taken off each, over the whole utterance")
+    ceiling: float = option(0.0, "Greatest mel energy; 0: none")
 
     @property
     def dim(self) -> int:
@@ -64,6 +67,11 @@ class LogmelOptions:
                 f"--peak={self.peak:g} and --power-floor={self.power_floor:g}: expected a share from 0 to 1, and a"
                 " number that is not negative"
             )
+        if not 0 <= self.pre_emphasis <= 1 or not (self.ceiling == 0 or self.ceiling > self.floor):
+            raise KaldiError(
+                f"--pre-emphasis={self.pre_emphasis:g} and --ceiling={self.ceiling:g}: expected a share from 0 to 1,"
+                f" and 0 or a number above --floor={self.floor:g}"
+            )
         slaney_filters(self.sample_frequency, self.fft_length, self.num_mel_bins, self.low_freq, self.high_freq)
 
 
@@ -84,11 +92,11 @@ def compute_logmel(
     rate, fft_length = options.sample_frequency, options.fft_length
     filters = slaney_filters(rate, fft_length, options.num_mel_bins, options.low_freq, options.high_freq)
     window = periodic_hann(options.window_length, fft_length)
-    scaled = _scaled(samples, options.peak)
+    wave = _emphasised(_scaled(samples, options.peak), options.pre_emphasis)
     features = np.empty((framing.num_frames(len(samples)), options.dim), np.float32)
-    for rows, frames in framing.blocks(scaled):
+    for rows, frames in framing.blocks(wave):
         magnitudes = np.sqrt(power_spectrum(frames, window) + options.power_floor)
-        features[rows] = np.log(np.maximum(magnitudes @ filters, options.floor))
+        features[rows] = np.log(np.clip(magnitudes @ filters, options.floor, options.ceiling or np.inf))
     return features
 
 
@@ -97,3 +105,8 @@ def _scaled(samples: NDArray[np.float32], peak: float) -> NDArray[np.float64]:
     scaled = samples.astype(np.float64) / FULL_SCALE
     greatest = np.abs(scaled).max(initial=0.0)
     return scaled * (peak / greatest) if peak > 0 and greatest > 0 else scaled
+
+
+def _emphasised(samples: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """x(n) − share · x(n − 1); nothing stands before the first sample."""
+    return samples - share * np.concatenate([[0.0], samples[:-1]]) if share > 0 and len(samples) else samples

@@ -69,10 +69,12 @@ def slow_mel(rate: int, fft: int, bins: int, low: float, high: float) -> np.ndar
     return filters
 
 
-def slow_spectrum(samples: np.ndarray, start: int, fft: int, sample: Any) -> np.ndarray:
-    """Power of one frame by the sum that defines it; `sample` gives the wave at any place."""
-    frame = np.array([sample(start + n) * math.sin(math.pi * n / fft) ** 2 for n in range(fft)])
-    waves = np.exp(-2j * np.pi * np.outer(np.arange(fft // 2 + 1), np.arange(fft)) / fft)
+def slow_spectrum(start: int, fft: int, sample: Any, window: int = 0) -> np.ndarray:
+    """Power of one frame by the sum that defines it; `sample` gives the wave at any place, `start` is that of the
+    window, which is as long as the FFT unless it is said."""
+    window = window or fft
+    frame = np.array([sample(start + n) * math.sin(math.pi * n / window) ** 2 for n in range(window)])
+    waves = np.exp(-2j * np.pi * np.outer(np.arange(fft // 2 + 1), np.arange(window)) / fft)
     return np.abs(waves @ frame) ** 2
 
 
@@ -91,9 +93,28 @@ def test_log_mels_equal_a_slow_version(root: Path, center: bool, high: int) -> N
     mirrored, count = (512, 1 + 1900 // 256) if center else (384, 1900 // 256)
     assert made.shape == (count, 80)
     for t in (0, 3, count - 1):
-        power = slow_spectrum(samples, 256 * t - mirrored, 1024, reflected(samples))
+        power = slow_spectrum(256 * t - mirrored, 1024, reflected(samples))
         expected = np.log(np.maximum(filters @ np.sqrt(power + 1e-9), 1e-5))
         np.testing.assert_allclose(made[t], expected, atol=1e-5)  # float32 of values to 12
+
+
+def test_log_mels_of_an_emphasised_wave_equal_a_slow_version_between_minus_100_and_0_decibels(root: Path) -> None:
+    samples = spoken(3000, 24000, 8)
+    made = features(root, samples, "logmel_24k")
+    assert made.shape == (1 + 3000 // 256, 80)
+    peaked = samples / np.abs(samples).max() * 32768
+    emphasised = np.array([x - 0.97 * (peaked[n - 1] if n else 0.0) for n, x in enumerate(peaked)])
+    filters = slow_mel(24000, 2048, 80, 125, 7600)
+    for t in (0, 4, len(made) - 1):
+        power = slow_spectrum(256 * t - 512, 2048, reflected(emphasised), window=1024)
+        decibels = np.clip(20 * np.log10(filters @ np.sqrt(power)), -100, 0)
+        # float32 of values to 12
+        np.testing.assert_allclose(made[t], decibels * math.log(10) / 20, atol=1e-5)
+        assert ((decibels > -100) & (decibels < 0)).mean() > 0.9
+    loud = features(root, samples, "logmel_24k", "--pre-emphasis=0")
+    assert loud.max() == 0 and features(root, samples, "logmel_24k", "--pre-emphasis=0", "--ceiling=0").max() > 0
+    assert len(features(root, samples[:0], "logmel_24k")) == 0
+    assert np.allclose(features(root, np.zeros(3000, np.float32), "logmel_24k"), math.log(1e-5))
 
 
 @pytest.mark.parametrize("pad_mode", ["constant", "reflect"])
@@ -103,7 +124,7 @@ def test_librosa_mfcc_equals_a_slow_version(root: Path, pad_mode: str) -> None:
     zeros = lambda n: samples[n] / 32768 if 0 <= n < 2500 else 0.0  # noqa: E731
     sample = zeros if pad_mode == "constant" else reflected(samples)
     filters = slow_mel(16000, 2048, 128, 0, 8000)
-    power = np.array([filters @ slow_spectrum(samples, 512 * t - 1024, 2048, sample) for t in range(5)])
+    power = np.array([filters @ slow_spectrum(512 * t - 1024, 2048, sample) for t in range(5)])
     decibels = 10 * np.log10(np.maximum(power, 1e-10))
     decibels = np.maximum(decibels, decibels.max() - 30)
     for k in (0, 1, 7, 39):
@@ -212,6 +233,8 @@ def test_a_framing_without_extension_takes_frames_that_fit() -> None:
         ("logmel", "--hop-length=0", "--hop-length=0: expected a number above 0"),
         ("logmel", "--window-length=2000", "expected at most --fft-length=1024"),
         ("logmel", "--peak=2", "expected a share from 0 to 1"),
+        ("logmel", "--pre-emphasis=1.5", "--pre-emphasis=1.5 and --ceiling=0: expected a share from 0 to 1"),
+        ("logmel_24k", "--floor=1", "--ceiling=1: expected a share from 0 to 1, and 0 or a number above --floor=1"),
         ("librosa_mfcc", "--pad-mode=wrap", "choose one of: constant, reflect"),
         ("librosa_mfcc", "--num-ceps=129", "expected at most --num-mel-bins=128"),
         ("librosa_mfcc", "--amin=0", "--amin=0: expected a number above 0"),
@@ -246,6 +269,7 @@ def test_an_experiment_that_contradicts_its_input_is_refused(root: Path, section
         ("fbank", "fbank80", 100.0),
         ("logmel", "logmel", 22050 / 256),
         ("logmel", "logmel_hifigan_8k", 22050 / 256),
+        ("logmel", "logmel_24k", 24000 / 256),
         ("librosa_mfcc", "librosa_mfcc", 16000 / 512),
         ("wave", "wave", 16000 / 160),
     ],
