@@ -127,6 +127,15 @@ def cj(width: int = 256, inner: int = 1024, count: int = 1024) -> dict[str, Any]
     return {"Model": weights, "Optimizer": {"state": {}}, "Scheduler": {"last_epoch": 1}, "Steps": 52000}
 
 
+def cj_lstm(width: int = 256, layers: int = 3, dim: int = 256) -> dict[str, Any]:
+    generator = torch.Generator().manual_seed(0)
+    weights = affine("layer_Dict.Prenet", (width, 80), generator)
+    for layer in range(layers):
+        weights |= recurrent(f"layer_Dict.LSTM_{layer}.", 4, width, width, 1, 1, seed=layer)
+    weights |= affine("layer_Dict.Linear", (dim, width), generator)
+    return {"Model": weights, "Optimizer": {"state": {}}, "Scheduler": {"last_epoch": 1}, "Steps": 81000, "Epochs": 9}
+
+
 def sc(attentive: bool = False, angular: bool = False, speakers: int = 10) -> Weights:
     generator = torch.Generator().manual_seed(0)
     weights: Weights = {}

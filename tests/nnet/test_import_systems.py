@@ -34,6 +34,7 @@ PUBLISHED: list[tuple[str, Callable[[], dict[str, Any]], dict[str, Any], int]] =
     ("rf_convgru", files.rf_convgru, {}, 31_753_472),
     ("rf_convgru", lambda: files.rf_convgru(full=True), {}, 31_753_472),
     ("cj_transformer", files.cj, {}, 2_456_321),
+    ("cj_lstm", files.cj_lstm, {}, 1_665_536),
     ("sc_xvector", files.sc, {}, 4_496_818),
     ("sc_xvector", lambda: files.sc(attentive=True), {}, 11_412_402),
 ]
