@@ -2,7 +2,7 @@
 
 Source: Shen et al., "Natural TTS synthesis by conditioning WaveNet on mel spectrogram predictions" (Tacotron 2), 2018;
 Kong et al., "HiFi-GAN", 2020, for frames that are not centred. 22.05 kHz, 1024 samples every 256, 80 mels.
-Pre-emphasis and a ceiling are those of Wang et al., "Tacotron", 2017, section 4.1, as its followers have them.
+Pre-emphasis is that of Wang et al., "Tacotron", 2017, section 4; the ceiling of 0 dB that of programs after it.
 """
 
 from __future__ import annotations
