@@ -26,7 +26,7 @@ class GruOptions:
 
     def __post_init__(self) -> None:
         _check_layers(self.width, self.layers, self.dropout)
-        require(self.input_scale > 0, "input_scale", self.input_scale, "a positive number")
+        _check_scale(self.input_scale)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class ResidualLstmOptions:
 
     def __post_init__(self) -> None:
         _check_layers(self.width, self.layers, self.dropout)
-        require(self.input_scale > 0, "input_scale", self.input_scale, "a positive number")
+        _check_scale(self.input_scale)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ class QueryTransformerOptions:
     """A transformer without positions whose decoder asks once, so that an utterance becomes one vector.
 
     width: C. heads: of each attention. layers: of the encoder; the decoder has one. feed_forward: inner width of a
-    layer. dropout: in training.
+    layer. dropout: in training. input_shift, input_scale: features become (x + shift) / scale; a sigmoid comes soon
+    after, which MFCCs as they are drive to its ends, where it hardly learns.
     """
 
     implementation: ClassVar[str] = "nnet.encoders.query_transformer:QueryTransformer"
@@ -93,10 +94,13 @@ class QueryTransformerOptions:
     layers: int = 2
     feed_forward: int = 2048
     dropout: float = 0.1
+    input_shift: float = 0.0
+    input_scale: float = 1.0
 
     def __post_init__(self) -> None:
         _check_layers(self.width, self.layers, self.dropout)
         _check_attention(self.width, self.heads, self.feed_forward)
+        _check_scale(self.input_scale)
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,10 @@ class ScaledTransformerOptions:
 def _check_layers(width: int, layers: int, dropout: float) -> None:
     at_least(1, width=width, layers=layers)
     require(0 <= dropout < 1, "dropout", dropout, "0 <= dropout < 1")
+
+
+def _check_scale(input_scale: float) -> None:
+    require(input_scale > 0, "input_scale", input_scale, "a positive number")
 
 
 def _check_attention(width: int, heads: int, feed_forward: int) -> None:

@@ -23,6 +23,7 @@ class QueryTransformer(nn.Module):
     def __init__(self, options: QueryTransformerOptions, in_dim: int) -> None:
         super().__init__()
         self.out_dim = options.width
+        self.shift, self.scale = options.input_shift, options.input_scale
         self.input = nn.Linear(in_dim, options.width)
         self.encoder = encoder_stack(options)
         answer = nn.TransformerDecoderLayer(
@@ -34,7 +35,8 @@ class QueryTransformer(nn.Module):
         """What the query gets. Args: feats (B, T, F); lengths (B,), on the CPU. Padding gets no attention."""
         mask = frame_mask(lengths, feats.shape[1], feats.device)
         padding = None if mask is None else ~mask  # PyTorch marks what is to be left out
-        frames = torch.sigmoid(self.input(zero_padding(feats, mask)))  # (B, T, F) -> (B, T, C)
+        scaled = zero_padding((feats + self.shift) / self.scale, mask)
+        frames = torch.sigmoid(self.input(scaled))  # (B, T, F) -> (B, T, C)
         memory = self.encoder(frames, src_key_padding_mask=padding)
         query = memory.new_zeros(len(memory), 1, self.out_dim)
         return self.decoder(query, memory, memory_key_padding_mask=padding), torch.ones_like(lengths)
