@@ -187,6 +187,7 @@ def test_the_defaults_have_the_published_number_of_parameters(
         ({"name": "query_transformer", "width": 30}, "encoder.width is 30; expected a multiple of heads, 8"),
         ({"name": "residual_lstm", "layers": 0}, "encoder.layers is 0; expected at least 1"),
         ({"name": "residual_lstm", "input_scale": 0}, "encoder.input_scale is 0.0; expected a positive number"),
+        ({"name": "query_transformer", "input_scale": 0}, "encoder.input_scale is 0.0; expected a positive number"),
         ({"name": "residual_lstm", "bidirectional": True}, "encoder.bidirectional is unknown"),
         ({"name": "scaled_transformer", "heads": 0}, "encoder.heads is 0; expected at least 1"),
         ({"name": "scaled_transformer", "width": 9, "heads": 3}, "encoder.width is 9; expected an even number"),

@@ -140,3 +140,15 @@ def test_it_can_be_exported_for_any_number_of_frames(
     for index, length in enumerate(expected_lengths.tolist()):
         # 1e-10: float64 sums in another order.
         torch.testing.assert_close(found[index, :length], expected[index, :length], atol=1e-10, rtol=0)
+
+
+def test_the_scaled_input_of_the_one_that_asks_once_is_that_of_scaled_features() -> None:
+    torch.manual_seed(0)
+    options = {"width": 8, "heads": 2, "layers": 1, "feed_forward": 12}
+    scaled = QueryTransformer(QueryTransformerOptions(**options, input_shift=1.0, input_scale=20.0), 3).eval()
+    plain = QueryTransformer(QueryTransformerOptions(**options), 3).eval()
+    plain.load_state_dict(scaled.state_dict())
+    feats, lengths = 40 * torch.randn(2, 5, 3), torch.tensor([5, 3])
+    with torch.no_grad():
+        # The same numbers go in, so the same come out.
+        torch.testing.assert_close(scaled(feats, lengths)[0], plain((feats + 1) / 20, lengths)[0], atol=0, rtol=0)
