@@ -124,6 +124,8 @@ def test_the_positions_start_at_their_own_size() -> None:
     assert ScaledTransformer(SCALED, 4).alpha.tolist() == [1.0]
 
 
+# torch 2.11 exports it for one number of frames only: it cannot prove that min(T, 2T) is T.
+@pytest.mark.skipif(torch.__version__ < (2, 13), reason="torch's export is too old")
 @pytest.mark.parametrize("options", [QUERY, SCALED], ids=["query", "scaled"])
 def test_it_can_be_exported_for_any_number_of_frames(
     options: QueryTransformerOptions | ScaledTransformerOptions,

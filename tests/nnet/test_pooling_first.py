@@ -1,4 +1,4 @@
-"""The first frame, which is also the example of docs/networks.md."""
+"""The first frame, which is also the example of README.md."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def test_the_first_frame_of_each_utterance_is_given() -> None:
     assert pooling.out_dim == 2
 
 
-def test_the_example_in_the_docs_is_what_the_files_hold() -> None:
-    docs = (ROOT / "docs/networks.md").read_text(encoding="utf-8")
+def test_the_example_in_the_readme_is_what_the_files_hold() -> None:
+    docs = (ROOT / "README.md").read_text(encoding="utf-8")
     source = (ROOT / "nnet/pooling/first.py").read_text(encoding="utf-8")
     table = (ROOT / "nnet/pooling/__init__.py").read_text(encoding="utf-8")
     every = (ROOT / "tests/nnet/test_pooling.py").read_text(encoding="utf-8")

@@ -31,7 +31,7 @@ def test_two_frames_and_two_heads_by_hand() -> None:
     # One channel: 0 and 1. Head 0 scores ln 3 · x: weights 1/4, 3/4; head 1 scores 0: 1/2, 1/2.
     pooling = MultiHeadPooling(MultiHeadOptions(heads=2, hidden=1), 1).eval()
     nn.init.ones_(pooling.hidden.weight)
-    pooling.norm.eps = 0.0  # the batch norm is then the identity
+    pooling.norm.eps = 1e-12  # the batch norm is then the identity
     pooling.scores.weight.data = torch.tensor([[math.log(3)], [0.0]])
     frames, lengths = torch.tensor([[[0.0], [1.0]]]), torch.tensor([2])
     pooled, penalty = pooling.with_penalty(frames, lengths)
