@@ -1,9 +1,9 @@
 """Train and score each network of conf/nnet on the mini corpus: its equal error rate for the table of docs/networks.md.
 
-    python3 benchmarks/networks_mini.py [--config FILE ...] [--steps 600] [--batch 32] [-- options of pipeline.sh]
+    python3 benchmarks/networks_mini.py [--config FILE ...] [--steps 2000] [--batch 32] [-- options of pipeline.sh]
 
 YAMLs with more than 5,000 steps are made for large corpora: these are cut to --steps and --batch, and to chunks of 1 to
-3 s; schedules and annealing are shortened in the same ratio. The others run as they are. What is changed is kept with
+2 s; schedules and annealing are shortened in the same ratio. The others run as they are. What is changed is kept with
 the result. Called again, the program passes over what is finished, and the recipe takes up what was interrupted.
 benchmarks/networks.py --mini FILE puts the results into its table.
 """

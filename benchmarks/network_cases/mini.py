@@ -23,7 +23,7 @@ from nnet.config import Config, load
 from nnet.errors import NnetError
 
 OWN_BUDGET = 5000  # steps at most of a YAML that is made for small corpora
-CHUNK_SECONDS = (1.0, 3.0)  # the corpus's utterances have 2 to 5 s, pauses included
+CHUNK_SECONDS = (1.0, 2.0)  # the corpus's utterances have 2 to 5 s, pauses included
 VALIDATIONS = 6
 LEAST_RAMP = 0.1  # share of the run that a warm-up or an annealing takes at least
 IN_STEPS = ("base_steps", "every")  # what else of a schedule counts in steps
@@ -33,7 +33,7 @@ IN_STEPS = ("base_steps", "every")  # what else of a schedule counts in steps
 class Budget:
     """Of a YAML that is made for a large corpus: its steps here, and the rows of a batch at most."""
 
-    steps: int = 600
+    steps: int = 2000
     batch: int = 32
 
 
