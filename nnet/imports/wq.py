@@ -31,7 +31,6 @@ def common_sections(dim: int) -> Sections:
         },
         "embedding": {"dim": None, "normalise": False},
         "head": {"batch_norm": False, "relu": False, "hidden": []},
-        "loss": {"name": "triplet", "margin": 0.1},
         "inference": {"mode": "windows", "window": 100, "step": 50, "tail": "drop", "short": "whole"},
     }
 
@@ -63,6 +62,8 @@ def plan_transformer(tensors: Tensors, choices: Choices) -> Plan:
         "heads": choices.heads or HEADS,
         "layers": count(tensors, r"encoder\.layers\.\d+\.linear1\.weight"),
         "feed_forward": shape_of(tensors, "encoder.layers.0.linear1.weight", 2)[0],
+        "input_shift": 0.0,
+        "input_scale": 1.0,
     }
     one = {"name": "mean"}  # of the one vector that the decoder gives
     sections: Sections = {**common_sections(dim), "encoder": encoder, "pooling": one}

@@ -10,6 +10,7 @@ import torch
 
 from nnet.config import Config, from_mapping, load, to_mapping
 from nnet.errors import NnetError
+from nnet.losses import TripletOptions
 from nnet.model import SpeakerNet, build
 from nnet.options import ConfigError
 from nnet.precision import autocast
@@ -20,7 +21,8 @@ every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.st
 SYSTEMS = (
     *("mini", "mini_large_margin", "small", "xvector", "xvector_attentive", "xvector_asoftmax", "att", "ecapa"),
     *(f"lde{number}" for number in range(1, 8)),
-    *("resnet34_aam", "gru_ge2e", "convgru_ge2e", "transformer_ge2e", "bilstm_triplet", "transformer_triplet"),
+    *("resnet18_attentive", "resnet34_aam", "gru_ge2e", "convgru_ge2e", "transformer_ge2e"),
+    *("bilstm_triplet", "transformer_triplet"),
 )
 # Parameters whose gradient is zero but for rounding. A bias before a batch norm: the norm subtracts it again. In the
 # small transformer: weights of the decoder's attention to itself and the gain of the norm after it, as its only query
@@ -31,7 +33,7 @@ _MINI = _BEFORE_NORM | {"encoder.layers.4.2.bias"}
 WITHOUT_GRADIENT: dict[str, frozenset[str]] = {
     **dict.fromkeys(("att", "resnet34_aam", *(f"lde{number}" for number in range(1, 8))), _BEFORE_NORM),
     **dict.fromkeys(("mini", "mini_large_margin", "small"), _MINI),
-    "ecapa": _BEFORE_NORM | {"pooling.output_norm.bias"},
+    **dict.fromkeys(("ecapa", "resnet18_attentive"), _BEFORE_NORM | {"pooling.output_norm.bias"}),
     "xvector_asoftmax": _BEFORE_NORM | {f"encoder.layers.{layer}.0.bias" for layer in range(5)},
     "transformer_triplet": frozenset(f"encoder.decoder.layers.0.{name}" for name in _ZERO_QUERY),
 }
@@ -63,6 +65,14 @@ def batch_labels(config: Config) -> torch.Tensor:
     return torch.tensor([0, 0, 4, 2, 2, 0] if config.data.balance == "triplets" else [0, 4, 2])
 
 
+def num_decisions(config: Config) -> int:
+    """Of the loss on `batch_labels`; semi-hard triplets are each utterance with each other one of its speaker."""
+    balance, others = config.data.balance, config.data.utterances_per_speaker - 1
+    if isinstance(config.loss, TripletOptions) and config.loss.mining == "semi_hard":
+        return len(batch_labels(config)) * others
+    return len(batch_labels(config)) // (3 if balance == "triplets" else 1)
+
+
 def test_every_system_has_its_yaml_and_every_yaml_is_tested() -> None:
     assert {path.stem for path in CONFIGS} == set(SYSTEMS)
 
@@ -74,8 +84,7 @@ def test_a_training_step_of_each_experiment_reaches_every_parameter(path: Path) 
     feats = torch.randn(len(labels), 40, config.features.dim, dtype=torch.float64)
     loss, hits = net.training_loss(feats, torch.full((len(labels),), 40), labels, 1)
     loss.backward()
-    decisions = len(labels) // 3 if config.data.balance == "triplets" else len(labels)
-    assert (hits.shape, hits.dtype) == ((decisions,), torch.bool)
+    assert (hits.shape, hits.dtype) == ((num_decisions(config),), torch.bool)
     assert loss.isfinite()
     gradients = {name: parameter.grad for name, parameter in net.named_parameters()}
     largest = {name: -1.0 if each is None else each.abs().amax().item() for name, each in gradients.items()}
