@@ -25,7 +25,7 @@ Precision = Literal["float32", "bf16"]
 
 REQUIRED_GAIN = 1.25  # less would not pay for the precision, and would be within the noise of the timing
 TIMED_CHUNKS = 16
-TIMED_STEPS = 3
+TIMED_STEPS = 5
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
