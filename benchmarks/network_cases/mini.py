@@ -3,7 +3,7 @@
 YAMLs of a few thousand steps are made for small corpora and stay as they are. Of the others, which ask for hundreds of
 thousands, the number of steps, the batch and the chunks are cut, and what counts in steps (warm-ups, the annealing of
 A-softmax, a margin's growth) is shortened in the same ratio, so that the run goes through the same course; but no
-warm-up or annealing to less than a tenth of the run.
+warm-up to less than a tenth of the run, and no annealing to less than six tenths.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from nnet.errors import NnetError
 OWN_BUDGET = 5000  # steps at most of a YAML that is made for small corpora
 CHUNK_SECONDS = (1.0, 2.0)  # the corpus's utterances have 2 to 5 s, pauses included
 VALIDATIONS = 6
-LEAST_RAMP = 0.1  # share of the run that a warm-up or an annealing takes at least
+LEAST_RAMP = 0.1  # share of the run that a warm-up takes at least
+LEAST_ANNEALING = 0.6  # the same of A-softmax: under its full margin a network that has learnt nothing yet never starts
 IN_STEPS = ("base_steps", "every")  # what else of a schedule counts in steps
 
 
@@ -75,9 +76,9 @@ def changes(config: Config, budget: Budget) -> list[str]:
     return [f"{key}={value}" for key, value in settings.items()]
 
 
-def _ramp(end: float, before: int, now: int) -> float:
+def _ramp(end: float, before: int, now: int, least: float) -> float:
     """The step at which a ramp ends that ended at step `end` of a run of `before` steps, in one of `now`."""
-    return now * max(end / before, LEAST_RAMP)
+    return now * max(end / before, least)
 
 
 def _shorter_schedule(schedule: Any, before: int, now: int) -> dict[str, object]:
@@ -88,7 +89,7 @@ def _shorter_schedule(schedule: Any, before: int, now: int) -> dict[str, object]
     }
     warm = getattr(schedule, "warmup_steps", 0)
     if warm:
-        shorter = max(1, round(_ramp(warm, before, now)))
+        shorter = max(1, round(_ramp(warm, before, now, LEAST_RAMP)))
         settings["schedule.warmup_steps"] = shorter
         if hasattr(schedule, "d_model"):
             settings["schedule.factor"] = f"{schedule.factor * (shorter / warm) ** 0.5:.4g}"
@@ -100,7 +101,7 @@ def _shorter_loss(loss: Any, before: int, now: int) -> dict[str, object]:
     settings: dict[str, object] = {}
     if getattr(loss, "lambda_gamma", 0) > 0 and loss.lambda_base > loss.lambda_min > 0:
         ratio = loss.lambda_base / loss.lambda_min - 1  # 1 + gamma · step, less 1, where the least λ is reached
-        settings["loss.lambda_gamma"] = f"{ratio / _ramp(ratio / loss.lambda_gamma, before, now):.4g}"
+        settings["loss.lambda_gamma"] = f"{ratio / _ramp(ratio / loss.lambda_gamma, before, now, LEAST_ANNEALING):.4g}"
     if getattr(loss, "margin_steps", None):
         first, last = (round(step * now / before) for step in loss.margin_steps)
         settings["loss.margin_steps"] = f"[{first},{last}]"
