@@ -8,12 +8,23 @@ from typing import ClassVar
 from nnet.options import at_least, require
 
 
+@dataclass(frozen=True, kw_only=True)
+class ScaledInputOptions:
+    """Of encoders that take features into another range first: they become (x + input_shift) / input_scale."""
+
+    input_shift: float = 0.0
+    input_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(self.input_scale > 0, "input_scale", self.input_scale, "a positive number")
+
+
 @dataclass(frozen=True)
-class GruOptions:
+class GruOptions(ScaledInputOptions):
     """A GRU on frames of features; 3 × 768 with dropout 0.3 is the published one on log mel.
 
     width: H of each direction. layers. bidirectional: also from right to left. dropout: between layers, in training.
-    input_shift, input_scale: features become (x + shift) / scale; 5.76 both take log mel from −11.52 … 0 to −1 … 1.
+    input_shift, input_scale: 5.76 both take log mel from −11.52 … 0 to −1 … 1.
     """
 
     implementation: ClassVar[str] = "nnet.encoders.recurrent:Gru"
@@ -21,12 +32,10 @@ class GruOptions:
     layers: int = 3
     bidirectional: bool = False
     dropout: float = 0.3
-    input_shift: float = 0.0
-    input_scale: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_layers(self.width, self.layers, self.dropout)
-        _check_scale(self.input_scale)
 
 
 @dataclass(frozen=True)
@@ -40,24 +49,21 @@ class LstmOptions(GruOptions):
 
 
 @dataclass(frozen=True)
-class ResidualLstmOptions:
+class ResidualLstmOptions(ScaledInputOptions):
     """An affine layer, then LSTMs from left to right, the input of each but the last added to its output.
 
-    width: H of all of them. layers: LSTMs. dropout: of what is added, in training. input_shift, input_scale: features
-    become (x + shift) / scale; 2.5 ln 10 and 0.625 ln 10, 5.7565 and 1.4391, take log mel from −11.51 … 0 (−100 dB to
-    0 dB) to −4 … 4.
+    width: H of all of them. layers: LSTMs. dropout: of what is added, in training. input_shift, input_scale: 2.5 ln 10
+    and 0.625 ln 10, 5.7565 and 1.4391, take log mel from −11.51 … 0 (−100 dB to 0 dB) to −4 … 4.
     """
 
     implementation: ClassVar[str] = "nnet.encoders.residual_lstm:ResidualLstm"
     width: int = 256
     layers: int = 3
     dropout: float = 0.0
-    input_shift: float = 0.0
-    input_scale: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_layers(self.width, self.layers, self.dropout)
-        _check_scale(self.input_scale)
 
 
 @dataclass(frozen=True)
@@ -80,12 +86,12 @@ class ConvGruOptions:
 
 
 @dataclass(frozen=True)
-class QueryTransformerOptions:
+class QueryTransformerOptions(ScaledInputOptions):
     """A transformer without positions whose decoder asks once, so that an utterance becomes one vector.
 
     width: C. heads: of each attention. layers: of the encoder; the decoder has one. feed_forward: inner width of a
-    layer. dropout: in training. input_shift, input_scale: features become (x + shift) / scale; a sigmoid comes soon
-    after, which MFCCs as they are drive to its ends, where it hardly learns.
+    layer. dropout: in training. input_shift, input_scale: a sigmoid comes soon after, which MFCCs as they are drive to
+    its ends, where it hardly learns.
     """
 
     implementation: ClassVar[str] = "nnet.encoders.query_transformer:QueryTransformer"
@@ -94,13 +100,11 @@ class QueryTransformerOptions:
     layers: int = 2
     feed_forward: int = 2048
     dropout: float = 0.1
-    input_shift: float = 0.0
-    input_scale: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_layers(self.width, self.layers, self.dropout)
         _check_attention(self.width, self.heads, self.feed_forward)
-        _check_scale(self.input_scale)
 
 
 @dataclass(frozen=True)
@@ -126,10 +130,6 @@ class ScaledTransformerOptions:
 def _check_layers(width: int, layers: int, dropout: float) -> None:
     at_least(1, width=width, layers=layers)
     require(0 <= dropout < 1, "dropout", dropout, "0 <= dropout < 1")
-
-
-def _check_scale(input_scale: float) -> None:
-    require(input_scale > 0, "input_scale", input_scale, "a positive number")
 
 
 def _check_attention(width: int, heads: int, feed_forward: int) -> None:
