@@ -324,22 +324,24 @@ fi
 
 # --- 11: scores ---
 scores=(plda lda_cosine cosine cosine_asnorm)
+cohort=embeddings_train/spk_embedding.scp
+if [ "${option[asnorm-cohort]}" = utterances ]; then cohort=embeddings_train/embedding.scp; fi
 listed=()
 per_system --input "backend/plda"
-per_system --input "embeddings_train/spk_embedding.scp"
+per_system --input "$cohort"
 for test in "${tests[@]}"; do
   listed+=(--input "$data/$test/trials")
   per_system --input "enroll_$test/spk_embedding.scp"
   for kind in "${scores[@]}"; do per_system --output "scores/${test}_$kind"; done
 done
-if stage 11 "$exp" "trials -> PLDA, LDA-cosine and cosine scores, the last also normalised" "${listed[@]}"; then
+if stage 11 "$exp" "trials -> PLDA, LDA-cosine and cosine scores, the last also normalised" --option "cohort=$cohort" "${listed[@]}"; then
   for system in "${systems[@]}"; do
     for test in "${tests[@]}"; do
       ends=("$system/backend" "$system/enroll_$test" "$system/embeddings_$test/embedding.scp" "$data/$test/trials")
       steps/score_plda.sh --cmd "$train_cmd" "${ends[@]}" "$system/scores/${test}_plda"
       steps/score_cosine.sh --cmd "$train_cmd" --lda true "${ends[@]}" "$system/scores/${test}_lda_cosine"
       steps/score_cosine.sh --cmd "$train_cmd" "${ends[@]}" "$system/scores/${test}_cosine"
-      steps/score_cosine.sh --cmd "$train_cmd" --cohort "$system/embeddings_train/spk_embedding.scp" "${ends[@]}" "$system/scores/${test}_cosine_asnorm"
+      steps/score_cosine.sh --cmd "$train_cmd" --cohort "$system/$cohort" "${ends[@]}" "$system/scores/${test}_cosine_asnorm"
     done
   done
   stage_done

@@ -9,8 +9,8 @@ help_message="Usage: steps/score_cosine.sh [options] <backend-dir> <enroll-dir> 
  e.g.: steps/score_cosine.sh --lda true exp/a/backend exp/a/enroll_test exp/a/embeddings_test/embedding.scp data/test/trials exp/a/scores/cosine
 Options:
   --lda true|false   project by the back end's LDA before the cosine (default false)
-  --cohort <scp>     embeddings of strangers, e.g. exp/a/embeddings_train/spk_embedding.scp: normalise the scores by
-                     each side's scores against its nearest 300 of them (AS-norm)
+  --cohort <scp>     embeddings of strangers, e.g. exp/a/embeddings_train/spk_embedding.scp, or embedding.scp beside it:
+                     normalise the scores by each side's scores against its nearest 300 of them (AS-norm)
   --cmd <runner>     what runs the job (default utils/run.pl)"
 
 . ./path.sh
@@ -22,7 +22,7 @@ require "stages 8 to 10 make embeddings, models and back end, stage 0 the trials
 options=(--mean "$backend/mean.vec")
 if [ "$lda" = true ]; then options+=(--transform "$backend/transform.mat"); fi
 if [ -n "$cohort" ]; then
-  require "stage 9 makes the means of the training speakers" "$cohort"
+  require "stage 8 makes the training embeddings, stage 9 the means of their speakers" "$cohort"
   options+=(--cohort "scp:$cohort")
 fi
 mkdir -p "$(dirname "$scores")/log"

@@ -37,6 +37,7 @@ min-frames        -            the same in frames of the features, in place of -
 min-utts          -            utterances that a training speaker must have
 valid-share       0.1          share of source recordings held out for choosing the best model
 lda-dim           -            LDA dimension at most
+asnorm-cohort     speakers     AS-norm measures scores against the means of the training speakers, or against their utterances (surer with few speakers)
 max-loss          0.01         share of utterances a stage may lose
 bootstrap         1000         resamples of the speakers for the 95 % intervals
 force             false        run the stages even where they are up to date
@@ -100,6 +101,8 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
       fi ;;
     augment)
       if [[ $value != @(ondisk|online|none) ]]; then die "$where: --augment is \"$value\"; choose ondisk, online or none"; fi ;;
+    asnorm-cohort)
+      if [[ $value != @(speakers|utterances) ]]; then die "$where: --asnorm-cohort is \"$value\"; choose speakers or utterances"; fi ;;
     mini-size)
       if [ "$value" != full ] && [ "$value" != tiny ]; then die "$where: --mini-size is \"$value\"; choose full or tiny"; fi ;;
     force | trust-earlier | dry-run | speed-perturb)

@@ -15,6 +15,7 @@ from .conftest import Place, Recipe
     [
         (["--nnet-confg", "x"], "--nnet-confg is unknown; choose from: --stage --stop-stage --corpus"),
         (["--augment", "offline"], '--augment is "offline"; choose ondisk, online or none'),
+        (["--asnorm-cohort", "copies"], '--asnorm-cohort is "copies"; choose speakers or utterances'),
         (["--bogus=1"], "--bogus is unknown; choose from:"),
         (["--corpus", "librispeech"], '--corpus is "librispeech"; choose one of: folder mini voxceleb'),
         (["--mini-size", "huge"], '--mini-size is "huge"; choose full or tiny'),

@@ -103,6 +103,15 @@ def test_new_weights_reach_the_scores(recipe: Recipe, finished: Place) -> None:
     assert changed == {f"scores/test_{kind}" for kind in kinds}  # the baselines stay
 
 
+def test_another_cohort_changes_the_normalised_scores_alone(recipe: Recipe, finished: Place) -> None:
+    old = scores(finished.exp)
+    done = recipe(*finished.options("--asnorm-cohort", "utterances"))
+    assert stages_run(done) == [11, 12]
+    new = scores(finished.exp)
+    systems = ("", "baseline/", "baseline_cmvn/")
+    assert {name for name in old if old[name] != new[name]} == {f"{s}scores/test_cosine_asnorm" for s in systems}
+
+
 def start(finished: Place, checkout: Path, *options: str) -> subprocess.Popen[bytes]:
     """The recipe in a process group of its own, as a terminal or a scheduler starts it."""
     with (finished.data.parent / "killed.log").open("ab") as log:
