@@ -2,9 +2,10 @@
 
     python3 benchmarks/networks_mini.py [--config FILE ...] [--steps 2000] [--batch 32] [-- options of pipeline.sh]
 
-YAMLs with more steps than --steps are cut to these and to --batch, and to chunks of 1 to 2 s; schedules are shortened in
-the same ratio. The others run as they are. What is changed is kept with the result. Called again, the program passes over what is finished, and the recipe takes up what was interrupted.
-benchmarks/networks.py --mini FILE puts the results into its table.
+YAMLs with more steps than --steps are cut to these and to --batch, and to chunks of 1 to 2 s; schedules are shortened
+in the same ratio. The others run as they are. What is changed is kept with the result. Called again, the program passes
+over what is finished, and the recipe takes up what was interrupted. benchmarks/networks.py --mini FILE puts the results
+into its table.
 """
 
 from __future__ import annotations
