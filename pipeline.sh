@@ -40,14 +40,22 @@ if [ "$name" = - ]; then
   fi
 fi
 data=${option[data]/#-/data/$name}
-overrides=("training.seed=$seed" "${nnet_opts[@]}")
-settings=()
-for override in "${overrides[@]}"; do settings+=(--set "$override"); done
+settings=(--set "training.seed=$seed")
+for change in "${nnet_opts[@]}"; do settings+=(--set "$change"); done
 read -ra inference <<< "${option[inference]/#-/}"
 for change in "${inference[@]}"; do settings+=(--set "inference.$change"); done      # only to be checked here: it changes no training
 told=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" \
   --get features.type --get features.config --get features.cmvn --get features.vad --get features.frame_rate --get data.source)
 { read -r feats_type; read -r feats_conf; read -r feats_cmvn; read -r feats_vad; read -r frame_rate; read -r source; } <<< "$told"
+shorter=()
+if [ "${option[max-steps]}" != - ] && [ -z "$passed_over" ] && [[ " ${nnet_opts[*]-}" != *" training"?(.steps)=* ]]; then
+  told=$(python3 -m nnet.shorten --config "$nnet_config" "${settings[@]}" --max-steps "${option[max-steps]}")
+  if [ -n "$told" ]; then
+    mapfile -t shorter <<< "$told"
+    log "$nnet_config asks for more than the ${option[max-steps]} steps of --max-steps, and is changed: ${shorter[*]}"
+  fi
+fi
+overrides=("training.seed=$seed" "${shorter[@]}" "${nnet_opts[@]}")    # the latter win
 feats_name=$(basename "$feats_conf" .conf)
 feats_name=${feats_name//[^[:alnum:]._-]/_}
 if [[ $feats_name != "$feats_type"* ]]; then feats_name=$feats_type-$feats_name; fi
@@ -89,7 +97,7 @@ elif [ "$augment" = online ] && [ -n "$not_online" ] && ! on_command_line augmen
 fi
 if [ "$augment" = online ] && [ -n "$not_online" ]; then die "$nnet_config $not_online; use --augment ondisk"; fi
 if [ "$source" != wav ] && [ "$augment" = online ]; then
-  overrides=("training.seed=$seed" data.source=wav "augment=${option[augment-config]}" "${nnet_opts[@]}")    # these may change it
+  overrides=("training.seed=$seed" data.source=wav "augment=${option[augment-config]}" "${shorter[@]}" "${nnet_opts[@]}")    # these may change it
   augment_file=(--input "${option[augment-config]}")
 fi
 if [ "$source" != wav ] && on_command_line augment; then suffix=-$augment; fi    # beside the experiment of the corpus's own way

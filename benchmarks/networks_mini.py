@@ -1,11 +1,10 @@
 """Train and score each network of conf/nnet on the mini corpus: its equal error rate for the table of docs/networks.md.
 
-    python3 benchmarks/networks_mini.py [--config FILE ...] [--steps 2000] [--batch 32] [-- options of pipeline.sh]
+    python3 benchmarks/networks_mini.py [--config FILE ...] [--steps 2000] [-- options of pipeline.sh]
 
-YAMLs with more steps than --steps are cut to these and to --batch, and to chunks of 1 to 2 s; schedules are shortened
-in the same ratio. The others run as they are. What is changed is kept with the result. Called again, the program passes
-over what is finished, and the recipe takes up what was interrupted. benchmarks/networks.py --mini FILE puts the results
-into its table.
+YAMLs with more steps than --steps are shortened as `./pipeline.sh --max-steps` does it (python3 -m nnet.shorten); what
+is changed is kept with the result. Called again, the program passes over what is finished, and the recipe takes up what
+was interrupted. benchmarks/networks.py --mini FILE puts the results into its table.
 """
 
 from __future__ import annotations
@@ -24,12 +23,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # as `benchmarks/minikaldi.py` has it
 
 from benchmarks.minikaldi_cases.report import machine  # noqa: E402
-from benchmarks.network_cases.mini import Budget, changes, collect, command, run  # noqa: E402
+from benchmarks.network_cases.mini import collect, command, run  # noqa: E402
 from minikaldi.errors import KaldiError  # noqa: E402
 from nnet.config import load  # noqa: E402
 from nnet.errors import NnetError  # noqa: E402
 from nnet.files import write_whole  # noqa: E402
 from nnet.options import ConfigError  # noqa: E402
+from nnet.shorten import shortened  # noqa: E402
 
 SAME_NETWORK = ("small", "mini_large_margin")  # as mini.yaml, trained for other corpora or from another run's weights
 
@@ -39,15 +39,14 @@ def options() -> argparse.Namespace:
     about = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=about)
     parser.add_argument("--config", type=Path, nargs="+", metavar="FILE", help="(default: conf/nnet, one a network)")
-    parser.add_argument("--steps", type=int, default=Budget.steps, help="of long runs (default %(default)s)")
-    parser.add_argument("--batch", type=int, default=Budget.batch, help="of these, at most (default %(default)s)")
+    parser.add_argument("--steps", type=int, default=2000, help="of a run, at most (default %(default)s)")
     parser.add_argument("--exp", type=Path, default=Path("exp/networks"), help="folder of the runs (%(default)s)")
     parser.add_argument("--json", type=Path, default=Path("exp/networks/mini.json"), help="results (%(default)s)")
     parser.add_argument("--dry-run", action="store_true", help="show the commands, and run nothing")
     parser.add_argument("pipeline", nargs="*", help="behind --: options for pipeline.sh")
     given = parser.parse_args()
-    if given.steps < 1 or given.batch < 3:
-        parser.error(f"--steps is {given.steps}, --batch {given.batch}; expected 1 or more, and 3 or more")
+    if given.steps < 1:
+        parser.error(f"--steps is {given.steps}; expected 1 or more")
     known = sorted((ROOT / "conf" / "nnet").glob("*.yaml"))
     given.config = given.config or [path for path in known if path.stem not in SAME_NETWORK]
     given.exp, given.json = ROOT / given.exp, ROOT / given.json
@@ -61,11 +60,10 @@ def read_results(path: Path) -> dict[str, Any]:
 
 def one(path: Path, given: argparse.Namespace, results: dict[str, Any]) -> int:
     """Run a network and write its result; returns the recipe's exit code."""
-    config = load(path)
-    changed = changes(config, Budget(given.steps, given.batch))
+    changed = [f"{key}={value}" for key, value in shortened(load(path), given.steps).items()]
     exp = given.exp / path.stem
     exp_shown = exp.relative_to(ROOT) if exp.is_relative_to(ROOT) else exp
-    words = command(path.resolve(), config, exp_shown, changed, given.pipeline)
+    words = command(path.resolve(), exp_shown, given.steps, given.pipeline)
     made_by = {"command": shlex.join(words), "config_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     earlier = results.get(path.stem, {})
     if all(earlier.get(key) == value for key, value in made_by.items()) and (exp / "results.json").is_file():

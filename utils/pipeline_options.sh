@@ -12,6 +12,7 @@ data              -            where the data directories go; default data/<name
 exp               -            where the experiment goes; default exp/<name>-<config>
 nnet-config       -            conf/nnet/<row>.yaml: encoder, pooling, loss, schedule
 nnet-opts         -            key.sub=value, changes one key of it; may be given again
+max-steps         -            training steps at most; of a YAML that asks for more, batch and chunks are cut too (python3 -m nnet.shorten); mini: 2000
 inference         -            "key=value ...", how embeddings are taken, e.g. "mode=windows window=150"; no new training
 nj                -            jobs at once; default: the number of cores
 seed              1            of augmentation, held-out split and training
@@ -83,6 +84,8 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
   case $name in
     stage | stop-stage)
       if ! [[ $value =~ ^([0-9]|1[0-2])$ ]]; then die "$where: --$name is \"$value\"; choose a stage from 0 to 12"; fi ;;
+    max-steps)
+      if ! [[ $value =~ ^([1-9][0-9]*|-)$ ]]; then die "$where: --max-steps is \"$value\", expected is a whole number of at least 1, or - for no limit"; fi ;;
     nj | bootstrap)
       if ! [[ $value =~ ^[1-9][0-9]*$ ]]; then die "$where: --$name is \"$value\", expected is a whole number of at least 1"; fi ;;
     seed | mini-seed | min-frames | min-utts | lda-dim)

@@ -14,6 +14,7 @@ from nnet.model import SpeakerNet
 from nnet.optimizers import build_optimizer, clip_gradients
 from nnet.precision import autocast, choose_precision
 from nnet.sections import DataOptions
+from nnet.shorten import smaller_batch
 
 CPU = torch.device("cpu")
 PROBE = 16  # a step of a so-manieth of the batch tells what the whole would take
@@ -56,13 +57,6 @@ def batch_labels(data: DataOptions, rows: int, speakers: int) -> torch.Tensor:
     if int(labels.max()) >= speakers:
         raise NnetError(f"a batch of groups holds {int(labels.max()) + 1} speakers, and there are {speakers}")
     return labels
-
-
-def smaller_batch(data: DataOptions, rows: float) -> int:
-    """The largest batch of whole groups or triplets with at most so many rows; not below the smallest there can be."""
-    unit = {"groups": data.utterances_per_speaker, "triplets": 3}.get(data.balance, 1)
-    least = 3 if data.balance == "triplets" else 2 * unit
-    return min(data.batch_size, max(least, int(rows) // unit * unit))
 
 
 def time_step(net: SpeakerNet, config: Config, speakers: int, steps: int, max_seconds: float) -> StepTime:

@@ -15,12 +15,13 @@ import pytest
 import torch
 
 from benchmarks.network_cases.count import frame_rate, macs, macs_per_second, parameters
-from benchmarks.network_cases.mini import Budget, MiniResult, changes, collect, command
-from benchmarks.network_cases.steps import StepTime, batch_labels, smaller_batch, time_step
+from benchmarks.network_cases.mini import MiniResult, collect, command
+from benchmarks.network_cases.steps import StepTime, batch_labels, time_step
 from benchmarks.network_cases.table import Figures, Report, figures_from, thousands
 from nnet.config import Config, load
 from nnet.errors import NnetError
 from nnet.model import SpeakerNet, build
+from nnet.shorten import smaller_batch
 
 SPEAKERS = 60
 
@@ -111,14 +112,6 @@ def test_labels_are_laid_out_as_the_loss_needs_them(root: Path) -> None:
         batch_labels(groups, 64, 15)
 
 
-@pytest.mark.parametrize(
-    ("name", "rows", "expected"),
-    [("gru_ge2e", 31, 28), ("gru_ge2e", 1, 8), ("gru_ge2e", 1000, 64), ("bilstm_triplet", 11.9, 9), ("mini", 0.1, 2)],
-)
-def test_smaller_batches_hold_whole_groups(root: Path, name: str, rows: float, expected: int) -> None:
-    assert smaller_batch(load(root / "conf" / "nnet" / f"{name}.yaml").data, rows) == expected
-
-
 @pytest.mark.parametrize("name", ["mini", "gru_ge2e", "bilstm_triplet"])
 def test_a_step_of_a_small_network_is_timed_and_scaled_to_its_batch(root: Path, name: str) -> None:
     settings = ["encoder.width=8", "data.chunk_frames=[20, 30]", "training.precision=float32"]
@@ -131,41 +124,10 @@ def test_a_step_of_a_small_network_is_timed_and_scaled_to_its_batch(root: Path, 
     assert not time_step(net, config, SPEAKERS, 1, max_seconds=600).scaled
 
 
-def test_a_network_for_small_corpora_keeps_its_own_budget(root: Path) -> None:
-    for name in ("mini", "gru_ge2e", "transformer_triplet"):
-        assert changes(load(root / "conf" / "nnet" / f"{name}.yaml"), Budget()) == []
-
-
-@pytest.mark.parametrize("path", sorted(Path(__file__).parents[2].glob("conf/nnet/*.yaml")), ids=lambda path: path.stem)
-def test_what_is_changed_of_a_yaml_can_be_read(path: Path) -> None:
-    changed = changes(load(path), Budget(steps=1500, batch=30))
-    config = load(path, changed)
-    assert not changed or (config.training.steps, config.data.chunk_frames) == (1500, (100, 200))
-    assert config.data.batch_size <= 30 or not changed
-    assert all(" " not in change for change in changed)  # so that a stage's marker can be read back by people
-
-
-def test_rates_take_the_same_course_in_fewer_steps_and_annealing_keeps_its_own(root: Path) -> None:
-    path = root / "conf" / "nnet" / "lde4.yaml"
-    long = load(path)
-    short = load(path, changes(long, Budget(steps=1000)))
-    # Noam's peak stays; its warm-up, 4 % of the run, takes the tenth that every ramp takes at least.
-    assert short.schedule.warmup_steps == 100
-    assert short.schedule.lr(100, 1000) == pytest.approx(long.schedule.lr(8000, 200000), rel=1e-3)  # four digits
-    assert short.loss == long.loss
-    transformer = load(root / "conf/nnet/transformer_ge2e.yaml", ["training.steps=60000"])
-    assert "schedule.base_steps=4" in changes(transformer, Budget(steps=600))
-    margin = load(root / "conf/nnet/resnet34_aam.yaml", ["loss.margin_steps=[20000, 40000]"])
-    assert "loss.margin_steps=[100,200]" in changes(margin, Budget(steps=1000))
-
-
-def test_a_training_utterance_must_have_a_second_of_frames(root: Path) -> None:
-    path = root / "conf" / "nnet" / "gru_ge2e.yaml"
-    words = command(path, load(path), Path("exp/x"), ["training.steps=2"], ["--mini-size", "tiny"])
-    assert words == [
-        *("./pipeline.sh", "--nnet-config", "conf/nnet/gru_ge2e.yaml", "--exp", "exp/x", "--min-frames", "86"),
-        *("--nnet-opts", "training.steps=2", "--mini-size", "tiny"),
-    ]
+def test_the_command_is_the_recipe_with_a_limit_of_steps(root: Path) -> None:
+    words = command(root / "conf" / "nnet" / "gru_ge2e.yaml", Path("exp/x"), 2000, ["--mini-size", "tiny"])
+    yaml = ["--nnet-config", "conf/nnet/gru_ge2e.yaml"]
+    assert words == ["./pipeline.sh", *yaml, "--exp", "exp/x", "--max-steps", "2000", "--mini-size", "tiny"]
 
 
 def finished_run(root: Path, exp: Path) -> None:
@@ -205,7 +167,7 @@ def test_a_finished_network_is_passed_over_until_something_changes(
     monkeypatch.setattr(networks_mini, "run", run)
     path, results = tmp_path / "a.yaml", tmp_path / "mini.json"
     path.write_text((root / "conf" / "nnet" / "mini.yaml").read_text())
-    settings = {"steps": 600, "batch": 32, "exp": tmp_path / "exp", "json": results, "dry_run": False, "pipeline": []}
+    settings = {"steps": 600, "exp": tmp_path / "exp", "json": results, "dry_run": False, "pipeline": []}
     given = argparse.Namespace(**settings)
     (tmp_path / "exp").mkdir()
     assert networks_mini.one(path, given, {}) == 3 and not results.exists()  # it failed: nothing is written down

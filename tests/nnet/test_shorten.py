@@ -1,0 +1,65 @@
+"""Shorter runs: the same course in fewer steps, and nothing changed where a run is short already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnet.config import load
+from nnet.shorten import main, shortened, smaller_batch
+
+
+def words(config: Path, steps: int, *settings: str) -> list[str]:
+    """`section.key=value` of a YAML in fewer steps."""
+    return [f"{key}={value}" for key, value in shortened(load(config, settings), steps).items()]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "expected"),
+    [("gru_ge2e", 31, 28), ("gru_ge2e", 1, 8), ("gru_ge2e", 1000, 64), ("bilstm_triplet", 11.9, 9), ("mini", 0.1, 2)],
+)
+def test_smaller_batches_hold_whole_groups(root: Path, name: str, rows: float, expected: int) -> None:
+    assert smaller_batch(load(root / "conf" / "nnet" / f"{name}.yaml").data, rows) == expected
+
+
+def test_a_run_of_no_more_steps_keeps_all(root: Path) -> None:
+    for name in ("mini", "gru_ge2e", "transformer_triplet"):
+        path = root / "conf" / "nnet" / f"{name}.yaml"
+        steps = load(path).training.steps
+        assert words(path, steps) == [] != words(path, steps - 1)
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parents[2].glob("conf/nnet/*.yaml")), ids=lambda path: path.stem)
+def test_what_is_changed_of_a_yaml_can_be_read(path: Path) -> None:
+    changed = words(path, 120)
+    config = load(path, changed)
+    assert config.training.steps == 120 and config.data.batch_size <= 32
+    assert config.training.valid_every == config.training.save_every == 20
+    # 2 s at most: of Kaldi's features 200 frames, of librosa's MFCC (32 ms) 62, of log mels (11.6 ms) 172.
+    assert config.data.chunk_frames[1] <= {"librosa_mfcc": 62, "logmel": 172}.get(config.features.type, 200)
+    assert all(" " not in change for change in changed)  # so that a stage's marker can be read back by people
+
+
+def test_rates_take_the_same_course_in_fewer_steps_and_annealing_keeps_its_own(root: Path) -> None:
+    path = root / "conf" / "nnet" / "lde4.yaml"
+    long, short = load(path), load(path, words(path, 1000))
+    # Noam's peak stays; its warm-up, 4 % of the run, takes the tenth that a warm-up takes at least.
+    assert short.schedule.warmup_steps == 100
+    assert short.schedule.lr(100, 1000) == pytest.approx(long.schedule.lr(8000, 200000), rel=1e-3)  # four digits
+    assert short.loss == long.loss
+    assert short.data.chunk_frames == (100, 200)
+    assert "schedule.base_steps=4" in words(root / "conf/nnet/transformer_ge2e.yaml", 600, "training.steps=60000")
+    margin = words(root / "conf/nnet/resnet34_aam.yaml", 1000, "loss.margin_steps=[20000, 40000]")
+    assert "loss.margin_steps=[100,200]" in margin
+
+
+def test_the_program_prints_settings_or_what_is_wrong(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(root / "conf" / "nnet" / "xvector.yaml")
+    assert main(["--config", path, "--max-steps", "300", "--set", "data.batch_size=16"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["training.steps=300", "training.valid_every=50"] and "data.batch_size=16" in lines
+    assert main(["--config", path, "--max-steps", "300", "--set", "data.batch=16"]) == 1
+    assert "--set data.batch=16: data.batch is unknown" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["--config", path, "--max-steps", "0"])
