@@ -77,10 +77,16 @@ class Limits:
             raise NnetError(f"--batch-frames is {self.batch_frames}, expected 1 or more")
 
     def of(self, net: SpeakerNet) -> Limits:
-        """These, or less where the encoder asks for it, as attention does."""
-        if net.max_frames is None:
-            return self
-        return Limits(min(self.batch_frames, net.max_frames), min(self.piece_frames, net.max_frames))
+        """These, or less where the encoder asks for it, as attention does.
+
+        Raises:
+            NnetError: the equal pieces of an utterance a little longer would be too short for the encoder.
+        """
+        most = min(self.piece_frames, net.max_frames or self.piece_frames)
+        if most < 2 * net.needed_frames - 1:  # one frame more makes two pieces of half as many
+            needed = f"the encoder needs {net.needed_frames} frames; expected {2 * net.needed_frames - 1} or more"
+            raise NnetError(f"--piece-frames is {most}, and of a longer utterance's pieces {needed}")
+        return Limits(min(self.batch_frames, most), most)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from nnet.errors import NnetError
 from nnet.options import at_least, require
 
 if TYPE_CHECKING:
@@ -125,11 +126,18 @@ def exempt_from_decay(options: OptimizerOptions, net: SpeakerNet) -> set[str]:
     norm, and so change nothing but the effective angular rate. With `decay: weights` also each bias, scale and slope,
     which is what parameters of less than two dimensions are (a norm's weight, GE2E's w and b), and all of a norm's.
     Besides, those that match a pattern of `decay_exempt`.
+
+    Raises:
+        NnetError: a pattern that matches none.
     """
     names = [name for name, _ in net.named_parameters()]
-    exempt = net.scale_invariant_parameters() | {
-        name for name in names if any(fnmatchcase(name, each) for each in options.decay_exempt)
-    }
+    exempt = set(net.scale_invariant_parameters())
+    for pattern in options.decay_exempt:
+        matched = {name for name in names if fnmatchcase(name, pattern)}
+        if not matched:
+            known = f"names are like {', '.join(names[:3])}"
+            raise NnetError(f"optimizer.decay_exempt: {pattern} matches no parameter; {known}")
+        exempt |= matched
     if options.decay == "weights":
         exempt |= {name for name, parameter in net.named_parameters() if parameter.dim() < 2} | _norm_parameters(net)
     return exempt.intersection(names)

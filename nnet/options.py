@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -191,9 +192,11 @@ def _convert_float(key: str, value: object) -> float:
     """A float from a number, or from `1e-4`, which YAML 1.1 (and so PyYAML) takes for a string."""
     if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
-            return float(value)
+            number = float(value)
         except (ValueError, OverflowError):
-            pass  # reported below, with the key
+            number = math.nan
+        if math.isfinite(number):
+            return number
     raise OptionError(key, f"is {show(value)}; expected {describe(float)}")
 
 

@@ -139,12 +139,14 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps, log_every=self.log_every)
         at_least(1, valid_every=self.valid_every, save_every=self.save_every)
-        at_least(0, seed=self.seed)
+        require(0 <= self.seed < 2**63, "seed", self.seed, "a whole number from 0 to 2^63 - 1")
         at_least(1, cpu_threads=self.cpu_threads)
         for key in ("clip_norm", "loss_clip_norm"):
             value = getattr(self, key)
             require(value is None or value > 0, key, value, "a positive number or null")
         require(len(self.start_from_parts) > 0, "start_from_parts", (), f"one or more of {', '.join(PARTS)}")
+        taken = self.start_from is not None or self.start_from_parts == PARTS
+        require(taken, "start_from_parts", self.start_from_parts, "start_from beside it, the checkpoint that has them")
 
 
 @dataclass(frozen=True)
@@ -172,3 +174,5 @@ class InferenceOptions:
 
     def __post_init__(self) -> None:
         at_least(1, window=self.window, step=self.step, count=self.count)
+        either = "embeddings where normalise is true, which is of each window's embedding"
+        require(not self.normalise or self.mean_of == "embeddings", "mean_of", self.mean_of, either)

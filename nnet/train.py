@@ -4,7 +4,8 @@
 
 The experiment directory gets config.yaml, last.pt (the state to go on from), best.pt (the lowest valid EER), and
 curve.tsv. Called again, the program takes up last.pt where it stopped; SIGINT and SIGTERM save it first. On a CPU an
-interrupted run equals an uninterrupted one bit for bit; on CUDA up to the order of sums in the kernels.
+interrupted run equals an uninterrupted one bit for bit; on CUDA up to the order of sums in the kernels, and up to which
+values the dropout between recurrent layers hides: cuDNN draws these from a state that begins anew with the process.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def list_digest(lists: TrainingLists, audio_digest: str = "") -> str:
     digest = hashlib.sha256()
     for utterances in (lists.train, lists.valid):
         for utt in range(len(utterances)):
-            digest.update(utterances.utt_ids[utt].encode() + b"\n")
+            digest.update(utterances.utt_ids[utt].encode("utf-8", "surrogateescape") + b"\n")
         digest.update(utterances.num_frames.tobytes() + utterances.speakers.tobytes())
     digest.update(lists.trials.enroll.tobytes() + lists.trials.test.tobytes() + lists.trials.target.tobytes())
     digest.update(audio_digest.encode())
@@ -55,8 +55,11 @@ def read_features_conf(path: Path) -> str:
     """Text of the Kaldi option file of the features.
 
     Raises:
-        NnetError: no such file.
+        NnetError: no such file, or no text.
     """
     if not path.is_file():
         raise NnetError(f"{path}: no such file; --features-conf names the option file that the features were made with")
-    return path.read_text(encoding="utf-8")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise NnetError(f"{path}: cannot be read as text: {error}") from error

@@ -2,7 +2,8 @@
 
 Source: Park et al. 2019, "SpecAugment", section 2, without time warping. SpeakerRecognitionFromScratch takes one mask
 of up to 8 bins with probability 0.3, one of up to 20 frames with probability 0.3, and fills both with the mean of all
-the crop's numbers (`crop_mean`); conf/nnet/transformer_triplet.yaml has it so.
+the crop's numbers (`crop_mean`); conf/nnet/transformer_triplet.yaml has it so. Both means are of the crop before any
+mask.
 """
 
 from __future__ import annotations
@@ -15,20 +16,21 @@ from nnet.augment import MaskOptions, Step
 from nnet.augment.signal import FloatArray
 
 
-def mask_bins(frames: FloatArray, options: MaskOptions, rng: np.random.Generator) -> FloatArray:
-    """`frames` (T, F) with bands of bins hidden, filled as the options say."""
-    return _masked(frames, options, rng, axis=1)
+def mask_bins(frames: FloatArray, options: MaskOptions, filling: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """`frames` (T, F) with bands of bins hidden behind the bins' `filling` (F,)."""
+    return _masked(frames, options, filling, rng, axis=1)
 
 
-def mask_frames(frames: FloatArray, options: MaskOptions, rng: np.random.Generator) -> FloatArray:
-    """`frames` (T, F) with stretches of frames hidden, filled as the options say."""
-    return _masked(frames, options, rng, axis=0)
+def mask_frames(frames: FloatArray, options: MaskOptions, filling: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """`frames` (T, F) with stretches of frames hidden behind the bins' `filling` (F,)."""
+    return _masked(frames, options, filling, rng, axis=0)
 
 
-def _masked(frames: FloatArray, options: MaskOptions, rng: np.random.Generator, axis: int) -> FloatArray:
+def _masked(
+    frames: FloatArray, options: MaskOptions, filling: FloatArray, rng: np.random.Generator, axis: int
+) -> FloatArray:
     size = frames.shape[axis]
     masked = frames.copy()
-    filling = _filling(frames, options.fill)
     for _ in range(int(rng.integers(options.count[0], options.count[1] + 1))):
         width = min(int(rng.integers(options.width[0], options.width[1] + 1)), size // 2)
         start = int(rng.integers(size - width + 1))
@@ -39,8 +41,8 @@ def _masked(frames: FloatArray, options: MaskOptions, rng: np.random.Generator, 
     return masked
 
 
-def _filling(frames: FloatArray, fill: str) -> FloatArray:
-    """What each bin is filled with, float32 (F,)."""
+def filling_of(frames: FloatArray, fill: str) -> FloatArray:
+    """What each bin of (T, F) is filled with, float32 (F,): `fill` as MaskOptions has it."""
     if fill == "mean":
         return frames.mean(axis=0)
     # in float64: a sum of thousands of numbers keeps all digits of float32
@@ -51,7 +53,9 @@ def _filling(frames: FloatArray, fill: str) -> FloatArray:
 def apply_masks(frames: FloatArray, steps: Sequence[Step], rng: np.random.Generator) -> FloatArray:
     """The steps of the section `features`, each with its probability, in order: float32 (T, F) -> (T, F)."""
     functions = {"mask_bins": mask_bins, "mask_frames": mask_frames}
+    masked = frames
     for step in steps:
         if rng.random() < step.share:
-            frames = functions[step.options.implementation.partition(":")[2]](frames, step.options, rng)
-    return frames
+            function = functions[step.options.implementation.partition(":")[2]]
+            masked = function(masked, step.options, filling_of(frames, step.options.fill), rng)
+    return masked

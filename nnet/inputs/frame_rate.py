@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from minikaldi.errors import KaldiError
 from minikaldi.featbin.compute_feats import ComputeFbankOptions, ComputeMfccOptions
 from minikaldi.options import parse
 from nnet.inputs import INPUTS
@@ -21,12 +22,15 @@ def frame_rate(kind: str, conf: Path) -> float:
         conf: their option file, as conf/fbank.conf.
 
     Raises:
-        KaldiError: the file cannot be used.
+        KaldiError: the file cannot be used, or frames do not move on.
     """
     if kind in INPUTS:
         options, _, _ = parse([f"--config={conf}"], INPUTS[kind].options)
+        options.check()
         shift = options.framing.shift
     else:
         options, _, _ = parse([f"--config={conf}"], KALDI[kind])
         shift = kaldi_framing(options).shift
+        if shift < 1:
+            raise KaldiError(f"{conf}: --frame-shift={options.frame_shift:g}: expected a sample or more")
     return float(options.sample_frequency / shift)

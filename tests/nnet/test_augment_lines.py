@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +37,9 @@ from nnet.augment.band import (
     low_pass,
 )
 from nnet.augment.level import Clean, Clipping, Gain, amplified, cut
-from nnet.augment.masks import apply_masks, mask_bins, mask_frames
+from nnet.augment.masks import apply_masks, filling_of, mask_bins, mask_frames
 from nnet.augment.material import Material
-from nnet.augment.signal import Signal, power
+from nnet.augment.signal import FloatArray, Signal, power
 
 RNG = np.random.default_rng(0)
 WHITE = (1000 * RNG.standard_normal(16000)).astype(np.float32)
@@ -216,12 +217,18 @@ def test_clean_changes_nothing() -> None:
 
 
 FRAMES = RNG.standard_normal((60, 30)).astype(np.float32)
+Mask = Callable[[FloatArray, MaskOptions, FloatArray, np.random.Generator], FloatArray]
+
+
+def masked_by(mask: Mask, frames: FloatArray, options: MaskOptions, seed: int) -> FloatArray:
+    """One kind of mask, filled as its options say."""
+    return mask(frames, options, filling_of(frames, options.fill), rng(seed))
 
 
 def test_a_band_of_bins_is_hidden_over_all_frames() -> None:
     widths = set()
     for n in range(60):
-        masked = mask_bins(FRAMES, FrequencyMaskOptions(width=(2, 5)), rng(n))
+        masked = masked_by(mask_bins, FRAMES, FrequencyMaskOptions(width=(2, 5)), n)
         hidden = np.flatnonzero((masked == 0).all(axis=0))
         widths.add(len(hidden))
         assert np.array_equal(hidden, np.arange(hidden[0], hidden[0] + len(hidden)))
@@ -231,7 +238,7 @@ def test_a_band_of_bins_is_hidden_over_all_frames() -> None:
 
 
 def test_a_stretch_of_frames_is_filled_with_each_bins_mean() -> None:
-    masked = mask_frames(FRAMES, TimeMaskOptions(width=(7, 7), fill="mean"), rng(0))
+    masked = masked_by(mask_frames, FRAMES, TimeMaskOptions(width=(7, 7), fill="mean"), 0)
     changed = np.flatnonzero((masked != FRAMES).any(axis=1))
     assert len(changed) == 7 and changed[-1] - changed[0] == 6
     np.testing.assert_array_equal(masked[changed], np.tile(FRAMES.mean(axis=0), (7, 1)))
@@ -244,26 +251,27 @@ def test_masks_of_crop_mean_hold_the_one_mean_of_all_the_chunk() -> None:
         (mask_bins, FrequencyMaskOptions(width=(1, 1), fill="crop_mean")),
     ):
         for n in range(20):
-            masked = mask(hand, options, rng(n))
+            masked = masked_by(mask, hand, options, n)
             axis = 1 if mask is mask_frames else 0
             hidden = np.flatnonzero((masked == 2.0).all(axis=axis))
             assert len(np.flatnonzero((masked != hand).any(axis=axis))) <= 1 <= len(hidden)
-    masked = mask_bins(FRAMES, FrequencyMaskOptions(width=(4, 4), fill="crop_mean"), rng(0))
+    masked = masked_by(mask_bins, FRAMES, FrequencyMaskOptions(width=(4, 4), fill="crop_mean"), 0)
     changed = np.flatnonzero((masked != FRAMES).any(axis=0))
     assert len(changed) == 4 and (masked[:, changed] == np.float32(FRAMES.astype(np.float64).mean())).all()
 
 
 def test_masks_reach_both_ends_and_the_frames_given_are_left_alone() -> None:
     before = FRAMES.copy()
-    starts = {int(np.flatnonzero((mask_frames(FRAMES, TimeMaskOptions(width=(50, 50)), rng(n)) == 0).all(1))[0])
-              for n in range(200)}  # fmt: skip
+    whole = TimeMaskOptions(width=(50, 50))
+    starts = {int(np.flatnonzero((masked_by(mask_frames, FRAMES, whole, n) == 0).all(1))[0]) for n in range(200)}
     assert starts == set(range(31))  # 50 is cut to half of 60
     assert np.array_equal(before, FRAMES)
 
 
 def test_one_frame_and_one_bin_are_never_hidden() -> None:
     one = np.ones((1, 1), np.float32)
-    assert mask_frames(one, TimeMaskOptions(), rng(0)) == one and mask_bins(one, FrequencyMaskOptions(), rng(0)) == one
+    assert masked_by(mask_frames, one, TimeMaskOptions(), 0) == one
+    assert masked_by(mask_bins, one, FrequencyMaskOptions(), 0) == one
 
 
 def test_several_masks_and_their_probability() -> None:
@@ -271,6 +279,18 @@ def test_several_masks_and_their_probability() -> None:
     hidden = [int((apply_masks(FRAMES, steps, rng(n)) == 0).all(axis=1).sum()) for n in range(400)]
     assert max(hidden) == 3 and 65 <= sum(each > 0 for each in hidden) <= 135  # 100 ± 4 standard deviations
     assert isinstance(steps[0].options, MaskOptions)
+
+
+def test_the_second_mask_is_filled_with_the_mean_of_the_chunk_before_the_first() -> None:
+    frames = np.full((20, 6), 1.0, np.float32)
+    frames[:, 0] = 7.0  # the mean is 2; where the first bin were hidden behind it, that of what is left would be less
+    bins = FrequencyMaskOptions(width=(3, 3), fill="crop_mean")
+    steps = (Step(bins), Step(TimeMaskOptions(width=(2, 2), fill="crop_mean")))
+    for n in range(20):
+        masked = apply_masks(frames, steps, rng(n))
+        hidden = (masked == 2.0).all(axis=1)
+        assert hidden.sum() == 2
+        assert set(np.unique(masked)) <= {np.float32(1), np.float32(2), np.float32(7)}
 
 
 def test_the_features_given_to_the_steps_may_be_read_only(tmp_path: Path) -> None:

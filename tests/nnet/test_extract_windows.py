@@ -13,6 +13,7 @@ from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
 from nnet import extract as extract_module
 from nnet.checkpoint import load, save
 from nnet.config import load as load_config
+from nnet.errors import NnetError
 from nnet.extract import Limits, Model, embed_group, load_model, main
 from nnet.model import build
 from nnet.sections import InferenceOptions
@@ -236,3 +237,18 @@ def test_a_config_that_differs_in_inference_alone_is_told_how_to_use_it(
 ) -> None:
     assert train(tiny_corpus.command(exp, "training.steps=3", "inference={mode: slices, window: 30, step: 15}")) == 1
     assert "inference.mode (was 'windows', now 'slices'); embeddings are taken otherwise without" in caplog.text
+
+
+def test_pieces_too_short_for_an_encoder_that_lengthens_nothing_are_refused(tiny_corpus: Any) -> None:
+    wave = (
+        "features={type: wave, config: conf/wave.conf, dim: 160, cmvn: false, vad: false}",
+        "encoder={name: convgru, channels: 8, width: 8}",
+        "pooling={name: mean}",
+    )
+    made = model(tiny_corpus, InferenceOptions(), *wave)
+    least = made.net.needed_frames
+    assert least > 1
+    with pytest.raises(NnetError, match=rf"--piece-frames is {2 * least - 2}, .* needs {least} frames"):
+        Limits(4, 2 * least - 2).of(made.net)
+    group = [("a", np.ones((2 * least, 160), np.float32))]  # two pieces of the fewest frames
+    assert np.isfinite(embed_group(made, group, Limits(4, 2 * least - 1), WindowCounts())).all()

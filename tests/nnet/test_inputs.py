@@ -289,6 +289,15 @@ def test_a_frame_rate_is_of_the_option_file(root: Path, tmp_path: Path) -> None:
         get(config, "features.frame_rate")
 
 
+@pytest.mark.parametrize(("kind", "line"), [("fbank", "--frame-shift=0"), ("logmel", "--hop-length=0")])
+def test_frames_that_do_not_move_on_are_refused(root: Path, tmp_path: Path, kind: str, line: str) -> None:
+    (tmp_path / "still.conf").write_text(f"{line}\n")
+    section = f"features={{type: {kind}, config: {tmp_path}/still.conf, dim: 80, vad: false}}"
+    config = load(root / "conf" / "nnet" / "mini.yaml", [section])
+    with pytest.raises(ConfigError, match=rf"features.config: .*{line}"):
+        get(config, "features.frame_rate")
+
+
 def test_an_experiment_says_whether_it_wants_the_mean_and_the_voice_activity(root: Path) -> None:
     mini = root / "conf" / "nnet" / "mini.yaml"
     assert (get(load(mini), "features.cmvn"), get(load(mini), "features.vad")) == (True, True)

@@ -10,6 +10,7 @@ import torch
 
 from nnet import precision
 from nnet.config import load
+from nnet.errors import NnetError
 from nnet.model import SpeakerNet, build
 from nnet.optimizers import OPTIMIZERS, AdamW, build_optimizer
 from nnet.precision import choose_precision
@@ -42,6 +43,12 @@ def test_named_parameters_are_kept_from_decay(tiny_corpus: Any) -> None:
     decayed, exempt = build_optimizer(AdamW(decay="all", decay_exempt=("*.bias",)), net).param_groups
     assert names_of(net, exempt) == {name for name, _ in net.named_parameters() if name.endswith(".bias")}
     assert not any(name.endswith(".bias") for name in names_of(net, decayed))
+
+
+def test_a_pattern_that_matches_no_parameter_is_refused(tiny_corpus: Any) -> None:
+    options = AdamW(decay_exempt=("*.bias", "encodr.*"))
+    with pytest.raises(NnetError, match=r"decay_exempt: encodr\.\* matches no parameter; names are like encoder"):
+        build_optimizer(options, network(tiny_corpus))
 
 
 @pytest.mark.parametrize("asked", ["float32", "bf16"])

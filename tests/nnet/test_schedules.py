@@ -30,10 +30,12 @@ def test_noam_factor_multiplies_the_rate() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))
-def test_each_schedule_is_positive_from_the_first_step_and_never_jumps_above_its_peak(name: str) -> None:
+def test_each_schedule_is_positive_until_the_last_step_and_never_above_its_peak(name: str) -> None:
     schedule = SCHEDULES[name]()
-    rates = [schedule.lr(step, 50) for step in range(1, 50)]
-    assert all(0 < rate <= 1e-3 + 1e-12 for rate in rates)
+    rates = [schedule.lr(step, 50) for step in range(1, 51)]
+    peak = getattr(schedule, "peak_lr", NOAM_D64_W8000[8000])
+    assert all(0 < rate <= peak * (1 + 1e-12) for rate in rates[:-1])
+    assert 0 <= rates[-1] <= peak  # a cosine may end at nothing
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))

@@ -307,6 +307,23 @@ def test_lists_with_other_lengths_labels_or_trials_do_not_take_up_a_run(tiny_cor
     assert digests[0] == digests[1] and len(set(digests)) == 1 + len(changed)
 
 
+def test_ids_of_other_bytes_than_utf8_are_hashed(tiny_corpus: Any) -> None:
+    lists = read_lists(tiny_corpus.lists)
+    digests = set()
+    for letter in ("\udcf6", "\udce6"):  # of Latin-1
+        ids = StringTable([f"j{letter}rg"] * len(lists.train))
+        digests.add(train_module.list_digest(replace(lists, train=replace(lists.train, utt_ids=ids))))
+    assert len(digests) == 2
+
+
+def test_an_option_file_that_is_no_text_is_named(
+    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "feats.conf").write_bytes(b"--sample-frequency=16000 # \xe6\n")
+    assert main([*tiny_corpus.command(tmp_path / "exp"), "--features-conf", str(tmp_path / "feats.conf")]) == 1
+    assert f"{tmp_path}/feats.conf: cannot be read as text" in caplog.text
+
+
 def test_a_truncated_archive_names_utterance_and_file(
     tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
