@@ -99,7 +99,7 @@ class ConvGru(nn.Module):
             lengths: (B,), frames, on the CPU; an utterance's samples are F times as many.
 
         Raises:
-            ValueError: an utterance is shorter than 400 samples.
+            ValueError: an utterance is shorter than 400 samples. A traced graph cannot check it.
         """
         self._check(lengths)
         samples = zero_padding(feats, frame_mask(lengths, feats.shape[1], feats.device)).flatten(1)  # (B, T·F)
@@ -115,6 +115,8 @@ class ConvGru(nn.Module):
         return run_recurrent(self.rnn, frames.transpose(1, 2), lengths), lengths  # (B, C, T') -> (B, T', C)
 
     def _check(self, lengths: torch.Tensor) -> None:
+        if torch.compiler.is_compiling():
+            return  # a traced graph cannot branch on values: its caller checks them
         if int(lengths.min()) < self.min_frames:
             index = int(lengths.argmin())
             found = int(lengths[index])

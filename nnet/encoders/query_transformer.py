@@ -38,5 +38,5 @@ class QueryTransformer(nn.Module):
         scaled = zero_padding((feats + self.shift) / self.scale, mask)
         frames = torch.sigmoid(self.input(scaled))  # (B, T, F) -> (B, T, C)
         memory = self.encoder(frames, src_key_padding_mask=padding)
-        query = memory.new_zeros(len(memory), 1, self.out_dim)
+        query = memory.new_zeros(memory.shape[0], 1, self.out_dim)  # len() would trace one batch size
         return self.decoder(query, memory, memory_key_padding_mask=padding), torch.ones_like(lengths)

@@ -5,8 +5,10 @@ product, as cuDNN has it); Hochreiter and Schmidhuber 1997, "Long short-term mem
 published systems: a GRU of 3 × 768 on log mel and a bidirectional LSTM of 3 × 64 on MFCC.
 
 One direction reads from the left, so what stands behind an utterance cannot reach it. The other reads from the right
-and must begin at the utterance's own last frame; so padded batches are packed there.
-torch.export unrolls a recurrence: its program takes the number of frames that it was made with, and knows no packing.
+and must begin at the utterance's own last frame; so padded batches are packed there. A traced graph knows no packing:
+in it the second direction reads each utterance's own frames turned round, which gives the same. A program of
+torch.export takes batches of any size, of the number of frames that it was made with (shorter utterances are padded to
+it); torch.compile takes recurrences where ``torch._dynamo.config.allow_rnn`` is set, a graph for each number of frames.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import ClassVar
 
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nnet.encoders import GruOptions
@@ -37,8 +40,37 @@ def run_recurrent(rnn: nn.RNNBase, frames: torch.Tensor, lengths: torch.Tensor) 
     mask = frame_mask(lengths, num_frames, frames.device)
     if mask is None or not rnn.bidirectional:
         return zero_padding(rnn(zero_padding(frames, mask))[0], mask)
+    if torch.compiler.is_compiling():
+        return zero_padding(_run_turned(rnn, zero_padding(frames, mask), lengths), mask)
     packed = pack_padded_sequence(frames, lengths.cpu(), batch_first=True, enforce_sorted=False)
     return pad_packed_sequence(rnn(packed)[0], batch_first=True, total_length=num_frames)[0]
+
+
+def _run_turned(rnn: nn.RNNBase, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """The states of the last layer in both directions, without packing: (B, T, F) → (B, T, 2H).
+
+    Padding stays behind the frames in either direction, so what it holds reaches none of them.
+    """
+    places = torch.arange(frames.shape[1])[None, :]
+    order = torch.where(places < lengths.cpu()[:, None], lengths.cpu()[:, None] - 1 - places, places)  # (B, T)
+    order = order.to(frames.device)[:, :, None]
+    for layer in range(rnn.num_layers):
+        if layer > 0:
+            frames = functional.dropout(frames, rnn.dropout, rnn.training)
+        forward = _run_one_way(rnn, f"l{layer}", frames)
+        backward = _run_one_way(rnn, f"l{layer}_reverse", frames.gather(1, order.expand_as(frames)))
+        frames = torch.cat([forward, backward.gather(1, order.expand_as(backward))], dim=2)
+    return frames
+
+
+def _run_one_way(rnn: nn.RNNBase, suffix: str, frames: torch.Tensor) -> torch.Tensor:
+    """A layer of one direction, from left to right: (B, T, F) → (B, T, H). Args: suffix: of its weights' names."""
+    weights = [getattr(rnn, f"{name}_{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    start = frames.new_zeros(1, frames.shape[0], rnn.hidden_size)  # len() would trace one batch size
+    # One layer, so no dropout between layers; then whether it trains, runs both ways, has the batch first.
+    if isinstance(rnn, nn.LSTM):
+        return torch.lstm(frames, (start, start), weights, True, 1, 0.0, rnn.training, False, True)[0]
+    return torch.gru(frames, start, weights, True, 1, 0.0, rnn.training, False, True)[0]
 
 
 class Recurrent(nn.Module):

@@ -127,14 +127,14 @@ def test_the_positions_start_at_their_own_size() -> None:
 # torch 2.11 exports it for one number of frames only: it cannot prove that min(T, 2T) is T.
 @pytest.mark.skipif(torch.__version__ < (2, 13), reason="torch's export is too old")
 @pytest.mark.parametrize("options", [QUERY, SCALED], ids=["query", "scaled"])
-def test_it_can_be_exported_for_any_number_of_frames(
+def test_it_can_be_exported_for_any_number_of_utterances_and_frames(
     options: QueryTransformerOptions | ScaledTransformerOptions,
 ) -> None:
     encoder = make(options)
     feats, lengths = batch()
-    frames = torch.export.Dim("frames", min=4, max=4096)
-    program = torch.export.export(encoder, (feats, lengths), dynamic_shapes=({1: frames}, None))
-    feats, lengths = torch.randn(3, 21, 4, dtype=torch.float64), torch.tensor([13, 21, 1])
+    size, frames = torch.export.Dim("batch", min=2, max=64), torch.export.Dim("frames", min=4, max=4096)
+    program = torch.export.export(encoder, (feats, lengths), dynamic_shapes=({0: size, 1: frames}, {0: size}))
+    feats, lengths = torch.randn(4, 21, 4, dtype=torch.float64), torch.tensor([13, 21, 1, 20])
     with torch.no_grad():
         expected, expected_lengths = encoder(feats, lengths)
         found, found_lengths = program.module()(feats, lengths)
