@@ -362,7 +362,8 @@ for test in "${tests[@]}"; do
   for kind in "${scores[@]}"; do per_system --input "scores/${test}_$kind"; done
 done
 if stage 12 "$exp" "scores -> $exp/RESULTS.md" --option "bootstrap=${option[bootstrap]}" "${listed[@]}" --output "$exp/RESULTS.md"; then
-  steps/report.sh --bootstrap "${option[bootstrap]}" --seed "$seed" --command "./pipeline.sh $*" "$data" "$exp" "${tests[@]}"
+  command="./pipeline.sh$(quoted "$@")"
+  steps/report.sh --bootstrap "${option[bootstrap]}" --seed "$seed" --command "$command" "$data" "$exp" "${tests[@]}"
   stage_done
 fi
 if [ "$dry_run" != true ] && [ "$last_stage" -ge 12 ]; then cat "$exp/RESULTS.md"; fi

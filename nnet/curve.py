@@ -11,6 +11,7 @@ from minikaldi.progress import format_seconds
 from nnet.files import append_line, write_whole
 
 _STEP = re.compile(r"[0-9]{1,15}\t")
+SILENCE = 10.0  # seconds after which people ask whether it runs
 CURVE_HEADER = "step\tloss\taccuracy\tlr\tvalid_eer\tseconds\tchunks_per_second\tdata_wait"
 
 
@@ -104,6 +105,7 @@ class Stopwatch:
         self._begin = self._lap = time.monotonic()
         self._waited = self._making = 0.0
         self._chunks = 0
+        self._told: float | None = self._begin  # when a line was last shown, until the first lap
 
     @property
     def seconds(self) -> float:
@@ -123,14 +125,25 @@ class Stopwatch:
         made = self._chunks / max(self._making, 1e-9)
         pace = Pace(self.seconds, self._chunks / seconds, self._waited / seconds, made)
         self._lap, self._waited, self._making, self._chunks = now, 0.0, 0.0, 0
+        self._told = None
         return pace
+
+    def early_line(self, step: int) -> str | None:
+        """`step 3/2000 left 25:10`, each ten seconds until the first lap, which may be far; else None."""
+        now = time.monotonic()
+        if self._told is None or now - self._told < SILENCE:
+            return None
+        self._told = now
+        return f"step {step}/{self._steps} left {self._left(step)}"
+
+    def _left(self, step: int) -> str:
+        return format_seconds((time.monotonic() - self._begin) / (step - self._first) * (self._steps - step))
 
     def line(self, step: int, meter: Meter, lr: float, pace: Pace) -> str:
         """`step 300/2000 loss 2.31 acc 61 % lr 1e-3 412 chunks/s data wait 2 % (a loader makes 950/s) left 3:10`."""
         accuracy = "-" if meter.accuracy is None else f"{100 * meter.accuracy:.0f} %"
-        left = (time.monotonic() - self._begin) / (step - self._first) * (self._steps - step)
         return (
             f"step {step}/{self._steps} loss {meter.mean_loss:.3g} acc {accuracy} lr {lr:.2e}"
             f" {pace.chunks_per_second:.0f} chunks/s data wait {100 * pace.data_wait:.0f} %"
-            f" (a loader makes {pace.made_per_second:.0f}/s) left {format_seconds(left)}"
+            f" (a loader makes {pace.made_per_second:.0f}/s) left {self._left(step)}"
         )

@@ -105,9 +105,11 @@ class BatchPlanner:
         seed: int,
         utterances_per_speaker: int = 2,
     ) -> None:
-        self.notes: tuple[str, ...] = ()
         self._num_frames = utterances.num_frames
         self._min_chunk, self._max_chunk = chunk_frames
+        short = int((self._num_frames < self._min_chunk).sum())
+        why = f"have fewer frames than the shortest chunk, {self._min_chunk}, and are repeated to fill chunks"
+        self.notes: tuple[str, ...] = (f"{short} of {len(utterances)} utterances {why}",) if short else ()
         self._batch_size, self._balance, self._seed = batch_size, balance, seed
         self._layout: Groups | Triplets | None = None
         counts = np.bincount(utterances.speakers).astype(np.int64)
@@ -190,4 +192,4 @@ class BatchPlanner:
         few = speakers - len(eligible)
         if few:
             lost = int(index.counts.sum() - index.counts[eligible].sum())
-            self.notes = (f"{few} of {speakers} speakers have {why} and are {what} ({lost} utterances)",)
+            self.notes += (f"{few} of {speakers} speakers have {why} and are {what} ({lost} utterances)",)

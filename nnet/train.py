@@ -91,6 +91,8 @@ def train(run: Run, interrupts: Interrupts) -> int:
             log.info("%s", watch.line(step, meter, lr, pace) + shown)
             curve.add(step, meter, lr, eer, pace)
             meter = Meter()
+        elif early := watch.early_line(step):
+            log.info("%s", early)
 
         stop = interrupts.received  # asked once: a signal that comes after the save stops the next step
         best = eer is not None and (state.best_eer is None or eer <= state.best_eer + TIE)

@@ -22,7 +22,7 @@ require "stage 0 makes the data directory, stage 8 the embeddings" "$data/utt2sp
 mkdir -p "$out/log"
 
 speakers=$(wc -l < "$data/spk2utt")
-read -r -a first < <(head -n 1 "$embeddings" | copy-vector --print-args=false scp:- ark,t:-)
+read -r -a first < <(head -n 1 "$embeddings" | copy-vector --print-args=false scp:- ark,t:- 2> "$out/log/dim.log")
 dim=$((${#first[@]} - 3))       # `utt_id  [ x x ... ]`
 used=$lda_dim
 if [ "$used" -gt $((speakers - 1)) ]; then used=$((speakers - 1)); fi

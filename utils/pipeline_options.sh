@@ -75,7 +75,7 @@ EOF
 _option_names() { echo "$_option_table" | while read -r name _; do if [ -n "$name" ]; then echo -n "--$name "; fi; done; }
 
 _set_option() {  # <name> <value> <where it was found>: checks the name and the value
-  local name=$1 value=$2 where=$3
+  local name=$1 value=$2 where=$3 change
   if [ -z "$name" ] || [ -z "${option[$name]+known}" ]; then die "$where: --$name is unknown; choose from: $(_option_names)"; fi
   case $name in
     data | exp | nnet-config | augment-config | vad-config | test-vad-config | *-root | trials | spk2gender)
@@ -84,6 +84,12 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
   case $name in
     stage | stop-stage)
       if ! [[ $value =~ ^([0-9]|1[0-2])$ ]]; then die "$where: --$name is \"$value\"; choose a stage from 0 to 12"; fi ;;
+    device)
+      if ! [[ $value =~ ^(auto|cpu|cuda(:[0-9]+)?)$ ]]; then die "$where: --device is \"$value\"; choose auto, cpu, cuda or cuda:<n>"; fi ;;
+    inference)
+      for change in ${value/#-/}; do
+        if [[ $change != ?*=* ]]; then die "$where: --inference has \"$change\", expected key=value, e.g. \"mode=windows window=150 step=75\""; fi
+      done ;;
     max-steps)
       if ! [[ $value =~ ^([1-9][0-9]*|-)$ ]]; then die "$where: --max-steps is \"$value\", expected is a whole number of at least 1, or - for no limit"; fi ;;
     nj | bootstrap)

@@ -11,6 +11,13 @@
 
 log() { echo "$(date '+%H:%M:%S') $*" >&2; }
 
+quoted() {  # the words as a shell would read them again, each behind a blank
+  local word
+  for word in "$@"; do
+    if ! [[ $word =~ ^[[:alnum:]._/+@%=:,~-]+$ ]]; then word="'${word//\'/\'\\\'\'}'"; fi
+    printf ' %s' "$word"
+  done
+}
 die() { echo "pipeline.sh: $*" >&2; exit 1; }
 
 _stage_number='' _stage_marker='' _stage_stale='' _stage_started=0 _stage_lock=''

@@ -59,6 +59,21 @@ def test_a_checkpoint_with_such_a_meter_is_taken_up(tiny_corpus: Any, tmp_path: 
     assert curve(tmp_path / "whole") == curve(tmp_path / "parts")
 
 
+def test_until_the_first_lap_a_line_each_ten_seconds_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(curve_module.time, "monotonic", lambda: now[0])
+    watch = Stopwatch(10, 110, 0.0)
+    told = []
+    for step in range(11, 17):
+        now[0] += 6.0
+        told.append(watch.early_line(step))
+    shown = ["step 12/110 left 9:48", "step 14/110 left 9:36", "step 16/110 left 9:24"]  # 6 s a step
+    assert told == [None, shown[0], None, shown[1], None, shown[2]]
+    watch.lap()
+    now[0] += 60.0
+    assert watch.early_line(17) is None
+
+
 def test_the_pace_is_in_chunks_since_the_last_lap(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(curve_module.time, "monotonic", lambda: now[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,15 @@ def test_speakers_with_too_few_utterances_are_left_out_and_counted() -> None:
         "3 of 6 speakers have fewer than 4 utterances (data.utterances_per_speaker) and are left out (6 utterances)"
     )
     assert planner([4, 5], 8, "groups", 4).notes == ()
+
+
+def test_utterances_shorter_than_every_chunk_are_counted() -> None:
+    lengths = np.array([500] * 12 + [199] * 3, np.int32)
+    plan = BatchPlanner(replace(utterances([4, 5, 6]), num_frames=lengths), (200, 400), 10, "groups", 1, 5)
+    assert plan.notes == (
+        "3 of 15 utterances have fewer frames than the shortest chunk, 200, and are repeated to fill chunks",
+        "1 of 3 speakers have fewer than 5 utterances (data.utterances_per_speaker) and are left out (4 utterances)",
+    )
 
 
 def test_a_speaker_with_one_utterance_is_only_ever_a_negative() -> None:
