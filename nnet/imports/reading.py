@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import pickletools
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +10,12 @@ from typing import Any
 import torch
 
 from nnet.errors import NnetError
+from nnet.imports.archive import asked_for, counted
 
-PICKLE_BYTES = 1 << 24  # of a pickle that is searched for names: its tensors lie elsewhere
+FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+# Of batch norms: the only tensors of whole numbers. Files of torch before 0.4.1 have none, and evaluation reads none.
+COUNTER = "num_batches_tracked"
+VARIANCE = "running_var"  # of batch norms
 SHOWN = 5
 
 
@@ -32,14 +33,16 @@ def read_source(path: Path) -> SourceFile:
     """Read a file of torch.save, its tensors on the CPU.
 
     Raises:
-        NnetError: unreadable, no checkpoint, or one that asks to run something.
+        NnetError: unreadable, no checkpoint, or one that asks to run something or to hold more bytes than it has.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise NnetError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
-        top = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        top = torch.load(counted(path, content), map_location="cpu", weights_only=True)
+    except NnetError:
+        raise
     except Exception as error:  # a damaged file may raise nearly anything
         raise _refusal(path, content) from error
     if not isinstance(top, dict) or not all(isinstance(key, str) for key in top):
@@ -58,13 +61,45 @@ def tensors_at(source: SourceFile, holder: str | None) -> dict[str, torch.Tensor
     if not isinstance(held, dict):
         raise NnetError(f"{where}: is {type(held).__name__}, expected names and tensors")
     for key, value in held.items():
-        if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.is_quantized:
-            raise NnetError(f"{where}: {key}: is {type(value).__name__}, expected an ordinary tensor")
-        if value.numel() * value.element_size() > source.num_bytes:  # one number may be said to fill any shape
-            raise NnetError(f"{where}: {key}: its shape {tuple(value.shape)} is larger than the file")
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-            raise NnetError(f"{where}: {key}: holds numbers that are not finite; the file is damaged")
-    return {str(key): value.float() if value.is_floating_point() else value for key, value in held.items()}
+        if not isinstance(key, str):
+            raise NnetError(f"{where}: has the name {key!r:.100}, expected text")
+        problem = _unusable(key, value, source.num_bytes)
+        if problem:
+            raise NnetError(f"{where}: {key}: {problem}")
+    num_bytes = sum(value.numel() * value.element_size() for value in held.values())
+    if num_bytes > source.num_bytes:
+        raise NnetError(f"{where}: its tensors together, {num_bytes} bytes, are larger than the file")
+    tensors = {key: value.detach() for key, value in held.items()}
+    tensors = {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
+    for key, value in tensors.items():
+        if not bool(torch.isfinite(value).all()):
+            raise NnetError(f"{where}: {key}: holds numbers that are not finite in float32; the file is damaged")
+        if key.endswith(VARIANCE) and bool((value < 0).any()):
+            least = float(value.min())
+            raise NnetError(f"{where}: {key}: holds a variance below 0 ({least:.3g}); the file is damaged")
+    return tensors
+
+
+def _unusable(key: str, value: object, num_bytes: int) -> str:
+    """Why something is no tensor of weights, "" where it may be one. Its numbers are not looked at."""
+    if not isinstance(value, torch.Tensor):
+        return f"is {type(value).__name__}, expected an ordinary tensor"
+    if value.layout != torch.strided or value.is_nested:
+        return f"is {'nested' if value.is_nested else 'sparse'}, expected an ordinary tensor"
+    if value.device.type != "cpu":
+        return f"is on {value.device}, expected a tensor on the CPU"
+    if value.dtype not in (*FLOATS, *([torch.int64] if key.endswith(COUNTER) else [])):
+        known = ", ".join(_name(dtype) for dtype in FLOATS)
+        return f"is of {_name(value.dtype)}, expected one of {known}"
+    if not value.numel():
+        return f"its shape {tuple(value.shape)} holds no number"
+    if value.numel() * value.element_size() > num_bytes:  # one number may be said to fill any shape
+        return f"its shape {tuple(value.shape)} is larger than the file"
+    return ""
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _refusal(path: Path, content: bytes) -> NnetError:
@@ -77,32 +112,3 @@ def _refusal(path: Path, content: bytes) -> NnetError:
         f"{path}: asks to run {', '.join(names[:SHOWN])}{more} when it is opened, and is not imported; nothing of it"
         " was run. Weights alone need no such thing: ask its author for the state_dict, saved by itself"
     )
-
-
-def asked_for(content: bytes) -> list[str]:
-    """Names of what a file's pickles would call, but for those that tensors are made by; the file is only parsed."""
-    found: dict[str, None] = {}
-    for pickled in _pickles(content):
-        strings: list[str] = []
-        try:
-            for opcode, argument, _ in pickletools.genops(pickled):
-                if opcode.name in ("GLOBAL", "INST"):
-                    found[str(argument).replace(" ", ".")] = None
-                elif opcode.name == "STACK_GLOBAL":
-                    found[".".join(strings[-2:]) or "something"] = None
-                elif isinstance(argument, str):
-                    strings.append(argument)
-        except Exception:  # what follows in a damaged file has no names
-            continue
-    return [name for name in found if not name.startswith("torch.") and name != "collections.OrderedDict"]
-
-
-def _pickles(content: bytes) -> list[io.BytesIO]:
-    """The pickles of a file of torch.save, new (a zip archive) or old (several, one after another)."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = [name for name in archive.namelist() if name.endswith(".pkl")]
-            return [io.BytesIO(archive.open(name).read(PICKLE_BYTES)) for name in members]
-    except Exception:  # no zip archive, or a damaged one
-        stream = io.BytesIO(content[:PICKLE_BYTES])
-        return [stream] * 5  # magic number, version, system, object, names of storages: each parse goes on from there

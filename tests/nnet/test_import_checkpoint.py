@@ -19,7 +19,7 @@ from nnet.config import to_mapping
 from nnet.extract import Model, load_model
 from nnet.fine_tuning import take_start
 from nnet.import_checkpoint import main
-from nnet.imports.reading import asked_for
+from nnet.imports.archive import asked_for
 from nnet.model import build
 
 CPU = torch.device("cpu")
