@@ -14,7 +14,7 @@ from typing import Any
 
 from nnet.encoders.scaled_transformer import sinusoids
 from nnet.errors import NnetError
-from nnet.imports.table import Choices, Plan, Rule, Sections, System, Tensors, count, shape_of
+from nnet.imports.table import Choices, Plan, Rule, Sections, System, Tensors, count, heads_of, shape_of
 
 SOURCE = "github.com/CODEJIN/Speaker_Embedding_Torch"
 TRANSFORMER_RULES = (
@@ -79,7 +79,7 @@ def plan_transformer(tensors: Tensors, choices: Choices) -> Plan:
     encoder = {
         "name": "scaled_transformer",
         "width": width,
-        "heads": choices.heads or HEADS,
+        "heads": heads_of(choices, HEADS, width),
         "layers": count(tensors, r"transformer\.layers\.\d+\.linear1\.weight"),
         "feed_forward": shape_of(tensors, "transformer.layers.0.linear1.weight", 2)[0],
     }
@@ -88,7 +88,7 @@ def plan_transformer(tensors: Tensors, choices: Choices) -> Plan:
         **common_sections(shape_of(tensors, "projection.weight", 3)[0]),
         **{"features": features, "encoder": encoder, "pooling": {"name": "first"}, "inference": slices(240)},
     }
-    assumed = ("features.config",) if choices.heads else ("features.config", "encoder.heads")
+    assumed = ("features.config",) if choices.heads is not None else ("features.config", "encoder.heads")
     return Plan("transformer_ge2e", sections, TRANSFORMER_RULES, assumed=assumed)
 
 

@@ -13,6 +13,7 @@ from nnet.errors import NnetError
 
 Tensors = Mapping[str, torch.Tensor]
 Sections = dict[str, dict[str, Any]]
+MOST_LAYERS = 1000  # published networks have seven at most
 
 
 @dataclass(frozen=True)
@@ -150,5 +151,26 @@ def shape_of(tensors: Tensors, key: str, dims: int) -> tuple[int, ...]:
 
 
 def count(tensors: Tensors, pattern: str) -> int:
-    """How many names match a regular expression as a whole."""
-    return sum(re.fullmatch(pattern, key) is not None for key in tensors)
+    """How many layers there are: names that match a regular expression as a whole.
+
+    Raises:
+        NnetError: so many that the network alone would take minutes to make.
+    """
+    layers = sum(re.fullmatch(pattern, key) is not None for key in tensors)
+    if layers > MOST_LAYERS:
+        raise NnetError(f"has {layers} layers of the name {pattern}, expected {MOST_LAYERS} at most")
+    return layers
+
+
+def heads_of(choices: Choices, assumed: int, width: int) -> int:
+    """Attention heads: as many as were asked for, or else those of the published network.
+
+    Raises:
+        NnetError: what was asked for cannot share the width.
+    """
+    heads = choices.heads
+    if heads is None:
+        return assumed
+    if heads < 1 or width % heads:
+        raise NnetError(f"--heads is {heads}, expected 1 or another divisor of the network's width, {width}")
+    return heads

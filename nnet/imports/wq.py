@@ -8,7 +8,7 @@ taken, no shape how many heads the transformer has.
 from __future__ import annotations
 
 from nnet.errors import NnetError
-from nnet.imports.table import Choices, Plan, Rule, Sections, System, Tensors, count, shape_of
+from nnet.imports.table import Choices, Plan, Rule, Sections, System, Tensors, count, heads_of, shape_of
 
 SOURCE = "github.com/wq2012/SpeakerRecognitionFromScratch"
 LSTM_RULES = (Rule(r"lstm\.(.+)", "encoder.rnn.{1}"),)
@@ -59,7 +59,7 @@ def plan_transformer(tensors: Tensors, choices: Choices) -> Plan:
     encoder = {
         "name": "query_transformer",
         "width": width,
-        "heads": choices.heads or HEADS,
+        "heads": heads_of(choices, HEADS, width),
         "layers": count(tensors, r"encoder\.layers\.\d+\.linear1\.weight"),
         "feed_forward": shape_of(tensors, "encoder.layers.0.linear1.weight", 2)[0],
         "input_shift": 0.0,
@@ -67,7 +67,7 @@ def plan_transformer(tensors: Tensors, choices: Choices) -> Plan:
     }
     one = {"name": "mean"}  # of the one vector that the decoder gives
     sections: Sections = {**common_sections(dim), "encoder": encoder, "pooling": one}
-    assumed = () if choices.heads else ("encoder.heads",)
+    assumed = () if choices.heads is not None else ("encoder.heads",)
     return Plan("transformer_triplet", sections, TRANSFORMER_RULES, assumed=assumed)
 
 

@@ -210,7 +210,7 @@ def test_an_unknown_system_is_told_with_its_names_and_what_it_lacks(
     [
         (files.wq_lstm(width=8), ["--heads", "8"], "is of wq_lstm, for which --heads has no meaning"),
         (files.wq_transformer(), ["--pooling", "last"], "is of wq_transformer, for which --pooling has no meaning"),
-        (files.wq_transformer(), ["--heads", "5"], "encoder.width"),
+        (files.wq_transformer(), ["--heads", "5"], "--heads is 5"),
         (files.wq_lstm(width=8), ["--set", "features.config=none.conf"], "features.config is none.conf"),
         (files.wq_lstm(width=8), ["--set", "encoder.widht=3"], "encoder.widht is unknown"),
     ],
