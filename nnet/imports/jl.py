@@ -20,7 +20,7 @@ RESNET_RULES = (
     Rule(r"res\.layer([1-4])\.(\d+)\.se\.fc\.2\.weight", "encoder.stages.{1-1}.{2}.squeeze.excite.weight"),
     Rule(r"res\.layer([1-4])\.(\d+)\.((?:conv[12]|bn[12]|downsample\.[01])\..+)", "encoder.stages.{1-1}.{2}.{3}"),
 )
-DENSE_LAYER = r"res\.features\.denseblock([1-4])\.denselayer(\d+)\."
+DENSE_LAYER = r"res\.features\.denseblock([1-4])\.denselayer(\d{1,4})\."
 DENSENET_RULES = (
     Rule(r"res\.features\.conv0\.(.+)", "encoder.stem.{1}"),
     Rule(r"res\.features\.norm0\.(.+)", "encoder.stem_norm.{1}"),

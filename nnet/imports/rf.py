@@ -90,9 +90,11 @@ def _raw_scale(tensors: Tensors) -> dict[str, torch.Tensor]:
     """
     if "loss_fn.w" not in tensors:
         return {}
-    w = float(tensors["loss_fn.w"].double().sum())
-    if tensors["loss_fn.w"].numel() != 1 or w <= 0:
-        raise NnetError(f"loss_fn.w: is {tensors['loss_fn.w'].tolist()}, expected one number above 0")
+    if tensors["loss_fn.w"].numel() != 1:
+        raise NnetError(f"loss_fn.w: its shape is {tuple(tensors['loss_fn.w'].shape)}, expected one number")
+    w = float(tensors["loss_fn.w"])
+    if w <= 0:
+        raise NnetError(f"loss_fn.w: is {w:.6g}, expected one number above 0")
     return {"loss_fn.w": torch.tensor(w + math.log(-math.expm1(-w)))}
 
 

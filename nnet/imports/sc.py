@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 
+from nnet.errors import NnetError
 from nnet.imports.table import Choices, Plan, Rule, Sections, System, Tensors, shape_of
 
 SOURCE = "github.com/theScrabi/kaldi_voxceleb_pytorch"
@@ -30,7 +31,11 @@ RULES = (
     Rule(r"post_xvector\.([023])\.(.+)", "head.{1}.{2}"),
     Rule(r"loss_fn\.linear\.(weight|bias)", "loss_function.linear.{1}"),
     Rule(r"loss_fn\.weight", "loss_function.weight"),
-    Rule(r"loss_fn\.norm\.(.+)", None, because="it is part of loss_function.linear now"),
+    Rule(
+        r"loss_fn\.norm\.(weight|bias|running_mean|running_var|num_batches_tracked)",
+        None,
+        because="it is part of loss_function.linear now",
+    ),
 )
 
 
@@ -74,16 +79,20 @@ def _folded(tensors: Tensors) -> dict[str, torch.Tensor]:
     """The linear layer of the softmax with the batch norm behind it, or nothing where there is none.
 
     γ (W x + b − μ) / √(σ² + ε) + β is an affine map of x.
+
+    Raises:
+        NnetError: one of γ, b, μ, σ² and β is missing, or has not a number for each class.
     """
     if not any(key.startswith(f"{NORM}.") for key in tensors):
         return {}
     classes = shape_of(tensors, f"{LINEAR}.weight", 2)[0]
     names = ("weight", "bias", "running_mean", "running_var")
-    for name in names:
-        torch.broadcast_shapes(shape_of(tensors, f"{NORM}.{name}", 1), (classes,))
+    for key in (f"{LINEAR}.bias", *(f"{NORM}.{name}" for name in names)):
+        shape = shape_of(tensors, key, 1)
+        if shape != (classes,):
+            raise NnetError(f"{key}: its shape is {shape}, expected ({classes},), a number for each class")
     gain, shift, mean, variance = (tensors[f"{NORM}.{name}"].double() for name in names)
     scale = gain / (variance + NORM_EPS).sqrt()
-    shape_of(tensors, f"{LINEAR}.bias", 1)
     weight = scale[:, None] * tensors[f"{LINEAR}.weight"].double()
     bias = scale * (tensors[f"{LINEAR}.bias"].double() - mean) + shift
     return {f"{LINEAR}.weight": weight.float(), f"{LINEAR}.bias": bias.float()}
