@@ -13,14 +13,13 @@ from nnet.config import Config, from_mapping, get
 from nnet.errors import NnetError
 from nnet.fine_tuning import LOSS_PREFIX
 from nnet.imports import SYSTEMS
-from nnet.imports.reading import SourceFile, tensors_at
+from nnet.imports.reading import COUNTER, SourceFile, tensors_at
 from nnet.imports.table import Choices, Plan, Renamed, System, Tensors, rename
 from nnet.model import build
 from nnet.yaml_text import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN = 20  # names in a message
-COUNTER = ".num_batches_tracked"  # of batch norms; files of torch before 0.4.1 have none, and evaluation reads none
 UNKNOWN_CLASSES = 2  # speakers of a file without class weights; a network must tell two apart
 
 
@@ -71,15 +70,15 @@ def convert(source: SourceFile, choices: Choices, overrides: Sequence[str] = (),
     except NnetError as error:
         raise NnetError(f"{source.path}: is of {system.name}, but {error}") from error
     config = _config(plan, source.path, overrides)
-    speaker_ids = _speaker_names(plan.num_classes)
-    not_trained = _fit(source.path, system, renamed, build(config, len(speaker_ids)).state_dict())
+    num_classes = UNKNOWN_CLASSES if plan.num_classes is None else plan.num_classes
+    not_trained = _fit(source.path, system, renamed, _shapes_of(source.path, system, config, num_classes))
     changed = {override.partition("=")[0] for override in overrides}
     assumed = {key: get(config, key) for key in plan.assumed if not {key, key.partition(".")[0]} & changed}
     steps = source.top.get(system.steps) if system.steps else None
     left_out = {**renamed.left_out, **aside}
-    told = steps if isinstance(steps, int) and steps > 0 else 0
+    told = steps if type(steps) is int and steps > 0 else 0
     return Imported(
-        *(system, config, renamed.tensors, speaker_ids, told),
+        *(system, config, renamed.tensors, _speaker_names(num_classes), told),
         *(renamed.origins, left_out, not_trained, assumed, plan.notes),
     )
 
@@ -144,32 +143,54 @@ def _config(plan: Plan, path: Path, overrides: Sequence[str]) -> Config:
     return from_mapping({**base, **plan.sections}, str(path), overrides)
 
 
-def _speaker_names(num_classes: int | None) -> list[str]:
+def _shapes_of(path: Path, system: System, config: Config, num_classes: int) -> Tensors:
+    """The state of the network that a config describes, without its numbers.
+
+    A stranger's sizes are asked for no memory: they may be those of a far larger network than the file's.
+
+    Raises:
+        NnetError: no network has these sizes.
+    """
+    try:
+        with torch.device("meta"):
+            return build(config, num_classes).state_dict()
+    except NnetError as error:
+        raise NnetError(f"{path}: is of {system.name}, but {error}") from error
+    except (RuntimeError, ValueError, TypeError, OverflowError) as error:  # torch's, of sizes beyond 2^63 and others
+        first = str(error).partition("\n")[0]
+        raise NnetError(f"{path}: is of {system.name}, but no network can be built of its sizes: {first}") from error
+
+
+def _speaker_names(num_classes: int) -> list[str]:
     """unknown-0000 …: the file has classes, not names."""
-    number = UNKNOWN_CLASSES if num_classes is None else num_classes
-    return [f"unknown-{index:0{len(str(number))}}" for index in range(number)]
+    return [f"unknown-{index:0{len(str(num_classes))}}" for index in range(num_classes)]
 
 
 def _fit(path: Path, system: System, renamed: Renamed, wanted: Tensors) -> list[str]:
     """Check that the tensors are those of the network; counters of batches that are missing become 0.
 
+    Args:
+        path, system: for messages. renamed: the file's tensors by our names; the counters are added to them. wanted:
+            the network's, of which only names, shapes and types are looked at.
+
     Returns:
         Names of the loss's tensors, where the file has none of them.
 
     Raises:
-        NnetError: with every name that is unknown, there twice, missing or of another shape.
+        NnetError: with every name that is unknown, there twice, missing, of another shape or not finite.
     """
     given = renamed.tensors
     loss = [name for name in wanted if name.startswith(LOSS_PREFIX)]
     not_trained = [] if any(name in given for name in loss) else loss
     for name in wanted:
         if name.endswith(COUNTER) and name not in given:
-            given[name] = torch.zeros_like(wanted[name])
+            given[name] = torch.zeros(wanted[name].shape, dtype=wanted[name].dtype)
     problems = [
         ("has names that are not known", renamed.unknown + _origins(renamed, given.keys() - wanted.keys())),
         ("has two tensors for one place", renamed.twice),
         ("lacks (by our names)", [name for name in wanted if name not in given and name not in not_trained]),
         ("has other shapes", _shapes(renamed, wanted)),
+        ("has numbers that are not finite", _origins(renamed, {name for name in given if not _finite(given[name])})),
     ]
     told = [f"it {what}: {shown(names)}" for what, names in problems if names]
     if told:
@@ -179,6 +200,10 @@ def _fit(path: Path, system: System, renamed: Renamed, wanted: Tensors) -> list[
 
 def _origins(renamed: Renamed, names: set[str]) -> list[str]:
     return [renamed.origins[name] for name in renamed.origins if name in names]
+
+
+def _finite(tensor: torch.Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())
 
 
 def _shapes(renamed: Renamed, wanted: Tensors) -> list[str]:
