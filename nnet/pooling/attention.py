@@ -18,6 +18,23 @@ def weights_over_time(scores: torch.Tensor, mask: torch.Tensor | None) -> torch.
     return scores.softmax(dim=1)
 
 
+def about_own_mean(frames: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Frames relative to their utterance's plain mean, so that sums of squares of frames far from zero do not cancel.
+
+    The mean carries no gradient: it is for results that the shift does not alter.
+
+    Args:
+        frames: (B, T, C), with zeros in the padding.
+        mask: (B, T) or None.
+
+    Returns:
+        (B, T, C), with zeros in the padding, and the mean, (B, 1, C).
+    """
+    counts = frames.shape[1] if mask is None else mask.sum(dim=1)[:, None, None]
+    mean = (frames.sum(dim=1, keepdim=True) / counts).detach()
+    return zero_padding(frames - mean, mask), mean
+
+
 def weighted_moments(
     frames: torch.Tensor, weights: torch.Tensor, mask: torch.Tensor | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -35,9 +52,8 @@ def weighted_moments(
     Returns:
         mean and variance, each (B, C, H); rounding may take the variance a little below 0.
     """
-    counts = frames.shape[1] if mask is None else mask.sum(dim=1)[:, None, None]
-    shift = (frames.sum(dim=1, keepdim=True) / counts).detach()  # (B, 1, C)
-    relative = zero_padding(frames - shift, mask).transpose(1, 2)  # (B, T, C) -> (B, C, T)
+    relative, shift = about_own_mean(frames, mask)
+    relative = relative.transpose(1, 2)  # (B, T, C) -> (B, C, T)
     mean = relative @ weights  # (B, C, T) @ (B, T, H) -> (B, C, H)
     return mean + shift.transpose(1, 2), relative.square() @ weights - mean.square()
 

@@ -6,12 +6,16 @@ recognition", section 3.3, with the variants (``att``, ``norm``, ``mean+std``) o
 A dictionary of D centres μ_d; frame x_t has the residual r_td = x_t − μ_d to each. Written out, the residuals are a
 (B, T, D, C) tensor, 210 MB for 64 chunks of 100 frames with D = 64, C = 128. Nothing needs them one by one:
 
-    distance   |r_td|²        = |x_t|² − 2 x_t·μ_d + |μ_d|²
-    mean       Σ_t w_td r_td  = Σ_t w_td x_t  − W_d μ_d                                     W_d = Σ_t w_td
-    square     Σ_t w_td r_td² = Σ_t w_td x_t² − 2 μ_d ∘ Σ_t w_td x_t + W_d μ_d²             (element by element)
+    distance   |r_td|²                  = |x_t|² − 2 x_t·μ_d + |μ_d|²
+    mean       e_d = Σ_t w_td r_td      = m_d − W_d μ_d                       m_d = Σ_t w_td x_t, W_d = Σ_t w_td
+    square     Σ_t w_td (x_t − a_d)²    = Σ_t w_td x_t² + a_d ∘ (W_d a_d − 2 m_d)           (element by element)
+               a_d = μ_d: Σ_t w_td r_td²; centred: a_d = μ_d + e_d = m_d + (1 − W_d) μ_d
 
 so three matrix products do. What is lost: where a frame lies on a centre, the distance is the difference of two equal
-numbers, right to about 1e-7 |x|² only. It is floored at 0, and so is the variance.
+numbers, right to about 1e-7 |x|² only, and so is the square. So x_t and μ_d are both taken relative to a point near
+them, which alters no residual and so carries no gradient: the mean of the centres, or, where the spread is centred and
+must be right however far the centres lie, each utterance's plain mean, which costs more, as each has its own μ_d then.
+Distances and squares are floored at 0.
 
     weights    lde: w_td = softmax over d of −s_d² · distance        att: w_td = softmax over t of −s_d · distance
                then divided by W_d + 1e-9, so that each centre takes a mean
@@ -26,6 +30,7 @@ from torch import nn
 
 from nnet.masks import frame_mask, zero_padding
 from nnet.pooling import LdeOptions
+from nnet.pooling.attention import about_own_mean
 
 WEIGHT_FLOOR = 1e-9  # under the sum of a centre's weights, which underflows for a centre far from each frame
 VARIANCE_FLOOR = 1e-8  # under the square root of a second moment, and of a squared distance
@@ -44,22 +49,29 @@ class LdePooling(nn.Module):
     def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """The encoding of each utterance's own frames. Args: frames (B, T, C); lengths (B,), on the CPU."""
         mask = frame_mask(lengths, frames.shape[1], frames.device)
-        frames = zero_padding(frames, mask)
-        weights = self._assign(frames, mask).transpose(1, 2)  # (B, D, T)
+        frames, centres = self._shifted(zero_padding(frames, mask), mask)
+        weights = self._assign(frames, centres, mask).transpose(1, 2)  # (B, D, T)
         total = weights.sum(dim=2, keepdim=True)  # (B, D, 1)
         weighted = weights @ frames  # (B, D, T) @ (B, T, C) -> (B, D, C)
-        mean = weighted - total * self.centres
+        mean = weighted - total * centres
         if self.options.output == "mean":
             return mean.flatten(1)  # (B, D, C) -> (B, D·C)
-        square = weights @ frames.square() - 2 * self.centres * weighted + total * self.centres.square()
-        if self.options.centred:
-            square = square - mean.square() * (2 - total)  # Σ w (r − e)² = Σ w r² − 2 e² + W e²
+        about = weighted + (1 - total) * centres if self.options.centred else centres
+        square = weights @ frames.square() + about * (total * about - 2 * weighted)
         deviation = (square.clamp(min=0) + VARIANCE_FLOOR).sqrt()
         return torch.cat([mean, deviation], dim=2).flatten(1)  # (B, D, 2C) -> (B, D·2C)
 
-    def _assign(self, frames: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    def _shifted(self, frames: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Frames (B, T, C) and centres, (D, C) or (B, D, C), relative to one point that lies near them."""
+        if self.options.centred:
+            frames, mean = about_own_mean(frames, mask)
+            return frames, self.centres - mean  # (D, C) - (B, 1, C) -> (B, D, C)
+        mean = self.centres.detach().mean(dim=0)
+        return zero_padding(frames - mean, mask), self.centres - mean
+
+    def _assign(self, frames: torch.Tensor, centres: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Weights (B, T, D) of each frame for each centre; over the frames of an utterance they sum to 1."""
-        distances = self._distances(frames)
+        distances = self._distances(frames, centres)
         if self.options.assignment == "lde":
             weights = zero_padding((-self.scales.square() * distances).softmax(dim=2), mask)
         else:
@@ -69,11 +81,11 @@ class LdePooling(nn.Module):
             weights = scores.softmax(dim=1)
         return weights / (weights.sum(dim=1, keepdim=True) + WEIGHT_FLOOR)
 
-    def _distances(self, frames: torch.Tensor) -> torch.Tensor:
-        """(B, T, C) → (B, T, D)."""
+    def _distances(self, frames: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
+        """(B, T, C) and (D, C) or (B, D, C) → (B, T, D)."""
         lengths_squared = frames.square().sum(dim=2, keepdim=True)
-        products = frames @ (2 * self.centres.T)  # (B, T, C) @ (C, D) -> (B, T, D)
-        squared = lengths_squared - products + self.centres.square().sum(dim=1)
+        products = frames @ (2 * centres.mT)  # (B, T, C) @ (C, D) -> (B, T, D)
+        squared = lengths_squared - products + centres.square().sum(dim=-1).unsqueeze(-2)
         if self.options.distance == "sqr":
             return squared.clamp(min=0)
         return squared.clamp(min=VARIANCE_FLOOR).sqrt()  # the floor keeps the gradient finite on a centre

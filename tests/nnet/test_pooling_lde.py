@@ -107,6 +107,21 @@ def test_value_and_gradients_agree_with_the_formulas_frame_by_frame(options: Lde
         torch.testing.assert_close(fast_gradient, slow_gradient, atol=1e-8, rtol=1e-8)
 
 
+@pytest.mark.parametrize("options", [options for options in VARIANTS if options.assignment == "lde"], ids=str)
+def test_a_centre_whose_weights_underflow_agrees_too(options: LdeOptions) -> None:
+    # Its weights' sum is of the size of the floor under it, so that they do not sum to 1 after division.
+    pooling = make(options, 4)
+    distance = 4.75 if options.distance == "sqr" else 22.5
+    pooling.centres.data[0] = pooling.centres.data[1] + distance / 2  # in each of four channels, so twice that in all
+    pooling.scales.data.fill_(1.0)
+    frames = pooling.centres.detach()[1] + 0.1 * torch.randn(1, 6, 4, dtype=torch.float64)
+    weights = pooling._assign(frames, pooling.centres[None], None)
+    assert 0.01 < float(weights[..., 0].sum()) < 0.99
+    found = pooling(frames, torch.tensor([6]))[0]
+    # 1e-10: float64, sums in another order.
+    torch.testing.assert_close(found, encode_frame_by_frame(pooling, frames[0]), atol=1e-10, rtol=1e-10)
+
+
 @every_variant
 @pytest.mark.parametrize("padding", [1e3, float("nan")])
 def test_padding_changes_neither_value_nor_gradient(options: LdeOptions, padding: float) -> None:
@@ -139,6 +154,40 @@ def test_value_and_gradients_are_finite_at_the_edges(options: LdeOptions, case: 
     for leaf in (frames, pooling.centres, pooling.scales):
         assert leaf.grad is not None
         assert leaf.grad.isfinite().all()
+
+
+@every_variant
+@pytest.mark.parametrize("offset", [10.0, 100.0, 1000.0])
+def test_far_from_zero_nothing_cancels(options: LdeOptions, offset: float) -> None:
+    # Frames and centres far from zero and near each other, utterances of unlike means, one padded.
+    pooling = make(options, 16)
+    means = offset + torch.tensor([0.5, -0.5])[:, None, None]
+    frames = (means + torch.randn(2, 100, 16)).float()
+    pooling.centres.data += offset
+    pooling.float()
+    lengths = torch.tensor([100, 61])
+    found = pooling(frames, lengths).double()
+    expected = pooling.double()(frames.double(), lengths)  # of the same rounded numbers
+    # 2e-5: the numbers are near 1, float32 keeps 1e-7 of each, and 1e-7 of the weights' exponents, which reach 100.
+    torch.testing.assert_close(found, expected, atol=2e-5, rtol=2e-5)
+
+
+@pytest.mark.parametrize("offset", [10.0, 100.0, 1000.0])
+def test_a_deviation_is_right_where_its_centre_is_far_away(offset: float) -> None:
+    # One centre, near zero, takes each frame with the same weight: the deviation is that of the frames, near 1.
+    pooling = make(LdeOptions(components=1, output="mean+std", centred=True), 16).float()
+    frames = (offset + torch.randn(2, 100, 16)).requires_grad_()
+    lengths = torch.tensor([100, 61])
+    found = pooling(frames, lengths)[:, 16:]
+    expected = torch.stack(
+        [frames[0].double().std(dim=0, correction=0), frames[1, :61].double().std(dim=0, correction=0)]
+    )
+    # 1e-5: the sum of a hundred squares near 1 in float32.
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
+    direction = torch.randn(2, 16)
+    (gradient,) = torch.autograd.grad((found * direction).sum(), frames)
+    (slow,) = torch.autograd.grad((expected * direction).sum(), frames)
+    torch.testing.assert_close(gradient, slow, atol=1e-5, rtol=0)
 
 
 def test_no_tensor_of_every_residual_is_made() -> None:
