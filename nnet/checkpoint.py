@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from nnet.checkpoint_fields import check_fields
 from nnet.errors import NnetError
 from nnet.files import write_whole
 
@@ -80,17 +81,21 @@ def load(path: Path) -> Checkpoint:
     """Read a checkpoint; its tensors are on the CPU.
 
     Raises:
-        NnetError: missing, truncated, or not written by this program.
+        NnetError: missing, truncated, or not written by this program; a field of another type is named.
     """
     if not path.is_file():
         raise NnetError(f"{path}: no such checkpoint; train one with python3 -m nnet.train --exp {path.parent}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file may raise nearly anything: IndexError, UnicodeDecodeError, KeyError …
-        raise NnetError(f"{path}: cannot be read as a checkpoint (truncated?): {error}") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT or not _has_fields(set(content) - {"format"}):
+        # torch's own message recommends to open the file and let it run what it asks for.
+        odd = "it holds more than plain values and tensors, which nnet.train does not write, and none of it was run"
+        reason = odd if "weights_only" in str(error) else f"truncated? {error}"
+        raise NnetError(f"{path}: cannot be read as a checkpoint: {reason}") from error
+    format = content.pop("format", None) if isinstance(content, dict) else None
+    if type(format) is not int or format != FORMAT or not _has_fields(set(content)):
         raise NnetError(f"{path}: is no checkpoint of nnet.train in format {FORMAT}")
-    del content["format"]
+    check_fields(path, content)
     return Checkpoint(**content)
 
 
@@ -121,10 +126,19 @@ def rng_state(device: torch.device) -> dict[str, torch.Tensor]:
 
 
 def restore_rng(state: Mapping[str, torch.Tensor], device: torch.device) -> None:
-    """Undo what was drawn since `rng_state`; a run that moves from CPU to CUDA keeps the CUDA generator's seed."""
-    torch.set_rng_state(state["cpu"])
-    if device.type == "cuda" and "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"], device)
+    """Undo what was drawn since `rng_state`; a run that moves from CPU to CUDA keeps the CUDA generator's seed.
+
+    Raises:
+        NnetError: there is no state of the CPU's generator, or one that torch does not take.
+    """
+    if "cpu" not in state:
+        raise NnetError("the checkpoint's rng has no state of the CPU's generator; it cannot be taken up")
+    try:
+        torch.set_rng_state(state["cpu"])
+        if device.type == "cuda" and "cuda" in state:
+            torch.cuda.set_rng_state(state["cuda"], device)
+    except RuntimeError as error:  # of another length
+        raise NnetError(f"the checkpoint's rng is no state of torch's generators: {error}") from error
 
 
 def check_same_run(

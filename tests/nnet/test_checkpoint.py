@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import resource
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from nnet.checkpoint import Checkpoint, check_same_run, load, restore_rng, rng_state, save
+from nnet.checkpoint_fields import FIELDS
 from nnet.errors import NnetError
 
 CPU = torch.device("cpu")
@@ -95,10 +97,82 @@ def test_another_programs_file_is_refused(tmp_path: Path) -> None:
         load(tmp_path / "last.pt")
 
 
+@pytest.mark.parametrize("format", [torch.tensor([1, 1]), True, 1.0, "1", None, 2])
+def test_another_format_is_refused_whatever_its_type(format: Any, tmp_path: Path) -> None:
+    save(tmp_path / "last.pt", checkpoint())
+    content = torch.load(tmp_path / "last.pt", weights_only=True)
+    torch.save({**content, "format": format}, tmp_path / "last.pt")
+    with pytest.raises(NnetError, match=r"last\.pt: is no checkpoint of nnet\.train in format 1"):
+        load(tmp_path / "last.pt")
+
+
+WRONG_FIELDS = [
+    ("step", "7", "its step is '7', but step is to be a whole number"),
+    ("step", True, "its step is True, but"),
+    ("model", [], "its model is of type list, but model is to be names and tensors"),
+    ("model", {"weight": 1.5}, r"its model\.weight is 1\.5"),
+    ("model", {"weight": torch.zeros(3, device="meta")}, r"its model\.weight is a tensor of float32 on meta"),
+    ("optimizer", [1], "its optimizer is of type list"),
+    ("optimizer", {"state": {}}, "its optimizer is of type dict, but optimizer is to be a state of torch's"),
+    ("rng", {"cpu": torch.zeros(3)}, r"its rng\.cpu is a tensor of float32 on cpu"),
+    ("config", [], "its config is of type list, but config is to be sections with options"),
+    ("config", {"data": [1]}, r"its config\.data is of type list"),
+    ("config", {1: {}}, "its config is of type dict"),
+    ("speaker_ids", "ab", "its speaker_ids is 'ab', but speaker_ids is to be a list of names"),
+    ("speaker_ids", ["a", 2], r"its speaker_ids\[1\] is 2"),
+    ("list_digest", None, "its list_digest is None"),
+    ("features_conf", bytearray(), "its features_conf is of type bytearray"),
+    ("precision", 32, "its precision is 32"),
+    ("best_eer", torch.tensor(0.1), "its best_eer is a tensor of float32 on cpu, but best_eer is to be a number or"),
+    ("best_step", 1.0, "its best_step is 1.0"),
+    ("meter", {"loss": "1"}, r"its meter\.loss is '1'"),
+    ("meter", {"cost": 1.0}, r"its meter\.cost is 1\.0, but meter is to be numbers under chunks, correct, decisions"),
+    ("seconds", None, "its seconds is None"),
+    ("valid_eers", {"5": 0.1}, "its valid_eers is of type dict, but valid_eers is to be steps and numbers"),
+    ("valid_eers", {5: None}, r"its valid_eers\.5 is None"),
+    ("start_hash", 0, "its start_hash is 0"),
+    ("torch_version", (2, 13), "its torch_version is of type tuple"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "says"), WRONG_FIELDS)
+def test_a_field_of_another_type_is_refused_by_name(field: str, value: Any, says: str, tmp_path: Path) -> None:
+    save(tmp_path / "last.pt", checkpoint(**{field: value}))
+    with pytest.raises(NnetError, match=rf"last\.pt: {says}"):
+        load(tmp_path / "last.pt")
+
+
+def test_the_type_of_every_field_is_known() -> None:
+    assert list(FIELDS) == [field.name for field in dataclasses.fields(Checkpoint)]
+
+
+def test_a_state_of_a_network_and_of_its_optimizer_passes_as_torch_gives_it(tmp_path: Path) -> None:
+    net = torch.nn.BatchNorm1d(3)
+    optimizer = torch.optim.Adam(net.parameters())
+    net(torch.randn(4, 3)).square().sum().backward()
+    optimizer.step()
+    before = checkpoint(model=net.state_dict(), optimizer=optimizer.state_dict(), valid_eers={5: 0.25}, seconds=3)
+    save(tmp_path / "last.pt", before)
+    after = load(tmp_path / "last.pt")
+    net.load_state_dict(after.model)
+    optimizer.load_state_dict(after.optimizer)
+    assert after.valid_eers == {5: 0.25}
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [({}, "has no state of the CPU's"), ({"cpu": torch.zeros(3, dtype=torch.uint8)}, "is no state of torch's")],
+)
+def test_generators_are_not_restored_from_what_is_no_state(state: dict[str, torch.Tensor], says: str) -> None:
+    with pytest.raises(NnetError, match=says):
+        restore_rng(state, CPU)
+
+
 def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     torch.save({"format": Path("code")}, tmp_path / "last.pt")
-    with pytest.raises(NnetError, match="cannot be read as a checkpoint"):
+    with pytest.raises(NnetError, match="cannot be read as a checkpoint: it holds more than plain values") as error:
         load(tmp_path / "last.pt")
+    assert "weights_only" not in str(error.value)  # torch's own message recommends to run it
 
 
 def test_the_same_run_is_taken_up_even_with_other_loaders() -> None:
