@@ -10,8 +10,10 @@ from torch import nn
 from torch.nn import functional
 
 from nnet.config import Config
+from nnet.encoders import ENCODERS
 from nnet.errors import NnetError
-from nnet.options import part_of
+from nnet.options import name_of, part_of
+from nnet.pooling.fit import fitted
 from nnet.sections import HeadOptions
 
 NORM_FLOOR = 1e-6  # least length that an embedding is divided by: zero stays zero, its gradient finite
@@ -50,12 +52,13 @@ class SpeakerNet(nn.Module):
 
     @property
     def min_frames(self) -> int:
-        """The fewest frames that the encoder sees at once; shorter utterances are lengthened by repetition."""
+        """The fewest frames that the encoder sees at once; `needed_frames` tells what becomes of shorter utterances."""
         return int(self.encoder.min_frames)  # type: ignore[arg-type]
 
     @property
     def needed_frames(self) -> int:
-        """The fewest frames that an utterance must have: 1 where the encoder lengthens shorter ones itself."""
+        """The fewest frames that an utterance must have: 1 where the encoder lengthens shorter ones itself (by
+        repetition), `min_frames` where it refuses them (convgru, and others with `pad_short: false`)."""
         return 1 if getattr(self.encoder, "pad_short", True) else self.min_frames
 
     @property
@@ -170,7 +173,8 @@ def build(config: Config, num_speakers: int) -> SpeakerNet:
             f"data.chunk_frames begins at {shortest}, but the encoder sees {encoder.min_frames} frames at once; begin"
             f" at {encoder.min_frames} or more"
         )
-    pooling = part_of(config.pooling)(config.pooling, encoder.out_dim)
+    options = fitted(config.pooling, encoder, name_of(ENCODERS, config.encoder))
+    pooling = part_of(options)(options, encoder.out_dim)
     dim = config.embedding.dim
     embedding = nn.Identity() if dim is None else nn.Linear(pooling.out_dim, dim)
     head, head_dim = _build_head(config.head, pooling.out_dim if dim is None else dim)

@@ -2,9 +2,15 @@
 
 An encoder is a module made as ``Encoder(options, in_dim)`` that has ``out_dim`` (C) and ``min_frames`` and maps
 ``feats (B, T, F), lengths (B,)`` to ``frames (B, T', C), lengths' (B,)``. What it gives for an utterance may not
-depend on the padding behind it. One whose memory grows faster than the frames says by ``max_frames`` how many it is to
-be given at once, in an utterance and in a batch; longer ones are embedded in pieces. To add one: its file here, its
-options (``options_*.py``) and its line below, a YAML, a test.
+depend on the padding behind it. It may say more of itself, each by an attribute:
+
+    pad_short       (True) lengthens utterances of less than ``min_frames`` itself; False: it refuses them
+    max_frames      (None) how many frames it is to be given at once, in an utterance and in a batch, where its memory
+                    grows faster than they; longer utterances are embedded in pieces
+    bidirectional   (False) the second half of its channels is a recurrence from right to left
+    one_vector      (False) T' is 1 for every utterance
+
+To add one: its file here, its options (``options_*.py``) and its line below, a YAML, a test.
 """
 
 from __future__ import annotations

@@ -57,6 +57,7 @@ class ChannelNorm(nn.Module):
 class ConvGru(nn.Module):
     """(B, T, F) of consecutive samples → (B, T', 2H) forward | backward, T' = floor(1 + (T·F − 400) / 320)."""
 
+    bidirectional = True
     pad_short = False  # silence or repetition would be another sound, so an utterance that is too short is refused
 
     def __init__(self, options: ConvGruOptions, in_dim: int) -> None:

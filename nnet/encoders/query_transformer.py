@@ -18,6 +18,7 @@ class QueryTransformer(nn.Module):
     """(B, T, F) → (B, 1, C) and lengths of 1."""
 
     min_frames = 1
+    one_vector = True
     max_frames = MAX_FRAMES
 
     def __init__(self, options: QueryTransformerOptions, in_dim: int) -> None:

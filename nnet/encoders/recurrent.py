@@ -82,6 +82,7 @@ class Recurrent(nn.Module):
     def __init__(self, options: GruOptions, in_dim: int) -> None:
         super().__init__()
         self.shift, self.scale = options.input_shift, options.input_scale
+        self.bidirectional = options.bidirectional
         self.rnn = self.kind(
             in_dim,
             options.width,

@@ -7,6 +7,8 @@ taken, no shape how many heads the transformer has.
 
 from __future__ import annotations
 
+from typing import Any
+
 from nnet.errors import NnetError
 from nnet.imports.table import Choices, Plan, Rule, Sections, System, Tensors, count, heads_of, shape_of
 
@@ -48,7 +50,10 @@ def plan_lstm(tensors: Tensors, choices: Choices) -> Plan:
         "input_shift": 0.0,
         "input_scale": 1.0,
     }
-    sections: Sections = {**common_sections(dim), "encoder": encoder, "pooling": {"name": choices.pooling or "mean"}}
+    pooling: dict[str, Any] = {"name": choices.pooling or "mean"}
+    if choices.pooling == "last":
+        pooling["bidirectional"] = False  # there it is the last frame of both directions
+    sections: Sections = {**common_sections(dim), "encoder": encoder, "pooling": pooling}
     assumed = () if choices.pooling else ("pooling.name",)
     return Plan("bilstm_triplet", sections, LSTM_RULES, assumed=assumed)
 

@@ -3,7 +3,8 @@
 A pooling is a module made as ``Pooling(options, in_dim)`` that has ``out_dim`` (D) and maps ``frames (B, T, C),
 lengths (B,)`` to ``(B, D)``. Frames at and after an utterance's length never enter it, whatever they hold. One that
 adds a term to the training loss has ``with_penalty(frames, lengths)`` besides, which gives ``(B, D)`` and that term,
-``()``. To add one: its file here, its options and its line below, a YAML, a test; README.md shows an example.
+``()``. One whose options say ``needs_frames`` is refused where an encoder gives one vector (``nnet.pooling.fit``). To
+add one: its file here, its options and its line below, a YAML, a test; README.md shows an example.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class StatisticsOptions:
     """
 
     implementation: ClassVar[str] = "nnet.pooling.statistics:StatisticsPooling"
+    needs_frames: ClassVar[bool] = True
     variance_floor: float = 1e-6
     unbiased: bool = False
 
@@ -46,10 +48,11 @@ class FirstOptions:
 @dataclass(frozen=True)
 class LastOptions:
     """The last frame. bidirectional: the second half of the channels is taken from the first frame instead, where a
-    backward recurrence ends."""
+    backward recurrence ends; null: as the encoder is. False with one that runs in both directions is for published
+    systems that were trained so: half of the vector has seen the last frame alone."""
 
     implementation: ClassVar[str] = "nnet.pooling.last:LastPooling"
-    bidirectional: bool = False
+    bidirectional: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class AttentiveOptions:
     """
 
     implementation: ClassVar[str] = "nnet.pooling.attentive:AttentivePooling"
+    needs_frames: ClassVar[bool] = True
     hidden: int = 64
     activation: Literal["relu", "tanh"] = "relu"
     variance_floor: float = 1e-6
@@ -78,6 +82,7 @@ class MultiHeadOptions:
     """
 
     implementation: ClassVar[str] = "nnet.pooling.multi_head:MultiHeadPooling"
+    needs_frames: ClassVar[bool] = True
     heads: int = 5
     hidden: int = 512
     penalty: float = 0.01
@@ -96,6 +101,7 @@ class ChannelAttentiveOptions:
     """
 
     implementation: ClassVar[str] = "nnet.pooling.channel_attentive:ChannelAttentivePooling"
+    needs_frames: ClassVar[bool] = True
     hidden: int = 128
     context: bool = True
     batch_norm: bool = True
@@ -117,6 +123,7 @@ class LdeOptions:
     """
 
     implementation: ClassVar[str] = "nnet.pooling.lde:LdePooling"
+    needs_frames: ClassVar[bool] = True
     components: int = 32
     assignment: Literal["lde", "att"] = "lde"
     distance: Literal["sqr", "norm"] = "sqr"

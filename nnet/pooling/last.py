@@ -18,7 +18,7 @@ class LastPooling(nn.Module):
             raise NnetError(
                 f"pooling.bidirectional takes half of the channels; the encoder gives {in_dim}, an odd number"
             )
-        self.bidirectional = options.bidirectional
+        self.bidirectional = bool(options.bidirectional)  # the network's builder has put the encoder's for null
         self.out_dim = in_dim
 
     def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
