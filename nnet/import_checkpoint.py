@@ -108,7 +108,7 @@ def report(exp: Path, imported: Imported) -> None:
         *(exp, len(imported.tensors), numbers, imported.system.name, imported.system.source),
     )
     for key, value in imported.assumed.items():
-        log.warning("assumed, as the file does not tell: %s=%s; another is given with --set", key, value)
+        log.warning("assumed, as the file does not tell: %s=%s; another is given with --set (--help: --pooling, --heads, --loss)", key, value)
     for key, why in imported.left_out.items():
         log.info("left out %s: %s", key, why)
     for note in imported.notes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,9 @@ def read_source(path: Path) -> SourceFile:
     except OSError as error:
         raise NnetError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
-        top = torch.load(counted(path, content), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch's, on pickles of other protocols
+            top = torch.load(counted(path, content), map_location="cpu", weights_only=True)
     except NnetError:
         raise
     except Exception as error:  # a damaged file may raise nearly anything
