@@ -107,8 +107,9 @@ def report(exp: Path, imported: Imported) -> None:
         "%s: %d tensors, %d numbers, of %s (%s)",
         *(exp, len(imported.tensors), numbers, imported.system.name, imported.system.source),
     )
+    other = "another is given with --set (--help: --pooling, --heads, --loss)"
     for key, value in imported.assumed.items():
-        log.warning("assumed, as the file does not tell: %s=%s; another is given with --set (--help: --pooling, --heads, --loss)", key, value)
+        log.warning("assumed, as the file does not tell: %s=%s; %s", key, value, other)
     for key, why in imported.left_out.items():
         log.info("left out %s: %s", key, why)
     for note in imported.notes:
