@@ -32,8 +32,11 @@ MINI = (
     " the best baseline without a network has {baseline} %. Networks for large corpora are cut to a few minutes here,"
     " as the last column says: the figures tell that they train, not how they rank."
 )
-# These have columns of their own, or say only how often a line is written.
-SHOWN = ("training.steps", "training.valid_every", "training.save_every", "training.log_every", "data.batch_size")
+# These have columns of their own, or change no weight.
+SHOWN = (
+    *("training.steps", "training.valid_every", "training.save_every", "training.log_every"),
+    *("data.batch_size", "data.chunk_frames", "data.workers"),
+)
 
 
 @dataclass
