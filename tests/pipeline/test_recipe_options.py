@@ -204,3 +204,20 @@ def test_the_mini_corpus_is_augmented_online_and_another_way_has_an_experiment_o
     for way, stages in (("ondisk", True), ("none", False)):
         other = recipe("--dry-run", "--augment", way).stdout
         assert f"-> exp/mini-mini-{way}\n" in other and ("stage 2:" in other) is stages
+
+
+def overrides_of(plan: str) -> list[str]:
+    return re.search(r"option  overrides=(.*)", plan)[1].split()
+
+
+def test_a_network_for_large_corpora_trains_in_fewer_steps_on_the_mini_corpus(recipe: Recipe) -> None:
+    dry = ("--dry-run", "--nnet-config", "conf/nnet/lde3.yaml")
+    done = recipe(*dry, "--nnet-opts", "data.batch_size=16")
+    told = overrides_of(done.stdout)
+    assert {"training.steps=2000", "data.chunk_frames=[100,200]", "schedule.warmup_steps=200"} <= set(told)
+    assert "data.batch_size=32" not in told and told[-1] == "data.batch_size=16"  # as the command line has it
+    assert "asks for more than the 2000 steps of --max-steps, and is changed: training.steps=2000" in done.stderr
+    assert "training.steps=300" in overrides_of(recipe(*dry, "--max-steps", "300").stdout)
+    for whole in (("--max-steps", "-"), ("--nnet-opts", "training.steps=4000")):
+        told = overrides_of(recipe(*dry, *whole).stdout)
+        assert not [each for each in told if each.startswith(("data.chunk_frames", "schedule."))]
