@@ -205,13 +205,13 @@ def test_table_shows_what_was_measured_and_leaves_out_what_was_not() -> None:
     ]
     result = {"eer": 0.0712, "low": 0.06, "high": 0.08, "back_end": "PLDA", "baseline": 0.1009}
     result |= {"steps": 1200, "batch": 32, "chunk_frames": [100, 300], "seconds": 90.0}
-    result["changes"] = ["training.steps=600", "data.workers=0"]
+    result["changes"] = ["training.steps=600", "schedule.base_steps=4"]
     report = Report("cmd", MACHINE, 1, 5, 60, 3.0, figures, {"a": result})
     text = report.markdown()
     line = "| a | fbank 30 | tdnn, statistics, aam | 2,690 | 148 | 0.001 | 257 | 64 × 200, 128 s | ≈ 1.23 bf16 | ≈ 2 |"
     assert f"{line} 7.12 | PLDA |" in text  # no column of poolings, which learn nothing here
     assert "| b | logmel 80 | gru, last, ge2e | 2,690 | 148 | 0.001 | 1 |  |  |  |  |  |" in text
-    assert "| a | 7.12 [6.00, 8.00] | PLDA | 1,200 | 32 × 100–300 | 1.5 | data.workers=0 |" in text
+    assert "| a | 7.12 [6.00, 8.00] | PLDA | 1,200 | 32 × 100–300 | 1.5 | schedule.base_steps=4 |" in text
     assert "has 10.09 %" in text and "one thread, median of 5" in text
     only_counted = Report("cmd", MACHINE, 1, 0, 60, 3.0, figures[1:]).markdown()
     assert "step, s" not in only_counted and "A step is" not in only_counted and "mini" not in only_counted
