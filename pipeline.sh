@@ -55,7 +55,6 @@ if [ "${option[max-steps]}" != - ] && [ -z "$passed_over" ] && [[ " ${nnet_opts[
     log "$nnet_config asks for more than the ${option[max-steps]} steps of --max-steps, and is changed: ${shorter[*]}"
   fi
 fi
-overrides=("training.seed=$seed" "${shorter[@]}" "${nnet_opts[@]}")    # the latter win
 feats_name=$(basename "$feats_conf" .conf)
 feats_name=${feats_name//[^[:alnum:]._-]/_}
 if [[ $feats_name != "$feats_type"* ]]; then feats_name=$feats_type-$feats_name; fi
@@ -77,7 +76,7 @@ min_frames=${option[min-frames]}
 if [ "$min_frames" = - ]; then
   min_frames=$(python3 -c 'import sys; print(int(float(sys.argv[1]) * float(sys.argv[2]) + 0.5))' "${option[min-seconds]}" "$frame_rate")
 fi
-augment=${option[augment]/#-/ondisk} suffix='' augment_file=() not_online=''
+augment=${option[augment]/#-/ondisk} suffix='' online=() augment_file=() not_online=''
 if [ "$feats_type" = logmel ]; then
   not_online="has features.type logmel, of another rate than the audio that augmentation while training reads"
 elif [ "$augment" = online ] && [ "$source" != wav ]; then
@@ -97,9 +96,10 @@ elif [ "$augment" = online ] && [ -n "$not_online" ] && ! on_command_line augmen
 fi
 if [ "$augment" = online ] && [ -n "$not_online" ]; then die "$nnet_config $not_online; use --augment ondisk"; fi
 if [ "$source" != wav ] && [ "$augment" = online ]; then
-  overrides=("training.seed=$seed" data.source=wav "augment=${option[augment-config]}" "${shorter[@]}" "${nnet_opts[@]}")    # these may change it
+  online=(data.source=wav "augment=${option[augment-config]}")
   augment_file=(--input "${option[augment-config]}")
 fi
+overrides=("training.seed=$seed" "${online[@]}" "${shorter[@]}" "${nnet_opts[@]}")    # the last win
 if [ "$source" != wav ] && on_command_line augment; then suffix=-$augment; fi    # beside the experiment of the corpus's own way
 exp=${option[exp]/#-/exp/$name-$(basename "$nnet_config" .yaml)$suffix}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from embedder import Embedder
 from torch import nn
 
 from nnet.config import load
@@ -15,7 +16,7 @@ from nnet.encoders import ConvGruOptions, GruOptions, LstmOptions, ResidualLstmO
 from nnet.encoders.convgru import ConvGru
 from nnet.encoders.recurrent import Gru, Lstm
 from nnet.encoders.residual_lstm import ResidualLstm
-from nnet.model import SpeakerNet, build
+from nnet.model import build
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "nnet"
 GRU, LSTM = GruOptions(width=3, layers=2, dropout=0.2, input_shift=0.5), LstmOptions(width=3, layers=3)
@@ -92,17 +93,6 @@ def test_a_traced_graph_drops_values_between_layers_while_training(name: str) ->
     feats, lengths = batch(BATCHES[0], dim)
     program = torch.export.export(encoder, (feats, lengths)).module()
     assert not torch.equal(program(feats, lengths)[0], program(feats, lengths)[0])
-
-
-class Embedder(nn.Module):
-    """What is exported of a network."""
-
-    def __init__(self, net: SpeakerNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, feats: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        return self.net.embed(feats, lengths)
 
 
 @pytest.mark.parametrize("system", ["bilstm_triplet", "convgru_ge2e", "gru_ge2e"])

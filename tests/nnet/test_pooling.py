@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from embedder import Embedder
 from torch import nn
 
 from nnet.model import SpeakerNet
@@ -193,17 +194,6 @@ class Pointwise(nn.Module):
 
     def forward(self, feats: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.layer(feats), lengths
-
-
-class Embedder(nn.Module):
-    """What is exported of a network."""
-
-    def __init__(self, net: SpeakerNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, feats: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        return self.net.embed(feats, lengths)
 
 
 def small_net(name: str) -> SpeakerNet:
