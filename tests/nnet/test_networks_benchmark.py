@@ -142,7 +142,7 @@ def finished_run(root: Path, exp: Path) -> None:
 def test_the_best_back_end_of_a_run_is_taken(root: Path, tmp_path: Path) -> None:
     finished_run(root, tmp_path / "a")
     low, high = pytest.approx(0.06), pytest.approx(0.09)
-    expected = MiniResult(0.07, low, high, "cosine", 0.10, 1200, 64, [100, 300], 90.0, ["training.steps=1200"])
+    expected = MiniResult(0.07, low, high, "cosine", 0.10, 1200, 32, [100, 200], 90.0, ["training.steps=1200"])
     assert collect(tmp_path / "a", ["training.steps=1200"]) == expected
     (tmp_path / "a").rename(tmp_path / "b")
     with pytest.raises(NnetError, match=r"results.json: no results of b"):
