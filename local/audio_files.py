@@ -7,6 +7,7 @@ through `utils/to_wav.py <file> <rate> |`, which decodes, mixes down and resampl
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 from collections import Counter
@@ -15,13 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
-
 from local.program import first_of, say
 from minikaldi.errors import KaldiError
-from minikaldi.feat.audio import needs_ffmpeg, read_audio
-from minikaldi.feat.audio_lengths import missing_bytes, missing_in_file
-from minikaldi.io.wave import read_wave_header
+from minikaldi.feat.audio_info import NO_AUDIO, ForeignAudioError, audio_info
 from minikaldi.progress import with_progress
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.wav_lines import TO_WAV
@@ -79,86 +76,43 @@ def path_of_entry(entry: str) -> str | None:
 
 
 def inspect(path: str, sample_rate: int) -> AudioFile | Unreadable:
-    """Read a file's header.
+    """Find out what a file is; of what is no MP3, no Ogg and from no pipe only the header is read.
 
     Args:
         sample_rate: Hz that the features need.
     """
     extension = Path(path).suffix.lower()
     named_audio = extension in SOUNDFILE_EXTENSIONS or extension in FFMPEG_EXTENSIONS
-    if Path(path).stat().st_size == 0:
-        return Unreadable(path, "empty file", named_audio)
-    if extension in FFMPEG_EXTENSIONS:
-        return AudioFile(path, extension[1:], plain=False, seconds=None, by_ffmpeg=True)
     try:
-        with soundfile.SoundFile(path) as audio:
-            return _described(path, audio, sample_rate)
-    except soundfile.LibsndfileError as error:
-        if needs_ffmpeg(path):
-            return AudioFile(path, f"misnamed {extension}", plain=False, seconds=None, by_ffmpeg=True)
-        if named_audio:
-            return Unreadable(path, f"not audio: {error.error_string.rstrip('.')}", is_audio=True)
-        return Unreadable(path, f"no audio file ({extension or 'no extension'})", is_audio=False)
+        if extension in FFMPEG_EXTENSIONS and Path(path).stat().st_size:
+            return AudioFile(path, extension[1:], plain=False, seconds=None, by_ffmpeg=True)
+        info = audio_info(path)
+    except ForeignAudioError as error:
+        if shutil.which("ffmpeg") is None:
+            return Unreadable(path, f"is {error}, which needs ffmpeg, and there is none on PATH", is_audio=True)
+        return AudioFile(path, f"misnamed {extension}", plain=False, seconds=None, by_ffmpeg=True)
+    except KaldiError as error:
+        return Unreadable(path, _why_not(str(error), extension, named_audio), named_audio)
+    except OSError as error:
+        return Unreadable(path, f"cannot be read: {error.strerror}", named_audio)
+    plain = info.as_it_stands and info.kaldi_reads and (info.channels, info.rate) == (1, sample_rate)
+    channels = {1: "mono", 2: "stereo"}.get(info.channels, f"{info.channels} channels")
+    kind = f"{info.format} {info.subtype} {info.rate} Hz {channels}"
+    return AudioFile(path, kind, plain, info.num_samples / info.rate)
 
 
-def _described(path: str, audio: soundfile.SoundFile, sample_rate: int) -> AudioFile | Unreadable:
-    missing = missing_in_file(path)
-    if missing:
-        return Unreadable(path, f"truncated: the header promises {missing} more bytes", True)
-    # Without a length is what a program writes into a pipe; to libsndfile some of these files have no samples.
-    frames = _decoded_frames(path) if missing is None else audio.frames
-    if frames == 0:
-        return Unreadable(path, "a header and no samples", True)
-    if audio.format == "FLAC" and not _last_sample_decodes(audio):
-        return Unreadable(path, "truncated: the end does not decode", True)
-    plain = (audio.format, audio.subtype, audio.channels, audio.samplerate) == ("WAV", "PCM_16", 1, sample_rate)
-    channels = {1: "mono", 2: "stereo"}.get(audio.channels, f"{audio.channels} channels")
-    kind = f"{audio.format} {audio.subtype} {audio.samplerate} Hz {channels}"
-    return AudioFile(path, kind, plain and missing is not None and _kaldi_reads(path), frames / audio.samplerate)
-
-
-def judge_wav(path: str, sample_rate: int) -> tuple[bool, str | None]:
-    """(whether Kaldi reads a RIFF file as it stands, mono at `sample_rate` Hz; why it gives no audio, or None).
-
-    One opening and one read of a few bytes, for corpora of a million files.
-    """
-    with Path(path).open("rb") as stream:
-        missing = missing_bytes(stream, os.fstat(stream.fileno()).st_size)
-        if missing:
-            return False, f"truncated: the header promises {missing} more bytes"
-        stream.seek(0)
-        if stream.peek(4)[:4] != b"RIFF":
-            return False, f"no RIFF file, it begins {stream.peek(12)[:12]!r}"
-        try:
-            header = read_wave_header(stream)
-        except KaldiError:
-            return False, None  # another encoding, perhaps, which to_wav.py reads
-        return missing == 0 and (header.channels, header.sample_rate) == (1, sample_rate), None
-
-
-def _kaldi_reads(path: str) -> bool:
-    """Whether the header is one that Kaldi accepts, which compares more of its fields than libsndfile."""
-    try:
-        with Path(path).open("rb") as stream:
-            read_wave_header(stream)
-    except KaldiError:
-        return False
-    return True
-
-
-def _decoded_frames(path: str) -> int:
-    try:
-        return read_audio(path)[0].shape[1]
-    except KaldiError:
-        return 0
-
-
-def _last_sample_decodes(audio: soundfile.SoundFile) -> bool:
-    try:
-        audio.seek(audio.frames - 1)
-        return len(audio.read(1)) == 1
-    except soundfile.LibsndfileError:
-        return False
+def _why_not(said: str, extension: str, named_audio: bool) -> str:
+    """The reason in `dropped`, from that of `audio_info`."""
+    if not said.startswith(NO_AUDIO):
+        return said
+    if extension == ".raw":
+        return "samples without a header (.raw), which say neither their rate nor their encoding; convert it to WAV"
+    if not named_audio:
+        return f"no audio file ({extension or 'no extension'})"
+    reason = said.removeprefix(NO_AUDIO).strip()
+    if extension == ".wav" and "b'RIFF" not in reason:
+        reason = re.sub(r"\d+ bytes that begin", "no RIFF file, it begins", reason)
+    return f"not audio: {reason}"
 
 
 def inspect_all(paths: Sequence[str], sample_rate: int, label: str) -> Iterator[AudioFile | Unreadable]:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.audio_files import FFMPEG_EXTENSIONS, judge_wav, require_ffmpeg, through_to_wav
+from local.audio_files import AudioFile, inspect, require_ffmpeg, through_to_wav
 from local.data_dir import Dropped, Utterance
 from local.program import say
 from local.speaker_ids import check_name, speaker_ids
@@ -31,8 +31,8 @@ _THREADS = 8                                # the listing waits for the file ser
 class Segment:
     """One audio file of a tree.
 
-    path: relative to the tree, as trial lists have it. plain: Kaldi reads it as it stands. fault: why it gives no
-    sound, else None.
+    path: relative to the tree, as trial lists have it. plain: Kaldi reads it as it stands. by_ffmpeg: only ffmpeg reads
+    it. fault: why it gives no sound, else None.
     """
 
     tree: Path
@@ -41,6 +41,7 @@ class Segment:
     video: str
     segment: str
     plain: bool
+    by_ffmpeg: bool
     fault: str | None
 
     @property
@@ -110,14 +111,16 @@ def _segment(tree: Path, path: str) -> Segment | Dropped:
         return Dropped(utt_id, "no .wav, .flac or .m4a file", lost=False)
     stem = Path(path).stem
     size = (tree / path).stat().st_size
-    plain, fault = (False, None) if size == 0 or extension != ".wav" else judge_wav(f"{tree}/{path}", SAMPLE_RATE)
+    found = inspect(f"{tree}/{path}", SAMPLE_RATE)
+    is_audio = isinstance(found, AudioFile)
+    plain, by_ffmpeg, fault = (found.plain, found.by_ffmpeg, None) if is_audio else (False, False, found.reason)
     if size <= (WAV_HEADER_BYTES if extension == ".wav" else 0):
         fault = f"has {size} bytes: no sound"
     name_based = _NAME_BASED.fullmatch(stem)
     if len(parts) == 3:
-        return Segment(tree, path, parts[0], parts[1], stem, plain, fault)
+        return Segment(tree, path, parts[0], parts[1], stem, plain, by_ffmpeg, fault)
     if len(parts) == 2 and name_based:
-        return Segment(tree, path, parts[0], name_based[1], name_based[2], plain, fault)
+        return Segment(tree, path, parts[0], name_based[1], name_based[2], plain, by_ffmpeg, fault)
     return Dropped(utt_id, "neither <spk>/<video>/<segment> nor <Name>/<11 characters>_<7 digits>")
 
 
@@ -149,12 +152,13 @@ def as_utterances(tree: Tree) -> tuple[list[Utterance], list[Dropped], dict[str,
 
 
 def check_decoders(segments: Sequence[Segment]) -> None:
-    """Say what goes through to_wav.py, and refuse m4a files without ffmpeg.
+    """Say what goes through ffmpeg, and refuse m4a files without it.
 
     Raises:
         ScriptError: there is no ffmpeg on PATH.
     """
-    foreign = [segment.file for segment in segments if segment.extension in FFMPEG_EXTENSIONS]
-    require_ffmpeg(foreign)
+    foreign = [segment for segment in segments if segment.by_ffmpeg]
+    require_ffmpeg([segment.file for segment in foreign])
+    misnamed = sum(segment.extension != ".m4a" for segment in foreign)
     if foreign:
-        say(f"{len(foreign)} m4a files go through ffmpeg")
+        say(f"through ffmpeg: {len(foreign)} files{f' ({misnamed} of them misnamed)' if misnamed else ''}")

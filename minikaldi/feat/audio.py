@@ -6,10 +6,8 @@ Matroska and AMR go through an ffmpeg on PATH.
 
 from __future__ import annotations
 
-import io
 import shutil
 import subprocess
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -18,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.errors import KaldiError
-from minikaldi.feat.audio_lengths import missing_bytes
+from minikaldi.feat.audio_info import DAMAGED, end_decodes, foreign_container, require_alike, with_soundfile
+from minikaldi.feat.audio_lengths import reader_of
+from minikaldi.feat.audio_parts import BytesFile, Part, audio_parts
 from minikaldi.feat.resample import wideband_resample
-from minikaldi.io.wave import samples_place
 
 if TYPE_CHECKING:
     import soundfile
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 FULL_SCALE = 32768.0
 """A float sample of 1.0, in Kaldi's 16-bit scale."""
 
-_HEAD_BYTES = 4096
+_MEND = "fetch it again or convert it, or remove it from the list"
 _BLOCK_SAMPLES = 1 << 22
 
 
@@ -97,7 +96,7 @@ def read_audio(source: str | Path | BinaryIO) -> tuple[NDArray[np.float32], int]
     name, data = source_name(source), _contents(source)
     if not data:
         raise KaldiError(f"{name}: the file is empty; remove it from the list, or fetch it again")
-    container = foreign_container(data)
+    container = foreign_container(reader_of(data))
     if container:
         data = _through_ffmpeg(name, data, container, None if _is_stream(source) else str(source))
     return _decoded(name, data)
@@ -116,24 +115,9 @@ def needs_ffmpeg(path: str | Path) -> bool:
     """
     try:
         with Path(path).open("rb") as stream:
-            return bool(foreign_container(stream.read(_HEAD_BYTES)))
+            return bool(foreign_container(stream))
     except OSError as error:
         raise KaldiError(f"{path}: cannot open: {error.strerror}") from error
-
-
-def foreign_container(head: bytes) -> str:
-    """The name of the container that the bytes begin, where only ffmpeg reads it; "" for any other."""
-    starts = {
-        b"\x1a\x45\xdf\xa3": "Matroska/WebM",
-        b"\x30\x26\xb2\x75": "WMA",
-        b"#!AMR": "AMR",
-        b"\xff\xf1": "AAC",
-        b"\xff\xf9": "AAC",
-        b"ADIF": "AAC",
-    }
-    if head[4:8] == b"ftyp":
-        return "MP4/M4A"
-    return next((kind for start, kind in starts.items() if head.startswith(start)), "")
 
 
 def _is_stream(source: str | Path | BinaryIO) -> bool:
@@ -164,21 +148,13 @@ def _through_ffmpeg(name: str, data: bytes, container: str, path: str | None) ->
 
 
 def _decoded(name: str, data: bytes) -> tuple[NDArray[np.float32], int]:
-    import soundfile
-
-    data = _with_length(name, data)
     try:
-        with soundfile.SoundFile(_Bytes(data)) as audio:
-            expected, rate = audio.frames, audio.samplerate
-            samples = _all_samples(audio, len(data))
-    except (soundfile.LibsndfileError, ValueError) as error:  # ValueError: a header that soundfile itself refuses
-        said = getattr(error, "error_string", str(error)).rstrip(".")
-        raise KaldiError(
-            f"{name}: no audio that libsndfile can read ({said}): {len(data)} bytes that begin {data[:12]!r}; convert "
-            "it, or remove it from the list"
-        ) from error
-    if samples.shape[1] < expected:
-        raise KaldiError(f"{name}: truncated: {samples.shape[1]} of {expected} samples decode; fetch it again")
+        decoded = [_decoded_part(part) for part in audio_parts(data)]
+        require_alike([(rate, len(samples)) for samples, rate in decoded])
+    except KaldiError as error:
+        mend = "" if "; " in str(error) else f"; {_MEND}"  # some faults have a remedy of their own
+        raise KaldiError(f"{name}: {error}{mend}") from error
+    samples, rate = np.concatenate([samples for samples, _ in decoded], axis=1), decoded[0][1]
     if samples.shape[1] == 0:
         raise KaldiError(f"{name}: holds a header and no samples; remove it from the list")
     if rate < 1:
@@ -189,19 +165,29 @@ def _decoded(name: str, data: bytes) -> tuple[NDArray[np.float32], int]:
     return np.ascontiguousarray(samples * np.float32(FULL_SCALE)), rate
 
 
-class _Bytes(io.BytesIO):
-    """A file in memory that stays where it is when a damaged header sends libsndfile to a place before its beginning.
+def _decoded_part(part: Part) -> tuple[NDArray[np.float32], int]:
+    """All samples (channels, N) of a stream, -1 … 1, and its rate in Hz.
 
-    Python would print a traceback, as an exception cannot go through libsndfile.
+    Raises:
+        KaldiError: libsndfile does not decode it to its end; without the file's name.
     """
 
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        with suppress(ValueError, OverflowError):
-            super().seek(offset, whence)
-        return self.tell()
+    def work(audio: soundfile.SoundFile) -> tuple[NDArray[np.float32], int, int]:
+        return _all_samples(audio), audio.samplerate, audio.frames
+
+    try:
+        samples, rate, counted = with_soundfile(BytesFile(part.data), work)
+    except KaldiError as error:
+        if part.data[:4] == b"fLaC" and not with_soundfile(BytesFile(part.data), end_decodes):
+            raise KaldiError(str(error).replace(DAMAGED, "truncated: ", 1)) from error
+        raise
+    expected = counted if part.num_samples is None else part.num_samples
+    if samples.shape[1] < expected:
+        raise KaldiError(f"{DAMAGED}{samples.shape[1]} of {expected} samples decode")
+    return samples, rate
 
 
-def _all_samples(audio: soundfile.SoundFile, num_bytes: int) -> NDArray[np.float32]:
+def _all_samples(audio: soundfile.SoundFile) -> NDArray[np.float32]:
     """All samples (channels, N), in blocks: a forged length allocates nothing."""
     block_frames = max(1, _BLOCK_SAMPLES // max(1, audio.channels))
     blocks = [audio.read(block_frames, dtype="float32", always_2d=True)]
@@ -209,20 +195,3 @@ def _all_samples(audio: soundfile.SoundFile, num_bytes: int) -> NDArray[np.float
         blocks.append(audio.read(block_frames, dtype="float32", always_2d=True))
     samples: NDArray[np.float32] = np.concatenate(blocks).T
     return samples
-
-
-def _with_length(name: str, data: bytes) -> bytes:
-    """The file; of a WAV that does not tell its length (libsndfile does not know all forms of it), with its length.
-
-    Raises:
-        KaldiError: it lacks samples, of which libsndfile would not say a word.
-    """
-    missing = missing_bytes(io.BufferedReader(io.BytesIO(data)), len(data))
-    if missing:
-        raise KaldiError(f"{name}: truncated: its header promises {missing} bytes more than there are; fetch it again")
-    if missing is None and data[:4] == b"RIFF":
-        place = samples_place(io.BufferedReader(io.BytesIO(data)), len(data))
-        if place and place.present < 1 << 32:
-            size = place.present.to_bytes(4, "little")
-            return b"".join((data[: place.offset - 4], size, data[place.offset :]))
-    return data

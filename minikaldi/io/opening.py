@@ -52,13 +52,15 @@ def go_to(stream: Reader, path: str, offset: int) -> None:
     """Put a file's stream at a byte offset.
 
     Raises:
-        KaldiError: it is a pipe, the file ends before, or the offset has more than 63 bits.
+        KaldiError: it is a pipe, or the file ends before (as every file does before an offset of more than 63 bits).
     """
     try:
         stream.seek(offset)
         at_end = not stream.peek(1)
-    except (OSError, OverflowError) as exc:
-        raise _fault(path, f"cannot go to byte {offset}", exc) from exc
+    except (OSError, OverflowError, ValueError) as exc:  # ValueError: Python's word for more than 63 bits
+        if not stream.seekable():
+            raise _fault(path, f"cannot go to byte {offset}", exc) from exc
+        at_end = True
     if at_end:
         size = os.fstat(stream.fileno()).st_size
         name = f"{show_name(path)}:{offset}"

@@ -18,7 +18,9 @@ from minikaldi.io.primitives import Reader, Writer, read_exactly
 from minikaldi.log import warning
 
 UNKNOWN_SIZES = (0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF)
-"""What a writer that cannot seek leaves in a header where the length belongs."""
+"""What Kaldi takes for a length that the writer, which could not seek, did not know."""
+
+_NEAR = 1 << 16  # more than a header and a frame
 
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 _SUB_FORMAT_END = bytes.fromhex("000000001000800000aa00389b71")  # of an id whose first two bytes are a format's code
@@ -113,6 +115,16 @@ def _is_streamed(riff_size: int, data_size: int) -> bool:
     return riff_size in (0, 0xFFFFFFFF) or data_size in UNKNOWN_SIZES
 
 
+def is_unknown_size(size: int) -> bool:
+    """Whether a size is one that a writer leaves which cannot seek: 0, or about the largest there is.
+
+    2 and 4 GiB, and 2^63 and 2^64, less a header or rounded to whole frames (sox: 0x7ffff000 and less; lame, opusdec:
+    0x7fffffff less a header; ffmpeg: 0xffffffff; arecord: 0x80000000), and sox's 0x7f000000 in AIFF.
+    """
+    near = any(top - _NEAR < size < top + _NEAR for top in (1 << 31, 1 << 32, 1 << 63, 1 << 64))
+    return size == 0 or near or 0 <= size - 0x7F000000 < 64
+
+
 def _pass_padding(stream: Reader, size: int) -> None:
     """A chunk of odd size has a zero byte after it; some writers leave it out."""
     if size % 2 and stream.peek(1)[:1] == b"\0":
@@ -150,9 +162,10 @@ def samples_place(stream: Reader, total_bytes: int) -> SamplesPlace | None:
         if len(header) < 8:
             break
         if header[:4] == b"data":
-            streamed = _is_streamed(int.from_bytes(start[4:8], "little"), length)
             offset = stream.tell()
-            return SamplesPlace(offset, max(0, total_bytes - offset), None if streamed else length)
+            present, riff_size = max(0, total_bytes - offset), int.from_bytes(start[4:8], "little")
+            streamed = _is_streamed(riff_size, length) or (is_unknown_size(length) and length > present)
+            return SamplesPlace(offset, present, None if streamed else length)
         stream.seek(length, os.SEEK_CUR)
         _pass_padding(stream, length)
     return None

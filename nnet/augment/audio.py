@@ -17,11 +17,13 @@ import numpy.typing as npt
 
 from minikaldi.errors import KaldiError
 from minikaldi.feat.audio import changed_rate, one_channel, read_audio
+from minikaldi.feat.audio_info import audio_info
 from minikaldi.featbin.to_wav import ToWavOptions
 from minikaldi.io import WAVE, read_object
 from minikaldi.io.inner import parse_pipeline
+from minikaldi.io.opening import open_file
 from minikaldi.io.specifiers import parse_rxfilename
-from minikaldi.io.wave import read_wave_header
+from minikaldi.io.wave import is_unknown_size, read_wave_header
 from minikaldi.options import parse
 from nnet.augment.cache import BoundedCache
 from nnet.augment.signal import FloatArray
@@ -188,16 +190,14 @@ class Conversion:
 
     def seekable(self) -> SoundFileAudio | None:
         """The file, where soundfile reads it from any place and nothing is to be changed but the channels averaged."""
-        import soundfile
-
         try:
-            found = soundfile.info(self.path)
-        except soundfile.LibsndfileError:
+            found = audio_info(self.path)
+        except (KaldiError, OSError):
             return None  # it needs ffmpeg, or `decoded` tells what is wrong with it
-        as_it_is = self.rate in (0, found.samplerate) and self.options.speed == 1.0 and self.options.channel < 0
-        if found.format not in SEEKABLE or not as_it_is:
+        as_it_is = self.rate in (0, found.rate) and self.options.speed == 1.0 and self.options.channel < 0
+        if found.format not in SEEKABLE or not (found.as_it_stands and as_it_is):
             return None
-        return SoundFileAudio(self.path, found.frames, float(found.samplerate))
+        return SoundFileAudio(self.path, found.num_samples, float(found.rate))
 
     def decoded(self) -> DecodedAudio:
         """What to_wav.py writes, without its lines on stderr."""
@@ -225,15 +225,14 @@ def _check_channel(channel: int, channels: int) -> None:
 
 
 def _riff(path: str, offset: int, channel: int) -> RiffAudio:
-    with Path(path).open("rb") as stream:
-        stream.seek(offset)
+    with open_file(path, offset) as stream:
         header = read_wave_header(stream)
         begin = stream.tell()
         there = os.fstat(stream.fileno()).st_size - begin
     _check_channel(channel, header.channels)
-    if header.data_bytes is not None and header.data_bytes > there:
-        missing = header.data_bytes - there
+    missing = 0 if header.data_bytes is None else max(0, header.data_bytes - there)
+    if missing and not is_unknown_size(header.data_bytes or 0):
         raise KaldiError(f"truncated: its header promises {missing} bytes more than there are; fetch it again")
-    num_bytes = there if header.data_bytes is None else header.data_bytes
+    num_bytes = there if missing or header.data_bytes is None else header.data_bytes
     num_samples = num_bytes // (2 * header.channels)
     return RiffAudio(path, begin, header.channels, channel, num_samples, float(header.sample_rate))

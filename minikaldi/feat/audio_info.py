@@ -1,0 +1,216 @@
+"""What an audio file is, without decoding it: its kind, and how many samples decoding it will give.
+
+Of uncompressed files the header is read. Where a count in a header may not be the number of samples (MP3, Ogg, joined
+files, files from a pipe), all bytes are read and what holds samples is counted.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from minikaldi.errors import KaldiError
+from minikaldi.feat.audio_lengths import libsndfile_knows
+from minikaldi.feat.audio_parts import BytesFile, Part, audio_parts, checked_samples, leading_tags
+from minikaldi.feat.joined_streams import counts_its_samples, has_several_flacs
+from minikaldi.feat.mpeg import begins_mpeg_header
+from minikaldi.io import Reader
+from minikaldi.io.wave import read_wave_header
+
+if TYPE_CHECKING:
+    import soundfile
+
+T = TypeVar("T")
+NO_AUDIO = "no audio that libsndfile can read"
+"""What the text of an error begins with where the bytes are those of no audio file."""
+DAMAGED = "damaged: "
+
+_HEAD_BYTES = 4096
+
+
+class ForeignAudioError(KaldiError):
+    """A container that only ffmpeg reads; the text names it."""
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file is.
+
+    format, subtype: in libsndfile's words. num_samples: of each channel, 1 or more. rate: Hz.
+    as_it_stands: libsndfile reads the file itself to its end, and goes to any of its samples.
+    kaldi_reads: it is a 16-bit PCM WAV whose header Kaldi accepts.
+    """
+
+    format: str
+    subtype: str
+    channels: int
+    rate: int
+    num_samples: int
+    as_it_stands: bool
+    kaldi_reads: bool = False
+
+
+def audio_info(path: str | Path) -> AudioInfo:
+    """Find out what a file is.
+
+    Raises:
+        ForeignAudioError: only ffmpeg reads it.
+        KaldiError: it is truncated, damaged, empty or no audio; without the file's name.
+        OSError: it cannot be read.
+    """
+    with Path(path).open("rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size == 0:
+            raise KaldiError("empty file")
+        start = stream.peek(32)[:32]
+        info = _of_plain_wave(stream, size) if start[:4] == b"RIFF" else None
+        if info is None:
+            stream.seek(0)
+            container = foreign_container(stream)
+            if container:
+                raise ForeignAudioError(container)
+            info = _of_file(stream, size, start)
+    if info.num_samples == 0:
+        raise KaldiError("a header and no samples")
+    if info.rate < 1:
+        raise KaldiError(f"its header says {info.rate} samples a second")
+    return info
+
+
+def _of_plain_wave(stream: Reader, size: int) -> AudioInfo | None:
+    """Of a 16-bit PCM WAV of known length, without a call of libsndfile: corpora have a million of them."""
+    found = checked_samples(stream, size)
+    stream.seek(0)
+    if found is None or found.claimed is None:
+        return None
+    try:
+        header = read_wave_header(stream)
+    except KaldiError:
+        return None  # of another encoding
+    num_samples = found.claimed // (2 * header.channels)
+    return AudioInfo("WAV", "PCM_16", header.channels, header.sample_rate, num_samples, True, True)
+
+
+def _of_file(stream: Reader, size: int, start: bytes) -> AudioInfo:
+    if _is_counted(stream, size, start):
+        info = with_soundfile(stream.fileno(), _described)
+        if info.subtype[:4] != "MPEG":
+            return info
+    stream.seek(0)
+    parts = audio_parts(stream.read())
+    found = [_of_part(part) for part in parts]
+    require_alike([(info.rate, info.channels) for info in found])
+    return replace(found[0], num_samples=sum(info.num_samples for info in found), as_it_stands=False)
+
+
+def _of_part(part: Part) -> AudioInfo:
+    info = with_soundfile(BytesFile(part.data), _described)
+    return info if part.num_samples is None else replace(info, num_samples=part.num_samples)
+
+
+def _is_counted(stream: Reader, size: int, start: bytes) -> bool:
+    """Whether libsndfile, given the file as it stands, finds all of its samples and no others."""
+    if leading_tags(start) or start[:4] == b"OggS" or begins_mpeg_header(start):
+        return False
+    if start[:4] == b"fLaC":
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return counts_its_samples(start) and not has_several_flacs(data)
+    found = checked_samples(stream, size)
+    return found is None or libsndfile_knows(found)
+
+
+def _described(audio: soundfile.SoundFile) -> AudioInfo:
+    if audio.format == "FLAC" and audio.frames and not end_decodes(audio):
+        raise KaldiError("truncated: the end does not decode")
+    return AudioInfo(audio.format, audio.subtype, audio.channels, audio.samplerate, audio.frames, True)
+
+
+def require_alike(kinds: list[tuple[int, int]]) -> None:
+    """Refuse joined streams that cannot be one recording.
+
+    Args:
+        kinds: Hz and channels of each.
+
+    Raises:
+        KaldiError: they differ.
+    """
+    if len(set(kinds)) > 1:
+        listed = " and ".join(f"{rate} Hz with {channels} channels" for rate, channels in sorted(set(kinds)))
+        raise KaldiError(f"holds several joined files, of {listed}; split it, or convert the parts to one rate")
+
+
+def end_decodes(audio: soundfile.SoundFile) -> bool:
+    """Whether the last sample that the header counts is there."""
+    import soundfile
+
+    try:
+        audio.seek(audio.frames - 1)
+        return len(audio.read(1)) == 1
+    except soundfile.LibsndfileError:
+        return False
+
+
+def with_soundfile(file: int | BytesFile, work: Callable[[soundfile.SoundFile], T]) -> T:
+    """What `work` makes of an opened file.
+
+    Args:
+        file: a descriptor, which stays open (a name would let its extension decide what the file is), or its bytes.
+
+    Raises:
+        KaldiError: libsndfile cannot open or read it; without the file's name.
+    """
+    import soundfile
+
+    if isinstance(file, int):
+        place = os.lseek(file, 0, os.SEEK_CUR)  # a stream's buffer holds what is before it
+        os.lseek(file, 0, os.SEEK_SET)
+    opened = False
+    try:
+        with soundfile.SoundFile(file, closefd=False) as audio:
+            opened = True
+            return work(audio)
+    except (soundfile.LibsndfileError, ValueError) as error:  # ValueError: a header that soundfile itself refuses
+        said = getattr(error, "error_string", str(error)).rstrip(".")
+        if opened:
+            raise KaldiError(f"{DAMAGED}it does not decode to its end ({said})") from error
+        size, head = _size_and_head(file)
+        raise KaldiError(f"{NO_AUDIO} ({said}): {size} bytes that begin {head!r}") from error
+    finally:
+        if isinstance(file, int):
+            os.lseek(file, place, os.SEEK_SET)
+
+
+def _size_and_head(file: int | BytesFile) -> tuple[int, bytes]:
+    if isinstance(file, int):
+        return os.fstat(file).st_size, os.pread(file, 12, 0)
+    return len(file.getbuffer()), bytes(file.getbuffer()[:12])
+
+
+def foreign_container(stream: Reader) -> str:
+    """The name of a container that only ffmpeg reads; "" for any other file. The stream is back at its beginning."""
+    start = stream.read(_HEAD_BYTES)
+    tags = leading_tags(start)
+    if tags >= len(start):
+        stream.seek(0)
+        data = stream.read()  # a picture of the cover
+        start, tags = data, leading_tags(data)
+    stream.seek(0)
+    return _container(start[tags : tags + 12])
+
+
+def _container(head: bytes) -> str:
+    starts = {
+        b"\x1a\x45\xdf\xa3": "Matroska/WebM",
+        b"\x30\x26\xb2\x75": "WMA",
+        b"#!AMR": "AMR",
+        b"\xff\xf1": "AAC",
+        b"\xff\xf9": "AAC",
+        b"ADIF": "AAC",
+    }
+    if head[4:8] == b"ftyp":
+        return "MP4/M4A"
+    return next((kind for start, kind in starts.items() if head.startswith(start)), "")

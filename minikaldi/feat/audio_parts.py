@@ -1,0 +1,114 @@
+"""A file as libsndfile decodes it to its last sample: what it would leave out, or take for a length, is put right.
+
+One judgement for all readers: what is refused here is refused when a corpus is made (`minikaldi.feat.audio_info`), when
+a file is decoded (`minikaldi.feat.audio`), and in training from audio. Nothing is decoded. A file is truncated only by
+a length that is exact: sizes in the headers of WAV, RF64, W64, AIFF, CAF, AU and SPHERE that mean something, the total
+of a FLAC's STREAMINFO, the last page of an Ogg file, the frames that a Xing or VBRI header counts. An MP3 without such
+a header, and a stream of any kind from a pipe, may have lost their end unseen.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from contextlib import suppress
+from typing import NamedTuple
+
+from minikaldi.errors import KaldiError
+from minikaldi.feat.audio_lengths import Samples, find_samples, length_fault, reader_of, sphere_coding, with_length
+from minikaldi.feat.joined_streams import flac_streams, ogg_chain
+from minikaldi.feat.mpeg import begins_mpeg, mpeg_stretches, tag_bytes
+from minikaldi.io import Reader
+
+_MPEG_CODES = (0x50, 0x55)  # of layers I and II, and of MP3, in a WAV
+_JOINED_WAVE = re.compile(rb"RIFF....WAVEfmt ", re.DOTALL)
+
+
+class Part(NamedTuple):
+    """A stream that libsndfile decodes whole, one of several where files were joined.
+
+    data: as a file of its own. num_samples: of each channel; None where libsndfile's count is exact.
+    """
+
+    data: bytes
+    num_samples: int | None = None
+
+
+class BytesFile(io.BytesIO):
+    """A file in memory that stays where it is when a damaged header sends libsndfile to a place before its beginning.
+
+    Python would print a traceback, as an exception cannot go through libsndfile.
+    """
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        with suppress(ValueError, OverflowError):
+            super().seek(offset, whence)
+        return self.tell()
+
+
+def audio_parts(data: bytes) -> list[Part]:
+    """What to decode of a file, one after the other.
+
+    Args:
+        data: the whole file.
+
+    Raises:
+        KaldiError: it is truncated, damaged, or of a kind that nothing here decodes; without the file's name.
+    """
+    tags = leading_tags(data)
+    data = data[tags:] if tags else data
+    if data[:4] == b"fLaC":
+        return [Part(stream) for stream in flac_streams(data)]
+    if data[:4] == b"OggS":
+        return [Part(link) for link in ogg_chain(data)]
+    found = checked_samples(reader_of(data), len(data))
+    if found is not None:
+        return _of_samples(data, found)
+    stretches = mpeg_stretches(data) if tags or begins_mpeg(data) else []
+    return [Part(*stretch) for stretch in stretches] or [Part(data)]
+
+
+def leading_tags(data: bytes) -> int:
+    """How many bytes of tags, as ID3, a file begins with."""
+    at = 0
+    while at < len(data) and (tag := tag_bytes(data, at)):
+        at += tag
+    return at
+
+
+def checked_samples(stream: Reader, total_bytes: int) -> Samples | None:
+    """The samples of an uncompressed file, after a check of their length; None of another file.
+
+    Raises:
+        KaldiError: as `audio_parts`.
+    """
+    start = stream.read(8192)
+    stream.seek(0)
+    coding = sphere_coding(start)
+    if coding:
+        how = next((f" with {name}" for name in ("shorten", "shortpack", "wavpack") if name in coding), "")
+        raise KaldiError(
+            f"SPHERE, compressed{how} (sample_coding {coding}), which libsndfile does not decode; convert it: "
+            "sph2pipe -f wav <file> <file>.wav"
+        )
+    found = find_samples(stream, total_bytes)
+    fault = length_fault(stream, total_bytes, found) if found else ""
+    if fault:
+        raise KaldiError(fault)
+    return found
+
+
+def _of_samples(data: bytes, found: Samples) -> list[Part]:
+    end = len(data) if found.claimed is None else found.offset + found.claimed
+    joined = _JOINED_WAVE.search(data, found.offset) if found.claimed is None and data[:4] == b"RIFF" else None
+    if joined:
+        raise KaldiError(f"a second wave begins at byte {joined.start()} of it, after one without a length; split it")
+    if data[:4] in (b"RIFF", b"RF64") and _format_code(data, found.offset) in _MPEG_CODES:
+        return [Part(*stretch) for stretch in mpeg_stretches(data[found.offset : end])]
+    return [Part(with_length(data, found))]
+
+
+def _format_code(data: bytes, end: int) -> int:
+    """The code in a WAV's chunk `fmt `; 0 without one."""
+    at = data.find(b"fmt ", 12, end)
+    return int.from_bytes(data[at + 8 : at + 10], "little") if at >= 0 else 0
