@@ -173,25 +173,26 @@ def _decoded_part(part: Part) -> tuple[NDArray[np.float32], int]:
     """
 
     def work(audio: soundfile.SoundFile) -> tuple[NDArray[np.float32], int, int]:
-        return _all_samples(audio), audio.samplerate, audio.frames
+        expected = audio.frames if part.num_samples is None else part.num_samples
+        return _read_samples(audio, expected), audio.samplerate, expected
 
     try:
-        samples, rate, counted = with_soundfile(BytesFile(part.data), work)
+        samples, rate, expected = with_soundfile(BytesFile(part.data), work)
     except KaldiError as error:
         if part.data[:4] == b"fLaC" and not with_soundfile(BytesFile(part.data), end_decodes):
             raise KaldiError(str(error).replace(DAMAGED, "truncated: ", 1)) from error
         raise
-    expected = counted if part.num_samples is None else part.num_samples
     if samples.shape[1] < expected:
         raise KaldiError(f"{DAMAGED}{samples.shape[1]} of {expected} samples decode")
     return samples, rate
 
 
-def _all_samples(audio: soundfile.SoundFile) -> NDArray[np.float32]:
-    """All samples (channels, N), in blocks: a forged length allocates nothing."""
+def _read_samples(audio: soundfile.SoundFile, wanted: int) -> NDArray[np.float32]:
+    """The first samples (channels, N), as many as wanted and there, in blocks: a forged length allocates nothing."""
     block_frames = max(1, _BLOCK_SAMPLES // max(1, audio.channels))
-    blocks = [audio.read(block_frames, dtype="float32", always_2d=True)]
-    while len(blocks[-1]) == block_frames:
-        blocks.append(audio.read(block_frames, dtype="float32", always_2d=True))
+    blocks: list[NDArray[np.float32]] = []
+    while not blocks or (len(blocks[-1]) == block_frames and wanted > 0):
+        blocks.append(audio.read(max(0, min(wanted, block_frames)), dtype="float32", always_2d=True))
+        wanted -= len(blocks[-1])
     samples: NDArray[np.float32] = np.concatenate(blocks).T
     return samples

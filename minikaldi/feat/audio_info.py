@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from minikaldi.errors import KaldiError
 from minikaldi.feat.audio_lengths import libsndfile_knows
-from minikaldi.feat.audio_parts import BytesFile, Part, audio_parts, checked_samples, leading_tags
+from minikaldi.feat.audio_parts import BytesFile, Part, audio_parts, checked_samples, holds_mpeg, leading_tags
 from minikaldi.feat.joined_streams import counts_its_samples, has_several_flacs
 from minikaldi.feat.mpeg import begins_mpeg_header
 from minikaldi.io import Reader
@@ -66,7 +66,7 @@ def audio_info(path: str | Path) -> AudioInfo:
         size = os.fstat(stream.fileno()).st_size
         if size == 0:
             raise KaldiError("empty file")
-        start = stream.peek(32)[:32]
+        start = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES]
         info = _of_plain_wave(stream, size) if start[:4] == b"RIFF" else None
         if info is None:
             stream.seek(0)
@@ -98,7 +98,7 @@ def _of_plain_wave(stream: Reader, size: int) -> AudioInfo | None:
 def _of_file(stream: Reader, size: int, start: bytes) -> AudioInfo:
     if _is_counted(stream, size, start):
         info = with_soundfile(stream.fileno(), _described)
-        if info.subtype[:4] != "MPEG":
+        if info.subtype[:4] != "MPEG":  # in a WAV with a long chunk before its format
             return info
     stream.seek(0)
     parts = audio_parts(stream.read())
@@ -114,7 +114,7 @@ def _of_part(part: Part) -> AudioInfo:
 
 def _is_counted(stream: Reader, size: int, start: bytes) -> bool:
     """Whether libsndfile, given the file as it stands, finds all of its samples and no others."""
-    if leading_tags(start) or start[:4] == b"OggS" or begins_mpeg_header(start):
+    if leading_tags(start) or start[:4] == b"OggS" or begins_mpeg_header(start) or holds_mpeg(start):
         return False
     if start[:4] == b"fLaC":
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -126,7 +126,7 @@ def _is_counted(stream: Reader, size: int, start: bytes) -> bool:
 def _described(audio: soundfile.SoundFile) -> AudioInfo:
     if audio.format == "FLAC" and audio.frames and not end_decodes(audio):
         raise KaldiError("truncated: the end does not decode")
-    return AudioInfo(audio.format, audio.subtype, audio.channels, audio.samplerate, audio.frames, True)
+    return AudioInfo(audio.format, audio.subtype, audio.channels, audio.samplerate, audio.frames, audio.seekable())
 
 
 def require_alike(kinds: list[tuple[int, int]]) -> None:

@@ -103,12 +103,12 @@ def _of_samples(data: bytes, found: Samples) -> list[Part]:
     joined = _JOINED_WAVE.search(data, found.offset) if found.claimed is None and data[:4] == b"RIFF" else None
     if joined:
         raise KaldiError(f"a second wave begins at byte {joined.start()} of it, after one without a length; split it")
-    if data[:4] in (b"RIFF", b"RF64") and _format_code(data, found.offset) in _MPEG_CODES:
+    if holds_mpeg(data[: found.offset]):
         return [Part(*stretch) for stretch in mpeg_stretches(data[found.offset : end])]
     return [Part(with_length(data, found))]
 
 
-def _format_code(data: bytes, end: int) -> int:
-    """The code in a WAV's chunk `fmt `; 0 without one."""
-    at = data.find(b"fmt ", 12, end)
-    return int.from_bytes(data[at + 8 : at + 10], "little") if at >= 0 else 0
+def holds_mpeg(start: bytes) -> bool:
+    """Whether a file that begins so is a WAV that holds MPEG frames."""
+    at = start.find(b"fmt ", 12) if start[8:12] == b"WAVE" else -1
+    return at >= 0 and int.from_bytes(start[at + 8 : at + 10], "little") in _MPEG_CODES

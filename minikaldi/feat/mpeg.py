@@ -121,8 +121,8 @@ def _walk(data: bytes) -> tuple[list[Stretch], int, bool]:
         current = stretches[-1].kind if stretches else None
         if found is None or (found[1] != current and not begins_mpeg(data, at)):
             tag = tag_bytes(data, at)
-            after = at + tag if tag else _next_frame(data, at + 1)
-            junk += 0 if tag else after - at
+            after = at + tag if tag else _after_loss(data, at, stretches[-1].frames if stretches else [])
+            junk += 0 if tag else abs(after - at)
             at = after
             continue
         length, kind = found
@@ -135,6 +135,19 @@ def _walk(data: bytes) -> tuple[list[Stretch], int, bool]:
             stretches[-1].frames.append((at, length))
         at += length
     return stretches, junk, False
+
+
+def _after_loss(data: bytes, at: int, frames: list[tuple[int, int]]) -> int:
+    """Where to go on when no frame and no tag stands at byte `at`.
+
+    Where one begins within the last of the frames, that one was cut, and another file joined to it: it is taken away.
+    """
+    if frames and sum(frames[-1]) == at:
+        inside = _next_frame(data, frames[-1][0] + 4)
+        if inside < at:
+            frames.pop()
+            return inside
+    return _next_frame(data, at + 1)
 
 
 def _next_frame(data: bytes, start: int) -> int:
@@ -185,9 +198,12 @@ def _as_file(data: bytes, stretch: Stretch) -> tuple[bytes, int | None]:
     frames = b"".join(data[at : at + length] for at, length in stretch.frames)
     if stretch.kind.layer == _LAYER_3:
         return _info_frame(int.from_bytes(frames[:4], "big"), stretch, len(frames)) + frames, None
-    # Layers I and II have no header that counts: zeros make mpg123's estimate, by the first frame, long enough.
-    zeros = len(stretch.frames) * (stretch.frames[0][1] + 4) - len(frames)
-    return frames + bytes(max(0, zeros)), len(stretch.frames) * stretch.kind.frame_samples
+    # Layers I and II have no header that counts. mpg123 estimates the length from the first frame's: more frames, which
+    # are not to be read, make the estimate long enough.
+    first, (at, length) = stretch.frames[0][1], stretch.frames[-1]
+    lacking = max(0, len(stretch.frames) * (first + 4) - len(frames))
+    more = data[at : at + length] * -(-lacking // length)
+    return frames + more, len(stretch.frames) * stretch.kind.frame_samples
 
 
 def _info_frame(first_header: int, stretch: Stretch, num_bytes: int) -> bytes:

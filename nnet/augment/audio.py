@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from minikaldi.errors import KaldiError
 from minikaldi.feat.audio import changed_rate, one_channel, read_audio
-from minikaldi.feat.audio_info import audio_info
+from minikaldi.feat.audio_info import audio_info, with_soundfile
 from minikaldi.featbin.to_wav import ToWavOptions
 from minikaldi.io import WAVE, read_object
 from minikaldi.io.inner import parse_pipeline
@@ -28,6 +28,9 @@ from minikaldi.options import parse
 from nnet.augment.cache import BoundedCache
 from nnet.augment.signal import FloatArray
 from nnet.errors import NnetError
+
+if TYPE_CHECKING:
+    import soundfile
 
 SEEKABLE = frozenset(("FLAC", "WAV", "WAVEX", "AIFF", "AU", "CAF", "W64", "RF64"))  # soundfile seeks to the sample
 LONG = 2.5  # a file so many times longer than the part that is wanted is not decoded whole: seeking costs 0.5 ms
@@ -85,19 +88,23 @@ class SoundFileAudio:
 
     def read(self, start: int, stop: int) -> FloatArray:
         """See Audio."""
-        import soundfile
-
         try:
-            with soundfile.SoundFile(self.path) as audio:
-                audio.seek(start)
-                samples = audio.read(stop - start, dtype="float32", always_2d=True)  # (n, channels)
-        except soundfile.LibsndfileError as error:
-            what = f"samples {start} to {stop - 1} do not decode ({error.error_string.rstrip('.')})"
+            with Path(self.path).open("rb", buffering=0) as stream:
+                samples = with_soundfile(stream.fileno(), lambda audio: _samples(audio, start, stop))
+        except KaldiError as error:
+            what = f"samples {start} to {stop - 1} do not decode ({error})"
             raise NnetError(f"{self.path}: {what}; fetch the file again") from error
         if len(samples) < stop - start or not np.isfinite(samples).all():
             raise NnetError(f"{self.path}: samples {start} to {stop - 1} do not decode; fetch the file again")
         mono: FloatArray = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
         return np.clip(np.rint(mono * _FULL_SCALE), -32768, 32767)
+
+
+def _samples(audio: soundfile.SoundFile, start: int, stop: int) -> FloatArray:
+    """float32 (stop - start, channels), or fewer where they end before."""
+    audio.seek(start)
+    samples: FloatArray = audio.read(stop - start, dtype="float32", always_2d=True)
+    return samples
 
 
 @dataclass(frozen=True)
