@@ -30,6 +30,7 @@ NO_AUDIO = "no audio that libsndfile can read"
 DAMAGED = "damaged: "
 
 _HEAD_BYTES = 4096
+_BLOCK_SAMPLES = 1 << 16
 
 
 class ForeignAudioError(KaldiError):
@@ -97,7 +98,7 @@ def _of_plain_wave(stream: Reader, size: int) -> AudioInfo | None:
 
 def _of_file(stream: Reader, size: int, start: bytes) -> AudioInfo:
     if _is_counted(stream, size, start):
-        info = with_soundfile(stream.fileno(), _described)
+        info = _of_stream(stream.fileno())
         if info.subtype[:4] != "MPEG":  # in a WAV with a long chunk before its format
             return info
     stream.seek(0)
@@ -108,7 +109,7 @@ def _of_file(stream: Reader, size: int, start: bytes) -> AudioInfo:
 
 
 def _of_part(part: Part) -> AudioInfo:
-    info = with_soundfile(BytesFile(part.data), _described)
+    info = _of_stream(BytesFile(part.data))
     return info if part.num_samples is None else replace(info, num_samples=part.num_samples)
 
 
@@ -123,10 +124,23 @@ def _is_counted(stream: Reader, size: int, start: bytes) -> bool:
     return found is None or libsndfile_knows(found)
 
 
-def _described(audio: soundfile.SoundFile) -> AudioInfo:
-    if audio.format == "FLAC" and audio.frames and not end_decodes(audio):
-        raise KaldiError("truncated: the end does not decode")
-    return AudioInfo(audio.format, audio.subtype, audio.channels, audio.samplerate, audio.frames, audio.seekable())
+def _of_stream(file: int | BytesFile) -> AudioInfo:
+    """What libsndfile says of a file, once the end of a FLAC is seen to be there."""
+    info, whole = with_soundfile(file, _described)
+    if whole:
+        return info
+    try:  # going to a place needs more of the header than decoding does
+        decoded = with_soundfile(file, lambda audio: sum(len(block) for block in audio.blocks(_BLOCK_SAMPLES)))
+    except KaldiError as error:
+        raise KaldiError("truncated: the end does not decode") from error
+    if decoded < info.num_samples:
+        raise KaldiError(f"truncated: {decoded} of {info.num_samples} samples decode")
+    return replace(info, as_it_stands=False)
+
+
+def _described(audio: soundfile.SoundFile) -> tuple[AudioInfo, bool]:
+    info = AudioInfo(audio.format, audio.subtype, audio.channels, audio.samplerate, audio.frames, audio.seekable())
+    return info, audio.format != "FLAC" or audio.frames == 0 or end_decodes(audio)
 
 
 def require_alike(kinds: list[tuple[int, int]]) -> None:
@@ -168,6 +182,8 @@ def with_soundfile(file: int | BytesFile, work: Callable[[soundfile.SoundFile], 
     if isinstance(file, int):
         place = os.lseek(file, 0, os.SEEK_CUR)  # a stream's buffer holds what is before it
         os.lseek(file, 0, os.SEEK_SET)
+    else:
+        file.seek(0)
     opened = False
     try:
         with soundfile.SoundFile(file, closefd=False) as audio:

@@ -104,7 +104,10 @@ def _of_samples(data: bytes, found: Samples) -> list[Part]:
     if joined:
         raise KaldiError(f"a second wave begins at byte {joined.start()} of it, after one without a length; split it")
     if holds_mpeg(data[: found.offset]):
-        return [Part(*stretch) for stretch in mpeg_stretches(data[found.offset : end])]
+        parts = [Part(*stretch) for stretch in mpeg_stretches(data[found.offset : end])]
+        if not parts:
+            raise KaldiError("a WAV of MPEG frames that has none")
+        return parts
     return [Part(with_length(data, found))]
 
 

@@ -222,8 +222,8 @@ def _info_frame(first_header: int, stretch: Stretch, num_bytes: int) -> bytes:
 def tag_bytes(data: bytes, at: int = 0) -> int:
     """The length of a tag (ID3 1 and 2, APE, Lyrics3) that begins at byte `at`; 0 for anything else."""
     head = data[at : at + 32]
-    if head[:3] == b"ID3" and len(head) >= 10 and max(head[6:10]) < 128 and max(head[3:5]) < 255:
-        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+    if head[:3] == b"ID3" and len(head) >= 10:
+        size = sum((byte & 127) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         return min(10 + size + (10 if head[5] & 16 else 0), len(data) - at)
     if head[:3] == b"TAG" and len(data) - at in range(128, 128 + 4096):
         return 128

@@ -114,7 +114,8 @@ class _Source(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        count = os.preadv(self._descriptor, [buffer], self._at) if self._at <= _LAST_PLACE else 0
+        reachable = self._at <= _LAST_PLACE - memoryview(buffer).nbytes
+        count = os.preadv(self._descriptor, [buffer], self._at) if reachable else 0
         self._at += count
         return count
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from minikaldi.io import (
     INT32_VECTOR,
     TOKEN,
     TOKEN_VECTOR,
+    WAVE,
     Holder,
     random_access,
     read_object,
@@ -25,6 +28,7 @@ from minikaldi.io import (
     write_object,
     writer,
 )
+from minikaldi.io.rows import matrix_shape, read_matrix_rows
 
 MATRICES = {f"utt{i}": np.full((i + 2, 3), float(i), dtype=np.float32) for i in range(4)}
 
@@ -48,6 +52,30 @@ def test_archive_and_script_give_the_same(feats: Path) -> None:
 
 def test_script_offsets_point_behind_the_key(feats: Path) -> None:
     assert (feats / "a.scp").read_text().splitlines()[0] == f"utt0 {feats}/a.ark:5"
+
+
+@pytest.mark.parametrize("offset", [10**6, 2**63 - 1, 2**63, 2**64, 10**20 - 1])
+def test_an_offset_beyond_the_end_of_its_file_is_refused_by_every_reader(
+    feats: Path, offset: int, command_env: dict[str, str]
+) -> None:
+    name, size = f"{feats}/a.ark:{offset}", (feats / "a.ark").stat().st_size
+    (feats / "b.scp").write_text(f"utt0 {feats}/a.ark:5\nutt1 {name}\n")  # the second in the file that is open already
+    readers: dict[str, Callable[[], object]] = {
+        "a file": lambda: read_object(name, FLOAT_MATRIX),
+        "a part": lambda: read_object(f"{name}[0:0]", FLOAT_MATRIX),
+        "a script": lambda: list(sequential(f"scp:{feats}/b.scp", FLOAT_MATRIX)),
+        "some rows": lambda: read_matrix_rows(name, 0, 1),
+        "a shape": lambda: matrix_shape(name),
+        "a wave": lambda: read_object(name, WAVE),
+    }
+    for read in readers.values():
+        with pytest.raises(KaldiError, match=f"byte {offset}: the file has only {size} bytes"):
+            read()
+    done = subprocess.run(
+        ["copy-feats", f"scp:{feats}/b.scp", "ark:-"], env=command_env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0 and "fault of copy-feats" not in done.stderr
+    assert f"key utt1: {name}: byte {offset}: the file has only {size} bytes" in done.stderr
 
 
 @pytest.mark.parametrize(

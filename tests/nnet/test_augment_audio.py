@@ -129,6 +129,12 @@ def test_files_that_are_no_audio_are_told_with_the_mend(tmp_path: Path, content:
         reader().open(f"utils/to_wav.py {tmp_path}/a.wav 16000 |", "utt")
 
 
+@pytest.mark.parametrize("offset", [10**6, 2**63, 2**64])
+def test_an_offset_beyond_the_end_of_the_file_is_refused(tmp_path: Path, offset: int) -> None:
+    with pytest.raises(NnetError, match=f"utt: cannot read .*byte {offset}: the file has only"):
+        reader().open(f"{wav(tmp_path / 'a.wav')}:{offset}", "utt")
+
+
 def test_missing_files_failing_pipes_and_empty_waves_are_told(tmp_path: Path) -> None:
     for rxfilename in (f"{tmp_path}/none.wav", f"utils/to_wav.py {tmp_path}/none.flac 16000 |", "exit 3 |"):
         with pytest.raises(NnetError, match="utt: cannot read"):
