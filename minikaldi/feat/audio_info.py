@@ -6,7 +6,6 @@ files, files from a pipe), all bytes are read and what holds samples is counted.
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from minikaldi.errors import KaldiError
-from minikaldi.feat.audio_lengths import libsndfile_knows
+from minikaldi.feat.audio_lengths import Samples, libsndfile_knows
 from minikaldi.feat.audio_parts import BytesFile, Part, audio_parts, checked_samples, holds_mpeg, leading_tags
-from minikaldi.feat.joined_streams import counts_its_samples, has_several_flacs
+from minikaldi.feat.flac import is_one_counted_flac
 from minikaldi.feat.mpeg import begins_mpeg_header
 from minikaldi.io import Reader
 from minikaldi.io.wave import read_wave_header
@@ -68,13 +67,8 @@ def audio_info(path: str | Path) -> AudioInfo:
         if size == 0:
             raise KaldiError("empty file")
         start = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES]
-        info = _of_plain_wave(stream, size) if start[:4] == b"RIFF" else None
-        if info is None:
-            stream.seek(0)
-            container = foreign_container(stream)
-            if container:
-                raise ForeignAudioError(container)
-            info = _of_file(stream, size, start)
+        found = checked_samples(stream, size)
+        info = _of_plain_wave(stream, found) or _of_file(stream, size, start, found)
     if info.num_samples == 0:
         raise KaldiError("a header and no samples")
     if info.rate < 1:
@@ -82,12 +76,11 @@ def audio_info(path: str | Path) -> AudioInfo:
     return info
 
 
-def _of_plain_wave(stream: Reader, size: int) -> AudioInfo | None:
+def _of_plain_wave(stream: Reader, found: Samples | None) -> AudioInfo | None:
     """Of a 16-bit PCM WAV of known length, without a call of libsndfile: corpora have a million of them."""
-    found = checked_samples(stream, size)
-    stream.seek(0)
-    if found is None or found.claimed is None:
+    if found is None or found.claimed is None or not found.is_riff:
         return None
+    stream.seek(0)
     try:
         header = read_wave_header(stream)
     except KaldiError:
@@ -96,16 +89,20 @@ def _of_plain_wave(stream: Reader, size: int) -> AudioInfo | None:
     return AudioInfo("WAV", "PCM_16", header.channels, header.sample_rate, num_samples, True, True)
 
 
-def _of_file(stream: Reader, size: int, start: bytes) -> AudioInfo:
-    if _is_counted(stream, size, start):
+def _of_file(stream: Reader, size: int, start: bytes, found: Samples | None) -> AudioInfo:
+    stream.seek(0)
+    container = "" if found else foreign_container(stream)
+    if container:
+        raise ForeignAudioError(container)
+    if _is_counted(stream, size, start, found):
         info = _of_stream(stream.fileno())
         if info.subtype[:4] != "MPEG":  # in a WAV with a long chunk before its format
             return info
     stream.seek(0)
     parts = audio_parts(stream.read())
-    found = [_of_part(part) for part in parts]
-    require_alike([(info.rate, info.channels) for info in found])
-    return replace(found[0], num_samples=sum(info.num_samples for info in found), as_it_stands=False)
+    infos = [_of_part(part) for part in parts]
+    require_alike([(info.rate, info.channels) for info in infos])
+    return replace(infos[0], num_samples=sum(info.num_samples for info in infos), as_it_stands=False)
 
 
 def _of_part(part: Part) -> AudioInfo:
@@ -113,15 +110,13 @@ def _of_part(part: Part) -> AudioInfo:
     return info if part.num_samples is None else replace(info, num_samples=part.num_samples)
 
 
-def _is_counted(stream: Reader, size: int, start: bytes) -> bool:
+def _is_counted(stream: Reader, size: int, start: bytes, found: Samples | None) -> bool:
     """Whether libsndfile, given the file as it stands, finds all of its samples and no others."""
-    if leading_tags(start) or start[:4] == b"OggS" or begins_mpeg_header(start) or holds_mpeg(start):
-        return False
+    if found:
+        return libsndfile_knows(found) and not holds_mpeg(start)
     if start[:4] == b"fLaC":
-        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return counts_its_samples(start) and not has_several_flacs(data)
-    found = checked_samples(stream, size)
-    return found is None or libsndfile_knows(found)
+        return is_one_counted_flac(stream, size)
+    return not (leading_tags(start) or start[:4] == b"OggS" or begins_mpeg_header(start))
 
 
 def _of_stream(file: int | BytesFile) -> AudioInfo:

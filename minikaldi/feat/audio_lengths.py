@@ -52,6 +52,11 @@ class Samples:
     frame_count: tuple[Field, int] | None = None
     chunks: str = ""
 
+    @property
+    def is_riff(self) -> bool:
+        """Whether the file is a WAV, or one of 64-bit sizes."""
+        return self.chunks == _RIFF
+
 
 def find_samples(stream: Reader, total_bytes: int) -> Samples | None:
     """The samples of a WAV, RF64, W64, AIFF, CAF, AU or SPHERE file; None of another, or where it has none.

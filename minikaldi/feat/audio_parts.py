@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from minikaldi.errors import KaldiError
 from minikaldi.feat.audio_lengths import Samples, find_samples, length_fault, reader_of, sphere_coding, with_length
-from minikaldi.feat.joined_streams import flac_streams, ogg_chain
+from minikaldi.feat.flac import flac_streams
 from minikaldi.feat.mpeg import begins_mpeg, mpeg_stretches, tag_bytes
+from minikaldi.feat.ogg import ogg_chain
 from minikaldi.io import Reader
 
 _MPEG_CODES = (0x50, 0x55)  # of layers I and II, and of MP3, in a WAV
