@@ -29,13 +29,18 @@ def write_audio() -> WriteAudio:
 
 @pytest.fixture
 def script(root: Path, command_env: dict[str, str]) -> RunScript:
-    """script("make_folder.py", "--root", path, …): run it in the checkout; fails the test on another exit code."""
+    """script("make_folder.py", "--root", path, …, code=0, env=None): run it in the checkout; fails the test on another
+    exit code."""
 
-    def run(name: str, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(
+        name: str, *arguments: object, code: int = 0, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         command = [str(root / ".venv" / "bin" / "python"), str(root / "local" / name), *map(str, arguments)]
         if not Path(command[0]).exists():
             command[0] = "python3"
-        result = subprocess.run(command, cwd=root, env=command_env, capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            command, cwd=root, env=env or command_env, capture_output=True, text=True, check=False
+        )
         assert result.returncode == code, result.stderr
         assert "Traceback" not in result.stderr
         return result

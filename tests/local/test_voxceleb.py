@@ -152,6 +152,50 @@ def test_voxceleb2_m4a_goes_through_to_wav_and_a_converted_twin_wins(
     assert read_pairs(tmp_path / "data" / "spk2gender") == {"id00012": "m", "id00015": "f"}
 
 
+@pytest.mark.parametrize("has_ffmpeg", [True, False])
+@pytest.mark.parametrize("corpus", ["make_voxceleb1.py", "make_voxceleb2.py", "make_folder.py"])
+def test_m4a_bytes_named_wav_are_treated_alike_in_every_corpus(
+    tmp_path: Path, script, read_pairs, root: Path, command_env: dict[str, str], corpus: str, has_ffmpeg: bool
+) -> None:
+    options = {
+        "make_voxceleb1.py": ("wav", "--part", "dev"),
+        "make_voxceleb2.py": ("dev/wav", "--part", "dev"),
+        "make_folder.py": (".",),
+    }
+    folder, *part = options[corpus]
+    tree = tmp_path / "corpus" / folder
+    put(tree, ["id00012/21Uxsk56VDQ/00001.wav"], b"\0\0\0\x1cftypisom" + bytes(80))
+    put(tree, ["id00012/21Uxsk56VDQ/00002.wav"], tiny_wav())
+    (tmp_path / "corpus" / "vox1_meta.csv").write_text(META1.replace("id10001", "id00012"))
+    put(tmp_path / "bin", ["ffmpeg"], b"#!/bin/sh\n")
+    (tmp_path / "bin" / "ffmpeg").chmod(0o755)
+    env = {**command_env, "PATH": f"{root}/.venv/bin{f':{tmp_path}/bin' if has_ffmpeg else ''}"}
+    arguments = ("--root", tmp_path / "corpus", *part, "--max-loss", "0.9", tmp_path / "data")
+    result = script(corpus, *arguments, env=env)
+    audio = read_pairs(tmp_path / "data" / "wav.scp")
+    file = f"{tree}/id00012/21Uxsk56VDQ/00001.wav"
+    assert audio["id00012-21Uxsk56VDQ-00002"].endswith("00002.wav")
+    assert (audio.get("id00012-21Uxsk56VDQ-00001") == f"utils/to_wav.py {file} 16000 |") == has_ffmpeg
+    if has_ffmpeg:
+        assert "1 misnamed" in result.stderr or "1 files (1 of them misnamed)" in result.stderr
+    else:
+        reason = read_pairs(tmp_path / "data" / "dropped")["id00012-21Uxsk56VDQ-00001"]
+        assert "is MP4/M4A, which needs ffmpeg, and there is none on PATH" in reason
+
+
+def test_flac_that_is_cut_short_is_dropped_as_wav_is(vox1: Path, tmp_path: Path, script, read_pairs) -> None:
+    (vox1 / "veri_test.txt").unlink()
+    folder = vox1 / "wav/id10001/vid-a"
+    stream = io.BytesIO()
+    soundfile.write(stream, np.random.default_rng(0).normal(0, 0.1, 9000), 16000, format="FLAC")
+    (folder / "00002.flac").write_bytes(stream.getvalue())
+    (folder / "00003.flac").write_bytes(stream.getvalue()[:-5000])
+    script("make_voxceleb1.py", "--root", vox1, "--part", "dev", "--max-loss", "0.6", tmp_path / "dev")
+    assert list(read_pairs(tmp_path / "dev" / "wav.scp")) == ["id10001-vid-a-00001", "id10001-vid-a-00002"]
+    dropped = read_pairs(tmp_path / "dev" / "dropped")["id10001-vid-a-00003"]
+    assert dropped.endswith("truncated: the end does not decode")
+
+
 def ffmpeg() -> bool:
     import shutil
 
