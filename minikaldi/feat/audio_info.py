@@ -185,7 +185,7 @@ def with_soundfile(file: int | BytesFile, work: Callable[[soundfile.SoundFile], 
             opened = True
             return work(audio)
     except (soundfile.LibsndfileError, ValueError) as error:  # ValueError: a header that soundfile itself refuses
-        said = getattr(error, "error_string", str(error)).rstrip(".")
+        said = (error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)).rstrip(".")
         if opened:
             raise KaldiError(f"{DAMAGED}it does not decode to its end ({said})") from error
         size, head = _size_and_head(file)
