@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from minikaldi.errors import KaldiError
 from minikaldi.feat.audio_info import DAMAGED, end_decodes, foreign_container, require_alike, with_soundfile
 from minikaldi.feat.audio_lengths import reader_of
-from minikaldi.feat.audio_parts import BytesFile, Part, audio_parts
+from minikaldi.feat.audio_parts import BytesFile, AudioPart, audio_parts
 from minikaldi.feat.resample import wideband_resample
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _decoded(name: str, data: bytes) -> tuple[NDArray[np.float32], int]:
     return np.ascontiguousarray(samples * np.float32(FULL_SCALE)), rate
 
 
-def _decoded_part(part: Part) -> tuple[NDArray[np.float32], int]:
+def _decoded_part(part: AudioPart) -> tuple[NDArray[np.float32], int]:
     """All samples (channels, N) of a stream, -1 … 1, and its rate in Hz.
 
     Raises:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from minikaldi.errors import KaldiError
 from minikaldi.feat.audio_lengths import Samples, libsndfile_knows
-from minikaldi.feat.audio_parts import BytesFile, Part, audio_parts, checked_samples, holds_mpeg, leading_tags
+from minikaldi.feat.audio_parts import BytesFile, AudioPart, audio_parts, checked_samples, holds_mpeg, leading_tags
 from minikaldi.feat.flac import is_one_counted_flac
 from minikaldi.feat.mpeg import begins_mpeg_header
 from minikaldi.io import Reader
@@ -105,7 +105,7 @@ def _of_file(stream: Reader, size: int, start: bytes, found: Samples | None) -> 
     return replace(infos[0], num_samples=sum(info.num_samples for info in infos), as_it_stands=False)
 
 
-def _of_part(part: Part) -> AudioInfo:
+def _of_part(part: AudioPart) -> AudioInfo:
     info = _of_stream(BytesFile(part.data))
     return info if part.num_samples is None else replace(info, num_samples=part.num_samples)
 

@@ -25,7 +25,7 @@ _MPEG_CODES = (0x50, 0x55)  # of layers I and II, and of MP3, in a WAV
 _JOINED_WAVE = re.compile(rb"RIFF....WAVEfmt ", re.DOTALL)
 
 
-class Part(NamedTuple):
+class AudioPart(NamedTuple):
     """A stream that libsndfile decodes whole, one of several where files were joined.
 
     data: as a file of its own. num_samples: of each channel; None where libsndfile's count is exact.
@@ -47,7 +47,7 @@ class BytesFile(io.BytesIO):
         return self.tell()
 
 
-def audio_parts(data: bytes) -> list[Part]:
+def audio_parts(data: bytes) -> list[AudioPart]:
     """What to decode of a file, one after the other.
 
     Args:
@@ -59,14 +59,14 @@ def audio_parts(data: bytes) -> list[Part]:
     tags = leading_tags(data)
     data = data[tags:] if tags else data
     if data[:4] == b"fLaC":
-        return [Part(stream) for stream in flac_streams(data)]
+        return [AudioPart(stream) for stream in flac_streams(data)]
     if data[:4] == b"OggS":
-        return [Part(link) for link in ogg_chain(data)]
+        return [AudioPart(link) for link in ogg_chain(data)]
     found = checked_samples(reader_of(data), len(data))
     if found is not None:
         return _of_samples(data, found)
     stretches = mpeg_stretches(data) if tags or begins_mpeg(data) else []
-    return [Part(*stretch) for stretch in stretches] or [Part(data)]
+    return [AudioPart(*stretch) for stretch in stretches] or [AudioPart(data)]
 
 
 def leading_tags(data: bytes) -> int:
@@ -99,17 +99,17 @@ def checked_samples(stream: Reader, total_bytes: int) -> Samples | None:
     return found
 
 
-def _of_samples(data: bytes, found: Samples) -> list[Part]:
+def _of_samples(data: bytes, found: Samples) -> list[AudioPart]:
     end = len(data) if found.claimed is None else found.offset + found.claimed
     joined = _JOINED_WAVE.search(data, found.offset) if found.claimed is None and data[:4] == b"RIFF" else None
     if joined:
         raise KaldiError(f"a second wave begins at byte {joined.start()} of it, after one without a length; split it")
     if holds_mpeg(data[: found.offset]):
-        parts = [Part(*stretch) for stretch in mpeg_stretches(data[found.offset : end])]
+        parts = [AudioPart(*stretch) for stretch in mpeg_stretches(data[found.offset : end])]
         if not parts:
             raise KaldiError("a WAV of MPEG frames that has none")
         return parts
-    return [Part(with_length(data, found))]
+    return [AudioPart(with_length(data, found))]
 
 
 def holds_mpeg(start: bytes) -> bool:

@@ -37,7 +37,7 @@ _INFO_BYTES = 192  # a frame of so many bytes has room for side information, cou
 _JUNK_BYTES = 4096  # so much, or a hundredth of the file, may be neither frames nor tags
 
 
-class Kind(NamedTuple):
+class MpegKind(NamedTuple):
     """What may not change within a stretch: MPEG version (1, 2, 2.5), layer, Hz, channels."""
 
     version: float
@@ -68,7 +68,7 @@ class Stretch:
     delay and padding, b"" where it has none.
     """
 
-    kind: Kind
+    kind: MpegKind
     claimed: int | None = None
     lame: bytes = b""
     frames: list[tuple[int, int]] = field(default_factory=list)
@@ -158,12 +158,12 @@ def _next_frame(data: bytes, start: int) -> int:
     return min([end, *tags])
 
 
-def _header(data: bytes, at: int) -> tuple[int, Kind] | None:
+def _header(data: bytes, at: int) -> tuple[int, MpegKind] | None:
     return _parse_header(int.from_bytes(data[at : at + 4], "big") & _VARIANT)
 
 
 @lru_cache(maxsize=4096)
-def _parse_header(bits: int) -> tuple[int, Kind] | None:
+def _parse_header(bits: int) -> tuple[int, MpegKind] | None:
     """(bytes, kind) of a frame by its header's first 26 bits; None where they are no header of a known length."""
     if bits & _SYNC != _SYNC:
         return None
@@ -171,14 +171,14 @@ def _parse_header(bits: int) -> tuple[int, Kind] | None:
     layer, index, rate_index, padding = 4 - (bits >> 17 & 3), bits >> 12 & 15, bits >> 10 & 3, bits >> 9 & 1
     if version is None or layer == 4 or index in (0, 15) or rate_index == 3:
         return None
-    kind = Kind(version, layer, _RATES[version][rate_index], 1 if bits >> 6 & 3 == 3 else 2)
+    kind = MpegKind(version, layer, _RATES[version][rate_index], 1 if bits >> 6 & 3 == 3 else 2)
     bit_rate = 1000 * _KBITS[1 if version == _MPEG_1 else 2, layer][index - 1]
     if layer == 1:
         return 4 * (12 * bit_rate // kind.rate + padding), kind
     return kind.frame_samples // 8 * bit_rate // kind.rate + padding, kind
 
 
-def _count_of_frames(frame: bytes, kind: Kind) -> tuple[int | None, bytes] | None:
+def _count_of_frames(frame: bytes, kind: MpegKind) -> tuple[int | None, bytes] | None:
     """(frames counted, LAME's part) of a frame that holds a Xing, Info or VBRI header; None of a frame of audio."""
     if kind.layer != _LAYER_3:
         return None

@@ -44,6 +44,6 @@ def _page_end(data: bytes, at: int) -> int:
 
 
 def _missing_of_last_page(data: bytes) -> int:
-    """What the last page lacks; a file that ends between two pages cannot be told from a short one."""
+    """What the last page lacks; a file that ends between two pages looks like a whole one."""
     at = data.rfind(b"OggS", max(0, len(data) - _PAGE_BYTES))
     return 0 if at < 0 else max(0, _page_end(data, at) - len(data))
