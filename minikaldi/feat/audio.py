@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from minikaldi.errors import KaldiError
 from minikaldi.feat.audio_info import DAMAGED, end_decodes, foreign_container, require_alike, with_soundfile
 from minikaldi.feat.audio_lengths import reader_of
-from minikaldi.feat.audio_parts import BytesFile, AudioPart, audio_parts
+from minikaldi.feat.audio_parts import AudioPart, BytesFile, audio_parts
 from minikaldi.feat.resample import wideband_resample
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from minikaldi.errors import KaldiError
 from minikaldi.feat.audio_lengths import Samples, libsndfile_knows
-from minikaldi.feat.audio_parts import BytesFile, AudioPart, audio_parts, checked_samples, holds_mpeg, leading_tags
+from minikaldi.feat.audio_parts import AudioPart, BytesFile, audio_parts, checked_samples, holds_mpeg, leading_tags
 from minikaldi.feat.flac import is_one_counted_flac
 from minikaldi.feat.mpeg import begins_mpeg_header
 from minikaldi.io import Reader

@@ -93,7 +93,7 @@ def mpeg_stretches(data: bytes) -> list[tuple[bytes, int | None]]:
 
     Raises:
         KaldiError: a Xing or VBRI header counts more frames than there are; nothing counts them, and a large part of
-            the data is no frames; joined files of several kinds. The text has no file name.
+            the data is no frames. The text has no file name.
     """
     stretches, junk, cut = _walk(data)
     counted = all(stretch.claimed is not None for stretch in stretches)
@@ -104,12 +104,7 @@ def mpeg_stretches(data: bytes) -> list[tuple[bytes, int | None]]:
         # Some encoders count the frame that holds the count too.
         if claimed is not None and found < claimed - (not (cut and index == len(stretches) - 1)):
             raise KaldiError(f"truncated: its header counts {claimed} frames, {found} are there")
-    stretches = [stretch for stretch in stretches if stretch.frames]
-    rates = sorted({(stretch.kind.rate, stretch.kind.channels) for stretch in stretches})
-    if len(rates) > 1:
-        listed = " and ".join(f"{rate} Hz with {channels} channels" for rate, channels in rates)
-        raise KaldiError(f"holds several joined files, of {listed}; split it, or convert the parts to one rate")
-    return [_as_file(data, stretch) for stretch in stretches]
+    return [_as_file(data, stretch) for stretch in stretches if stretch.frames]
 
 
 def _walk(data: bytes) -> tuple[list[Stretch], int, bool]:

@@ -30,8 +30,10 @@ def encoded(format_name: str, subtype: str, samples: int = LONG, rate: int = RAT
 
 def put(data: bytes, at: int, value: int, width: int = 4, order: str = "little") -> bytes:
     """The data with another number at a byte."""
-    return data[:at] + (value % (1 << 8 * width)).to_bytes(width, "big" if order == "big" else "little") + (
-        data[at + width :]
+    return (
+        data[:at]
+        + (value % (1 << 8 * width)).to_bytes(width, "big" if order == "big" else "little")
+        + (data[at + width :])
     )
 
 
