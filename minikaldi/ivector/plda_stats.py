@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.errors import KaldiError
-from minikaldi.ivector.vectors import Float64Array, require_finite, within_rank
+from minikaldi.ivector.vectors import Float64Array, require_finite, spanned_dims
 
 ROWS_PER_PRODUCT = 1024
 
@@ -92,7 +92,10 @@ class PldaStats:
 
     def _require_spread(self, means: Float64Array, counts: Float64Array, scatter: Float64Array) -> None:
         """Refuse a singular scatter: the model would depend on the number of iterations, its scores reach -1e7."""
-        rank, dim = within_rank(scatter, means, counts), len(scatter)
+        mean = counts @ means / counts.sum()
+        total = np.diag(scatter) + counts @ (means - mean) ** 2  # (D,)
+        num_vectors = counts.sum()
+        rank, dim = spanned_dims(scatter / num_vectors, total / num_vectors, mean), len(scatter)
         if rank == dim:
             return
         found = f"{self.num_utterances} vectors of {self.num_speakers} speakers"

@@ -101,25 +101,23 @@ def orient_rows(rows: Float64Array) -> Float64Array:
 
 
 SAME_SHARE = 1.0e-24  # variance below this share of the mean's square is rounding: float32 cannot differ by so little
-NULL_SHARE = 1.0e-12  # so is variance within speakers below this share of all variance along the same direction
+NULL_SHARE = 1.0e-12  # so is variance below this share of all variance along the same direction
 
 
-def within_rank(scatter: Float64Array, means: Float64Array, counts: Float64Array) -> int:
-    """Along how many directions the vectors of a speaker differ, 0 to D.
+def spanned_dims(covariance: Float64Array, total_variances: Float64Array, mean: Float64Array) -> int:
+    """Along how many directions vectors with this covariance vary, 0 to D.
 
     Dimensions are first brought to one scale, so that their units do not count.
 
     Args:
-        scatter: (D, D) sum over the vectors of squares about their speaker's mean.
-        means: (S, D) of the speakers.
-        counts: (S,) vectors of each.
+        covariance: (D, D) of the vectors, or a part of it, as that within speakers.
+        total_variances: (D,) of the vectors.
+        mean: (D,) of the vectors.
     """
-    squares = np.diag(scatter) + counts @ means**2
-    spread = np.diag(scatter) + counts @ (means - counts @ means / counts.sum()) ** 2  # (D,)
-    scale = np.zeros_like(spread)
-    varying = spread > SAME_SHARE * squares
-    scale[varying] = 1.0 / np.sqrt(spread[varying])
-    relative = scatter * np.outer(scale, scale)
+    scale = np.zeros_like(total_variances)
+    varying = total_variances > SAME_SHARE * mean**2
+    scale[varying] = 1.0 / np.sqrt(total_variances[varying])
+    relative = covariance * np.outer(scale, scale)
     try:  # a fifth of the time that eigenvalues take
         np.linalg.cholesky(relative - NULL_SHARE * np.eye(len(relative)))
     except np.linalg.LinAlgError:
