@@ -18,7 +18,8 @@ BACK_END = {
     *("ivector-mean", "ivector-subtract-global-mean", "ivector-normalize-length", "ivector-compute-lda"),
     *("ivector-compute-plda", "ivector-copy-plda", "ivector-plda-scoring"),
 }
-VECTORS = {"est-pca", "transform-vec"}  # the first as the baselines have more dimensions than the tiny corpus utterances
+# The first as the baselines have more dimensions than the small corpus has utterances.
+VECTORS = {"est-pca", "transform-vec"}
 
 
 def install(folder: Path, names: set[str], checkout: Path) -> None:
