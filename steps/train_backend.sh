@@ -10,7 +10,8 @@ help_message="Usage: steps/train_backend.sh [options] <data-dir> <embedding.scp>
 Mean subtraction -> LDA -> length normalisation -> PLDA, as in Kaldi's VoxCeleb recipe. Where utterances are too few for
 the embedding's dimension, PCA comes before LDA. The dimensions are those that the embeddings can carry, and are printed.
 Options:
-  --lda-dim <n>                  LDA dimension, at most (default 200; speakers - 1 and the dimensions of PCA are limits)
+  --lda-dim <n>                  LDA dimension, at most (default 200; further limits are speakers - 1, or 2 of two
+                                 speakers, and the dimensions of PCA)
   --total-covariance-factor <x>  of ivector-compute-lda (default 0.0)
   --cmd <runner>                 what runs the jobs (default utils/run.pl)"
 

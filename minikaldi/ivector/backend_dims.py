@@ -5,6 +5,9 @@ the first of each speaker. With fewer than the vectors have dimensions, Kaldi's 
 or floors eigenvalues, and PLDA's scores reach -1e7. The vectors are then reduced by PCA to half of N - S: a covariance
 of n vectors in n / 2 dimensions has its smallest eigenvalue near a tenth of the true one, in n dimensions near zero
 (Marchenko and Pastur 1967).
+
+LDA keeps S - 1 dimensions, but two where it can: length normalisation makes a vector of one dimension 1 or -1, and a
+speaker's vectors the same.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ import numpy as np
 from minikaldi.errors import KaldiError
 from minikaldi.ivector.lda import SpeakerScatter
 from minikaldi.ivector.vectors import Float64Array, spanned_dims
+
+LEAST_DIMS = 2
 
 
 @dataclass(frozen=True)
@@ -47,17 +52,18 @@ def choose_dims(scatter: SpeakerScatter, lda_dim: int) -> BackendDims:
     total, between = scatter.covariances()
     variances, mean = np.diag(total), scatter.mean()
     within_dims = spanned_dims(total - between, variances, mean)
+    between_dims = max(num_speakers - 1, LEAST_DIMS)
     if within_dims == scatter.dim:
-        return BackendDims(scatter.dim, scatter.dim, min(lda_dim, num_speakers - 1, scatter.dim))
+        return BackendDims(scatter.dim, scatter.dim, min(lda_dim, between_dims, scatter.dim))
     total_dims = spanned_dims(total, variances, mean)
-    most = total_dims if num_more >= total_dims else max(1, num_more // 2)
+    most = total_dims if num_more >= total_dims else min(total_dims, max(num_more // 2, LEAST_DIMS))
     pca = regular_dims(total, total - between, mean, most)
     if pca == 0:
         raise KaldiError(
             f"found {found} that do not differ within speakers along their main directions; LDA and PLDA need speakers "
             "with two or more different utterances: are some there twice?"
         )
-    return BackendDims(scatter.dim, pca, min(lda_dim, num_speakers - 1, pca))
+    return BackendDims(scatter.dim, pca, min(lda_dim, between_dims, pca))
 
 
 def regular_dims(total: Float64Array, within: Float64Array, mean: Float64Array, most: int) -> int:

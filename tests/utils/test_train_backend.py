@@ -126,6 +126,17 @@ def test_few_utterances_are_reduced_by_pca_and_it_is_printed(backend: Backend, r
     assert backend.scores() == scores
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("sizes", [(2, 2, 9), (2, 12, 4), (3, 3, 2), (5, 2, 40)])
+def test_the_smallest_training_data_give_scores_in_the_usual_range(
+    backend: Backend, sizes: tuple[int, int, int]
+) -> None:
+    backend.write(drawn(*sizes))
+    backend.train()
+    scores = backend.scores()
+    assert np.isfinite(scores).all() and max(map(abs, scores)) < 1e4
+
+
 def test_the_stand_in_refuses_what_the_step_would_have_asked_before(backend: Backend, root: Path) -> None:
     backend.write(drawn(4, 3, 20))
     env = stand_in(backend.folder / "kaldi", root)
@@ -204,7 +215,9 @@ def test_dimensions_by_hand() -> None:
     assert dims_of(drawn(16, 6, 128), 50) == BackendDims(128, 40, 15)  # 80 utterances more than speakers, half of them
     assert dims_of(drawn(16, 6, 80), 50) == BackendDims(80, 80, 15)  # just enough
     assert dims_of(drawn(16, 6, 81), 5) == BackendDims(81, 40, 5)
-    assert dims_of(drawn(2, 2, 9)) == BackendDims(9, 1, 1)
+    assert dims_of(drawn(2, 2, 9)) == BackendDims(9, 2, 2)
+    assert dims_of(drawn(2, 30, 9)) == BackendDims(9, 9, 2)  # length normalisation leaves nothing of one dimension
+    assert dims_of(drawn(2, 30, 9), 1) == BackendDims(9, 9, 1)
     assert dims_of(drawn(3, 2, 1)) == BackendDims(1, 1, 1)
     assert dims_of([*drawn(1, 2, 9), *drawn(4, 1, 9, seed=1)]) == BackendDims(9, 1, 1)  # one speaker has two
     assert dims_of(with_column(drawn(10, 9, 6), [3.5] * 10)) == BackendDims(7, 6, 6)  # a dimension that never varies
