@@ -34,7 +34,7 @@ join_parts() {  # <prefix> <suffix> <output>: what the jobs wrote, in order, ato
   mv "$3.partial" "$3"
 }
 
-show_warnings() {  # <log>...: what commands warned of, Kaldi's or minikaldi's, in the step's own output; five lines a log
+show_warnings() {  # <log>...: what the commands warned of, in the step's own output; at most five lines a log
   local log count
   for log in "$@"; do
     count=$(grep -c '^WARNING ' "$log" || true)

@@ -19,7 +19,7 @@ ABOUT = "How many dimensions PCA and LDA should keep of training vectors, so tha
 VECTORS_PER_BLOCK = 1024
 
 
-def read_scatter(vectors: str, utt2spk: str) -> SpeakerScatter:
+def training_scatter(vectors: str, utt2spk: str) -> SpeakerScatter:
     """Scatter of the vectors that have a speaker.
 
     Raises:
@@ -74,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("utt2spk", metavar="utt2spk-rspecifier")
     options = parser.parse(argv)
     try:
-        scatter = read_scatter(options.vectors, options.utt2spk)
+        scatter = training_scatter(options.vectors, options.utt2spk)
         dims = choose_dims(scatter, options.lda_dim)
     except KaldiError as error:
         raise ScriptError(str(error)) from error

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from minikaldi.scripts.cli import ScriptError, tell
 from minikaldi.scripts.tables import numbered_lines
-from minikaldi.scripts.wav_lines import at_rate, without_quotes
+from minikaldi.scripts.wav_lines import mono_at_rate, without_quotes
 
 Item = TypeVar("Item")
 RIR_OPTIONS = (
@@ -105,7 +105,7 @@ def resampled(path: Path, number: int, audio: str, sample_rate: int | None) -> s
     plain = without_quotes(audio, f"{path}:{number}")
     if sample_rate is None:
         return plain
-    return without_quotes(at_rate(plain, sample_rate, first_channel=True), str(path))
+    return without_quotes(mono_at_rate(plain, sample_rate, first_channel=True), str(path))
 
 
 def make_rir(path: Path, number: int, options: dict[str, str], audio: str) -> Rir:

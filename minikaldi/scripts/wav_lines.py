@@ -42,7 +42,7 @@ def wave_form(rxfilename: str) -> tuple[int, int] | None:
     return (header.channels, header.sample_rate) if whole else None
 
 
-def at_rate(rxfilename: str, sample_rate: int, first_channel: bool = False) -> str:
+def mono_at_rate(rxfilename: str, sample_rate: int, first_channel: bool = False) -> str:
     """The audio as mono at `sample_rate` Hz: a file that is so as it is, anything else through utils/to_wav.py.
 
     The bare path costs real Kaldi no Python start for each utterance.
