@@ -8,7 +8,7 @@ total_covariance_factor=0.0
 help_message="Usage: steps/train_backend.sh [options] <data-dir> <embedding.scp> <out-dir>
  e.g.: steps/train_backend.sh --lda-dim 200 data/train exp/a/embeddings_train/embedding.scp exp/a/backend
 Mean subtraction -> LDA -> length normalisation -> PLDA, as in Kaldi's VoxCeleb recipe. Where utterances are too few for
-the embedding's dimension, PCA comes before LDA. The dimensions are those that the embeddings can carry, and are printed.
+the embedding's dimension, PCA comes before LDA. The dimensions are what the embeddings can carry, and are printed.
 Options:
   --lda-dim <n>                  LDA dimension, at most (default 200; further limits are speakers - 1, or 2 of two
                                  speakers, and the dimensions of PCA)
@@ -39,7 +39,8 @@ if [ "$pca_dim" -lt "$dim" ]; then
   $cmd "$out/log/pca.log" est-pca --read-vectors=true "--dim=$pca_dim" "scp:$out/embedding.scp" "$out/pca.mat"
 fi
 $cmd "$out/log/lda.log" \
-  ivector-compute-lda "--total-covariance-factor=$total_covariance_factor" "--dim=$used" "ark:$reduced" "ark:$out/utt2spk" "$lda"
+  ivector-compute-lda "--total-covariance-factor=$total_covariance_factor" "--dim=$used" \
+  "ark:$reduced" "ark:$out/utt2spk" "$lda"
 if [ "$pca_dim" -lt "$dim" ]; then
   python3 -m minikaldi.scripts.compose_transforms "$lda" "$out/pca.mat" "$out/transform.mat"
 fi
