@@ -4,14 +4,15 @@
     python3 benchmarks/minikaldi.py --update docs/minikaldi.md
 
 Each command is a process with one thread on seeded synthetic data in a private folder; processor seconds are user and
-system time together. Kaldi's figures are of one core of the same kind of machine (an idle one of two cores), so on
-another machine the column that compares with them tells little.
+system time together. Where KALDI_ROOT names a built Kaldi, its commands are run in turns with minikaldi's, and the
+ratio is theirs; else it is to Kaldi's figures of another machine, and says little about this one.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 import tempfile
@@ -22,8 +23,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # this file's own folder would make it stand for the library of its name
 
 from benchmarks.minikaldi_cases import backend, features, growth, start  # noqa: E402
+from benchmarks.minikaldi_cases.measure import has_all  # noqa: E402
 from benchmarks.minikaldi_cases.place import SCALES, Place, Row  # noqa: E402
 from benchmarks.minikaldi_cases.report import Report  # noqa: E402
+from minikaldi.commands import MODULES  # noqa: E402
 from minikaldi.scripts.doc_sections import replace_section  # noqa: E402
 
 ROW_PARTS: dict[str, Callable[[Place], Iterator[Row]]] = {
@@ -59,24 +62,40 @@ def options() -> argparse.Namespace:
     return given
 
 
+def kaldi_root() -> Path | None:
+    """The real Kaldi to measure beside minikaldi.
+
+    Raises:
+        SystemExit: KALDI_ROOT has no command of Kaldi's.
+    """
+    if not os.environ.get("KALDI_ROOT"):
+        return None
+    kaldi = Path(os.environ["KALDI_ROOT"])
+    if not any(has_all(kaldi, [name]) for name in MODULES):
+        sys.exit(f"minikaldi.py: KALDI_ROOT is {kaldi}, but no command of Kaldi is there; build it, or unset it")
+    return kaldi.resolve()
+
+
 def main() -> None:
     """Measure, then print and write."""
     given = options()
+    kaldi = kaldi_root()
     parts = given.only.split(",")
     rows: list[Row] = []
     growths: list[growth.Growth] = []
     with tempfile.TemporaryDirectory(prefix="minikaldi-benchmark-", dir=given.tmp) as folder:
-        place = Place(Path(folder), given.scale, given.repeats, given.seed)
+        place = Place(Path(folder), given.scale, given.repeats, given.seed, kaldi)
         for part, measure in ROW_PARTS.items():
             for row in measure(place) if part in parts else ():
                 rows.append(row)
-                print(f"{row.part}: {row.what}: {row.ours:.3g} {row.unit}", file=sys.stderr)
+                beside = "" if row.kaldi_here is None else f" (Kaldi {row.kaldi_here:.3g})"
+                print(f"{row.part}: {row.what}: {row.ours:.3g} {row.unit}{beside}", file=sys.stderr)
         for one in growth.growths(place) if "growth" in parts else ():
             growths.append(one)
             seconds = ", ".join(f"{usage.cpu:.2f} s" for usage in one.usages)
             print(f"growth: {one.case.what}: {seconds}", file=sys.stderr)
     command = f"python3 benchmarks/minikaldi.py {shlex.join(sys.argv[1:])}".strip()
-    report = Report(command, given.scale, given.repeats, rows, growths)
+    report = Report(command, given.scale, given.repeats, rows, growths, str(kaldi or ""))
     print(report.markdown() if given.markdown else report.plain())
     if given.json:
         Path(given.json).write_text(json.dumps(report.as_json(), indent=1) + "\n")

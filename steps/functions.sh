@@ -33,3 +33,14 @@ join_parts() {  # <prefix> <suffix> <output>: what the jobs wrote, in order, ato
   for ((job = 1; job <= nj; job++)); do cat "$1.$job$2"; done > "$3.partial"
   mv "$3.partial" "$3"
 }
+
+show_warnings() {  # <log>...: what the commands warned of, in the step's own output; at most five lines a log
+  local log count
+  for log in "$@"; do
+    count=$(grep -c '^WARNING ' "$log" || true)
+    if [ "$count" -gt 0 ]; then
+      grep -m 5 '^WARNING ' "$log" | sed "s|^|$(basename "$0"): |" >&2
+      if [ "$count" -gt 5 ]; then echo "$(basename "$0"): ... $count warnings in all: $log" >&2; fi
+    fi
+  done
+}

@@ -65,11 +65,24 @@ rm -rf "$building"
 mkdir -p "$building"
 join_parts "$ark_dir/feats_$name" .scp "$building/feats.scp"
 join_parts "$ark_dir/log/utt2num_frames_$name" "" "$building/utt2num_frames"
-for file in utt2spk utt2rec; do
-  if [ -s "$data_in/$file" ]; then utils/filter_scp.pl "$building/feats.scp" "$data_in/$file" > "$building/$file"; fi
-done
+keep() {  # <ids> <table>...: their lines of the tables that there are
+  local ids=$1 file
+  shift
+  for file in "$@"; do
+    if [ -s "$data_in/$file" ]; then utils/filter_scp.pl "$ids" "$data_in/$file" > "$building/$file"; fi
+  done
+}
+# What Kaldi's own scripts ask of a data directory; vad.scp, cmvn.scp and durations are not true of the frames kept.
+keep "$building/feats.scp" utt2spk utt2rec utt2uniq utt2lang text segments
 utils/utt2spk_to_spk2utt.pl "$building/utt2spk" > "$building/spk2utt"
-if [ -s "$data_in/spk2gender" ]; then utils/filter_scp.pl "$building/spk2utt" "$data_in/spk2gender" > "$building/spk2gender"; fi
+keep "$building/spk2utt" spk2gender
+if [ -s "$building/segments" ]; then
+  awk '{ print $2 }' "$building/segments" > "$ark_dir/log/recordings_$name"
+  keep "$ark_dir/log/recordings_$name" wav.scp reco2file_and_channel
+  rm -f "$ark_dir/log/recordings_$name"
+else
+  keep "$building/feats.scp" wav.scp reco2file_and_channel
+fi
 rm -f "${parts[@]}" "${parts[@]/%/.num_frames}" "$ark_dir/log/utt2num_frames_$name".*
 
 utils/check_counts.py --what "$what of $name" --in "$data_in/feats.scp" --out "$building/feats.scp" \

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from benchmarks.minikaldi_cases.data import in_child, write_labels, write_trials, write_vectors
 from benchmarks.minikaldi_cases.features import wrappers
+from benchmarks.minikaldi_cases.measure import figures
 from benchmarks.minikaldi_cases.place import Place, Row
 
 LDA_DIM, EMBEDDING_DIM = 200, 512
@@ -29,8 +30,9 @@ def rows(place: Place) -> Iterator[Row]:
 def _row(
     place: Place, what: str, command: list[str], kaldi: float | None, goal: float | None, goal_mb: float | None = None
 ) -> Row:
-    used = place.measure(command)
-    return Row("backend", what, "s CPU", used.cpu, kaldi, goal, False, used.peak_mb, goal_mb, full_only=True)
+    used = place.measure(command, beside_kaldi=True)
+    ours, kaldi_here = figures(lambda usage: usage.cpu, used)
+    return Row("backend", what, "s CPU", ours, kaldi, goal, False, used.peak_mb, goal_mb, True, kaldi_here)
 
 
 def _training(place: Place) -> Iterator[Row]:
@@ -63,9 +65,12 @@ def _scoring_line(place: Place) -> Iterator[Row]:
         *("ivector-plda-scoring", "--normalize-length=true", "ivector-copy-plda --smoothing=0.0 small.plda - |"),
         *(chain, chain, "cut -d ' ' -f 1,2 few_trials |", "few_scores"),
     ]
-    inner, outer = place.measure(line), place.measure(line, first_on_path=wrappers(place.folder))
+    inner = place.measure(line, beside_kaldi=True)
+    outer = place.measure(line, first_on_path=wrappers(place.folder))
+    kaldi_here = figures(lambda usage: usage.wall, inner)[1]
     what = "the recipe's PLDA scoring line (8 commands), 100 trials"
-    yield Row("backend", f"{what}, one Python", "s", inner.wall, None, None, False, inner.peak_mb)
+    one = f"{what}, one Python"
+    yield Row("backend", one, "s", inner.wall, None, None, False, inner.peak_mb, kaldi_here=kaldi_here)
     yield Row("backend", f"{what}, as processes", "s", outer.wall, None, None, False, outer.peak_mb)
 
 

@@ -15,7 +15,7 @@ from benchmarks.minikaldi_cases.data import (
     write_room,
     write_waves,
 )
-from benchmarks.minikaldi_cases.measure import ROOT
+from benchmarks.minikaldi_cases.measure import ROOT, figures
 from benchmarks.minikaldi_cases.place import Place, Row
 
 FRAMES_PER_SECOND = 100
@@ -46,37 +46,45 @@ def rows(place: Place) -> Iterator[Row]:
 def _features(place: Place, kind: str) -> Row:
     command = [f"compute-{kind}-feats", "--dither=0", f"--config={ROOT}/conf/{kind}.conf"]
     audio = place.sizes.waves * place.sizes.wave_passes * place.sizes.wave_seconds
-    start = place.measure([*command, "scp:short.scp", "ark:/dev/null"], 2 * place.repeats + 1)
-    used = place.measure([*command, "scp:all.scp", "ark:/dev/null"])
+    start = place.measure([*command, "scp:short.scp", "ark:/dev/null"], 2 * place.repeats + 1, beside_kaldi=True)
+    used = place.measure([*command, "scp:all.scp", "ark:/dev/null"], beside_kaldi=True)
     what = f"compute-{kind}-feats, conf/{kind}.conf, after start-up"
     kaldi = 2950 if kind == "mfcc" else None
-    return Row("features", what, "x", audio / used.after(start), kaldi, 4500, True, used.peak_mb)
+    ours, here = figures(lambda used, start: audio / used.after(start), used, start)
+    return Row("features", what, "x", ours, kaldi, 4500, True, used.peak_mb, kaldi_here=here)
 
 
 def _voiced_frames(place: Place) -> Iterator[Row]:
     """What the recipe calls in stages 1 and 4, on features that are compressed as there."""
     audio = place.sizes.feats * FEATURE_FRAMES / FRAMES_PER_SECOND
-    start = place.measure(["compute-vad", "--help"], 2 * place.repeats + 1)
+    start = place.measure(["compute-vad", "--help"], 2 * place.repeats + 1, beside_kaldi=True)
     vad = place.measure(
-        ["compute-vad", f"--config={ROOT}/conf/vad.conf", "scp:feats_cm.scp", "ark,scp:vad.ark,vad.scp"]
+        ["compute-vad", f"--config={ROOT}/conf/vad.conf", "scp:feats_cm.scp", "ark,scp:vad.ark,vad.scp"],
+        beside_kaldi=True,
     )
     feats = "ark:apply-cmvn-sliding --norm-vars=false --center=true --cmn-window=300 scp:feats_cm.scp ark:- |"
     selection = f"select-voiced-frames '{feats}' scp,s,cs:vad.scp"
-    inner = place.measure(f"{selection} ark:/dev/null")
+    inner = place.measure(f"{selection} ark:/dev/null", beside_kaldi=True)
     what = "CMVN + VAD + selection, compressed features, after start-up"
-    speed = audio / (vad.after(start) + inner.after(start))
-    yield Row("features", what, "x", speed, None, 20_000, True, max(vad.peak_mb, inner.peak_mb))
+    speed, here = figures(
+        lambda vad, inner, start: audio / (vad.after(start) + inner.after(start)), vad, inner, start
+    )
+    peak_mb = max(vad.peak_mb, inner.peak_mb)
+    yield Row("features", what, "x", speed, None, 20_000, True, peak_mb, kaldi_here=here)
     whole = place.measure(
         f"{selection} ark:- |"
-        " copy-feats --compress=false --write-num-frames=ark,t:lengths ark:- ark,scp:voiced.ark,voiced.scp"
+        " copy-feats --compress=false --write-num-frames=ark,t:lengths ark:- ark,scp:voiced.ark,voiced.scp",
+        beside_kaldi=True,
     )
     what = "CMVN + selection + copy to disk (steps/prepare_feats.sh), start-up included"
-    yield Row("features", what, "x", audio / whole.cpu, None, None, True, whole.peak_mb)
+    speed, here = figures(lambda whole: audio / whole.cpu, whole)
+    yield Row("features", what, "x", speed, None, None, True, whole.peak_mb, kaldi_here=here)
 
 
 def _compression(place: Place) -> Iterator[Row]:
     megabytes = place.sizes.feats * FEATURE_FRAMES * FEATURE_DIM * 4 / 1e6
-    start = place.measure(["copy-feats", "--compress=true", "ark:/dev/null", "ark:/dev/null"], code=1)
+    nothing = ["copy-feats", "--compress=true", "ark:/dev/null", "ark:/dev/null"]
+    start = place.measure(nothing, code=1, beside_kaldi=True)
     cases = (
         (
             "copy-feats --compress, method 2, from an ark",
@@ -94,9 +102,9 @@ def _compression(place: Place) -> Iterator[Row]:
         ("copy-feats, plain to plain", "ark:feats.ark", None, None),
     )
     for what, arguments, kaldi, goal in cases:
-        used = place.measure(["copy-feats", *arguments.split(), "ark:copy.ark"])
-        speed = megabytes / used.after(start)
-        yield Row("features", what, "MB/s of floats", speed, kaldi, goal, True, used.peak_mb)
+        used = place.measure(["copy-feats", *arguments.split(), "ark:copy.ark"], beside_kaldi=True)
+        speed, here = figures(lambda used, start: megabytes / used.after(start), used, start)
+        yield Row("features", what, "MB/s of floats", speed, kaldi, goal, True, used.peak_mb, kaldi_here=here)
 
 
 def _rooms(place: Place) -> Iterator[Row]:

@@ -1,15 +1,18 @@
-"""One command as a process, one thread: its seconds and the most memory it held."""
+"""One command as a process, one thread: its seconds and the most memory it held; real Kaldi's beside it."""
 
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from minikaldi.commands import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,22 +23,50 @@ ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", 
 class Usage:
     """Seconds by the clock, seconds of processor (user and system), and peak memory in MB of 10^6 bytes.
 
-    A pipe of processes counts as one: their processor seconds together, the memory of the largest.
+    A pipe of processes counts as one: their processor seconds together, the memory of the largest. `kaldi` is what real
+    Kaldi used for the same command, measured in turns with it; None where it was not.
     """
 
     wall: float
     cpu: float
     peak_mb: float
+    kaldi: Usage | None = None
 
     def after(self, start: Usage) -> float:
         """Processor seconds beyond those of a start; never nothing, as it divides."""
         return max(self.cpu - start.cpu, 1e-4)
 
 
-def environment(first_on_path: Path | None = None) -> dict[str, str]:
-    """Variables under which Kaldi's names answer from minikaldi/bin, or from a folder of wrappers before it."""
+def figures(of: Callable[..., float], *usages: Usage) -> tuple[float, float | None]:
+    """A figure of some measurements, and the same of real Kaldi's; None where one of them has none."""
+    kaldi = [usage.kaldi for usage in usages]
+    return of(*usages), None if None in kaldi else of(*kaldi)
+
+
+def kaldi_folders(kaldi: Path) -> list[Path]:
+    """Where path.sh looks for real Kaldi's commands, in its order."""
+    return [*sorted((kaldi / "src").glob("*bin")), kaldi / "bin", kaldi]
+
+
+def has_all(kaldi: Path, command: Sequence[str] | str) -> bool:
+    """Whether real Kaldi has every command that a command line names, those in its pipes too."""
+    line = command if isinstance(command, str) else " ".join(command)
+    names = set(re.findall(r"[\w.-]+", line)) & MODULES.keys()
+    folders = kaldi_folders(kaldi)
+    return bool(names) and all(any(os.access(folder / name, os.X_OK) for folder in folders) for name in names)
+
+
+def environment(first_on_path: Path | None = None, kaldi: Path | None = None) -> dict[str, str]:
+    """Variables under which Kaldi's names answer from minikaldi/bin, or from folders before it.
+
+    Args:
+        first_on_path: a folder of wrappers.
+        kaldi: real Kaldi's root.
+    """
     env = {key: value for key, value in os.environ.items() if key not in ("KALDI_ROOT", "MINIKALDI_NO_PIPES")}
     folders = [ROOT / "minikaldi" / "bin", ROOT / "utils", Path(sys.executable).parent]
+    if kaldi is not None:
+        folders[:0] = kaldi_folders(kaldi)
     if first_on_path is not None:
         folders.insert(0, first_on_path)
     env["PATH"] = ":".join([*map(str, folders), env.get("PATH", os.defpath)])
@@ -67,9 +98,11 @@ def run_once(command: Sequence[str] | str, folder: Path, env: Mapping[str, str],
 
 
 def median(usages: Sequence[Usage]) -> Usage:
-    """Each figure's own median."""
+    """Each figure's own median, and the same of Kaldi's."""
+    kaldi = [usage.kaldi for usage in usages if usage.kaldi is not None]
     return Usage(
         statistics.median(usage.wall for usage in usages),
         statistics.median(usage.cpu for usage in usages),
         statistics.median(usage.peak_mb for usage in usages),
+        median(kaldi) if kaldi else None,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.minikaldi_cases.measure import Usage, environment, median, run_once
+from benchmarks.minikaldi_cases.measure import Usage, environment, has_all, median, run_once
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,13 @@ SCALES = {
 
 @dataclass(frozen=True)
 class Place:
-    """A folder for the data, the sizes, and how often each command is run."""
+    """A folder for the data, the sizes, and how often each command is run; `kaldi`: real Kaldi's root, if any."""
 
     folder: Path
     scale: str
     repeats: int
     seed: int
+    kaldi: Path | None = None
 
     @property
     def sizes(self) -> Sizes:
@@ -59,10 +61,31 @@ class Place:
         repeats: int | None = None,
         first_on_path: Path | None = None,
         code: int = 0,
+        beside_kaldi: bool = False,
     ) -> Usage:
-        """The median of several runs in the folder."""
+        """The median of several runs in the folder.
+
+        Args:
+            command: words, or a line for bash.
+            repeats: runs; None: as many as the place says.
+            first_on_path: a folder of wrappers.
+            code: exit code that is expected.
+            beside_kaldi: after each run comes one of real Kaldi's, or before it in every second pair, where there is
+                one that has all commands; a busy machine then slows both alike.
+        """
         env = environment(first_on_path)
-        return median([run_once(command, self.folder, env, code) for _ in range(repeats or self.repeats)])
+        rounds = range(repeats or self.repeats)
+        if not beside_kaldi or self.kaldi is None or not has_all(self.kaldi, command):
+            return median([run_once(command, self.folder, env, code) for _ in rounds])
+        kaldi_env = environment(first_on_path, self.kaldi)
+        pairs = []
+        for number in rounds:
+            kaldi_first = number % 2 == 1
+            envs = [kaldi_env, env] if kaldi_first else [env, kaldi_env]
+            used = [run_once(command, self.folder, each, code) for each in envs]
+            ours, kaldi = reversed(used) if kaldi_first else used
+            pairs.append(dataclasses.replace(ours, kaldi=kaldi))
+        return median(pairs)
 
 
 @dataclass(frozen=True)
@@ -74,12 +97,13 @@ class Row:
         what: what was done, with its sizes.
         unit: of the three figures; `x` is times real time.
         ours: what minikaldi did.
-        kaldi: what real Kaldi did (issue's machine); None: not known.
+        kaldi: what real Kaldi did on another machine; None: not known.
         goal: what is wanted; None: nothing.
         more_is_better: for rates.
         peak_mb: most memory held by a process.
         goal_mb: most that it may hold.
         full_only: the figure and the goal are of the full sizes, and mean nothing at others.
+        kaldi_here: what real Kaldi did in the same run; None: not measured.
     """
 
     part: str
@@ -92,12 +116,14 @@ class Row:
     peak_mb: float | None = None
     goal_mb: float | None = None
     full_only: bool = False
+    kaldi_here: float | None = None
 
     def times_kaldi(self) -> float | None:
-        """How much faster than Kaldi; below 1 is slower."""
-        if self.kaldi is None:
+        """How much faster than Kaldi here, if it was measured, else on another machine; below 1 is slower."""
+        kaldi = self.kaldi if self.kaldi_here is None else self.kaldi_here
+        if kaldi is None:
             return None
-        return self.ours / self.kaldi if self.more_is_better else self.kaldi / self.ours
+        return self.ours / kaldi if self.more_is_better else kaldi / self.ours
 
     def met(self) -> bool | None:
         """Whether the goals of speed and memory are reached; None where there is none."""

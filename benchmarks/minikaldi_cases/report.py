@@ -15,7 +15,8 @@ from benchmarks.minikaldi_cases.place import Row
 
 Cells = list[list[str]]
 BYTES_OF_A_KEY = 1000  # a command that streams may keep a list's keys and file names, no object
-ROW_TITLES = ["what", "unit", "Kaldi", "goal", "minikaldi", "speed / Kaldi's", "peak MB", "met"]
+ROW_TITLES = ["what", "unit", "Kaldi, another machine", "goal", "minikaldi", "speed / Kaldi's", "peak MB", "met"]
+KALDI_HERE = "Kaldi, here"
 
 
 def machine() -> dict[str, str]:
@@ -56,6 +57,17 @@ def comparable(row: Row, scale: str) -> bool:
 def without_goal(row: Row) -> Row:
     """The figure alone."""
     return dataclasses.replace(row, kaldi=None, goal=None, goal_mb=None)
+
+
+def row_table(rows: Sequence[Row], scale: str) -> tuple[list[str], Cells]:
+    """Titles and lines; Kaldi has a column of its own where it was measured in the same run."""
+    titles, cells = list(ROW_TITLES), row_cells(rows, scale)
+    if any(row.kaldi_here is not None for row in rows):
+        place = titles.index("minikaldi") + 1
+        titles.insert(place, KALDI_HERE)
+        for line, row in zip(cells, rows, strict=True):
+            line.insert(place, number(row.kaldi_here))
+    return titles, cells
 
 
 def row_cells(rows: Sequence[Row], scale: str) -> Cells:
@@ -122,12 +134,13 @@ class Report:
     repeats: int
     rows: list[Row]
     growths: list[Growth]
+    kaldi: str = ""  # root of the real Kaldi that was measured too
     machine: dict[str, str] = dataclasses.field(default_factory=machine)
 
     def tables(self) -> list[tuple[list[str], Cells]]:
         """Titles and lines: the rows, growth by utterances, growth by trials."""
         by_count = [growth_cells(self.growths, counted) for counted in ("utterances", "trials")]
-        return [(ROW_TITLES, row_cells(self.rows, self.scale)), *by_count]
+        return [row_table(self.rows, self.scale), *by_count]
 
     def origin(self) -> str:
         """One sentence: machine, versions, date, command line."""
@@ -135,7 +148,8 @@ class Report:
         return (
             f"{found['processor']}, {found['cores']} cores, {found['memory']}, {found['system']}; "
             f"Python {found['python']}, numpy {found['numpy']}, scipy {found['scipy']}; {found['date']}; "
-            f"`{self.command}` (scale {self.scale}, median of {self.repeats}, one thread)."
+            f"`{self.command}` (scale {self.scale}, median of {self.repeats}, one thread"
+            + (f"; in turns with the Kaldi of {self.kaldi})." if self.kaldi else ").")
         )
 
     def plain(self) -> str:
@@ -159,5 +173,5 @@ class Report:
              "exponent": g.exponent(), "bytes_per_item": g.bytes_per_item()}
             for g in self.growths
         ]  # fmt: skip
-        head = {"command": self.command, "scale": self.scale, "repeats": self.repeats, "machine": self.machine}
+        head = {name: getattr(self, name) for name in ("command", "scale", "repeats", "kaldi", "machine")}
         return {**head, "rows": rows, "growth": growth}

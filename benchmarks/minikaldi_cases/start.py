@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.minikaldi_cases.data import in_child, write_room, write_waves
-from benchmarks.minikaldi_cases.measure import ROOT, environment
+from benchmarks.minikaldi_cases.measure import ROOT, environment, figures
 from benchmarks.minikaldi_cases.place import Place, Row
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, compressed_matrix, read_matrix_rows, read_object, write_object
 
@@ -41,8 +41,9 @@ def rows(place: Place) -> Iterator[Row]:
     ]
     for what, command, goal, code in cases:
         place.measure(command, 1, code=code)  # fills the caches of files
-        used = place.measure(command, 3 * place.repeats, code=code)
-        yield Row("start", what, "s", used.wall, None, goal, False, used.peak_mb)
+        used = place.measure(command, 3 * place.repeats, code=code, beside_kaldi=True)
+        ours, here = figures(lambda usage: usage.wall, used)
+        yield Row("start", what, "s", ours, None, goal, False, used.peak_mb, kaldi_here=here)
 
 
 def table_rows(place: Place) -> Iterator[Row]:

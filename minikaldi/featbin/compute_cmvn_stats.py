@@ -40,8 +40,14 @@ class Counter:
         self.num_done = 0
         self.num_errors = 0
 
-    def stats(self, utt: str, feats: NDArray[np.float32]) -> Stats | None:
-        """float64 (2, F + 1) of float32 (T, F); None, with a warning, where its weights are missing or do not fit."""
+    def stats(self, utt: str, feats: NDArray[np.float32], dim: int = 0) -> Stats | None:
+        """float64 (2, F + 1) of float32 (T, F); None, with a warning, where its weights are missing or do not fit.
+
+        Args:
+            utt: the utterance.
+            feats: its features.
+            dim: F of the statistics that these are added to: an empty matrix (0, 0) then adds nothing. 0: to none.
+        """
         weights = None
         if self.weights is not None:
             if utt not in self.weights:
@@ -52,6 +58,8 @@ class Counter:
                 self.failed(f"Weights for utterance {utt} have wrong dimension {len(weights)} vs. {len(feats)} frames")
                 return None
         self.num_done += 1
+        if dim and not feats.size:
+            return np.zeros((2, dim + 1))
         try:
             return cmvn_stats(feats, weights)
         except KaldiError as error:
@@ -63,12 +71,21 @@ class Counter:
         self.num_errors += 1
 
 
-def _added(total: Stats | None, stats: Stats | None, utt: str, dim: int) -> Stats:
-    """The sum of two statistics; of nothing, zeros: a speaker whose weights are missing has them, as in Kaldi."""
-    if total is None:
-        total = np.zeros((2, dim + 1))
-    if total.shape[1] != dim + 1:
-        raise KaldiError(f"{utt}: the features have {dim} columns, those before {total.shape[1] - 1}")
+def _added(total: Stats | None, counter: Counter, utt: str, feats: NDArray[np.float32]) -> Stats:
+    """`total` and an utterance's statistics; of nothing, zeros: a speaker whose weights are missing has them.
+
+    As in Kaldi an empty matrix adds nothing, unless it is the first, which says how many columns there are.
+    """
+    if total is None and not feats.shape[1]:
+        raise KaldiError(
+            f"{utt}: the feature matrix is empty and the first, so the statistics would have no columns; remove the "
+            "utterance"
+        )
+    dim = feats.shape[1] if total is None else total.shape[1] - 1
+    stats = counter.stats(utt, feats, 0 if total is None else dim)
+    if feats.size and feats.shape[1] != dim:
+        raise KaldiError(f"{utt}: the features have {feats.shape[1]} columns, those before {dim}")
+    total = np.zeros((2, dim + 1)) if total is None else total
     return total if stats is None else total + stats
 
 
@@ -90,8 +107,7 @@ def _by_speaker(run: Run, args: list[str], spk2utt: str, counter: Counter) -> No
             total = None
             for utt in utterances:
                 if utt in feats:
-                    matrix = feats[utt]
-                    total = _added(total, counter.stats(utt, matrix), utt, matrix.shape[1])
+                    total = _added(total, counter, utt, feats[utt])
                 else:
                     counter.failed(f"Did not find features for utterance {utt}")
             if total is None:
@@ -104,7 +120,7 @@ def _of_all(run: Run, args: list[str], binary: bool, counter: Counter) -> None:
     total = None
     with run.sequential(args[0], FLOAT_MATRIX) as feats:
         for utt, matrix in feats:
-            total = _added(total, counter.stats(utt, matrix), utt, matrix.shape[1])
+            total = _added(total, counter, utt, matrix)
     if total is None:
         run.warning(f"{args[0]} holds no features, so {args[1]} is not written")
         return

@@ -1,4 +1,8 @@
-"""wav-to-duration: seconds of each wave. Source: Kaldi, featbin/wav-to-duration.cc."""
+"""wav-to-duration: seconds of each wave. Source: Kaldi, featbin/wav-to-duration.cc.
+
+Differs from Kaldi: a wave whose header does not know its length is read to its end; Kaldi fails, unless
+--read-entire-file is given. A wave without samples is an error in both.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +44,10 @@ class DurationHolder:
             return read_wave(stream).duration
         header = read_wave_header(stream)
         num_bytes = len(stream.read()) if header.data_bytes is None else header.data_bytes
-        return num_bytes // (2 * header.channels) / header.sample_rate
+        num_samples = num_bytes // (2 * header.channels)
+        if not num_samples:
+            raise KaldiError("the wave has no samples, so it has no duration; remove it")
+        return num_samples / header.sample_rate
 
     def write(self, stream: Writer, value: float, binary: bool) -> None:
         """Refused: a duration is no wave."""

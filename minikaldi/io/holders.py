@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from minikaldi.errors import KaldiError
 from minikaldi.io.compressed import write_compressed
-from minikaldi.io.matrices import read_matrix, read_vector, write_matrix, write_vector
+from minikaldi.io.matrices import read_matrix, read_vector_object, write_matrix, write_vector
 from minikaldi.io.places import malformed
 from minikaldi.io.primitives import (
     Reader,
@@ -94,7 +94,7 @@ class VectorHolder:
 
     def read(self, stream: Reader) -> npt.NDArray[Any]:
         """(dim,)."""
-        return read_vector(stream, read_binary_header(stream), self.dtype)
+        return read_vector_object(stream, self.dtype)
 
     def write(self, stream: Writer, value: npt.NDArray[Any], binary: bool) -> None:
         """`value` (dim,), converted to the holder's type."""

@@ -22,7 +22,9 @@ from minikaldi.io.places import malformed
 from minikaldi.io.primitives import (
     Reader,
     Writer,
+    cut_short,
     read_array,
+    read_binary_header,
     read_exactly,
     read_until,
     show,
@@ -32,6 +34,10 @@ from minikaldi.io.primitives import (
 
 FloatArray = npt.NDArray[Any]
 _KINDS = {b"FM ": np.float32, b"DM ": np.float64, b"FV ": np.float32, b"DV ": np.float64}
+_FLOAT32 = np.dtype(np.float32)
+_FLOATS = b"\0BFV \4"  # how a binary vector of float32 begins; its dimension follows, four bytes
+_FLOATS_HEADER_BYTES = len(_FLOATS) + 4
+_SHORT_DIM = 1 << 20
 
 
 def read_matrix(stream: Reader, binary: bool, dtype: npt.DTypeLike = np.float32) -> FloatArray:
@@ -78,6 +84,23 @@ def read_vector(stream: Reader, binary: bool, dtype: npt.DTypeLike = np.float32)
         raise malformed(stream, f"expected a vector (FV, DV), found {tag!r}{_hint(tag)}", back=3)
     dim = read_dim(stream)
     return converted(read_array(stream, _KINDS[tag], dim, f"vector of {dim}"), dtype)
+
+
+def read_vector_object(stream: Reader, dtype: npt.DTypeLike = np.float32) -> FloatArray:
+    """A vector (dim,), writable, with the header that says whether it is binary; errors as `read_matrix`.
+
+    A table of vectors is hundreds of thousands of short ones: the usual kind, binary float32, is read in two calls.
+    """
+    head = stream.peek(_FLOATS_HEADER_BYTES)[:_FLOATS_HEADER_BYTES]
+    dim = int.from_bytes(head[len(_FLOATS) :], "little")
+    usual = head.startswith(_FLOATS) and len(head) == _FLOATS_HEADER_BYTES and dim <= _SHORT_DIM
+    if not usual or dtype != _FLOAT32:
+        return read_vector(stream, read_binary_header(stream), dtype)
+    stream.read(_FLOATS_HEADER_BYTES)
+    data = stream.read(dim * _FLOAT32.itemsize)
+    if len(data) != dim * _FLOAT32.itemsize:
+        raise cut_short(stream, f"vector of {dim}", dim * _FLOAT32.itemsize, len(data))
+    return np.frombuffer(data, _FLOAT32).copy()
 
 
 def converted(values: FloatArray, dtype: npt.DTypeLike) -> FloatArray:

@@ -111,18 +111,19 @@ class ObjectReader(Generic[T]):
         return _part_of(self._read_whole(rxfilename, told), rows, cols, told)
 
 
-def read_named(stream: Reader, holder: Holder[T], name: str) -> T:
-    """The object that starts here; errors begin with `name` and tell the byte.
+def read_named(stream: Reader, holder: Holder[T], name: str, key: str = "") -> T:
+    """The object that starts here; errors begin with `name` and, of an archive's entry, the key, and say the byte.
 
     Raises:
         KaldiError: it cannot be read.
     """
     try:
         return holder.read(stream)
-    except KaldiError as exc:
-        raise KaldiError(f"{name}: {told_with_place(exc, stream)}") from exc
-    except OSError as exc:  # the disk's or the file server's
-        raise KaldiError(f"{name}: cannot read: {exc.strerror or exc}") from exc
+    except (KaldiError, OSError) as exc:
+        place = f"{name}: key {show_key(key)}" if key else name
+        if isinstance(exc, KaldiError):
+            raise KaldiError(f"{place}: {told_with_place(exc, stream)}") from exc
+        raise KaldiError(f"{place}: cannot read: {exc.strerror or exc}") from exc  # the disk's or the file server's
 
 
 def _part_of(value: Any, rows: Range, cols: Range, rxfilename: str) -> Any:

@@ -5,10 +5,11 @@ Source: Kaldi util/kaldi-io.cc.
 
 from __future__ import annotations
 
+import io
 import os
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from minikaldi.errors import KaldiError
 from minikaldi.io.context import Context
@@ -18,8 +19,15 @@ from minikaldi.io.primitives import Reader, show_name
 from minikaldi.io.specifiers import parse_rxfilename, parse_wxfilename
 
 
-def open_read(rxfilename: str, context: Context | None = None) -> AbstractContextManager[Reader]:
+def open_read(
+    rxfilename: str, context: Context | None = None, buffer_bytes: int = -1
+) -> AbstractContextManager[Reader]:
     """A stream to read from; closing it checks a pipe's exit code and leaves the standard input open.
+
+    Args:
+        rxfilename: extended file name.
+        context: the surroundings.
+        buffer_bytes: what is read of a file at once; -1: the system's block.
 
     Raises:
         KaldiError: no such file, or a pipe that fails (then on closing).
@@ -30,13 +38,13 @@ def open_read(rxfilename: str, context: Context | None = None) -> AbstractContex
         return nullcontext(context.stdin)
     if name.kind == "pipe":
         return open_input_pipe(name.target, context)
-    return open_file(name.target, name.offset)
+    return open_file(name.target, name.offset, buffer_bytes)
 
 
-def open_file(path: str, offset: int = 0) -> Reader:
+def open_file(path: str, offset: int = 0, buffer_bytes: int = -1) -> Reader:
     """A file at a byte offset."""
     try:
-        stream = counted_file(Path(path).open("rb"))  # noqa: SIM115 (the caller closes it)
+        stream = counted_file(_opened(path, buffer_bytes))
     except (OSError, ValueError) as exc:  # ValueError: a zero byte in the name
         raise _fault(path, "cannot open to read", exc) from exc
     if offset:
@@ -46,6 +54,12 @@ def open_file(path: str, offset: int = 0) -> Reader:
             stream.close()
             raise
     return stream
+
+
+def _opened(path: str, buffer_bytes: int) -> io.BufferedReader[Any]:
+    if buffer_bytes < 0:
+        return Path(path).open("rb")
+    return io.BufferedReader(io.FileIO(path), buffer_bytes)
 
 
 def go_to(stream: Reader, path: str, offset: int) -> None:

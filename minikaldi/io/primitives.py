@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.io.places import malformed
+from minikaldi.io.places import MalformedError, malformed
 
 Reader = io.BufferedReader
 Writer = BinaryIO
@@ -124,11 +124,14 @@ def read_array(stream: Reader, dtype: npt.DTypeLike, count: int, what: str) -> A
         block = np.empty(min(per_block, count - start), dtype=kind)
         got = stream.readinto(block.view(np.uint8).data) if block.size else 0
         if got != block.nbytes:
-            found = start * kind.itemsize + got
-            text = f"{what}: expected {count * kind.itemsize} bytes, found {found}: truncated?"
-            raise malformed(stream, text, back=found)
+            raise cut_short(stream, what, count * kind.itemsize, start * kind.itemsize + got)
         blocks.append(block)
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def cut_short(stream: Reader, what: str, expected: int, found: int) -> MalformedError:
+    """The error of an object of which `found` bytes, all just read, are there instead of `expected`."""
+    return malformed(stream, f"{what}: expected {expected} bytes, found {found}: truncated?", back=found)
 
 
 def read_binary_header(stream: Reader) -> bool:

@@ -13,11 +13,12 @@ from typing import Generic, TypeVar
 
 from minikaldi.errors import KaldiError
 from minikaldi.io.context import Context
+from minikaldi.io.entries import archive_entries, buffer_bytes
 from minikaldi.io.holders import Holder
 from minikaldi.io.objects import ObjectReader, where
 from minikaldi.io.opening import open_read
 from minikaldi.io.primitives import encode, show_key
-from minikaldi.io.sequential import close_table, next_key, read_entry, script_lines
+from minikaldi.io.sequential import close_table, script_lines
 from minikaldi.io.specifiers import Rspecifier, parse_rspecifier
 from minikaldi.log import warning
 
@@ -104,23 +105,25 @@ class ArchiveReader(RandomAccessReader[T]):
 
     def __init__(self, spec: Rspecifier, holder: Holder[T], context: Context) -> None:
         super().__init__(spec)
-        self._holder = holder
         self._name = where(spec.rxfilename)
-        self._stream = self._open.enter_context(open_read(spec.rxfilename, context))
-        context.note_table(self._stream)
+        stream = self._open.enter_context(open_read(spec.rxfilename, context, buffer_bytes(holder)))
+        context.note_table(stream)
+        self._entries = archive_entries(stream, holder, self._name)
         self._kept: dict[str, T] = {}
         self._last_key = ""
         self._last_asked = ""
         self._ended = False
+        self._in_order = spec.sorted and spec.called_sorted
 
     def __contains__(self, key: str) -> bool:
-        in_order = self._spec.sorted and self._spec.called_sorted
-        if in_order:
+        if not self._in_order and key in self._kept:
+            return True
+        if self._in_order:
             self._check_asked(key)
             self._forget_before(key)
         while key not in self._kept and not self._ended and not self._is_past(key):
             self._read_next()
-            if in_order:  # what was passed will not be asked for: one object is kept, however far the key is
+            if self._in_order:  # what was passed will not be asked for: one object is kept, however far the key is
                 self._forget_before(key)
         return key in self._kept
 
@@ -134,12 +137,13 @@ class ArchiveReader(RandomAccessReader[T]):
 
     def _read_next(self) -> None:
         try:
-            key = next_key(self._stream, self._name)
-            if not key:
+            entry = next(self._entries, None)
+            if entry is None:
                 self._ended = True
                 return
+            key, value = entry
             self._check_order(key)
-            self._kept[key] = read_entry(self._stream, self._holder, self._name, key)
+            self._kept[key] = value
             self._last_key = key
         except KaldiError as exc:
             if not self._spec.permissive:

@@ -5,7 +5,6 @@ Source: Kaldi util/kaldi-table-inl.h (SequentialTableReader).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from types import TracebackType
@@ -13,17 +12,16 @@ from typing import Generic, TypeVar
 
 from minikaldi.errors import KaldiError
 from minikaldi.io.context import Context
+from minikaldi.io.entries import archive_entries, buffer_bytes
 from minikaldi.io.holders import Holder
-from minikaldi.io.objects import ObjectReader, read_named, where
+from minikaldi.io.objects import ObjectReader, where
 from minikaldi.io.opening import open_read
-from minikaldi.io.places import malformed
-from minikaldi.io.primitives import Reader, decode, encode, read_word, show, show_key, skip_space
+from minikaldi.io.primitives import Reader, show
 from minikaldi.io.read_ahead import ReadAhead
 from minikaldi.io.specifiers import Rspecifier, parse_rspecifier, parse_script_line
 from minikaldi.log import warning
 
 T = TypeVar("T")
-_PLAIN_KEY = re.compile(rb"[^ \t\n\r\f\v]+[ \t]")
 
 
 def sequential(rspecifier: str, holder: Holder[T], context: Context | None = None) -> SequentialReader[T]:
@@ -44,7 +42,9 @@ class SequentialReader(Generic[T]):
         self._spec = parse_rspecifier(rspecifier)
         self._holder = holder
         self._open = ExitStack()
-        self._stream: Reader = self._open.enter_context(open_read(self._spec.rxfilename, context))
+        self._stream: Reader = self._open.enter_context(
+            open_read(self._spec.rxfilename, context, buffer_bytes(holder))
+        )
         context.note_table(self._stream)
         self._entries: Iterator[tuple[str, T]] = self._archive_entries()
         if self._spec.kind == "scp":
@@ -69,8 +69,7 @@ class SequentialReader(Generic[T]):
     def _archive_entries(self) -> Iterator[tuple[str, T]]:
         name = where(self._spec.rxfilename)
         try:
-            while key := next_key(self._stream, name):
-                yield key, read_entry(self._stream, self._holder, name, key)
+            yield from archive_entries(self._stream, self._holder, name)
         except KaldiError as exc:
             if not self._spec.permissive:
                 raise
@@ -110,28 +109,3 @@ def script_lines(stream: Reader, rxfilename: str) -> Iterator[tuple[str, str]]:
         yield parse_script_line(line, f"{name}:{number}")
     if not line.endswith(b"\n"):
         warning(f"{name}: the last line, {show(line)}, has no line end; truncated?")
-
-
-def next_key(stream: Reader, name: str) -> str:
-    """The next key of an archive, its following blank passed over; '' at the end."""
-    if plain := _PLAIN_KEY.match(stream.peek(1)):  # nearly always; the rest is for what is split or strange
-        return decode(stream.read(plain.end())[:-1])
-    if not skip_space(stream):
-        return ""
-    try:
-        key = read_word(stream)
-    except KaldiError as exc:
-        raise KaldiError(f"{name}: {exc}") from exc
-    after = stream.peek(1)[:1]
-    if after not in (b" ", b"\t", b"\n"):
-        said = f"the archive ends after {show(key)}" if not after else f"found {after!r} after the key {show(key)}"
-        fault = malformed(stream, f"{said}, expected a space and an object: truncated?", back=len(encode(key)))
-        raise KaldiError(f"{name}: {fault}")
-    if after != b"\n":  # an empty line's end belongs to its (empty) object
-        stream.read(1)
-    return key
-
-
-def read_entry(stream: Reader, holder: Holder[T], name: str, key: str) -> T:
-    """The object after the key; errors name the archive and the key."""
-    return read_named(stream, holder, f"{name}: key {show_key(key)}")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from minikaldi.errors import KaldiError
 from minikaldi.ivector.moments import Moments
-from minikaldi.ivector.vectors import Float64Array, orient_rows
+from minikaldi.ivector.vectors import NULL_SHARE, SAME_SHARE, Float64Array, orient_rows
 
 
 class SpeakerScatter:
@@ -90,16 +90,21 @@ def compute_lda(
         covariance_floor: eigenvalues of that covariance below this share of the largest are raised to it.
 
     Raises:
-        KaldiError: `dim` is out of range, or the covariance is zero or not finite.
+        KaldiError: `dim` is out of range, there are fewer vectors than dimensions or as many as speakers, or the
+            covariance is zero or not finite.
 
-    Source: ivectorbin/ivector-compute-lda.cc. The signs of the rows are fixed by a rule here; Kaldi leaves them to its
-    eigensolver.
+    Source: ivectorbin/ivector-compute-lda.cc, which ends by an assertion in these cases, and writes NaN where the
+    covariance is zero. The signs of the rows are fixed by a rule here; Kaldi leaves them to its eigensolver.
     """
-    if not 0 < dim <= scatter.dim:
-        raise KaldiError(f"--dim={dim} is out of range: the vectors have {scatter.dim} dimensions; choose 1 to that")
+    require_enough_vectors(scatter, dim)
     total, between = scatter.covariances()
     within = total - between
     unit = total_covariance_factor * total + (1.0 - total_covariance_factor) * within
+    square = float(scatter.mean() @ scatter.mean())
+    if np.trace(unit) <= max(NULL_SHARE * float(np.trace(total)), SAME_SHARE * square):  # the rest is rounding
+        raise KaldiError(
+            "the vectors do not vary within speakers: LDA needs speakers with two or more different utterances"
+        )
     whitening, num_floored = whitening_transform(unit, covariance_floor)
     eigenvalues, directions = np.linalg.eigh(whitening @ between @ whitening.T)
     order = np.argsort(-eigenvalues, kind="stable")
@@ -108,13 +113,35 @@ def compute_lda(
     return LdaResult(np.column_stack([linear, offset]), eigenvalues[order], num_floored)
 
 
+def require_enough_vectors(scatter: SpeakerScatter, dim: int) -> None:
+    """Refuse what Kaldi's assertions refuse.
+
+    Raises:
+        KaldiError: `dim` is out of range, or the vectors are too few.
+    """
+    if not 0 < dim <= scatter.dim:
+        raise KaldiError(f"--dim={dim} is out of range: the vectors have {scatter.dim} dimensions; choose 1 to that")
+    found = f"{scatter.num_vectors} vectors of {scatter.num_speakers} speakers"
+    if scatter.num_vectors == scatter.num_speakers:
+        raise KaldiError(
+            f"no speaker has two utterances ({found}): LDA needs speakers with two or more different utterances"
+        )
+    if scatter.num_vectors < scatter.dim:
+        raise KaldiError(
+            f"too little data for the dimension of the vectors: {found} have {scatter.dim} dimensions; give more "
+            "vectors, or reduce them first: est-pca --read-vectors=true --dim=<n>"
+        )
+
+
 def whitening_transform(covariance: Float64Array, floor: float) -> tuple[Float64Array, int]:
-    """Matrix T with T cov Tᵀ = I, and how many eigenvalues were below `floor` times the largest and raised to it."""
+    """Matrix T with T cov Tᵀ = I, and how many eigenvalues were below `floor` times the largest and raised to it.
+
+    Raises:
+        KaldiError: `floor` leaves an eigenvalue at zero or below.
+    """
     eigenvalues, vectors = np.linalg.eigh(covariance)
     lowest = floor * eigenvalues[-1]
-    if lowest <= 0.0:
-        raise KaldiError(
-            "the vectors do not vary within speakers: LDA needs speakers with two or more different utterances"
-        )
+    if max(lowest, eigenvalues[0]) <= 0.0:
+        raise KaldiError(f"the covariance is singular, and --covariance-floor={floor:g} raises nothing; choose 1e-6")
     floored = np.maximum(eigenvalues, lowest)
     return (vectors / np.sqrt(floored)).T, int(np.count_nonzero(eigenvalues < lowest))

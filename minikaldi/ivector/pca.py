@@ -8,11 +8,10 @@ import numpy as np
 
 from minikaldi.errors import KaldiError
 from minikaldi.ivector.moments import Moments
-from minikaldi.ivector.vectors import Float64Array, orient_rows
+from minikaldi.ivector.vectors import SAME_SHARE, Float64Array, orient_rows
 
 SMALLEST_VARIANCE = 1.0e-15
 RANK_TOLERANCE = 1.0e-10  # eigenvalues below this share of the largest are rounding
-SAME = 1.0e-24  # so is all variance below this share of the mean's square: float32 cannot differ by so little
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Pca:
         that one lies outside the space that the vectors span, it is arbitrary there (it depends on the library that
         solves the eigenproblem), and it is left out here.
         """
-        if self.variances[0] <= SAME * float(self.mean @ self.mean):
+        if self.variances[0] <= SAME_SHARE * float(self.mean @ self.mean):
             raise KaldiError("the vectors do not vary, so they have no principal components")
         shares = np.cumsum(self.variances) / self.variances.sum()
         dim = int(np.count_nonzero(shares <= target_energy)) + 2

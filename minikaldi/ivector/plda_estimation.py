@@ -1,8 +1,10 @@
 """Maximum-likelihood estimation of PLDA by EM over speaker means.
 
-Kaldi inverts a D x D matrix for each number of utterances per speaker. Here both covariances are first brought to
-diagonal form, one eigenproblem an iteration; then every speaker's posterior is diagonal whatever its number of
-utterances, and the E-step is arithmetic on one (S, D) array. The result is the same.
+Kaldi inverts a D x D matrix for each number of utterances per speaker. So is it done here where the numbers are few;
+else both covariances are first brought to diagonal form, one eigenproblem an iteration: then every speaker's posterior
+is diagonal whatever its number of utterances, and the E-step is arithmetic on one array of means. Speakers with equally
+many utterances enter by the sum of their means' outer products alone, so that more than D of them are replaced by D
+rows with the same sum. The result is the same.
 
 Source: ivector/plda.cc, PldaEstimator; S. Ioffe, ECCV 2006.
 """
@@ -10,103 +12,101 @@ Source: ivector/plda.cc, PldaEstimator; S. Ioffe, ECCV 2006.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from minikaldi.errors import KaldiError
 from minikaldi.ivector.plda import Plda, diagonalize, plda_of_covariances
-from minikaldi.ivector.vectors import Float64Array, require_finite
+from minikaldi.ivector.plda_stats import PldaStats
+from minikaldi.ivector.vectors import Float64Array, IndexArray
 
-ROWS_PER_PRODUCT = 1024
+FEW_GROUPS = 3  # a linear system takes about a quarter of the time of the eigenproblem and its changes of space
 
 
-class PldaStats:
-    """Speaker means, utterance counts and the scatter of the utterances about their speaker's mean."""
+@dataclass(frozen=True)
+class MeanGroups:
+    """Speaker means by their number of utterances.
 
-    def __init__(self) -> None:
-        self._means: list[Float64Array] = []
-        self._counts: list[int] = []
-        self._offsets: list[Float64Array] = []  # not in the scatter yet
-        self._num_rows = 0
-        self._scatter: Float64Array | None = None
+    `numbers`: (G,) the different numbers, float64; `num_speakers`: (G,) speakers with each; `rows`: (K, D), in each
+    group as many rows as it has speakers, or D rows with the same sum of outer products; `which`: (K,) group of a row.
+    """
 
-    def add_speaker(self, vectors: NDArray[np.floating]) -> None:
-        """Add all vectors (N, D) of one speaker.
-
-        Raises:
-            KaldiError: one holds NaN or infinity.
-        """
-        values = np.asarray(vectors, dtype=np.float64)
-        mean = values.mean(axis=0)
-        require_finite(f"speaker number {self.num_speakers + 1}", mean)  # the mean shows it
-        self._means.append(mean)
-        self._counts.append(len(values))
-        self._offsets.append(values - mean)
-        self._num_rows += len(values)
-        if self._num_rows >= ROWS_PER_PRODUCT:
-            self._add_offsets()
-
-    def _add_offsets(self) -> None:
-        """One matrix product for many speakers, whose vectors are few."""
-        offsets = np.concatenate(self._offsets)
-        scatter = offsets.T @ offsets
-        self._scatter = scatter if self._scatter is None else self._scatter + scatter
-        self._offsets.clear()
-        self._num_rows = 0
+    numbers: Float64Array
+    num_speakers: IndexArray
+    rows: Float64Array
+    which: IndexArray
 
     @property
-    def num_speakers(self) -> int:
-        """Speakers added so far."""
-        return len(self._counts)
+    def num_utterances(self) -> float:
+        """Of all speakers."""
+        return float(self.numbers @ self.num_speakers)
 
-    @property
-    def num_utterances(self) -> int:
-        """Vectors added so far."""
-        return sum(self._counts)
 
-    def arrays(self) -> tuple[Float64Array, Float64Array, Float64Array]:
-        """Speaker means (S, D), counts (S,) as float64, and scatter (D, D).
-
-        Raises:
-            KaldiError: nothing was added, or no speaker has two utterances, so that the within-speaker covariance is
-                not determined.
-        """
-        if not self._counts:
-            raise KaldiError("No stats accumulated, unable to estimate PLDA: no speaker has an embedding.")
-        if self.num_speakers == self.num_utterances:
-            raise KaldiError("No speakers with multiple utterances, unable to estimate PLDA.")
-        if self._offsets:
-            self._add_offsets()
-        assert self._scatter is not None
-        return np.stack(self._means), np.asarray(self._counts, dtype=np.float64), self._scatter
+def mean_groups(means: Float64Array, counts: Float64Array) -> MeanGroups:
+    """Groups of speaker means (S, D), less their average, with `counts` (S,) utterances."""
+    numbers, which, num_speakers = np.unique(counts, return_inverse=True, return_counts=True)
+    parts = []
+    for group, size in enumerate(num_speakers):
+        part = means[which == group]
+        parts.append(part if size <= part.shape[1] else np.linalg.qr(part, mode="r"))
+    return MeanGroups(
+        numbers, num_speakers, np.concatenate(parts), np.repeat(np.arange(len(numbers)), [len(part) for part in parts])
+    )
 
 
 def em_step(
-    within: Float64Array, between: Float64Array, means: Float64Array, counts: Float64Array, scatter: Float64Array
+    within: Float64Array, between: Float64Array, groups: MeanGroups, scatter: Float64Array
 ) -> tuple[Float64Array, Float64Array]:
     """One EM iteration: the covariances (D, D) that maximise the expected likelihood under the given ones.
 
     Args:
         within, between: current covariances.
-        means: (S, D) speaker means, less their average.
-        counts: (S,) utterances per speaker.
+        groups: the speaker means.
         scatter: (D, D) about the speaker means.
     """
+    expected = expected_by_group if len(groups.numbers) <= FEW_GROUPS else expected_in_common_space
+    within_stats, between_stats = expected(within, between, groups)
+    # Each speaker counts once for its mean, and once less than its utterances for their spread about it.
+    new_within = (scatter + within_stats) / groups.num_utterances
+    new_between = between_stats / groups.num_speakers.sum()
+    return _symmetric(new_within), _symmetric(new_between)
+
+
+def _symmetric(matrix: Float64Array) -> Float64Array:
+    return 0.5 * (matrix + matrix.T)
+
+
+def expected_by_group(
+    within: Float64Array, between: Float64Array, groups: MeanGroups
+) -> tuple[Float64Array, Float64Array]:
+    """Expected within- and between-speaker statistics, both (D, D): one linear system for each number of utterances."""
+    within_stats, between_stats = np.zeros_like(within), np.zeros_like(between)
+    for group, (number, num_speakers) in enumerate(zip(groups.numbers, groups.num_speakers, strict=True)):
+        rows = groups.rows[groups.which == group]
+        gain = np.linalg.solve(between + within / number, between)  # (D, D); rows @ gain are the posterior means
+        posterior_var = within @ gain / number
+        posterior_mean = rows @ gain
+        residual = rows - posterior_mean
+        between_stats += num_speakers * posterior_var + posterior_mean.T @ posterior_mean
+        within_stats += number * (num_speakers * posterior_var + residual.T @ residual)
+    return within_stats, between_stats
+
+
+def expected_in_common_space(
+    within: Float64Array, between: Float64Array, groups: MeanGroups
+) -> tuple[Float64Array, Float64Array]:
+    """The same, in the space where both covariances are diagonal and so is every speaker's posterior variance."""
     transform, psi = diagonalize(within, between)
     back = np.linalg.inv(transform)
-    projected = means @ transform.T  # (S, D)
-    # Speakers with equally many utterances share their posterior variance; different numbers are few.
-    numbers, which, num_speakers = np.unique(counts, return_inverse=True, return_counts=True)
-    posterior_var = psi / (1.0 + numbers[:, None] * psi)
-    posterior_mean = (numbers[:, None] * posterior_var)[which]
+    numbers, num_speakers = groups.numbers, groups.num_speakers
+    projected = groups.rows @ transform.T  # (K, D)
+    posterior_var = psi / (1.0 + numbers[:, None] * psi)  # (G, D): shared by the speakers of a group
+    posterior_mean = (numbers[:, None] * posterior_var)[groups.which]
     posterior_mean *= projected
-    residual = np.sqrt(counts)[:, None] * (projected - posterior_mean)
+    residual = np.sqrt(numbers[groups.which])[:, None] * (projected - posterior_mean)
     between_stats = np.diag(num_speakers @ posterior_var) + posterior_mean.T @ posterior_mean
     within_stats = np.diag((num_speakers * numbers) @ posterior_var) + residual.T @ residual
-    # Each speaker counts once for its mean, and once less than its utterances for their spread about it.
-    new_within = (scatter + back @ within_stats @ back.T) / counts.sum()
-    return new_within, back @ between_stats @ back.T / len(counts)
+    return back @ within_stats @ back.T, back @ between_stats @ back.T
 
 
 def estimate_plda(
@@ -115,18 +115,19 @@ def estimate_plda(
     """PLDA model of the added speakers.
 
     Args:
-        stats: at least one speaker with two utterances.
+        stats: of the speakers.
         num_em_iters: EM iterations from unit covariances.
         progress: called after each with its number and the traces of the within- and between-speaker covariances.
 
     Raises:
-        KaldiError: no speaker has two utterances, or the within-speaker covariance became singular.
+        KaldiError: the stats determine no model, or the within-speaker covariance became singular.
     """
     means, counts, scatter = stats.arrays()
     mean = means.mean(axis=0)  # every speaker weighs the same, as in Kaldi
+    groups = mean_groups(means - mean, counts)
     within = between = np.eye(len(mean))
     for iteration in range(num_em_iters):
-        within, between = em_step(within, between, means - mean, counts, scatter)
+        within, between = em_step(within, between, groups, scatter)
         if progress is not None:
             progress(iteration, float(np.trace(within)), float(np.trace(between)))
     return plda_of_covariances(mean, within, between)

@@ -1,7 +1,7 @@
 """ivector-compute-lda: the affine transform that centres vectors and keeps the directions that tell speakers apart.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it. An utterance
-without a speaker is warned of by name. Rows may have the other sign.
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it. Vectors that
+do not vary within speakers are an error; Kaldi writes NaN. Rows may have the other sign.
 """
 
 from __future__ import annotations
@@ -50,8 +50,10 @@ def main(run: Run, options: LdaOptions, args: list[str]) -> int:
     result = compute_lda(scatter, options.dim, options.total_covariance_factor, options.covariance_floor)
     if result.num_floored:
         run.warning(
-            f"Floored {result.num_floored} eigenvalues of the interpolated covariance to --covariance-floor="
-            f"{options.covariance_floor:g} of the largest"
+            f"Floored {result.num_floored} of {scatter.dim} eigenvalues of the interpolated covariance to "
+            f"--covariance-floor={options.covariance_floor:g} of the largest: {scatter.num_vectors} vectors of "
+            f"{scatter.num_speakers} speakers hardly vary along as many directions; reduce them first: est-pca "
+            "--read-vectors=true --dim=<n>"
         )
     run.log(f"Stats have {scatter.num_speakers} speakers, {scatter.num_vectors} utterances. ")
     run.log(
@@ -71,19 +73,25 @@ def read_scatter(run: Run, ivectors: str, utt2spk: str) -> SpeakerScatter:
     """
     scatter: SpeakerScatter | None = None
     numbers: dict[str, int] = {}
+    seen: set[str] = set()
     num_err = 0
+
+    def number_of(key: str) -> int:
+        """The speaker's number; NO_SPEAKER, with a warning, of an utterance that is left out."""
+        if key in seen:
+            run.warning(f"Duplicate iVector found for utterance {key}, ignoring it.")
+        elif key not in speakers:
+            run.warning(f"utt2spk has no speaker for utterance {key}; it is left out")
+        else:
+            seen.add(key)
+            return numbers.setdefault(speakers[key], len(numbers))
+        return NO_SPEAKER
+
     with run.random_access(utt2spk, TOKEN) as speakers:
         for block in vector_blocks(run, ivectors):
-            found = np.array(
-                [
-                    numbers.setdefault(speakers[key], len(numbers)) if key in speakers else NO_SPEAKER
-                    for key in block.keys
-                ]
-            )
+            found = np.array([number_of(key) for key in block.keys])
             has_speaker = found != NO_SPEAKER
-            for place in np.flatnonzero(~has_speaker):
-                run.warning(f"utt2spk has no speaker for utterance {block.keys[place]}; it is left out")
-                num_err += 1
+            num_err += int(np.count_nonzero(~has_speaker))
             scatter = scatter or SpeakerScatter(block.vectors.shape[1])
             if has_speaker.any():
                 scatter.add(block.vectors[has_speaker], found[has_speaker])

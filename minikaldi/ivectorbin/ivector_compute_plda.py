@@ -1,8 +1,8 @@
 """ivector-compute-plda: a PLDA model from vectors and their speakers.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it. EM is done
-in the space where both covariances are diagonal, which gives the same model and needs no inversion for each number of
-utterances. Rows of the transform may have the other sign.
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it. So is a
+within-speaker covariance that is singular: Kaldi goes on where rounding lets it, and its scores reach -1e7. One speaker
+alone, and scores that will be very large, are warned of. Rows of the transform may have the other sign.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from minikaldi.ivectorbin.log_format import shown
 from minikaldi.ivectorbin.plda_holder import PLDA
 from minikaldi.ivectorbin.speaker_vectors import SpeakerCounts, speaker_vectors
 from minikaldi.options import option
+
+LARGE_RATIO = 1.0e5  # of real embeddings it is below 1e3
 
 
 @dataclass
@@ -42,6 +44,8 @@ def main(run: Run, options: ComputePldaOptions, args: list[str]) -> int:
         for _, rows in speaker_vectors(run, spk2utt, vectors, counts):
             stats.add_speaker(rows)
     run.log(counts.describe("Accumulated stats from"))
+    if counts.speakers_done == 1:
+        run.warning("one speaker determines no between-speaker covariance: every score will be near 0; give more")
 
     def say(iteration: int, within: float, between: float) -> None:
         run.log(f"Plda estimation iteration {iteration} of {options.num_em_iters}")
@@ -49,6 +53,11 @@ def main(run: Run, options: ComputePldaOptions, args: list[str]) -> int:
         run.log(f"Trace of between-class variance is {between:.6g}")
 
     plda = estimate_plda(stats, options.num_em_iters, say)
+    if plda.psi[0] > LARGE_RATIO:
+        run.warning(
+            f"the between-speaker variance is up to {plda.psi[0]:.3g} times the within-speaker variance, and scores "
+            "will be of that order: do the speakers have different utterances, and enough of them?"
+        )
     run.log(f"Norm of mean of iVector distribution is {np.linalg.norm(plda.mean):.6g}")
     run.log(f"Diagonal of between-class variance in normalized space is  {shown(plda.psi)}")
     run.write_object(args[2], PLDA, plda, options.binary)

@@ -87,7 +87,7 @@ def write_speaker_means(run: Run, args: list[str]) -> int:
         means = tables.enter_context(run.writer(args[2], FLOAT_VECTOR))
         num_utts = tables.enter_context(run.writer(args[3], INT32)) if len(args) == 4 and args[3] else None
         for speaker, rows in speaker_vectors(run, spk2utt, vectors, counts):
-            mean = rows.mean(axis=0)
+            mean = rows.mean(axis=0, dtype=np.float64)
             means.write(speaker, mean)
             if num_utts is not None:
                 num_utts.write(speaker, len(rows))

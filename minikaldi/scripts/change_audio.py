@@ -16,7 +16,7 @@ from minikaldi.scripts.data_dir import DirectoryWriter, require_directory
 from minikaldi.scripts.lines import byte_order, numbered_lines
 from minikaldi.scripts.outputs import write_files
 from minikaldi.scripts.tables import read_numbers, read_table
-from minikaldi.scripts.wav_lines import through_reverberate, through_to_wav
+from minikaldi.scripts.wav_lines import mono_at_rate, through_reverberate
 
 USAGE_VOLUME = "perturb_data_dir_volume.sh [--scale-low 0.125] [--scale-high 2] [options] <data-dir>"
 USAGE_RATE = "resample_data_dir.sh <rate> <data-dir>"
@@ -45,8 +45,8 @@ def rewrite_audio(directory: Path, change: Callable[[str, str], str]) -> int:
 
 
 def resample(directory: Path, rate: int) -> None:
-    """Change the rate (Hz) of all recordings."""
-    count = rewrite_audio(directory, lambda _, audio: through_to_wav(audio, f"--rate {rate}"))
+    """Change the rate (Hz) of all recordings; mono wave files that have it stay as they are."""
+    count = rewrite_audio(directory, lambda _, audio: mono_at_rate(audio, rate))
     tell(f"{count} recordings of {directory} are resampled to {rate} Hz")
 
 

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from minikaldi.errors import KaldiError
 from minikaldi.scripts.cli import ScriptError, tell
 from minikaldi.scripts.tables import numbered_lines
-from minikaldi.scripts.wav_lines import through_to_wav, without_quotes
+from minikaldi.scripts.wav_lines import mono_at_rate, without_quotes
 
 Item = TypeVar("Item")
 RIR_OPTIONS = (
@@ -100,24 +99,13 @@ def _unquoted(audio: str, where: str) -> str:
 def resampled(path: Path, number: int, audio: str, sample_rate: int | None) -> str:
     """The audio at the speech's rate (Hz), written so that it can stand inside quotes.
 
-    Of a wave file with several microphones the first is taken, as wav-reverberate takes it where nothing is resampled.
+    A mono wave file of that rate is named as it is. Of one with several microphones the first is taken, as
+    wav-reverberate takes it where nothing is resampled.
     """
     plain = without_quotes(audio, f"{path}:{number}")
     if sample_rate is None:
         return plain
-    options = f"--rate {sample_rate}" + (" --channel 0" if _has_channels(audio) else "")
-    return without_quotes(through_to_wav(plain, options), str(path))
-
-
-def _has_channels(audio: str) -> bool:
-    """Whether this is a wave file, found from here, of more than one channel."""
-    from minikaldi.io.wave import read_wave_header  # with numpy, which no other line here needs
-
-    try:
-        with Path(audio).open("rb") as stream:
-            return read_wave_header(stream).channels > 1
-    except (OSError, ValueError, KaldiError):  # a pipe, an absent file or no wave: what reads it will tell
-        return False
+    return without_quotes(mono_at_rate(plain, sample_rate, first_channel=True), str(path))
 
 
 def make_rir(path: Path, number: int, options: dict[str, str], audio: str) -> Rir:

@@ -5,9 +5,12 @@ The lines hold nothing but commands, quotes and `|`, so that minikaldi can run t
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+from pathlib import Path
 
+from minikaldi.errors import KaldiError
 from minikaldi.scripts.cli import ScriptError
 
 TO_WAV = "utils/to_wav.py"
@@ -20,6 +23,42 @@ def is_pipe(rxfilename: str) -> bool:
 
 def _is_offset(rxfilename: str) -> bool:
     return rxfilename[-1:].isdigit() and re.search(r":\d+$", rxfilename) is not None
+
+
+def wave_form(rxfilename: str) -> tuple[int, int] | None:
+    """(channels, rate in Hz) of a file, found from here, that Kaldi reads as it is; None of anything else.
+
+    That is 16-bit PCM in a RIFF header, with samples, none of which are missing.
+    """
+    from minikaldi.io.wave import read_wave_header  # with numpy, which no other line here needs
+
+    try:
+        with Path(rxfilename).open("rb") as stream:
+            header = read_wave_header(stream)
+            begin, size = stream.tell(), os.fstat(stream.fileno()).st_size
+    except (OSError, ValueError, KaldiError):  # a pipe, an absent file or another encoding: what reads it says so
+        return None
+    whole = 0 < (header.data_bytes or 0) <= size - begin
+    return (header.channels, header.sample_rate) if whole else None
+
+
+def mono_at_rate(rxfilename: str, sample_rate: int, first_channel: bool = False) -> str:
+    """The audio as mono at `sample_rate` Hz: a file that is so as it is, anything else through utils/to_wav.py.
+
+    The bare path costs real Kaldi no Python start for each utterance.
+
+    Args:
+        rxfilename: a file, an offset into an archive, or a pipe.
+        sample_rate: Hz.
+        first_channel: take the first of several channels, not their mean.
+    """
+    form = wave_form(rxfilename)
+    if form == (1, sample_rate):
+        return rxfilename
+    several = form is not None and form[0] > 1
+    return through_to_wav(
+        rxfilename, f"--rate {sample_rate}" + (" --channel 0" if first_channel and several else "")
+    )
 
 
 def as_pipe(rxfilename: str) -> str:

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from minikaldi.io import DOUBLE_MATRIX, DOUBLE_VECTOR, WAVE, expect_token, read_matrix, read_vector
 from minikaldi.io.compressed import read_compressed_header, read_compressed_parts
+from minikaldi.io.entries import next_key
 from minikaldi.io.primitives import Reader, read_binary_header
-from minikaldi.io.sequential import next_key
 
 _BINARY_ARCHIVE = re.compile(rb"\S+ (\0B|RIFF)")
 _SEVERAL_UTTERANCES = 20000  # values; an utterance of four seconds has 12,000

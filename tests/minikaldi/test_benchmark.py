@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.minikaldi_cases.growth import Case, Growth
-from benchmarks.minikaldi_cases.measure import Usage, environment, run_once
-from benchmarks.minikaldi_cases.place import SCALES, Row
-from benchmarks.minikaldi_cases.report import comparable, growth_cells, number, row_cells
+from benchmarks.minikaldi_cases.measure import Usage, environment, figures, has_all, run_once
+from benchmarks.minikaldi_cases.place import SCALES, Place, Row
+from benchmarks.minikaldi_cases.report import comparable, growth_cells, number, row_cells, row_table
 
 CASE = Case("x", "trials", True, "true")
 
@@ -87,9 +87,68 @@ def test_a_command_is_measured_with_its_children_and_its_exit_code_checked(tmp_p
         run_once("echo why >&2; exit 3", tmp_path, environment())
 
 
-def bench(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def stand_in(folder: Path, root: Path, *names: str) -> Path:
+    """A Kaldi's root whose commands note their call and let minikaldi do the work."""
+    for name in names:
+        path = folder / "src" / "ivectorbin" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'#!/bin/sh\necho {name} >> {folder}/calls\nexec "{root}/minikaldi/bin/{name}" "$@"\n')
+        path.chmod(0o755)
+    return folder
+
+
+def test_kaldi_is_measured_in_turns_where_it_has_every_command_of_the_line(root: Path, tmp_path: Path) -> None:
+    kaldi = stand_in(tmp_path / "kaldi", root, "copy-vector", "copy-feats")
+    (tmp_path / "v").write_text("u  [ 1 2 ]\n")
+    place = Place(tmp_path, "tiny", 3, 0, kaldi)
+    used = place.measure(["copy-vector", "ark:v", "ark:/dev/null"], beside_kaldi=True)
+    assert used.kaldi is not None and used.kaldi.cpu > 0 and used.kaldi.kaldi is None
+    assert (kaldi / "calls").read_text() == 3 * "copy-vector\n"
+    for line in ("copy-vector ark:v ark:- | transform-vec m ark:- ark:-", "true"):
+        assert not has_all(kaldi, line)
+    assert has_all(kaldi, "copy-vector 'ark:copy-feats ark:v ark:- |' ark:-")
+    assert place.measure(["copy-vector", "ark:v", "ark:/dev/null"], 1).kaldi is None
+    alone = Place(tmp_path, "tiny", 1, 0).measure(["copy-vector", "ark:v", "ark:/dev/null"], beside_kaldi=True)
+    assert alone.kaldi is None
+
+
+def test_the_ratio_is_to_the_kaldi_that_was_measured_here() -> None:
+    ours = Usage(1.0, 2.0, 40.0, Usage(3.0, 8.0, 30.0))
+    assert figures(lambda usage: usage.cpu, ours) == (2.0, 8.0)
+    assert figures(lambda one, other: one.cpu + other.cpu, ours, Usage(1.0, 1.0, 1.0)) == (3.0, None)
+    row = Row("backend", "x", "s", ours=2.0, kaldi=1.0, full_only=True, kaldi_here=8.0)
+    assert row.times_kaldi() == 4.0
+    titles, ((*cells,),) = row_table([row], "small")
+    assert dict(zip(titles, cells, strict=True)) == {
+        **{"what": "x", "unit": "s", "Kaldi, another machine": "", "goal": "", "minikaldi": "2", "Kaldi, here": "8"},
+        **{"speed / Kaldi's": "4", "peak MB": "", "met": ""},
+    }
+    assert "Kaldi, here" not in row_table([Row("backend", "x", "s", ours=2.0, kaldi=1.0)], "full")[0]
+
+
+@pytest.mark.slow
+def test_benchmark_has_a_column_of_the_kaldi_of_kaldi_root(root: Path, tmp_path: Path) -> None:
+    kaldi = stand_in(tmp_path / "kaldi", root, "ivector-compute-lda", "ivector-compute-plda", "compute-eer")
+    options = ["--scale", "tiny", "--repeats", "1", "--only", "backend", "--json", f"{tmp_path}/b.json"]
+    done = bench(root, *options, env={"KALDI_ROOT": str(kaldi)})
+    assert done.returncode == 0, done.stderr
+    written = json.loads((tmp_path / "b.json").read_text())
+    assert written["kaldi"] == str(kaldi) and f"in turns with the Kaldi of {kaldi}" in done.stdout
+    measured = {row["what"].split(",")[0].split(" ")[0] for row in written["rows"] if row["kaldi_here"] is not None}
+    assert measured == {"LDA", "PLDA", "EER"}
+    assert all(row["times_kaldi"] > 0 for row in written["rows"] if row["kaldi_here"] is not None)
+    assert (kaldi / "calls").read_text().split() == ["ivector-compute-lda", "ivector-compute-plda", "compute-eer"]
+
+
+def test_benchmark_refuses_a_kaldi_root_without_a_command(root: Path, tmp_path: Path) -> None:
+    done = bench(root, "--only", "start", env={"KALDI_ROOT": str(tmp_path)})
+    assert done.returncode == 1 and f"KALDI_ROOT is {tmp_path}, but no command of Kaldi is there" in done.stderr
+
+
+def bench(root: Path, *options: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, root / "benchmarks" / "minikaldi.py", *options]
-    env = {**os.environ, "PYTHONPATH": ""}
+    kept = {key: value for key, value in os.environ.items() if key != "KALDI_ROOT"}
+    env = {**kept, "PYTHONPATH": "", **(env or {})}
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=600, check=False)
 
 

@@ -165,6 +165,26 @@ def test_an_empty_matrix_has_no_statistics(spk2utt: bool, capfd: pytest.CaptureF
     assert "none: the feature matrix is empty" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("spk2utt", [False, True])
+def test_an_empty_matrix_adds_nothing_to_those_before_it_and_counts_as_in_kaldi(
+    spk2utt: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_table("ark:feats.ark", {"a": FEATS["a"], "none": np.zeros((0, 0), np.float32), "z": FEATS["b"]})
+    Path("spk2utt").write_text("s a none z\n")
+    options, target = (["--spk2utt=ark:spk2utt"], "ark:all.ark") if spk2utt else ([], "all.mat")
+    assert run("compute-cmvn-stats", *options, "ark:feats.ark", target)[0] == 0
+    found = table("ark:all.ark", DOUBLE_MATRIX)["s"] if spk2utt else read_object("all.mat", DOUBLE_MATRIX)
+    np.testing.assert_allclose(found, cmvn_stats(np.vstack([FEATS["a"], FEATS["b"]])), rtol=1e-6)  # float32 in a file
+    assert "for 3 utterances; 0 had errors." in capfd.readouterr().err
+
+
+def test_an_empty_matrix_that_is_the_first_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    make_table("ark:feats.ark", {"none": np.zeros((0, 0), np.float32), "z": FEATS["b"]})
+    assert run("compute-cmvn-stats", "ark:feats.ark", "all.mat")[0] == 255
+    assert "none: the feature matrix is empty" in capfd.readouterr().err
+    assert not Path("all.mat").exists()
+
+
 def test_statistics_of_nothing_are_not_written_and_fail(capfd: pytest.CaptureFixture[str]) -> None:
     Path("empty.ark").write_bytes(b"")
     assert run("compute-cmvn-stats", "ark:empty.ark", "all.mat")[0] == 1

@@ -273,6 +273,21 @@ def test_the_header_tells_the_duration_and_reading_the_entire_file_the_truth(
     assert "Mean duration was 0.333333, min and max durations were 0.25, 0.375" in said
 
 
+@pytest.mark.parametrize("entire", ["false", "true"])
+@pytest.mark.parametrize("sizes", [(36, 0), (0, 0), (0xFFFFFFFF, 0xFFFFFFFF), (36, 0x7FFFF000)])
+def test_a_wave_without_samples_has_no_duration_as_in_kaldi(
+    sizes: tuple[int, int], entire: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = Path("in.wav").read_bytes()
+    header = data[:4] + struct.pack("<I", sizes[0]) + data[8:40] + struct.pack("<I", sizes[1])
+    Path("header.wav").write_bytes(header)
+    Path("wav.scp").write_text("a header.wav\nb in.wav\n")
+    assert run("wav-to-duration", f"--read-entire-file={entire}", "scp:wav.scp", "ark,t:-")[0] == 255
+    said = capfd.readouterr().err
+    assert "header.wav" in said and "the wave has no samples" in said
+    assert run("wav-to-duration", f"--read-entire-file={entire}", "scp,p:wav.scp", "ark,t:-") == (0, b"b 0.375 \n")
+
+
 def test_no_waves_are_a_failure_and_nothing_is_measured(capfd: pytest.CaptureFixture[str]) -> None:
     for option in ("false", "true"):
         assert run("wav-to-duration", f"--read-entire-file={option}", "ark:-", "ark,t:-") == (1, b"")

@@ -138,14 +138,148 @@ def test_one_speaker_gives_an_lda_and_a_plda_without_between_speaker_variance(ta
     assert np.isfinite(plda.transform).all() and (plda.psi < 1.0).all()
 
 
-def test_fewer_vectors_than_dimensions_give_finite_models(tables: Tables, capsys: pytest.CaptureFixture[str]) -> None:
-    rng = np.random.default_rng(0)
-    tables.vectors({key: rng.normal(size=9).tolist() for key in VECTORS})
+def speakers(tables: Tables, vectors: list[list[list[float]]]) -> None:
+    """Tables of these vectors, speaker by speaker."""
+    utts = {f"s{i}-u{j}": vector for i, rows in enumerate(vectors) for j, vector in enumerate(rows)}
+    tables.vectors(utts)
+    tables.write("utt2spk", "".join(f"{utt} {utt.split('-')[0]}\n" for utt in utts))
+    lines = (f"s{i} {' '.join(f's{i}-u{j}' for j in range(len(rows)))}\n" for i, rows in enumerate(vectors))
+    tables.write("spk2utt", "".join(lines))
+
+
+def drawn(num_speakers: int, num_utts: int, dim: int, seed: int = 0) -> list[list[list[float]]]:
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(num_speakers, 1, dim))
+    found: list[list[list[float]]] = (centres + 0.3 * rng.normal(size=(num_speakers, num_utts, dim))).tolist()
+    return found
+
+
+def repeated(num_speakers: int, num_utts: int, dim: int, seed: int = 0) -> list[list[list[float]]]:
+    """Every speaker's utterances are one vector."""
+    return [rows[:1] * num_utts for rows in drawn(num_speakers, 1, dim, seed)]
+
+
+PLDA_REFUSALS = {
+    "as many vectors as dimensions": (drawn(2, 4, 8), "(8) is not greater than their dimension (8)"),
+    "fewer vectors than dimensions": (drawn(2, 3, 8), "(6) is not greater than their dimension (8)"),
+    "one utterance per speaker": (drawn(9, 1, 2), "No speakers with multiple utterances"),
+    "one utterance per speaker, few": (drawn(2, 1, 2), "No speakers with multiple utterances"),
+    "more vectors than dimensions, too few beside the speakers": (drawn(20, 2, 30), "differ along 20 of 30 dimensions"),
+    "one more than dimensions": (drawn(2, 5, 9), "differ along 8 of 9 dimensions"),
+    "each speaker's vectors the same": (repeated(5, 10, 4), "all vectors of a speaker are the same"),
+    "all vectors the same": ([[[1.5, 2.5, 3.5]] * 4] * 3, "all vectors of a speaker are the same"),
+    "all vectors of one dimension the same": ([[[0.1]] * 5] * 3, "all vectors of a speaker are the same"),
+    "a constant dimension": (
+        [[[*vector, 7.0] for vector in rows] for rows in drawn(6, 6, 3)],
+        "differ along 3 of 4 dimensions",
+    ),
+    "a dimension that is the speaker's": (
+        [[[*vector, float(i)] for vector in rows] for i, rows in enumerate(drawn(6, 6, 3))],
+        "differ along 3 of 4 dimensions",
+    ),
+    "a dimension that is another's double": (
+        [[[*vector, 2 * vector[0]] for vector in rows] for rows in drawn(6, 6, 3)],
+        "differ along 3 of 4 dimensions",
+    ),
+    "one speaker's vectors alone": (drawn(1, 4, 8), "(4) is not greater than their dimension (8)"),
+}
+
+
+@pytest.mark.parametrize("case", PLDA_REFUSALS)
+def test_plda_refuses_what_determines_no_model(tables: Tables, case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not exit code 0 and, later, scores near -1e7."""
+    vectors, complaint = PLDA_REFUSALS[case]
+    speakers(tables, vectors)
+    assert tables.run(COMMANDS["plda"]) == 255
+    said = capsys.readouterr().err
+    assert complaint in said and "give " in said
+    assert not (tables.folder / "out").exists()
+
+
+@pytest.mark.parametrize("sizes", [(3, 4, 8), (4, 3, 8), (5, 5, 1), (1, 9, 8), (2, 5, 8)])
+def test_plda_of_just_enough_vectors_scores_in_the_usual_range(tables: Tables, sizes: tuple[int, int, int]) -> None:
+    speakers(tables, drawn(*sizes))
+    assert tables.run(COMMANDS["plda"]) == 0
+    utts = [line.split()[0] for line in (tables.folder / "utt2spk").read_text().splitlines()]
+    tables.write("trials", "".join(f"{one} {other}\n" for one in utts for other in utts))
+    assert tables.run("ivector-plda-scoring @out ark:@v.ark ark:@v.ark @trials @scores") == 0
+    scores = [float(line.split()[2]) for line in (tables.folder / "scores").read_text().splitlines()]
+    assert np.isfinite(scores).all() and max(map(abs, scores)) < 1e5
+
+
+def test_dimensions_of_very_different_scale_are_no_singular_covariance(tables: Tables) -> None:
+    scaled = [[[v[0] * 1e-8, v[1] * 1e8, v[2]] for v in rows] for rows in drawn(8, 8, 3)]
+    speakers(tables, scaled)
+    assert tables.run(COMMANDS["plda"]) == 0
+
+
+def test_very_large_ratios_of_variances_are_warned_of(tables: Tables, capsys: pytest.CaptureFixture[str]) -> None:
+    apart = [[[x + 1000.0 * i for x in v] for v in rows] for i, rows in enumerate(drawn(20, 8, 2))]
+    speakers(tables, apart)
+    assert tables.run(COMMANDS["plda"]) == 0
+    assert "times the within-speaker variance, and scores will be of that order" in capsys.readouterr().err
+
+
+def test_one_speaker_alone_is_warned_of(tables: Tables, capsys: pytest.CaptureFixture[str]) -> None:
+    speakers(tables, drawn(1, 9, 3))
+    assert tables.run(COMMANDS["plda"]) == 0
+    assert "one speaker determines no between-speaker covariance" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("factor", ["0", "0.5", "1"])
+@pytest.mark.parametrize(
+    ("vectors", "complaint"),
+    [
+        (drawn(2, 3, 8), "too little data for the dimension of the vectors: 6 vectors of 2 speakers"),
+        (drawn(12, 1, 8), "no speaker has two utterances (12 vectors of 12 speakers)"),
+        (drawn(3, 1, 8), "no speaker has two utterances (3 vectors of 3 speakers)"),
+        ([[[1.5, 2.5, 3.1]] * 4] * 3, "the vectors do not vary within speakers"),
+        ([[[0.1]] * 4] * 3, "the vectors do not vary within speakers"),
+    ],
+)
+def test_lda_refuses_what_kaldi_refuses_whatever_is_normalised(
+    tables: Tables, vectors: list[list[list[float]]], complaint: str, factor: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speakers(tables, vectors)
+    command = f"ivector-compute-lda --dim=1 --total-covariance-factor={factor} ark:@v.ark ark:@utt2spk @out"
+    assert tables.run(command) == 255
+    assert complaint in capsys.readouterr().err
+    assert not (tables.folder / "out").exists()
+
+
+def test_lda_of_speakers_whose_vectors_are_the_same_is_refused(
+    tables: Tables, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speakers(tables, repeated(5, 7, 3))
+    assert tables.run(COMMANDS["lda"]) == 255
+    assert "the vectors do not vary within speakers" in capsys.readouterr().err
+
+
+def test_lda_of_few_vectors_floors_as_kaldi_and_says_how_many_directions(
+    tables: Tables, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speakers(tables, drawn(4, 2, 7))
     assert tables.run("ivector-compute-lda --dim=2 ark:@v.ark ark:@utt2spk @out") == 0
     assert np.isfinite(read_object(str(tables.folder / "out"), FLOAT_MATRIX)).all()
-    assert "Floored 7 eigenvalues" in capsys.readouterr().err
-    assert tables.run(COMMANDS["plda"]) == 0
-    assert np.isfinite(read_object(str(tables.folder / "out"), PLDA).transform).all()
+    assert "Floored 3 of 7 eigenvalues" in capsys.readouterr().err
+    speakers(tables, drawn(4, 2, 7))
+    assert tables.run("ivector-compute-lda --covariance-floor=0 --dim=2 ark:@v.ark ark:@utt2spk @out2") in (0, 255)
+    said = capsys.readouterr().err
+    assert "Traceback" not in said and "RuntimeWarning" not in said
+
+
+def test_a_key_that_comes_twice_counts_once_in_lda_as_in_kaldi(
+    tables: Tables, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speakers(tables, drawn(4, 4, 2))
+    assert tables.run("ivector-compute-lda --binary=false --dim=1 ark:@v.ark ark:@utt2spk @once") == 0
+    once = tables.folder / "v.ark"
+    once.write_bytes(2 * once.read_bytes())
+    capsys.readouterr()
+    assert tables.run("ivector-compute-lda --binary=false --dim=1 ark:@v.ark ark:@utt2spk @twice") == 0
+    said = capsys.readouterr().err
+    assert said.count("Duplicate iVector found for utterance") == 16 and "Read 16 utterances, 16 with errors." in said
+    assert (tables.folder / "twice").read_bytes() == (tables.folder / "once").read_bytes()
 
 
 @pytest.mark.parametrize("place", [0, 3])

@@ -139,6 +139,23 @@ def test_compute_eer_reads_the_standard_input_and_prints_per_cent_without_line_e
 
 
 @pytest.mark.parametrize(
+    ("found", "targets", "printed"),
+    [(81, 800, b"10.13"), (1, 3, b"33.33"), (1, 8, b"12.5"), (0, 5, b"0"), (9, 10, b"90"), (3, 32, b"9.375")],
+)
+def test_compute_eer_rounds_a_float32_share_as_kaldi(found: int, targets: int, printed: bytes) -> None:
+    """81 of 800 is 10.125 %, and 10.125000029 % from float32."""
+    lines = [f"{0 if i < found else 2} target" for i in range(targets)] + ["1 nontarget"] * targets
+    assert run("compute-eer", "-", stdin="\n".join(lines).encode()) == (0, printed)
+
+
+def test_compute_eer_compares_scores_as_float32() -> None:
+    """Scores that differ by less than float32 can tell are ties, and a tie is no target above a nontarget."""
+    lines = b"1.00000001 target\n5 target\n1.0 nontarget\n0.9999 nontarget\n"
+    assert run("compute-eer", "-", stdin=lines) == (0, b"50")
+    assert run("compute-eer", "-", stdin=b"1e300 target\n-1e300 nontarget\n") == (0, b"0")
+
+
+@pytest.mark.parametrize(
     ("lines", "complaint"),
     [
         (b"1 target\n2 yes\n", "-:2: Invalid input line (second field must be 'target' or 'nontarget')"),

@@ -10,7 +10,15 @@ from scipy.stats import multivariate_normal
 
 from minikaldi.errors import KaldiError
 from minikaldi.ivector.plda import Plda, TrialScorer, normalization_factors
-from minikaldi.ivector.plda_estimation import PldaStats, diagonalize, em_step, estimate_plda
+from minikaldi.ivector.plda_estimation import (
+    PldaStats,
+    diagonalize,
+    em_step,
+    estimate_plda,
+    expected_by_group,
+    expected_in_common_space,
+    mean_groups,
+)
 
 PSI = np.array([4.0, 1.0, 0.25])
 
@@ -120,15 +128,29 @@ def slow_em_step(
     return within_stats / counts.sum(), between_stats / len(counts)
 
 
-def test_em_step_equals_the_step_with_inverses_per_speaker() -> None:
+@pytest.mark.parametrize("num_speakers", [1, 3, 20, 90])
+@pytest.mark.parametrize("most_utts", [2, 4, 6, 30])
+def test_em_step_equals_the_step_with_inverses_per_speaker(num_speakers: int, most_utts: int) -> None:
+    """With few and with many different numbers of utterances, with fewer and more speakers of each than dimensions."""
     rng = np.random.default_rng(3)
     factors = rng.normal(size=(2, 4, 4))
     within, between = (factor @ factor.T + np.eye(4) for factor in factors)
-    means, counts = rng.normal(size=(20, 4)), rng.integers(1, 6, size=20).astype(float)
+    means = rng.normal(size=(num_speakers, 4))
+    counts = rng.integers(1, most_utts, size=num_speakers).astype(float)
     scatter = 10.0 * np.eye(4)
-    fast = em_step(within, between, means, counts, scatter)
+    fast = em_step(within, between, mean_groups(means, counts), scatter)
     # The same numbers by another chain of float64 operations on well-conditioned matrices.
     np.testing.assert_allclose(fast, slow_em_step(within, between, means, counts, scatter), rtol=1e-9)
+
+
+def test_both_ways_of_the_e_step_agree_where_the_speakers_differ_far_more_than_their_utterances() -> None:
+    rng = np.random.default_rng(5)
+    factor = rng.normal(size=(6, 6))
+    within, between = 1e-6 * (factor @ factor.T + np.eye(6)), 10.0 * np.eye(6)
+    groups = mean_groups(rng.normal(size=(40, 6)), rng.integers(1, 4, size=40).astype(float))
+    one, other = expected_by_group(within, between, groups), expected_in_common_space(within, between, groups)
+    np.testing.assert_allclose(one[0], other[0], rtol=1e-6, atol=1e-9 * np.abs(other[0]).max())
+    np.testing.assert_allclose(one[1], other[1], rtol=1e-9, atol=1e-12)
 
 
 def log_likelihood(groups: list[np.ndarray], within: np.ndarray, between: np.ndarray, mean: np.ndarray) -> float:

@@ -1,0 +1,88 @@
+"""How many dimensions the training vectors of a back end can carry: for PCA before LDA, where it is needed, and LDA.
+
+LDA and PLDA need a within-speaker covariance that is not singular, and its rank is at most N - S, the utterances beyond
+the first of each speaker. With fewer than the vectors have dimensions, Kaldi's ivector-compute-lda ends by an assertion
+or floors eigenvalues, and PLDA's scores reach -1e7. The vectors are then reduced by PCA to half of N - S: a covariance
+of n vectors in n / 2 dimensions has its smallest eigenvalue near a tenth of the true one, in n dimensions near zero
+(Marchenko and Pastur 1967).
+
+LDA keeps S - 1 dimensions, but two where it can: length normalisation makes a vector of one dimension 1 or -1, and a
+speaker's vectors the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minikaldi.errors import KaldiError
+from minikaldi.ivector.lda import SpeakerScatter
+from minikaldi.ivector.vectors import Float64Array, spanned_dims
+
+LEAST_DIMS = 2
+
+
+@dataclass(frozen=True)
+class BackendDims:
+    """`pca`: the vectors' own dimension where no PCA is needed; `lda`: after it."""
+
+    vectors: int
+    pca: int
+    lda: int
+
+
+def choose_dims(scatter: SpeakerScatter, lda_dim: int) -> BackendDims:
+    """The dimensions for these training vectors.
+
+    Args:
+        scatter: of the vectors and their speakers.
+        lda_dim: wanted, at most.
+
+    Raises:
+        KaldiError: no dimension will do: fewer than two speakers, one utterance each, or vectors of a speaker that
+            are the same.
+    """
+    num_speakers, num_more = scatter.num_speakers, scatter.num_vectors - scatter.num_speakers
+    found = f"{scatter.num_vectors} vectors of {num_speakers} speakers"
+    if num_speakers < 2:
+        raise KaldiError(f"found {found}; LDA and PLDA need two or more speakers: add some to the training data")
+    if num_more == 0:
+        raise KaldiError(f"found {found}; LDA and PLDA need speakers with two or more utterances: add some")
+    total, between = scatter.covariances()
+    variances, mean = np.diag(total), scatter.mean()
+    within_dims = spanned_dims(total - between, variances, mean)
+    between_dims = max(num_speakers - 1, LEAST_DIMS)
+    if within_dims == scatter.dim:
+        return BackendDims(scatter.dim, scatter.dim, min(lda_dim, between_dims, scatter.dim))
+    total_dims = spanned_dims(total, variances, mean)
+    most = total_dims if num_more >= total_dims else min(total_dims, max(num_more // 2, LEAST_DIMS))
+    pca = regular_dims(total, total - between, mean, most)
+    if pca == 0:
+        raise KaldiError(
+            f"found {found} that do not differ within speakers along their main directions; LDA and PLDA need speakers "
+            "with two or more different utterances: are some there twice?"
+        )
+    return BackendDims(scatter.dim, pca, min(lda_dim, between_dims, pca))
+
+
+def regular_dims(total: Float64Array, within: Float64Array, mean: Float64Array, most: int) -> int:
+    """The largest number of principal components, 0 to `most`, in which the within-speaker covariance is regular.
+
+    Args:
+        total, within: covariances (D, D).
+        mean: (D,).
+        most: limit.
+    """
+    variances, directions = np.linalg.eigh(total)
+    leading = directions[:, ::-1][:, :most]  # (D, most)
+    projected, totals, centre = leading.T @ within @ leading, variances[::-1][:most], leading.T @ mean
+    low, high = 0, most  # one dimension less never makes it singular
+    while low < high:
+        middle = (low + high + 1) // 2
+        part = slice(0, middle)
+        if spanned_dims(projected[part, part], totals[part], centre[part]) == middle:
+            low = middle
+        else:
+            high = middle - 1
+    return low
