@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from minikaldi.errors import why
+from minikaldi.errors import no_handles, why
 from nnet.errors import NnetError
 from nnet.sampler import BatchPlan
 
@@ -85,7 +85,7 @@ class Loaders:
                 self._processes.append(_Process(read, self._slots, [each.connection for each in self._processes]))
         except (OSError, MemoryError) as error:
             self.close()
-            less = _LESS.format(workers=workers)
+            less = "or lower data.workers" if no_handles(error) else _LESS.format(workers=workers)
             raise LoaderError(f"{workers} loader processes cannot be started: {why(error)}; {less}") from error
 
     def batches(self, plans: Iterable[BatchPlan], stopped: Callable[[], object]) -> Iterator[Loaded]:
@@ -142,7 +142,7 @@ class Loaders:
                     f" hang; if the machine is only slow, {_LESS.format(workers=self._workers)}; {_AGAIN}"
                 )
             if waited > reminder:
-                log.warning("%s: waited for during %.0f seconds by now", process.title, waited)
+                log.warning("%s has given nothing for %.0f seconds", process.title, waited)
                 reminder *= 2
         return self._replies.pop(number)
 
@@ -155,7 +155,7 @@ class Loaders:
             if kind == "error":
                 raise LoaderError(content)
             if kind == "fault":
-                raise RuntimeError(f"{process.title} failed:\n{content}")
+                raise RuntimeError(f"a fault of the loader processes:\n{content}")
             self._replies[number] = content
 
 
@@ -186,7 +186,8 @@ class _Process:
     @property
     def title(self) -> str:
         """How messages name it."""
-        return f"loader process {self.pid}, which makes the batch of step {self._steps[0] if self._steps else 1},"
+        work = f", which makes the batch of step {self._steps[0]}," if self._steps else ""
+        return f"loader process {self.pid}{work}"
 
     def send(self, number: int, plan: BatchPlan) -> None:
         """Ask for a batch."""
@@ -269,7 +270,7 @@ def _answer(read: Reader, plan: BatchPlan, slot: FloatArray) -> tuple[str, Any]:
         slot[: chunks.size] = chunks.reshape(-1)
         return "batch", (chunks.shape, time.monotonic() - begin, notes)
     except Exception:
-        return "fault", traceback.format_exc()
+        return "fault", f"the batch of step {plan.step} cannot be made:\n{traceback.format_exc()}"
 
 
 def _end_with_trainer(connection: Connection[Any, Any]) -> None:
