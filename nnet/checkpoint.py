@@ -128,7 +128,7 @@ def load(path: Path) -> Checkpoint:
         log.warning("%s: has no checksum, as those of earlier versions; damage to it may go unnoticed", path)
     names, taken_off = unwrapped(values["model"])
     if taken_off:
-        log.warning("%s: took %s off the names of its %d tensors", path, taken_off, len(names))
+        log.warning("%s: names of its %d tensors: %s taken off", path, len(names), taken_off)
         values["model"] = {names[name]: tensor for name, tensor in values["model"].items()}
     return Checkpoint(**values)
 

@@ -30,4 +30,4 @@ def unwrapped(names: Iterable[str]) -> tuple[dict[str, str], str]:
     if parts != own and len(set(parts.values())) == len(parts):
         own = parts
         taken.append(COMPILED)
-    return own, " and ".join(f"{prefix} (of {_OF[prefix]})" for prefix in dict.fromkeys(taken))
+    return own, " and ".join(f"{prefix} ({_OF[prefix]})" for prefix in dict.fromkeys(taken))
