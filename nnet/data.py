@@ -7,7 +7,6 @@ A plan travels to the loader, the batch comes back; what is in it was decided by
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import NamedTuple, Protocol
@@ -24,7 +23,7 @@ from nnet.augment.material import Notes
 from nnet.config import Config
 from nnet.errors import NnetError
 from nnet.lists import Utterances
-from nnet.loaders import Loaded, LoaderError, Loaders
+from nnet.loaders import Loaded, Loaders, read_here
 from nnet.sampler import MASKS, BatchPlan, BatchPlanner
 
 log = logging.getLogger("train")
@@ -225,10 +224,4 @@ def _loaded(
         with closing(Loaders(read, workers, largest, pin_memory)) as loaders:
             yield from loaders.batches(plans, stopped)
         return
-    for plan in plans:
-        begin = time.monotonic()
-        made = read(plan)
-        if isinstance(made, str):
-            raise LoaderError(made)
-        feats, notes = torch.from_numpy(made[0]), made[1]
-        yield Loaded(plan, feats.pin_memory() if pin_memory else feats, time.monotonic() - begin, notes)
+    yield from read_here(read, plans, pin_memory, stopped)

@@ -8,26 +8,18 @@ process and the commands that it runs are a process group, and end with the trai
 from __future__ import annotations
 
 import logging
-import mmap
-import os
-import select
-import signal
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count, islice
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
-from typing import Any, NamedTuple, NoReturn
+from multiprocessing.connection import wait
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from minikaldi.errors import no_handles, why
-from nnet.errors import NnetError
+from nnet.loader_process import AGAIN, LESS, LoaderError, LoaderProcess, Reader, shared_slots
 from nnet.sampler import BatchPlan
 
 log = logging.getLogger("train")
@@ -36,13 +28,6 @@ PATIENCE = 600.0  # seconds that a batch is waited for: reading may be slow, but
 REMINDER = 30.0  # seconds after which a line says what is waited for
 AHEAD = 2  # batches that a process makes before they are asked for
 _POLL = 0.2  # seconds between two looks at whether a signal has come
-_LESS = "lower data.workers ({workers} now; with 0 the trainer reads itself), data.batch_size or data.audio_cache_mb"
-_AGAIN = "then give the same command again: it goes on from the last checkpoint"
-# The trainer gets them too: it saves, and then ends its loaders.
-_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-
-FloatArray = npt.NDArray[np.float32]
-Slots = npt.NDArray[np.float32]  # (places, floats of the largest batch)
 
 
 class Loaded(NamedTuple):
@@ -52,14 +37,6 @@ class Loaded(NamedTuple):
     feats: torch.Tensor
     seconds: float
     notes: tuple[str, ...]
-
-
-class LoaderError(NnetError):
-    """Batches cannot be made, or do not come."""
-
-
-# Chunks of a plan, float32 (B, T, F), and what was odd; a str is the message of an error.
-Reader = Callable[[BatchPlan], "tuple[FloatArray, tuple[str, ...]] | str"]
 
 
 class Loaders:
@@ -78,14 +55,14 @@ class Loaders:
     def __init__(self, read: Reader, workers: int, largest: int, pin_memory: bool = False) -> None:
         self._workers, self._pin_memory = workers, pin_memory
         self._replies: dict[int, Any] = {}
-        self._processes: list[_Process] = []
+        self._processes: list[LoaderProcess] = []
         try:
-            self._slots = _shared(AHEAD * workers, largest)
+            self._slots = shared_slots(AHEAD * workers, largest)
             for _ in range(workers):
-                self._processes.append(_Process(read, self._slots, [each.connection for each in self._processes]))
+                self._processes.append(LoaderProcess(read, self._slots, [each.connection for each in self._processes]))
         except (OSError, MemoryError) as error:
             self.close()
-            less = "or lower data.workers" if no_handles(error) else _LESS.format(workers=workers)
+            less = "or lower data.workers" if no_handles(error) else LESS.format(workers=workers)
             raise LoaderError(f"{workers} loader processes cannot be started: {why(error)}; {less}") from error
 
     def batches(self, plans: Iterable[BatchPlan], stopped: Callable[[], object]) -> Iterator[Loaded]:
@@ -120,7 +97,7 @@ class Loaders:
             sent[number] = plan
             self._process(number).send(number, plan)
 
-    def _process(self, number: int) -> _Process:
+    def _process(self, number: int) -> LoaderProcess:
         return self._processes[number % self._workers]
 
     def _reply(self, number: int, stopped: Callable[[], object]) -> Any:
@@ -139,7 +116,7 @@ class Loaders:
             if waited > PATIENCE:
                 raise LoaderError(
                     f"{process.title} has given nothing for {waited:.0f} seconds; the disk, or a command of a list, may"
-                    f" hang; if the machine is only slow, {_LESS.format(workers=self._workers)}; {_AGAIN}"
+                    f" hang; if the machine is only slow, {LESS.format(workers=self._workers)}; {AGAIN}"
                 )
             if waited > reminder:
                 log.warning("%s has given nothing for %.0f seconds", process.title, waited)
@@ -159,124 +136,43 @@ class Loaders:
             self._replies[number] = content
 
 
-class _Process:
-    """One loader process, seen by the trainer. step: of the batch that it makes.
+def read_here(
+    read: Reader, plans: Iterable[BatchPlan], pin_memory: bool, stopped: Callable[[], object]
+) -> Iterator[Loaded]:
+    """The batches of the plans, read by this process; see `Loaders.batches`.
 
-    Args:
-        read: makes the batch of a plan.
-        slots: where chunks are put.
-        others: the trainer's connections to other processes, of no use to this one.
+    A thread reads, so that a signal counts even where a disk, or a command of a list, never answers.
+
+    Raises:
+        LoaderError: a batch cannot be made.
     """
-
-    def __init__(self, read: Reader, slots: Slots, others: list[Connection[Any, Any]]) -> None:
-        self.connection, theirs = Pipe()
-        self._steps: list[int] = []
-        sys.stdout.flush()
-        sys.stderr.flush()
-        try:
-            self.pid = os.fork()
-        except OSError:
-            self.connection.close()
-            theirs.close()
-            raise
-        if self.pid == 0:
-            _work(read, slots, theirs, [self.connection, *others])
-        theirs.close()
-
-    @property
-    def title(self) -> str:
-        """How messages name it."""
-        work = f", which makes the batch of step {self._steps[0]}," if self._steps else ""
-        return f"loader process {self.pid}{work}"
-
-    def send(self, number: int, plan: BatchPlan) -> None:
-        """Ask for a batch."""
-        self._steps.append(plan.step)
-        try:
-            self.connection.send((number, plan))
-        except OSError:
-            return  # it has ended: known as soon as it is heard
-
-    def receive(self, workers: int) -> tuple[int, str, Any]:
-        """Number of the plan, `batch`, `error` or `fault`, and what goes with it.
-
-        Raises:
-            LoaderError: the process has ended; says how.
-        """
-        try:
-            number, kind, content = self.connection.recv()
-        except (EOFError, OSError) as error:
-            raise LoaderError(self._end_in_words(workers)) from error
-        self._steps.pop(0)
-        return number, kind, content
-
-    def end(self) -> int:
-        """End the process and the commands that it runs; returns its exit code, negative where a signal ended it."""
-        if self.pid == 0:
-            return 0
-        for kill in (os.killpg, os.kill):  # it may not be a group yet
-            try:
-                kill(self.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                continue
-        pid, self.pid = self.pid, 0
-        self.connection.close()
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-    def _end_in_words(self, workers: int) -> str:
-        title = self.title
-        code = self.end()  # what it was, whoever asks: the process is ending already
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        cause = "most likely memory ran out: " if code in (-signal.SIGKILL, -signal.SIGBUS) else "if memory ran out, "
-        return f"{title} {how}; {cause}{_LESS.format(workers=workers)}; {_AGAIN}"
-
-
-def _shared(places: int, floats: int) -> Slots:
-    """Memory that forked processes share: float32 (places, floats). It is no file, and has no limit but the memory."""
-    memory = mmap.mmap(-1, max(1, 4 * places * floats))
-    return np.frombuffer(memory, np.float32, places * floats).reshape(places, floats)
-
-
-def _work(read: Reader, slots: Slots, connection: Connection[Any, Any], others: list[Connection[Any, Any]]) -> NoReturn:
-    """The loader process, from its first instruction to its last."""
-    status = 1
+    asked: SimpleQueue[BatchPlan | None] = SimpleQueue()
+    answers: SimpleQueue[Any] = SimpleQueue()
+    threading.Thread(target=_read_here, args=(read, asked, answers), daemon=True).start()
     try:
-        for number in _IGNORED:
-            signal.signal(number, signal.SIG_IGN)
-        os.setpgid(0, 0)
-        for other in others:
-            other.close()
-        threading.Thread(target=_end_with_trainer, args=(connection,), daemon=True).start()
-        torch.set_num_threads(1)  # the threads of the trainer's pool are not here
-        while True:
-            number, plan = connection.recv()
-            connection.send((number, *_answer(read, plan, slots[number % len(slots)])))
-    except (EOFError, ConnectionError):  # the trainer is gone
-        status = 0
-    except BaseException:
-        traceback.print_exc()
+        for plan in plans:
+            begin = time.monotonic()
+            asked.put(plan)
+            answer = None
+            while answer is None:
+                try:
+                    answer = answers.get(timeout=_POLL)
+                except Empty:
+                    if stopped():
+                        return
+            if isinstance(answer, Exception):
+                raise answer
+            feats = torch.from_numpy(answer[0])
+            seconds = time.monotonic() - begin
+            yield Loaded(plan, feats.pin_memory() if pin_memory else feats, seconds, answer[1])
     finally:
-        os._exit(status)
+        asked.put(None)
 
 
-def _answer(read: Reader, plan: BatchPlan, slot: FloatArray) -> tuple[str, Any]:
-    """`batch` with the shape of its chunks, which are put into the slot; `error` with its message; or `fault`."""
-    begin = time.monotonic()
-    try:
-        made = read(plan)
-        if isinstance(made, str):
-            return "error", made
-        chunks, notes = made
-        slot[: chunks.size] = chunks.reshape(-1)
-        return "batch", (chunks.shape, time.monotonic() - begin, notes)
-    except Exception:
-        return "fault", f"the batch of step {plan.step} cannot be made:\n{traceback.format_exc()}"
-
-
-def _end_with_trainer(connection: Connection[Any, Any]) -> None:
-    """End this process and the commands that it runs when the trainer's end of the socket is closed: it may be in the
-    middle of a batch, or wait for a command for ever."""
-    trainer = select.poll()
-    trainer.register(connection.fileno(), 0)  # no data: a hang-up alone is waited for
-    trainer.poll()
-    os.killpg(0, signal.SIGKILL)
+def _read_here(read: Reader, asked: SimpleQueue[BatchPlan | None], answers: SimpleQueue[Any]) -> None:
+    while (plan := asked.get()) is not None:
+        try:
+            made = read(plan)
+            answers.put(LoaderError(made) if isinstance(made, str) else made)
+        except Exception as error:  # raised where the batch is waited for
+            answers.put(error)

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -208,8 +209,9 @@ def is_running(pid: int) -> bool:
         return False
 
 
+@pytest.mark.parametrize("workers", [0, 1])
 def test_a_signal_while_a_batch_is_waited_for_saves_the_last_finished_step(
-    tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    workers: int, tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert main(tiny_corpus.command(tmp_path / "whole", "training.log_every=1")) == 0
     real, parts, trainer = ChunkReader.__call__, tmp_path / "parts", os.getpid()
@@ -219,12 +221,16 @@ def test_a_signal_while_a_batch_is_waited_for_saves_the_last_finished_step(
             return real(self, plan)
         wait_until(lambda: len(curve(parts)) == 4)  # step 3 is done
         os.kill(trainer, signal.SIGTERM)
-        time.sleep(1000)
+        never.wait()
 
+    never = threading.Event()
     with monkeypatch.context() as patch:
         patch.setattr(ChunkReader, "__call__", hanging)
-        command = tiny_corpus.command(parts, "training.log_every=1", "data.workers=1", "training.save_every=100")
+        command = tiny_corpus.command(
+            parts, "training.log_every=1", f"data.workers={workers}", "training.save_every=100"
+        )
         assert main(command) == 128 + signal.SIGTERM
+    never.set()
     assert "stopped by SIGTERM after step 3" in caplog.text
     assert load(parts / "last.pt").step == 3
     assert main(tiny_corpus.command(parts, "training.log_every=1")) == 0
