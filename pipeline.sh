@@ -267,7 +267,7 @@ if stage 6 "$exp" "$nnet_config -> $exp" --input "$nnet_config" "${augment_file[
   --output "$exp/config.yaml" --output "$exp/best.pt"; then
   begun=$exp/.stages/training_begun.json         # what an earlier training that is to be taken up was fed with
   if [ -e "$exp/last.pt" ] && ! why=$(utils/stage_marker.py check "$begun" --input "$lists"); then
-    die "$exp/last.pt was trained on other features or lists ($why); give another --exp, or remove last*.pt and best.pt there to start anew"
+    die "$exp/last.pt was trained on other features or lists ($why); give another --exp, or remove last.pt and best.pt there to start anew"
   fi
   utils/stage_marker.py write "$begun" --input "$lists"
   steps/train_nnet.sh --cmd "$cuda_cmd" --device "${option[device]}" --label "stage 6: training" "$nnet_config" "$lists" "$exp" "${overrides[@]}"

@@ -41,10 +41,11 @@ def no_handles(cause: BaseException) -> bool:
 
 def why(cause: BaseException) -> str:
     """A system's reason for a failure in words, with what to do where there are too few file handles."""
-    reason = str(getattr(cause, "strerror", None) or cause)
+    if not isinstance(cause, OSError) or not cause.strerror:
+        return str(cause)
     if not no_handles(cause):
-        return reason
-    if getattr(cause, "errno", None) == errno.ENFILE:
-        return f"{reason}: the whole machine has no more file handles (sysctl fs.file-max); end other programs"
+        return cause.strerror
+    if cause.errno == errno.ENFILE:
+        return f"{cause.strerror}: the whole machine has no more file handles (sysctl fs.file-max); end other programs"
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return f"{reason}: this process may open {limit} (ulimit -n); raise the limit, e.g. ulimit -n 1024"
+    return f"{cause.strerror}: this process may open {limit} (ulimit -n); raise the limit, e.g. ulimit -n 1024"

@@ -33,7 +33,7 @@ FORMAT = 1
 FREE_KEYS = frozenset(
     {"data.workers", "data.audio_cache_mb", "training.log_every", "training.save_every", "training.keep_last"}
 )
-REMOVED = "last*.pt and best.pt"  # without these a run starts with its first step
+REMOVED = "last.pt and best.pt"  # without these a run starts with its first step
 
 
 @dataclass

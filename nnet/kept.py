@@ -1,7 +1,8 @@
 """Which checkpoints a run keeps, and which it goes on from.
 
 last.pt is the newest, last-1.pt the one before it, up to `training.keep_last` in all; best.pt has the lowest valid EER.
-One that is damaged is passed over with a warning, and set aside as last.pt.damaged.
+A last.pt that is damaged is set aside as last.pt.damaged, with a warning, and an older one put in its place. There is a
+last.pt from the first save on: where it is gone, someone wants the run to start with its first step.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from minikaldi.errors import why
 from nnet.checkpoint import REMOVED, Checkpoint, DamagedError, load, save
 from nnet.errors import NnetError
 from nnet.files import write_whole
@@ -31,33 +33,45 @@ def save_last(exp: Path, state: Checkpoint, keep: int) -> None:
 
 
 def newest(exp: Path) -> tuple[Path, Checkpoint] | None:
-    """The newest sound checkpoint of a run, and its file; None where the run has none at all.
+    """The newest sound checkpoint of a run, and its file; None where there is no last.pt.
 
-    Those that are damaged are named, and set aside where another is found.
+    Those that are damaged are named; where another is found, it takes the place of last.pt.
 
     Raises:
         NnetError: all are damaged, or one cannot be opened.
     """
-    files = [path for path in (exp / "last.pt", *_older(exp)) if path.is_file()]
-    if not files:
+    last = exp / "last.pt"
+    older = _older(exp)
+    if not last.is_file():
+        if older:
+            log.warning("%s is not there: starting with step 1 (copy %s to it to go on from there)", last, older[0])
         return None
-    damaged: list[DamagedError] = []
-    for path in [*files, exp / "best.pt"]:
-        if not path.is_file():
-            continue
+    damaged: list[str] = []
+    for path in filter(Path.is_file, [last, *older, exp / "best.pt"]):
         try:
             state = load(path)
         except DamagedError as error:
-            damaged.append(error)
+            damaged.append(str(error))
             continue
-        for fault, bad in zip(damaged, files, strict=False):
-            log.warning("%s; it is passed over, and set aside as %s.damaged", fault, bad.name)
-            bad.replace(bad.with_name(f"{bad.name}.damaged"))
-        if not damaged and path.name != "last.pt":
-            log.warning("%s is gone: going on from %s; to start anew remove %s", exp / "last.pt", path.name, REMOVED)
+        if damaged:
+            log.warning("%s; passed over, going on from %s, step %d", "; ".join(damaged), path.name, state.step)
+            _set_aside(last)
+            write_whole(last, path.read_bytes())
         return path, state
-    every = "; ".join(map(str, damaged))
-    raise NnetError(f"{every}; no sound checkpoint is left in {exp}: remove {REMOVED} there to start anew")
+    found = "; ".join(damaged)
+    raise NnetError(f"{found}; no sound checkpoint is left in {exp}: remove {REMOVED} there to start anew")
+
+
+def _set_aside(bad: Path) -> None:
+    """Keep a copy of a damaged file, if it can be read at all."""
+    aside = bad.with_name(f"{bad.name}.damaged")
+    try:
+        content = bad.read_bytes()
+    except OSError as error:
+        log.warning("%s: cannot be read (%s), and is not kept", bad, why(error))
+        return
+    write_whole(aside, content)
+    log.warning("%s: kept as %s", bad, aside.name)
 
 
 def mend_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None:
@@ -119,15 +133,15 @@ def _numbered(exp: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _make_room(exp: Path, keep: int) -> None:
-    """last.pt is last-1.pt too, and so on; at no time is last.pt away."""
+    """Make last.pt last-1.pt too, and so on; at no time is last.pt away. Without it, the older are of another run."""
+    last = exp / "last.pt"
     for number, path in sorted(_numbered(exp), reverse=True):
-        if number + 1 < keep:
+        if number + 1 < keep and last.is_file():
             path.replace(exp / f"last-{number + 1}.pt")
         else:
             path.unlink()
-    last = exp / "last.pt"
     if keep > 1 and last.is_file():
         try:
             os.link(last, exp / "last-1.pt")
         except OSError:  # a file system without hard links
-            last.replace(exp / "last-1.pt")
+            write_whole(exp / "last-1.pt", last.read_bytes())

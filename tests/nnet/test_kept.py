@@ -169,9 +169,12 @@ def test_a_damaged_checkpoint_is_passed_over_and_training_goes_on_from_the_one_b
     damage(exp / "last.pt")
     damaged = (exp / "last.pt").read_bytes()
     caplog.set_level("INFO")
+    caplog.clear()
     assert main(tiny_corpus.command(exp)) == 0
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert sum(f"{exp}/last.pt: " in each and "set aside as last.pt.damaged" in each for each in warnings) == 1
+    assert warnings[0].startswith(f"{exp}/last.pt: ")
+    assert warnings[0].endswith("; passed over, going on from last-1.pt, step 10")
+    assert warnings[1] == f"{exp}/last.pt: kept as last.pt.damaged"
     assert f"taking up {exp}/last-1.pt after step 10 of 20" in caplog.text
     assert (exp / "last.pt.damaged").read_bytes() == damaged
     assert equal_states(load(whole / "last.pt"), load(exp / "last.pt"))
@@ -189,14 +192,16 @@ def test_without_a_sound_last_one_the_best_is_gone_on_from(tiny_corpus: Any, who
     assert equal_states(load(whole / "last.pt"), load(exp / "last.pt")) and curve(whole) == curve(exp)
 
 
-def test_a_lost_checkpoint_is_replaced_by_the_one_before_with_a_warning(
+def test_a_run_without_its_last_checkpoint_starts_again_and_says_which_one_is_there(
     tiny_corpus: Any, whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     exp = tmp_path / "parts"
     stopped_run(tiny_corpus, exp)
     (exp / "last.pt").unlink()
+    stopped_run(tiny_corpus, exp, 5)
+    assert f"{exp}/last.pt is not there: starting with step 1 (copy {exp}/last-1.pt to it" in caplog.text
+    assert [name for name in names(exp) if name.startswith("last")] == ["last.pt"]  # the other run's is gone
     assert main(tiny_corpus.command(exp)) == 0
-    assert f"{exp}/last.pt is gone: going on from last-1.pt; to start anew remove last*.pt and best.pt" in caplog.text
     assert equal_states(load(whole / "last.pt"), load(exp / "last.pt"))
 
 
@@ -211,7 +216,7 @@ def test_a_run_of_which_nothing_sound_is_left_is_refused_and_all_of_it_named(
     caplog.clear()
     assert main(tiny_corpus.command(exp)) == 1
     assert all(f"{exp}/{name}: cannot be read" in caplog.text for name in ("last.pt", "last-1.pt", "best.pt"))
-    assert f"no sound checkpoint is left in {exp}: remove last*.pt and best.pt there to start anew" in caplog.text
+    assert f"no sound checkpoint is left in {exp}: remove last.pt and best.pt there to start anew" in caplog.text
     assert names(exp) == before
 
 
@@ -264,7 +269,7 @@ def test_a_best_model_that_is_lost_when_training_is_done_is_an_error_with_the_wa
         save(whole / "last.pt", state)
     flip(whole / "best.pt")
     assert main(tiny_corpus.command(whole)) == 1
-    assert "best.pt: cannot be read" in caplog.text and "remove last*.pt and best.pt" in caplog.text
+    assert "best.pt: cannot be read" in caplog.text and "remove last.pt and best.pt" in caplog.text
     assert "copy last.pt to best.pt" in caplog.text
 
 
