@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import resource
 
 LONGEST_MESSAGE = 8192
 """Characters; a file's name may have half of them."""
@@ -30,3 +32,20 @@ class KaldiError(Exception):
 
 class UsageError(KaldiError):
     """A command line that the command cannot accept; the usage is printed before the text, and the exit code is 1."""
+
+
+def no_handles(cause: BaseException) -> bool:
+    """Whether a system call failed because this process, or the whole machine, may not open another file."""
+    return isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE)
+
+
+def why(cause: BaseException) -> str:
+    """A system's reason for a failure in words, with what to do where there are too few file handles."""
+    if not isinstance(cause, OSError) or not cause.strerror:
+        return str(cause)
+    if not no_handles(cause):
+        return cause.strerror
+    if cause.errno == errno.ENFILE:
+        return f"{cause.strerror}: the whole machine has no more file handles (sysctl fs.file-max); end other programs"
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return f"{cause.strerror}: this process may open {limit} (ulimit -n); raise the limit, e.g. ulimit -n 1024"

@@ -1,28 +1,39 @@
 """Checkpoints: everything that a run needs to go on, or an embedding to be computed, in one file written at once.
 
 A file holds plain values and tensors, so that `torch.load(weights_only=True)` reads it: opening someone's checkpoint
-runs no code of theirs.
+runs no code of theirs. It ends with a checksum of its bytes (nnet/checksum.py), which is checked before torch reads it.
+Which files a run keeps: nnet/kept.py.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from minikaldi.errors import why
+from nnet import checksum
 from nnet.checkpoint_fields import check_fields
 from nnet.errors import NnetError
 from nnet.files import write_whole
+from nnet.wrappers import unwrapped
+
+log = logging.getLogger("checkpoint")
 
 FORMAT = 1
 # What may differ between a run and its resumption: it changes no number of the result.
-FREE_KEYS = frozenset({"data.workers", "data.audio_cache_mb", "training.log_every", "training.save_every"})
+FREE_KEYS = frozenset(
+    {"data.workers", "data.audio_cache_mb", "training.log_every", "training.save_every", "training.keep_last"}
+)
+REMOVED = "last.pt and best.pt"  # without these a run starts with its first step
 
 
 @dataclass
@@ -65,8 +76,17 @@ class Checkpoint:
     torch_version: str = str(torch.__version__)
 
 
-def save(path: Path, checkpoint: Checkpoint) -> None:
+class DamagedError(NnetError):
+    """A file that is no sound checkpoint: cut, changed, or not written by nnet.train."""
+
+
+def save(path: Path, checkpoint: Checkpoint, before_rename: Callable[[], None] | None = None) -> None:
     """Write a checkpoint; a reader sees the old file or the new one, never a part, even if the machine stops.
+
+    Args:
+        path: the file.
+        checkpoint: what is written.
+        before_rename: called when the new one is on disk under another name, and the old one still there.
 
     Raises:
         NnetError: it cannot be written (no space left, no permission); an earlier file is untouched.
@@ -74,29 +94,53 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     content = {"format": FORMAT} | {f.name: getattr(checkpoint, f.name) for f in dataclasses.fields(checkpoint)}
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    write_whole(path, buffer.getbuffer())
+    checksum.append(buffer)
+    write_whole(path, buffer.getbuffer(), before_rename)
 
 
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint; its tensors are on the CPU.
 
     Raises:
-        NnetError: missing, truncated, or not written by this program; a field of another type is named.
+        DamagedError: truncated, changed, or not written by this program; a field of another type is named.
+        NnetError: missing, or not to be opened.
     """
-    if not path.is_file():
-        raise NnetError(f"{path}: no such checkpoint; train one with python3 -m nnet.train --exp {path.parent}")
+    content = _read(path)
+    unsealed = checksum.has_no_checksum(content)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        checksum.check(content)
+        values = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except NnetError as error:
+        raise DamagedError(f"{path}: cannot be read as a checkpoint: {error}") from error
     except Exception as error:  # a damaged file may raise nearly anything: IndexError, UnicodeDecodeError, KeyError …
         # torch's own message recommends to open the file and let it run what it asks for.
         odd = "it holds more than plain values and tensors, which nnet.train does not write, and none of it was run"
-        reason = odd if "weights_only" in str(error) else f"truncated? {error}"
-        raise NnetError(f"{path}: cannot be read as a checkpoint: {reason}") from error
-    format = content.pop("format", None) if isinstance(content, dict) else None
-    if type(format) is not int or format != FORMAT or not _has_fields(set(content)):
-        raise NnetError(f"{path}: is no checkpoint of nnet.train in format {FORMAT}")
-    check_fields(path, content)
-    return Checkpoint(**content)
+        reason = odd if "weights_only" in str(error) else f"damaged? {error}"
+        raise DamagedError(f"{path}: cannot be read as a checkpoint: {reason}") from error
+    format = values.pop("format", None) if isinstance(values, dict) else None
+    if type(format) is not int or format != FORMAT or not _has_fields(set(values)):
+        raise DamagedError(f"{path}: is no checkpoint of nnet.train in format {FORMAT}")
+    try:
+        check_fields(path, values)
+    except NnetError as error:
+        raise DamagedError(str(error)) from error
+    if unsealed:
+        log.warning("%s: has no checksum, as those of earlier versions; damage to it may go unnoticed", path)
+    names, taken_off = unwrapped(values["model"])
+    if taken_off:
+        log.warning("%s: names of its %d tensors: %s taken off", path, len(names), taken_off)
+        values["model"] = {names[name]: tensor for name, tensor in values["model"].items()}
+    return Checkpoint(**values)
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise NnetError(f"{path}: no such checkpoint; train one with python3 -m nnet.train --exp {path.parent}")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        kind = DamagedError if error.errno == errno.EIO else NnetError  # the disk cannot read it; others may pass
+        raise kind(f"{path}: cannot be read: {why(error)}") from error
 
 
 def _has_fields(names: set[str]) -> bool:
@@ -113,10 +157,7 @@ def file_hash(path: Path) -> str:
     Raises:
         NnetError: it cannot be read.
     """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise NnetError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return hashlib.sha256(_read(path)).hexdigest()
 
 
 def rng_state(device: torch.device) -> dict[str, torch.Tensor]:
@@ -154,7 +195,7 @@ def check_same_run(
     Raises:
         NnetError: names each config key that differs, or the lists or features, and how to start anew.
     """
-    anew = f"give another --exp, or remove {path} and best.pt beside it to start anew"
+    anew = f"give another --exp, or remove {REMOVED} in {path.parent} to start anew"
     changed = [
         f"{key} (was {before!r}, now {now!r})"
         for key, before, now in _differences(checkpoint.config, config)

@@ -7,17 +7,15 @@ A plan travels to the loader, the batch comes back; what is in it was decided by
 from __future__ import annotations
 
 import logging
-import signal
-import time
-from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
 
-from minikaldi.errors import KaldiError
+from minikaldi.errors import KaldiError, no_handles, why
 from minikaldi.io import read_matrix_rows
 from nnet.augment import Step
 from nnet.augment.masks import apply_masks
@@ -25,11 +23,10 @@ from nnet.augment.material import Notes
 from nnet.config import Config
 from nnet.errors import NnetError
 from nnet.lists import Utterances
+from nnet.loaders import Loaded, Loaders, read_here
 from nnet.sampler import MASKS, BatchPlan, BatchPlanner
 
 log = logging.getLogger("train")
-
-PATIENCE = 600  # seconds for a batch: a loader that cannot hand one over (its shared memory may not grow) says nothing
 
 FloatMatrix = npt.NDArray[np.float32]
 
@@ -38,7 +35,7 @@ class Batch(NamedTuple):
     """What update `step` learns from.
 
     step: from 1 on. feats: float32 (B, T, F). labels: int64 (B,). utts: int64 (B,), places in the training list.
-    seconds: how long it took to make. notes: what was odd, each told once by a process.
+    seconds: how long it took to make.
     """
 
     step: int
@@ -46,7 +43,6 @@ class Batch(NamedTuple):
     labels: torch.Tensor
     utts: npt.NDArray[np.int64]
     seconds: float = 0.0
-    notes: tuple[str, ...] = ()
 
 
 def read_frames(utterances: Utterances, utt: int, start: int, num_frames: int, dim: int) -> FloatMatrix:
@@ -120,52 +116,67 @@ class FeatureChunks:
         return feats
 
 
-class ChunkReader(Dataset[Batch | str]):
-    """Makes the batch of a plan. A failure is returned as its message: an exception would lose its type and gain a
+class ChunkReader:
+    """Makes the chunks of a plan. A failure is returned as its message: an exception would lose its type and gain a
     traceback on its way out of a loader process.
 
     Args:
         source: where chunks come from.
-        speakers: int32 (N,), the class of each utterance.
         masks: the steps that hide parts of the features.
         seed: of what the masks draw.
     """
 
-    def __init__(
-        self, source: ChunkSource, speakers: npt.NDArray[np.int32], masks: tuple[Step, ...], seed: int
-    ) -> None:
-        self._source, self._speakers, self._masks, self._seed = source, speakers, masks, seed
+    def __init__(self, source: ChunkSource, masks: tuple[Step, ...], seed: int) -> None:
+        self._source, self._masks, self._seed = source, masks, seed
 
-    def __getitem__(self, plan: BatchPlan) -> Batch | str:
-        begin = time.monotonic()
+    def __call__(self, plan: BatchPlan) -> tuple[FloatMatrix, tuple[str, ...]] | str:
+        """Chunks, float32 (B, T, F), and what was odd; or a message."""
         try:
             feats = self._source.chunks(plan)
+        except (NnetError, OSError) as error:
+            return _with_way_out(error)
+        except MemoryError as error:
+            less = "lower data.batch_size, data.audio_cache_mb or data.workers"
+            return f"step {plan.step}: memory ran out, {less}: {error}"
+        for n, chunk in enumerate(feats if self._masks else ()):
+            rng = np.random.default_rng([self._seed, MASKS, plan.step, n])
+            chunk[:] = apply_masks(chunk, self._masks, rng)
+        return feats, self._source.notes.take()
+
+
+def _with_way_out(error: BaseException) -> str:
+    """The message of an error, with what to do where file handles ran out, whoever noticed it."""
+    cause: BaseException | None = error
+    while cause is not None and not no_handles(cause):
+        cause = cause.__cause__
+    return str(error) if cause is None or "ulimit" in str(error) else f"{error}; {why(cause)}"
+
+
+class Feed:
+    """Batches up to the first failure, which is kept: what was learned before it can still be saved.
+
+    Attributes:
+        failure: why the batches ended early; None where they did not, or were stopped.
+    """
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self.failure: NnetError | None = None
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        try:
+            yield from self._batches
         except NnetError as error:
-            return str(error)
-        if self._masks:
-            for n, chunk in enumerate(feats):
-                rng = np.random.default_rng([self._seed, MASKS, plan.step, n])
-                chunk[:] = apply_masks(chunk, self._masks, rng)
-        labels = torch.from_numpy(self._speakers[plan.utts].astype(np.int64))
-        seconds, notes = time.monotonic() - begin, self._source.notes.take()
-        return Batch(plan.step, torch.from_numpy(feats), labels, plan.utts, seconds, notes)
-
-
-class PlanSampler(Sampler[BatchPlan]):
-    """The plans of steps `first` to `last`."""
-
-    def __init__(self, planner: BatchPlanner, first: int, last: int) -> None:
-        self._planner, self._first, self._last = planner, first, last
-
-    def __iter__(self) -> Iterator[BatchPlan]:
-        return (self._planner.plan(step) for step in range(self._first, self._last + 1))
-
-    def __len__(self) -> int:
-        return self._last + 1 - self._first
+            self.failure = error
 
 
 def training_batches(
-    utterances: Utterances, config: Config, first: int, pin_memory: bool, source: ChunkSource | None = None
+    utterances: Utterances,
+    config: Config,
+    first: int,
+    pin_memory: bool,
+    source: ChunkSource | None = None,
+    stopped: Callable[[], object] = lambda: False,
 ) -> Iterator[Batch]:
     """The batches of steps `first` to the last; what was odd about them is logged, each once.
 
@@ -175,53 +186,42 @@ def training_batches(
         first: step to begin with.
         pin_memory: make copying to a CUDA device asynchronous.
         source: where the chunks come from; None for the features of the list.
+        stopped: asked while a loader process is waited for; the batches end where it is true.
 
     Raises:
-        NnetError: features or audio that cannot be used, too few speakers for the batches, or a loader process that
-            ended or gave nothing for ten minutes.
+        NnetError: features or audio that cannot be used, or too few speakers for the batches.
+        LoaderError: a loader process ended, or gave nothing for ten minutes.
     """
     data = config.data
     source = source or FeatureChunks(utterances, config.features.dim)
-    told: set[str] = set()
+    shown: set[str] = set()
     seed, size = config.training.seed, data.utterances_per_speaker
     planner = BatchPlanner(utterances, data.chunk_frames, data.batch_size, data.balance, seed, size)
     for note in planner.notes:
         log.warning("%s", note)
-    loader = DataLoader(
-        ChunkReader(source, utterances.speakers, config.augment.features, seed),
-        batch_size=None,
-        sampler=PlanSampler(planner, first, config.training.steps),
-        num_workers=data.workers,
-        collate_fn=_unchanged,
-        pin_memory=pin_memory,
-        worker_init_fn=_leave_signals_to_parent,
-        timeout=PATIENCE if data.workers else 0,
-        generator=torch.Generator(),  # a loader draws a seed; drawn globally, it would tell a resumed run from another
-    )
-    try:
-        for batch in loader:
-            if isinstance(batch, str):
-                raise NnetError(batch)
-            for note in batch.notes:
-                if note not in told:  # each process tells it once
-                    log.warning("%s", note)
-                    told.add(note)
-            yield batch
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error) and "DataLoader timed out" not in str(error):
-            raise
-        raise NnetError(
-            f"{error}; most likely memory or /dev/shm ran out: lower data.workers (with 0 this process reads), or"
-            " data.batch_size"
-        ) from error
+    plans = (planner.plan(step) for step in range(first, config.training.steps + 1))
+    read = ChunkReader(source, config.augment.features, seed)
+    largest = data.batch_size * data.chunk_frames[1] * config.features.dim
+    for plan, feats, seconds, notes in _loaded(read, plans, data.workers, largest, pin_memory, stopped):
+        for note in notes:
+            if note not in shown:  # each process reports it once
+                log.warning("%s", note)
+                shown.add(note)
+        labels = torch.from_numpy(utterances.speakers[plan.utts].astype(np.int64))
+        yield Batch(plan.step, feats, labels, plan.utts, seconds)
 
 
-def _unchanged(batch: Any) -> Any:
-    """The reader makes whole batches; there is nothing to collate."""
-    return batch
-
-
-def _leave_signals_to_parent(_: int) -> None:
-    """An interrupt reaches the whole process group; the trainer finishes its step and then ends its loaders."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def _loaded(
+    read: ChunkReader,
+    plans: Iterator[BatchPlan],
+    workers: int,
+    largest: int,
+    pin_memory: bool,
+    stopped: Callable[[], object],
+) -> Iterator[Loaded]:
+    """What the plans ask for, read by loader processes, or with `workers` 0 here."""
+    if workers:
+        with closing(Loaders(read, workers, largest, pin_memory)) as loaders:
+            yield from loaders.batches(plans, stopped)
+        return
+    yield from read_here(read, plans, pin_memory, stopped)

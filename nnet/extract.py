@@ -26,7 +26,7 @@ from torch.nn import functional
 from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
 from minikaldi.progress import Progress
-from nnet.checkpoint import load
+from nnet.checkpoint import DamagedError, load
 from nnet.config import from_mapping
 from nnet.data import check_finite
 from nnet.device import choose_device
@@ -40,6 +40,10 @@ from nnet.windows import WindowCounts, cut, lengthened, override_inference
 
 log = logging.getLogger("extract")
 
+_WAYS_OUT = (
+    "give the training command again, which puts best.pt back where another file has the same step, or take another"
+    " model: --checkpoint last, or --checkpoint FILE"
+)
 AHEAD_BATCHES = 8  # utterances of this many batches are read ahead, to find some of similar length
 
 Utterance = tuple[str, npt.NDArray[np.float32]]
@@ -110,7 +114,10 @@ def load_model(path: Path, device: torch.device, overrides: Sequence[str] = ()) 
         NnetError: no checkpoint, one whose weights do not fit its config, or windows too short for the network.
         ConfigError: an override that cannot be used.
     """
-    checkpoint = load(path)
+    try:
+        checkpoint = load(path)
+    except DamagedError as error:
+        raise NnetError(f"{error}; {_WAYS_OUT}") from error
     config = from_mapping(checkpoint.config, str(path))
     net = build(config, len(checkpoint.speaker_ids))
     load_weights(net, checkpoint.model, path)

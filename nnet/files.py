@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from minikaldi.errors import why
 from nnet.errors import NnetError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the user's share of it, or a limit on a file's size
 
-def write_whole(path: Path, content: bytes | memoryview) -> None:
+
+def write_whole(path: Path, content: bytes | memoryview, before_rename: Callable[[], None] | None = None) -> None:
     """Write a file at once; the old or the new one is there even if the machine stops.
+
+    Args:
+        path: the file.
+        content: its bytes.
+        before_rename: called when they are on disk under another name, and the old file still there.
 
     Raises:
         NnetError: it cannot be written (no space left, no permission); an earlier file is untouched.
@@ -20,12 +30,15 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+        if before_rename is not None:
+            before_rename()
         partial.replace(path)
         _sync_directory(path.parent)
     except OSError as error:
         partial.unlink(missing_ok=True)
         kept = "the one before it is untouched" if path.exists() else "there was none before it"
-        raise NnetError(f"{path}: cannot be written: {error.strerror or error}; {kept}") from error
+        space = "; make room, then give the same command again" if error.errno in _FULL else ""
+        raise NnetError(f"{path}: cannot be written: {why(error)}; {kept}{space}") from error
 
 
 def append_line(path: Path, line: str) -> None:
@@ -40,7 +53,7 @@ def append_line(path: Path, line: str) -> None:
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:
-        raise NnetError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise NnetError(f"{path}: cannot be written: {why(error)}") from error
 
 
 def _sync_directory(directory: Path) -> None:

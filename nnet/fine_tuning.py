@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from nnet.checkpoint import Checkpoint, file_hash, load
+from nnet.checkpoint import REMOVED, Checkpoint, file_hash, load
 from nnet.config import Config, from_mapping
 from nnet.errors import NnetError
 from nnet.model import SpeakerNet
@@ -86,7 +86,7 @@ def check_start(last: Path, state: Checkpoint, config: Config) -> None:
     if start is not None and Path(start).is_file() and file_hash(Path(start)) != state.start_hash:
         raise NnetError(
             f"{last}: was started from another {start} (training.start_from; sha256 {state.start_hash[:16]} then);"
-            f" give another --exp, or remove {last} and best.pt beside it to start anew"
+            f" give another --exp, or remove {REMOVED} in {last.parent} to start anew"
         )
 
 

@@ -118,6 +118,7 @@ class TrainingOptions:
     steps: updates in all. valid_every, save_every, log_every: in steps. precision: "auto" takes bf16 where the machine
     gains by it. clip_norm: greatest norm of the gradient, null for no limit; loss_clip_norm: where it is set, that of
     the loss's parameters, and clip_norm that of the others.
+    keep_last: checkpoints that are kept beside the best one, in case the newest is damaged.
     start_from: a checkpoint whose weights a new run begins with (fine-tuning); null for random ones. start_from_parts:
     which parts of it; without "loss" the class weights begin anew, as they must where a speaker is new.
     cpu_threads: of the network where it is trained on a CPU, null for all cores: fewer leave the others to the loaders
@@ -128,6 +129,7 @@ class TrainingOptions:
     valid_every: int = 1000
     save_every: int = 1000
     log_every: int = 100
+    keep_last: int = 2
     seed: int = 1
     precision: Literal["auto", "float32", "bf16"] = "auto"
     clip_norm: float | None = None
@@ -139,6 +141,7 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps, log_every=self.log_every)
         at_least(1, valid_every=self.valid_every, save_every=self.save_every)
+        require(1 <= self.keep_last <= 100, "keep_last", self.keep_last, "a number from 1 to 100")
         require(0 <= self.seed < 2**63, "seed", self.seed, "a whole number from 0 to 2^63 - 1")
         at_least(1, cpu_threads=self.cpu_threads)
         for key in ("clip_norm", "loss_clip_norm"):

@@ -2,10 +2,11 @@
 
     python3 -m nnet.train --config conf/nnet/mini.yaml [--set section.key=value ...] --lists DIR --exp DIR
 
-The experiment directory gets config.yaml, last.pt (the state to go on from), best.pt (the lowest valid EER), and
-curve.tsv. Called again, the program takes up last.pt where it stopped; SIGINT and SIGTERM save it first. On a CPU an
-interrupted run equals an uninterrupted one bit for bit; on CUDA up to the order of sums in the kernels, and up to which
-values the dropout between recurrent layers hides: cuDNN draws these from a state that begins anew with the process.
+The experiment directory gets config.yaml, last.pt (the state to go on from; last-1.pt is the one before it), best.pt
+(the lowest valid EER), and curve.tsv. Called again, the program takes up last.pt where it stopped; SIGINT and SIGTERM
+save it first. On a CPU an interrupted run equals an uninterrupted one bit for bit; on CUDA up to the order of sums in
+the kernels, and up to which values the dropout between recurrent layers hides: cuDNN draws these from a state that
+begins anew with the process.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from nnet import checkpoint as ckpt
 from nnet.checkpoint import Checkpoint
 from nnet.config import Config, from_mapping, load, to_mapping, to_yaml
 from nnet.curve import Curve, Meter, Stopwatch
-from nnet.data import Batch, ChunkSource, training_batches
+from nnet.data import Batch, ChunkSource, Feed, training_batches
 from nnet.device import choose_device
 from nnet.errors import NnetError
 from nnet.files import write_whole
 from nnet.fine_tuning import check_start, refuse_imported, take_start
 from nnet.interrupts import Interrupts
+from nnet.kept import mend_best, newest, save_last
 from nnet.lists import TrainingLists
 from nnet.model import SpeakerNet, build
 from nnet.optimizers import build_optimizer, clip_gradients
@@ -72,8 +74,9 @@ def train(run: Run, interrupts: Interrupts) -> int:
     curve = Curve(run.exp / "curve.tsv", state.step)
     watch = Stopwatch(state.step, options.steps, state.seconds)
     net.train()
-    batches = training_batches(run.lists.train, config, state.step + 1, run.device.type == "cuda", run.source)
-    for batch, waited in timed(batches):
+    step, pin = state.step, run.device.type == "cuda"
+    feed = Feed(training_batches(run.lists.train, config, step + 1, pin, run.source, lambda: interrupts.received))
+    for batch, waited in timed(iter(feed)):
         step, last = batch.step, batch.step == options.steps
         lr = config.schedule.lr(step, options.steps, state.valid_eers)
         loss, hits = update(run, batch, lr)
@@ -100,14 +103,32 @@ def train(run: Run, interrupts: Interrupts) -> int:
             state.best_eer, state.best_step = eer, step
         if best or last or step % options.save_every == 0 or stop:
             update_state(run, step, meter, watch.seconds)
-            # Without held-out trials nothing tells the better model: the last one is taken for the best.
-            if best or not len(run.lists.trials):
-                ckpt.save(run.exp / "best.pt", state)
-            ckpt.save(run.exp / "last.pt", state)
+            save_state(run, best)
         if stop and not last:
             log.warning("stopped by %s after step %d; the same command goes on from here", interrupts.name, step)
             return stop
-    return 0
+    if step >= options.steps:
+        return 0
+    # No batch came: a signal, or a failure of the loaders. What was learned since the last save is kept.
+    if step > state.step or not (feed.failure or (run.exp / "last.pt").is_file()):
+        update_state(run, step, meter, watch.seconds)
+        save_state(run, best=False)
+    if feed.failure:
+        raise feed.failure
+    log.warning("stopped by %s after step %d; the same command goes on from here", interrupts.name, step)
+    return interrupts.received
+
+
+def save_state(run: Run, best: bool) -> None:
+    """Write last.pt and, where the model is the best so far, best.pt.
+
+    Raises:
+        NnetError: one cannot be written; the earlier ones are untouched.
+    """
+    # Without held-out trials nothing tells the better model: the last one is taken for the best.
+    if best or (run.state.step and not len(run.lists.trials)):
+        ckpt.save(run.exp / "best.pt", run.state)
+    save_last(run.exp, run.state, run.config.training.keep_last)
 
 
 def update(run: Run, batch: Batch, lr: float) -> tuple[float, torch.Tensor]:
@@ -189,9 +210,9 @@ def prepare(config: Config, data: TrainingData, exp: Path, device: torch.device)
     net = build(config, len(speaker_ids)).to(device)
     check_lengths(net, lists.valid, config.data.valid_batch_frames)
     optimizer = build_optimizer(config.optimizer, net)
-    last = exp / "last.pt"
-    if last.is_file():
-        state = ckpt.load(last)
+    found = newest(exp)
+    if found is not None:
+        last, state = found
         fill_in_options(state, last)
         ckpt.check_same_run(last, state, to_mapping(config), speaker_ids, digest, features_conf)
         check_start(last, state, config)
@@ -199,6 +220,8 @@ def prepare(config: Config, data: TrainingData, exp: Path, device: torch.device)
         optimizer.load_state_dict(state.optimizer)
         ckpt.restore_rng(state.rng, device)
         state.config = to_mapping(config)
+        wanted = state.best_step if len(lists.trials) else state.step
+        mend_best(exp, state, wanted, state.step >= config.training.steps)
         log.info("taking up %s after step %d of %d", last, state.step, config.training.steps)
     else:
         start_hash = take_start(net, config, speaker_ids, features_conf)

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from minikaldi.errors import KaldiError
+from minikaldi.errors import KaldiError, why
 from minikaldi.io.context import Context
 from minikaldi.io.pipes import open_input_pipe, open_output_pipe
 from minikaldi.io.places import counted_file
@@ -100,4 +100,4 @@ def open_write(wxfilename: str, context: Context | None = None) -> AbstractConte
 
 
 def _fault(path: str, what: str, cause: Exception) -> KaldiError:
-    return KaldiError(f"{show_name(path)}: {what}: {getattr(cause, 'strerror', None) or cause}")
+    return KaldiError(f"{show_name(path)}: {what}: {why(cause)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 import threading
 from collections import OrderedDict
@@ -11,14 +12,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.errors import KaldiError
+from minikaldi.errors import KaldiError, no_handles, why
 from minikaldi.io.holders import FLOAT_MATRIX
 from minikaldi.io.matrices import converted
 from minikaldi.io.objects import read_object
 from minikaldi.io.specifiers import parse_rxfilename, split_range
 from minikaldi.io.stored import StoredMatrix, stored_matrix
 
-_OPEN_FILES = 64
+_OPEN_FILES = 64  # at most, and at most this share of the files that a process may have open (ulimit -n)
+_SHARE = 4
 
 
 def read_matrix_rows(rxfilename: str, start: int, stop: int) -> npt.NDArray[np.float32]:
@@ -63,8 +65,8 @@ def matrix_shape(rxfilename: str) -> tuple[int, int]:
 class _Descriptor:
     """A file open for reading, closed when nothing refers to it: a thread that ends leaves none open."""
 
-    def __init__(self, path: str) -> None:
-        self.number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(self, number: int) -> None:
+        self.number = number
 
     def __del__(self) -> None:
         os.close(self.number)
@@ -77,18 +79,34 @@ class _OpenFiles(threading.local):
         self.files: OrderedDict[tuple[str, int, int], _Descriptor] = OrderedDict()
 
     def get(self, path: str) -> int | None:
-        """A descriptor of the file that now has this name (a file that was replaced is opened anew); None: it is no
+        """A descriptor of the file that now has this name (a file that was replaced is opened again); None: it is no
         regular file, of which bytes could be read in any order."""
         status = Path(path).stat()
         if not stat.S_ISREG(status.st_mode):
             return None
         key = (path, status.st_dev, status.st_ino)
         if key not in self.files:
-            self.files[key] = _Descriptor(path)
-            if len(self.files) > _OPEN_FILES:
+            while len(self.files) >= _most_files():
                 self.files.popitem(last=False)
+            self.files[key] = self._opened(path)
         self.files.move_to_end(key)
         return self.files[key].number
+
+    def _opened(self, path: str) -> _Descriptor:
+        """The file; where the system has no more handles, those that were used least recently are given up."""
+        while True:
+            try:
+                return _Descriptor(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+            except OSError as exc:
+                if not no_handles(exc) or not self.files:
+                    raise
+                self.files.popitem(last=False)
+
+
+def _most_files() -> int:
+    """How many files a thread keeps open: the process needs handles for other things too."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _OPEN_FILES if limit == resource.RLIM_INFINITY else max(1, min(_OPEN_FILES, limit // _SHARE))
 
 
 _open_files = _OpenFiles()
@@ -104,7 +122,7 @@ def _stored(rxfilename: str) -> StoredMatrix | None:
         descriptor = _open_files.get(file.target)
         return None if descriptor is None else stored_matrix(descriptor, file.offset)
     except (OSError, ValueError, OverflowError) as exc:  # a zero byte in the name; an offset beyond 63 bits
-        raise KaldiError(f"cannot open to read: {getattr(exc, 'strerror', None) or exc}") from exc
+        raise KaldiError(f"cannot open to read: {why(exc)}") from exc
 
 
 def _check_rows(start: int, stop: int, rows: int, name: str = "") -> None:

@@ -13,7 +13,7 @@ from nnet.config import Config, from_mapping, get
 from nnet.errors import NnetError
 from nnet.fine_tuning import LOSS_PREFIX
 from nnet.imports import SYSTEMS
-from nnet.imports.reading import COUNTER, SourceFile, tensors_at
+from nnet.imports.reading import COUNTER, SourceFile, tensors_at, without_wrappers
 from nnet.imports.table import Choices, Plan, Renamed, System, Tensors, rename
 from nnet.model import build
 from nnet.yaml_text import read_yaml
@@ -59,6 +59,7 @@ def convert(source: SourceFile, choices: Choices, overrides: Sequence[str] = (),
         NnetError: of no known system, or names and shapes that are not its own; all of them are listed.
         ConfigError: an override that cannot be used, or sizes that no encoder has.
     """
+    source, notes = without_wrappers(source)
     system = recognise(source, format)
     for name in vars(choices):
         if getattr(choices, name) is not None and name not in system.options:
@@ -79,7 +80,7 @@ def convert(source: SourceFile, choices: Choices, overrides: Sequence[str] = (),
     told = steps if type(steps) is int and steps > 0 else 0
     return Imported(
         *(system, config, renamed.tensors, _speaker_names(num_classes), told),
-        *(renamed.origins, left_out, not_trained, assumed, plan.notes),
+        *(renamed.origins, left_out, not_trained, assumed, notes + plan.notes),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 
 from nnet.errors import NnetError
 from nnet.imports.archive import asked_for, counted
+from nnet.wrappers import unwrapped
 
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 # Of batch norms: the only tensors of whole numbers. Files of torch before 0.4.1 have none, and evaluation reads none.
@@ -51,6 +52,23 @@ def read_source(path: Path) -> SourceFile:
     if not isinstance(top, dict) or not all(isinstance(key, str) for key in top):
         raise NnetError(f"{path}: holds {type(top).__name__}, expected a mapping of names to tensors")
     return SourceFile(path, dict(top), hashlib.sha256(content).hexdigest(), len(content))
+
+
+def without_wrappers(source: SourceFile) -> tuple[SourceFile, tuple[str, ...]]:
+    """The file with the names that the network itself gave to its tensors, and a note for each mapping of names that
+    torch's wrappers had changed."""
+    top, notes = _renamed(source.top, "the file")
+    for key, held in top.items():
+        if isinstance(held, dict) and all(isinstance(name, str) for name in held):
+            top[key], noted = _renamed(held, key)
+            notes += noted
+    return replace(source, top=top), notes
+
+
+def _renamed(held: dict[str, Any], where: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    names, taken_off = unwrapped(held)
+    note = f"names in {where}: {taken_off} taken off all {len(names)}; `mapped` has the rest of each name"
+    return {names[name]: value for name, value in held.items()}, (note,) if taken_off else ()
 
 
 def tensors_at(source: SourceFile, holder: str | None) -> dict[str, torch.Tensor]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -103,3 +105,50 @@ def test_named_pipe_is_read_whole(tmp_path: Path) -> None:
         thread.start()
         assert np.array_equal(read(f"{tmp_path}/fifo"), MATRIX[3:5])
         thread.join()
+
+
+READING = """
+import os, sys
+from minikaldi.errors import KaldiError
+from minikaldi.io import read_matrix_rows
+places = sys.argv[2:]
+def read(names):
+    for name in names:
+        assert read_matrix_rows(name, 3, 5).shape == (2, 4)
+if sys.argv[1] == "some":
+    read(places)
+held = []
+try:
+    while True:
+        held.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    pass
+try:
+    read(places)
+    read(places[::-1])
+    print("read")
+except KaldiError as error:
+    print(error)
+"""
+
+
+def read_with_few_handles(before: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Archives are read by a process that may have 24 files open, once all handles are taken; `before`: "some" where
+    it has archives open by then."""
+    places = []
+    for number in range(30):
+        (folder / str(number)).mkdir()
+        places.append(script_of(folder / str(number), FLOAT_MATRIX)[0])
+    command = ["bash", "-c", 'ulimit -n 24; exec "$@"', "bash", sys.executable, "-c", READING, before, *places]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_open_archives_are_given_up_where_there_are_no_more_handles(tmp_path: Path) -> None:
+    done = read_with_few_handles("some", tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "read\n", "")
+
+
+def test_a_process_that_can_open_nothing_names_the_limit(tmp_path: Path) -> None:
+    done = read_with_few_handles("none", tmp_path)
+    assert "x.ark" in done.stdout and "Too many open files: this process may open 24 (ulimit -n); raise" in done.stdout
+    assert done.stderr == ""  # nothing of an object that was made by half
