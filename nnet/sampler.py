@@ -54,22 +54,6 @@ def repetitions(counts: IntArray) -> IntArray:
     return np.maximum(1, half // np.maximum(counts, 1))
 
 
-def trial_labels(balance: Balance, rows: int, utterances_per_speaker: int, num_speakers: int) -> IntArray:
-    """Labels as a batch of this balance has them, for steps on no real data.
-
-    Args:
-        balance: of the batch.
-        rows: wanted; fewer are made where groups or triplets need it, or more for the least batch that they can be.
-        utterances_per_speaker: of groups.
-        num_speakers: whose labels there are, 2 or more.
-    """
-    if balance == "groups":
-        return np.repeat(np.arange(min(num_speakers, max(2, rows // utterances_per_speaker))), utterances_per_speaker)
-    if balance == "triplets":
-        return np.tile([0, 0, 1], max(1, rows // 3))
-    return np.arange(rows) % 2
-
-
 class BatchPlanner:
     """Plans batches.
 

@@ -36,7 +36,7 @@ from nnet.lists import TrainingLists
 from nnet.model import SpeakerNet, build
 from nnet.optimizers import build_optimizer, clip_gradients
 from nnet.options import ConfigError
-from nnet.precision import autocast, choose_precision
+from nnet.precision import autocast, choose_precision, warn_of_emulation
 from nnet.training_data import TrainingData, list_digest, read_data
 from nnet.validation import check_lengths, valid_eer
 
@@ -225,9 +225,10 @@ def prepare(config: Config, data: TrainingData, exp: Path, device: torch.device)
         log.info("taking up %s after step %d of %d", last, state.step, config.training.steps)
     else:
         start_hash = take_start(net, config, speaker_ids, features_conf)
-        precision, rng = choose_precision(net, config, device, len(speaker_ids)), ckpt.rng_state(device)
+        precision, rng = choose_precision(net, config, device), ckpt.rng_state(device)
         state = Checkpoint(0, {}, {}, rng, to_mapping(config), speaker_ids, digest, features_conf, precision)
         state.start_hash = start_hash
+    warn_of_emulation(net, state.precision, device)
     return Run(config, lists, data.source, exp, device, net, optimizer, state)
 
 

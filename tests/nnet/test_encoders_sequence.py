@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from nnet.device import cpu_refuses_bf16_lstm
 from nnet.encoders import (
     ENCODERS,
     ConvGruOptions,
@@ -132,7 +133,8 @@ def test_bf16_autocast_agrees_with_float32_within_four_hundredths(name: str) -> 
             rounded, out_lengths = encoder(feats, lengths)
     for index, length in enumerate(out_lengths.tolist()):
         difference = (rounded[index, :length].float() - exact[index, :length]).abs().max()
-        assert 0 < difference < 0.04 * exact[index, :length].abs().max()
+        assert difference < 0.04 * exact[index, :length].abs().max()
+        assert difference > 0 or (name.startswith("lstm") and cpu_refuses_bf16_lstm())  # which then computes in float32
 
 
 @every_encoder

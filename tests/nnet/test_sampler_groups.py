@@ -17,7 +17,7 @@ from nnet.groups import Rounds, SpeakerIndex
 from nnet.lists import StringTable, Utterances
 from nnet.losses.metric import check_triplets, group_size
 from nnet.options import ConfigError
-from nnet.sampler import Balance, BatchPlanner, trial_labels
+from nnet.sampler import Balance, BatchPlanner
 from nnet.train import main
 
 
@@ -178,15 +178,6 @@ def test_plans_have_the_layouts_that_the_losses_ask_for() -> None:
         labels = torch.from_numpy(speakers[groups.plan(step).utts].astype(np.int64))
         assert group_size(labels) == 4
         check_triplets(torch.from_numpy(speakers[triplets.plan(step).utts].astype(np.int64)))
-
-
-def test_trial_labels_have_the_layout_of_their_balance() -> None:
-    assert trial_labels("groups", 16, 5, 9).tolist() == [0] * 5 + [1] * 5 + [2] * 5
-    assert trial_labels("groups", 16, 5, 2).tolist() == [0] * 5 + [1] * 5
-    assert trial_labels("groups", 16, 20, 9).tolist() == [0] * 20 + [1] * 20
-    assert group_size(torch.from_numpy(trial_labels("groups", 16, 4, 9))) == 4
-    check_triplets(torch.from_numpy(trial_labels("triplets", 16, 4, 2)))
-    assert trial_labels("speakers", 4, 4, 9).tolist() == [0, 1, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ NETWORK = {
     "training.steps": "40",
     "training.valid_every": "10",
     "training.save_every": "2",
-    "training.precision": "float32",  # "auto" times the machine, and two runs might then differ
+    "training.precision": "float32",  # "auto" would be another on another machine
 }
 SMALL = {
     **{"speed-perturb": "false", "augment": "ondisk", "num-augmented": "12"},
