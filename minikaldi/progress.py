@@ -20,6 +20,17 @@ def format_seconds(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def about(seconds: float) -> str:
+    """`about 40 s`, `about 9 min`, `about 2 h 10 min`: of an estimate."""
+    if seconds < 55:
+        return f"about {max(1, round(seconds, -1 if seconds >= 10 else 0)):.0f} s"
+    minutes = max(1, round(seconds / 60))
+    if minutes < 60:
+        return f"about {minutes} min"
+    hours, minutes = divmod(round(minutes, -1), 60)
+    return f"about {hours} h {minutes} min" if minutes else f"about {hours} h"
+
+
 class ProgressLine:
     """A line that changes: rewritten in place on a terminal, one below the other elsewhere; never the same twice."""
 

@@ -115,9 +115,9 @@ class DataOptions:
 class TrainingOptions:
     """The training loop.
 
-    steps: updates in all. valid_every, save_every, log_every: in steps. precision: "auto" takes bf16 where the device has
-    instructions for it. clip_norm: greatest norm of the gradient, null for no limit; loss_clip_norm: where it is set, that of
-    the loss's parameters, and clip_norm that of the others.
+    steps: updates in all. valid_every, save_every, log_every: in steps. precision: "auto" takes bf16 where the device
+    has instructions for it. clip_norm: greatest norm of the gradient, null for no limit; loss_clip_norm: where it is
+    set, that of the loss's parameters, and clip_norm that of the others.
     keep_last: checkpoints that are kept beside the best one, in case the newest is damaged.
     start_from: a checkpoint whose weights a new run begins with (fine-tuning); null for random ones. start_from_parts:
     which parts of it; without "loss" the class weights begin anew, as they must where a speaker is new.

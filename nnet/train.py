@@ -26,17 +26,18 @@ from nnet.checkpoint import Checkpoint
 from nnet.config import Config, from_mapping, load, to_mapping, to_yaml
 from nnet.curve import Curve, Meter, Stopwatch
 from nnet.data import Batch, ChunkSource, Feed, training_batches
-from nnet.device import choose_device
+from nnet.device import choose_device, describe_device
 from nnet.errors import NnetError
 from nnet.files import write_whole
 from nnet.fine_tuning import check_start, refuse_imported, take_start
+from nnet.forecast import Forecast, forecast_line
 from nnet.interrupts import Interrupts
 from nnet.kept import mend_best, newest, save_last
 from nnet.lists import TrainingLists
 from nnet.model import SpeakerNet, build
 from nnet.optimizers import build_optimizer, clip_gradients
 from nnet.options import ConfigError
-from nnet.precision import autocast, choose_precision, warn_of_emulation
+from nnet.precision import autocast, choose_precision, emulation, warn_of_emulation
 from nnet.training_data import TrainingData, list_digest, read_data
 from nnet.validation import check_lengths, valid_eer
 
@@ -73,6 +74,7 @@ def train(run: Run, interrupts: Interrupts) -> int:
     meter = Meter.from_dict(state.meter)
     curve = Curve(run.exp / "curve.tsv", state.step)
     watch = Stopwatch(state.step, options.steps, state.seconds)
+    forecast = Forecast(state.step, options, config.data, valid_frames(run))
     net.train()
     step, pin = state.step, run.device.type == "cuda"
     feed = Feed(training_batches(run.lists.train, config, step + 1, pin, run.source, lambda: interrupts.received))
@@ -82,6 +84,9 @@ def train(run: Run, interrupts: Interrupts) -> int:
         loss, hits = update(run, batch, lr)
         meter.add(loss, int(hits.sum()), len(hits), len(batch.feats))
         watch.count(waited, len(batch.feats), batch.seconds)
+        expected = forecast.step(batch.feats.shape[0] * batch.feats.shape[1])
+        if expected is not None:
+            log.info("%s", forecast_line(expected, forecast.steps, *describe_compute(run)))
 
         eer = None
         if last or step % options.valid_every == 0:
@@ -238,12 +243,24 @@ def fill_in_options(state: Checkpoint, path: Path) -> None:
     state.config = to_mapping(from_mapping(state.config, str(path)))
 
 
+def valid_frames(run: Run) -> int:
+    """Frames that a validation embeds."""
+    lengths = run.lists.valid.num_frames.clip(max=run.config.data.valid_batch_frames)
+    return int(lengths.sum()) if len(run.lists.trials) else 0
+
+
+def describe_compute(run: Run) -> tuple[str, str]:
+    """The device and the precision, in words."""
+    emulated = emulation(run.net, run.state.precision, run.device)
+    return describe_device(run.device), run.state.precision + (f" ({emulated})" if emulated else "")
+
+
 def describe(run: Run) -> str:
     """One line about the run."""
     parameters = sum(p.numel() for p in run.net.parameters())
     return (
         f"{len(run.lists.train)} utterances of {len(run.lists.speaker_ids)} speakers, {len(run.lists.trials)} held-out"
-        f" trials, {parameters} parameters, {run.device} ({torch.get_num_threads()} threads), {run.state.precision}"
+        f" trials, {parameters} parameters, {', '.join(describe_compute(run))}"
     )
 
 

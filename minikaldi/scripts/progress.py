@@ -1,11 +1,11 @@
 """progress.py: run a command and say how far it is, every ten seconds, or in one line that is rewritten on a terminal.
 
     progress.py --label "stage 1: MFCC of train" --total 1200 --lines 'mfcc/raw_mfcc_train.*.scp' -- utils/run.pl ...
-    progress.py --label "stage 6: training" --follow exp/a/log/train.log -- utils/run.pl ...
+    progress.py --label "stage 6: training" --follow exp/a/log/train.log --announce "expected: " -- utils/run.pl ...
 
 With --lines the lines of the growing files are counted against --total; with --follow the newest line of a log that
-speaks of time left is shown, once. A command that ends within ten seconds prints nothing. The exit code is the
-command's.
+speaks of time left is shown, once; with --announce too, at any time, the first line that begins so, without these
+words. Else a command that ends within ten seconds prints nothing. The exit code is the command's.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import glob
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from minikaldi.scripts.cli import Parser
 
 POLL_SECONDS = 0.2
 LOG_TAIL_BYTES = 4096
+LOG_HEAD_BYTES = 1 << 16
 
 
 class LineCounter:
@@ -62,8 +64,46 @@ def newest_report(log: str) -> str:
     return next((line.strip() for line in reversed(lines) if " left " in line), "")
 
 
-def wait_and_report(child: subprocess.Popen[bytes], label: str, report: LineCounter | str, total: int) -> int:
+class Announcement:
+    """Shows the first line of a log that begins with some words, once; what an earlier command wrote does not count.
+
+    Args:
+        log: the file. words: the line begins so; "" where nothing is announced.
+    """
+
+    def __init__(self, log: str, words: str) -> None:
+        self._log, self._words = Path(log), words
+        self._earlier = self._time()
+
+    def look(self, label: str, line: ProgressLine) -> None:
+        """Show the line if it is there now, after the label."""
+        if not self._words or self._time() in (None, self._earlier):
+            return
+        with self._log.open("rb") as stream:
+            text = stream.read(LOG_HEAD_BYTES).decode("utf-8", "replace")
+        whole = text[: text.rfind("\n") + 1].splitlines()
+        found = next((each for each in whole if each.startswith(self._words)), None)
+        if found is not None:
+            line.clear()
+            sys.stderr.write(f"{label}: {found.removeprefix(self._words)}\n")
+            self._words = ""
+
+    def _time(self) -> int | None:
+        try:
+            return self._log.stat().st_mtime_ns
+        except OSError:
+            return None
+
+
+def wait_and_report(
+    child: subprocess.Popen[bytes],
+    label: str,
+    report: LineCounter | str,
+    total: int,
+    announcement: Announcement | None = None,
+) -> int:
     """Wait for the child, from ten seconds on with a progress line. Returns its exit code."""
+    announcement = announcement or Announcement("", "")
     line = ProgressLine()
     started = time.monotonic()
     due = LOG_SECONDS
@@ -73,8 +113,10 @@ def wait_and_report(child: subprocess.Popen[bytes], label: str, report: LineCoun
         except subprocess.TimeoutExpired:
             elapsed = time.monotonic() - started
         else:
+            announcement.look(label, line)
             line.clear()
             return code
+        announcement.look(label, line)
         if elapsed >= due:
             due = elapsed + line.interval
             text = newest_report(report) if isinstance(report, str) else counted(report, total, elapsed)
@@ -82,8 +124,9 @@ def wait_and_report(child: subprocess.Popen[bytes], label: str, report: LineCoun
                 line.show(f"{label}: {text}")
 
 
-def run_watched(command: Sequence[str], label: str, report: LineCounter | str, total: int) -> int:
+def run_watched(command: Sequence[str], label: str, report: LineCounter | str, total: int, announce: str = "") -> int:
     """Run the command, pass SIGINT and SIGTERM on to it. Returns the exit code that a shell would give."""
+    announcement = Announcement(report if isinstance(report, str) else "", announce)
     child = subprocess.Popen(command)
 
     def pass_on(number: int, _: FrameType | None) -> None:
@@ -91,7 +134,7 @@ def run_watched(command: Sequence[str], label: str, report: LineCounter | str, t
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, pass_on)
-    code = wait_and_report(child, label, report, total)
+    code = wait_and_report(child, label, report, total, announcement)
     return 128 - code if code < 0 else code
 
 
@@ -102,6 +145,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--total", type=int, default=0, help="how many lines there will be (with --lines)")
     parser.add_argument("--lines", metavar="GLOB", help="count the lines of these growing files")
     parser.add_argument("--follow", metavar="LOG", help="show the newest line of this log that tells the time left")
+    parser.add_argument(
+        "--announce", metavar="WORDS", default="", help="with --follow: show a line that begins so, too"
+    )
     parser.add_argument("command", nargs=argparse.REMAINDER, help="-- and the command to run")
     arguments = parser.parse_args(argv)  # not parse(): the command's words stay as they are
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
@@ -110,4 +156,4 @@ def main(argv: Sequence[str]) -> int:
     if bool(arguments.lines) == bool(arguments.follow):
         parser.error("give one of --lines and --follow")
     report = LineCounter(arguments.lines) if arguments.lines else arguments.follow
-    return run_watched(command, arguments.label, report, arguments.total)
+    return run_watched(command, arguments.label, report, arguments.total, arguments.announce)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from minikaldi.progress import Progress, ProgressLine, format_seconds, with_progress
+from minikaldi.progress import Progress, ProgressLine, about, format_seconds, with_progress
 from minikaldi.scripts import progress as watcher
 
 
@@ -22,6 +22,20 @@ class Terminal(io.StringIO):
 
 def test_time_left_is_written_as_minutes_or_hours() -> None:
     assert [format_seconds(s) for s in (0, 59.6, 190, 7390)] == ["0:00", "1:00", "3:10", "2:03:10"]
+
+
+def test_an_estimate_has_no_more_digits_than_it_deserves() -> None:
+    estimates = {
+        0: "1 s",
+        7.4: "7 s",
+        42: "40 s",
+        54.9: "50 s",
+        56: "1 min",
+        547: "9 min",
+        3570: "1 h",
+        7900: "2 h 10 min",
+    }
+    assert {seconds: about(seconds) for seconds in estimates} == {s: f"about {text}" for s, text in estimates.items()}
 
 
 def test_progress_prints_once_per_interval_with_the_time_left() -> None:
@@ -103,3 +117,18 @@ def test_a_command_that_is_not_there_is_named(root: Path) -> None:
     done = subprocess.run([root / "utils/progress.py", *words], cwd="/", capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == "progress.py: no-such-command: No such file or directory\n"
+
+
+def test_an_announced_line_is_shown_once_at_any_time_and_an_earlier_runs_is_not(tmp_path: Path, root: Path) -> None:
+    log = tmp_path / "train.log"
+    watch = ["--label", "training", "--follow", str(log), "--announce", "expected: ", "--"]
+
+    def shown(script: str) -> str:
+        command = [sys.executable, str(root / "utils/progress.py"), *watch, "bash", "-c", script]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stderr
+
+    assert shown("echo begun > train.log; echo expected: 4 min >> train.log; echo expected: 3 >> train.log") == (
+        "training: 4 min\n"
+    )
+    assert shown("true") == ""  # the log is that of the run before
+    assert shown("sleep 0.4; printf 'expected: 9 min\nexp' > train.log") == "training: 9 min\n"
