@@ -125,6 +125,8 @@ paths() {  # <flag> <prefix> <suffix> <set>...: the arguments `flag prefix/set/s
   shift 3
   for set in "$@"; do listed+=("$flag" "$prefix$set$suffix"); done
 }
+run_facts=("data=$data" "mfcc=$mfcc" "feats=$feats" "ready=$ready" "exp=$exp" --skip "$passed_over"
+  --corpus "$corpus-${option[mini-size]}" --way "$augment $nnet_config ${shorter[*]-} ${nnet_opts[*]-}")
 
 # --- 0: the corpus ---
 trees=()            # the audio itself, where it is the user's own: a file mended or added there is to be seen
@@ -363,7 +365,8 @@ for test in "${tests[@]}"; do
 done
 if stage 12 "$exp" "scores -> $exp/RESULTS.md" --option "bootstrap=${option[bootstrap]}" "${listed[@]}" --output "$exp/RESULTS.md"; then
   command="./pipeline.sh$(quoted "$@")"
-  steps/report.sh --bootstrap "${option[bootstrap]}" --seed "$seed" --command "$command" "$data" "$exp" "${tests[@]}"
+  steps/report.sh --bootstrap "${option[bootstrap]}" --seed "$seed" --command "$command" \
+    --times "$(utils/stage_times.py total "${run_facts[@]}")" "$data" "$exp" "${tests[@]}"
   stage_done
 fi
 if [ "$dry_run" != true ] && [ "$last_stage" -ge 12 ]; then cat "$exp/RESULTS.md"; fi

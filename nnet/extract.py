@@ -35,6 +35,7 @@ from nnet.errors import NnetError
 from nnet.fine_tuning import LOSS_PREFIX
 from nnet.model import NORM_FLOOR, SpeakerNet, build
 from nnet.options import ConfigError
+from nnet.records import extraction_record, write_record
 from nnet.sections import InferenceOptions
 from nnet.windows import WindowCounts, cut, lengthened, override_inference
 
@@ -271,6 +272,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         metavar="KEY=VALUE",
         help="change the section inference, e.g. mode=windows; may be given again",
     )
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write down what computed the embeddings, as YAML")
     parser.add_argument("rspecifier", help="features, e.g. scp:data/test_no_sil/feats.scp")
     parser.add_argument("wspecifier", help="embeddings, e.g. ark,scp:exp/a/embedding.ark,exp/a/embedding.scp")
     return parser.parse_args(arguments)
@@ -287,6 +289,8 @@ def main(arguments: list[str] | None = None) -> int:
         model = load_model(path, choose_device(options.device), options.inference)
         limits = Limits(options.batch_frames, max(options.piece_frames, options.batch_frames))
         counts = extract(model, options.rspecifier, options.wspecifier, limits)
+        if options.record:
+            write_record(options.record, extraction_record(path, options.inference, model.device))
     except (NnetError, KaldiError, ConfigError, OSError) as error:
         log.error("%s", error)
         return 1

@@ -7,6 +7,7 @@ The experiment directory gets config.yaml, last.pt (the state to go on from; las
 save it first. On a CPU an interrupted run equals an uninterrupted one bit for bit; on CUDA up to the order of sums in
 the kernels, and up to which values the dropout between recurrent layers hides: cuDNN draws these from a state that
 begins anew with the process.
+trained.yaml, written beside them, says what trained the network.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from nnet.model import SpeakerNet, build
 from nnet.optimizers import build_optimizer, clip_gradients
 from nnet.options import ConfigError
 from nnet.precision import autocast, choose_precision, emulation, warn_of_emulation
+from nnet.records import TRAINED, training_record, write_record
 from nnet.training_data import TrainingData, list_digest, read_data
 from nnet.validation import check_lengths, valid_eer
 
@@ -288,9 +290,11 @@ def main(arguments: list[str] | None = None) -> int:
         options.exp.mkdir(parents=True, exist_ok=True)
         run = prepare(config, data, options.exp, choose_device(options.device))
         write_whole(options.exp / "config.yaml", to_yaml(config).encode())
+        record(run, options)
         log.info("%s", describe(run))
         with Interrupts() as interrupts:
             number = train(run, interrupts)
+            record(run, options)
     except (NnetError, ConfigError, OSError) as error:
         log.error("nnet.train: %s", error)
         return 1
@@ -301,6 +305,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 128 + number
     log_result(run)
     return 0
+
+
+def record(run: Run, options: argparse.Namespace) -> None:
+    """Write down what trained the network, as far as it is."""
+    write_record(run.exp / TRAINED, training_record(run.state, options.config, options.set, run.device))
 
 
 def log_result(run: Run) -> None:

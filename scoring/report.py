@@ -3,18 +3,21 @@
 `python3 -m scoring.report --test-set test=data/test [--test-set …] --system "x-vector|PLDA=exp/a/scores/{test}_plda"
 [--system …] [--note key=value …] [--title …] --out RESULTS.md [--json results.json]`
 
-A `{test}` in the path of the scores stands for the name of the test set.
+A `{test}` in the path of the scores stands for the name of the test set. With `--exp DIR` the notes also say
+which code, machine and network made the figures.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from scoring.metrics import EER_DEFINITION, MIN_DCF_DEFINITION
 from scoring.program import run_program
+from scoring.provenance import Note, git_commit, machine, network_notes
 from scoring.results import TEST_PLACE, System, evaluate
-from scoring.results_page import Note, printed_tables, results_json, results_page
+from scoring.results_page import printed_tables, results_json, results_page
 from scoring.trial_sets import parse_trial_set, read_trial_set
 from scoring.trials import write_lines
 
@@ -64,6 +67,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="scores of a system; `{test}` in the path stands for the name of the test set; repeatable",
     )  # fmt: skip
     parser.add_argument("--note", action="append", default=[], type=parse_note, help="`key=value`, repeatable")
+    parser.add_argument("--exp", type=Path, metavar="DIR", help="the experiment: say where its network came from")
+    parser.add_argument("--cores", type=int, help="that the run used (default: those of this process)")
     parser.add_argument("--title", default="Results")
     parser.add_argument("--out", required=True, help="Markdown file to write")
     parser.add_argument("--json", help="JSON file to write, too")
@@ -84,6 +89,15 @@ def check_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -
             parser.error(f"--system: {system.scores} has no `{TEST_PLACE}`, but there are {len(names)} test sets")
 
 
+def circumstances(exp: Path, tests: Sequence[str], cores: int | None) -> list[Note]:
+    """What made the figures of an experiment: code, machine, network.
+
+    Raises:
+        ValueError: what the experiment says of itself cannot be read.
+    """
+    return [("git commit", git_commit()), ("machine", machine(cores)), *network_notes(exp, tests)]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables and write the files."""
     parser = build_parser()
@@ -95,9 +109,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     definitions = [EER_DEFINITION, MIN_DCF_DEFINITION, interval]
     if any(system.name.startswith(BASELINES) for system in args.system):
         definitions.append(BASELINE_DEFINITION)
-    write_lines(args.out, iter(results_page(args.title, args.system, results, definitions, args.note)))
+    notes = [
+        *args.note,
+        *(circumstances(args.exp, [name for name, _ in args.test_set], args.cores) if args.exp else []),
+    ]
+    write_lines(args.out, iter(results_page(args.title, args.system, results, definitions, notes)))
     if args.json:
-        write_lines(args.json, iter([results_json(args.system, results, args.note)]))
+        write_lines(args.json, iter([results_json(args.system, results, notes)]))
     print("\n".join(printed_tables(args.system, results)))
     return 0
 

@@ -7,10 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from scoring.provenance import Note
 from scoring.results import Results, System
 from scoring.results_table import HEADER, aligned_table, markdown_table
-
-Note = tuple[str, str]
 
 
 def printed_tables(systems: Sequence[System], results: Sequence[Results]) -> list[str]:

@@ -40,7 +40,7 @@ rm -rf "$building"
 mkdir "$building"
 utils/progress.py --label "${label:-embeddings of $(basename "$data")}" --total "$total" --lines "$building/embedding.*.scp" -- \
   $cmd "JOB=1:$nj" "$out/log/extract.JOB.log" \
-  python3 -m nnet.extract --exp "$exp" --checkpoint "$checkpoint" --device "$device" "${changes[@]}" \
+  python3 -m nnet.extract --exp "$exp" --checkpoint "$checkpoint" --device "$device" "${changes[@]}" --record "$building/extracted.JOB.yaml" \
   "scp:$out/log/feats.scp.JOB" "ark,scp:$building/embedding.JOB.ark,$building/embedding.JOB.scp"
 join_parts "$building/embedding" .scp "$building/joined.scp"
 utils/check_counts.py --what "embeddings of $(basename "$data")" --in "$data/feats.scp" --out "$building/joined.scp" \
@@ -48,6 +48,7 @@ utils/check_counts.py --what "embeddings of $(basename "$data")" --in "$data/fea
 sed "s#$building/#$out/#" "$building/joined.scp" > "$building/embedding.scp"
 rm -f "$out"/embedding.*
 mv "$building"/embedding.*.ark "$building/embedding.scp" "$out/"
+{ cat "$building/extracted.1.yaml"; echo "embedding_scp: $(sha256sum "$out/embedding.scp" | cut -d ' ' -f 1)"; } > "$out/extracted.yaml"
 if [ -e "$building/joined.scp.dropped" ]; then mv "$building/joined.scp.dropped" "$out/embedding.scp.dropped"; fi
 rm -rf "$building"
 rm -f "${parts[@]}"

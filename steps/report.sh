@@ -5,12 +5,14 @@ set -euo pipefail
 bootstrap=1000
 seed=1
 command=""
+times="not known"
 help_message="Usage: steps/report.sh [options] <data> <exp-dir> <test>...
  e.g.: steps/report.sh data/mini exp/mini-xvector test
 Options:
   --bootstrap <n>    resamples of the speakers for the intervals (default 1000)
   --seed <n>         that the run was made with; also of the resamples (default 1)
-  --command <text>   the command line that made the run, written down"
+  --command <text>   the command line that made the run, written down
+  --times <text>     how long its stages took, written down"
 
 . ./path.sh
 . utils/parse_options.sh
@@ -38,8 +40,7 @@ for row in "$network=$exp" "MFCC statistics=$exp/baseline" "MFCC statistics, CMV
     systems+=(--system "${row%%=*}|${kind%%=*}=${row#*=}/scores/{test}_${kind#*=}")
   done
 done
-processor=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
 python3 -m scoring.report "${sets[@]}" "${systems[@]}" --num-resamples "$bootstrap" --seed "$seed" --title "Results of $network" \
-  --note "command=\`$command\`" --note "seed=$seed" --note "machine=$PIPELINE_CORES cores, ${processor:-unknown processor}, $(uname -s) $(uname -m)" \
+  --note "command=\`$command\`" --note "seed=$seed" --note "time=$times" \
   --note "commands of Kaldi=$(case ${KALDI_ROOT:-} in "") echo minikaldi ;; *) echo "$KALDI_ROOT where it has them, else minikaldi" ;; esac)" \
-  --note "date=$(date -u '+%Y-%m-%d')" --out "$exp/RESULTS.md" --json "$exp/results.json"
+  --note "date=$(date -u '+%Y-%m-%d')" --exp "$exp" --cores "$PIPELINE_CORES" --out "$exp/RESULTS.md" --json "$exp/results.json"

@@ -6,7 +6,8 @@
 #     stage_done
 #   fi
 #
-# Reads the variables first_stage, last_stage, force, dry_run, trust_earlier, and passed_over: numbers of stages between blanks that have nothing to do.
+# Reads the variables first_stage, last_stage, force, dry_run, trust_earlier, passed_over: numbers of stages between blanks that have nothing to do, and
+# run_facts: what utils/stage_times.py is to know of the run.
 # A marker <dir>/.stages/<n>.json holds the fingerprints of inputs and outputs and the options of the stage's last complete run.
 
 log() { echo "$(date '+%H:%M:%S') $*" >&2; }
@@ -20,8 +21,8 @@ quoted() {  # the words as a shell would read them again, each behind a blank
 }
 die() { echo "pipeline.sh: $*" >&2; exit 1; }
 
-_stage_number='' _stage_marker='' _stage_stale='' _stage_started=0 _stage_lock=''
-_stage_facts=()
+_stage_number='' _stage_marker='' _stage_stale='' _stage_started=0 _stage_cpu=0 _stage_lock=''
+_stage_facts=() run_facts=()
 
 stage() {  # <n>[/<marker>] <dir that holds the marker> <title> [--input P | --output P | --option k=v]...: 0 where the stage is to run
   _stage_number=${1%/*} _stage_marker=$2/.stages/${1#*/}.json        # 4/7: at the place of stage 4, what stage 7 would do
@@ -48,9 +49,21 @@ stage() {  # <n>[/<marker>] <dir that holds the marker> <title> [--input P | --o
     log "stage $_stage_number: $title: up to date"
     return 1
   fi
-  log "stage $_stage_number/12: $title${_stage_stale:+ ($_stage_stale)}"
+  local left=''
+  if [ "${#run_facts[@]}" -gt 0 ]; then left=$(utils/stage_times.py left "$dir" "$_stage_number" "${run_facts[@]}" --last "$last_stage") || true; fi
+  log "stage $_stage_number/12: $title${_stage_stale:+ ($_stage_stale)}${left:+; $left}"
   rm -f "$_stage_marker"                           # from here on, until it is done, the stage is not complete
   _stage_started=$SECONDS
+  _count_cpu
+  _stage_cpu=$_cpu_now
+}
+
+_count_cpu() {  # into _cpu_now: CPU time of the processes that this one has waited for, in 1/100 s; "" where the system does not say
+  local words
+  _cpu_now=''
+  if [ ! -r "/proc/$$/stat" ]; then return 0; fi
+  read -ra words <<< "$(sed 's/.*) //' "/proc/$$/stat")"
+  _cpu_now=$(((words[13] + words[14]) * 100 / $(getconf CLK_TCK)))
 }
 
 _check_stage() {  # into _stage_stale: why the stage is to run, or ""
@@ -70,6 +83,10 @@ _lock_stage() {  # <dir>: hold its lock, which every command of the stage inheri
 
 stage_done() {  # record that the stage that was begun is complete
   utils/stage_marker.py write "$_stage_marker" "${_stage_facts[@]}" --seconds $((SECONDS - _stage_started))
+  _count_cpu
+  local cpu=()
+  if [ -n "$_cpu_now" ]; then cpu=(--cpu "$((_cpu_now - _stage_cpu))e-2"); fi
+  utils/stage_times.py record "${_stage_marker%/.stages/*}" "$_stage_number" --seconds $((SECONDS - _stage_started)) "${cpu[@]}"
   exec {_stage_lock}>&-
   _stage_lock=''
   log "stage $_stage_number/12: done in $((SECONDS - _stage_started)) s"

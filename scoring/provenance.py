@@ -1,0 +1,134 @@
+"""How a run's figures came about: the code, the machine, the network. What only the network's programs know they have
+written into the experiment (trained.yaml, imported.yaml, extracted.yaml); torch is not needed to read it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Note = tuple[str, str]
+
+ROOT = Path(__file__).resolve().parents[1]
+NO_GIT = "no git"
+
+
+def git_commit(root: Path = ROOT) -> str:
+    """The commit of a checkout, `(with changes)` where a file differs from it; `no git` outside of one.
+
+    A folder that merely lies in another project's checkout is none.
+    """
+    try:
+        top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
+        if Path(top).resolve() != root.resolve():
+            return NO_GIT
+        changed = _git(root, "status", "--porcelain").splitlines()
+    except (OSError, ValueError, subprocess.CalledProcessError):  # git is not installed, or refuses
+        return NO_GIT
+    return commit + (f" (with changes in {len(changed)} files)" if changed else "")
+
+
+def _git(root: Path, *words: str) -> str:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "--no-optional-locks", "-C", str(root), *words]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+
+
+def machine(cores: int | None = None) -> str:
+    """`2 cores, AMD EPYC, Linux x86_64`. Args: cores: that the run may use; by default those of this process."""
+    if cores is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"{cores} cores, {processor()}, {platform.system()} {platform.machine()}"
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The CPU's name."""
+    lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines() if cpuinfo.is_file() else []
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
+    return fields.get("model name") or fields.get("Model") or platform.processor() or "unknown processor"
+
+
+def network_notes(exp: Path, tests: Sequence[str]) -> list[Note]:
+    """Where the network and its embeddings came from, and what computed them.
+
+    Args:
+        exp: the experiment. tests: names of the test sets, whose embeddings are in `embeddings_<name>`.
+
+    Raises:
+        ValueError: a file of the experiment that says it cannot be read.
+    """
+    folders = [exp / f"embeddings_{name}" for name in ("train", *tests)]
+    own = [folder.name for folder in folders if not made_here(folder)]
+    extracted = next((read_record(folder / "extracted.yaml") for folder in folders if folder.name not in own), {})
+    trained, imported = read_record(exp / "trained.yaml"), read_record(exp / "imported.yaml")
+    if len(own) == len(folders):
+        return [("network", "own embeddings, which were not extracted here")]
+    if own:
+        notes = [("network", f"{_network(trained, imported)}; own embeddings in {', '.join(own)}")]
+    else:
+        notes = [("network", _network(trained, imported))]
+    if trained and not imported:
+        notes.append(("training", _training(trained)))
+    precision = f"{trained.get('precision')} in training, " if trained and not imported else ""
+    notes.append(("precision", f"{precision}float32 in embedding"))
+    return [*notes, ("embeddings", _extraction(extracted)), ("torch", _versions(trained, extracted))]
+
+
+def made_here(folder: Path) -> bool:
+    """Whether embeddings are still those that steps/extract_embeddings.sh made."""
+    table = folder / "embedding.scp"
+    expected = read_record(folder / "extracted.yaml").get("embedding_scp")
+    return table.is_file() and hashlib.sha256(table.read_bytes()).hexdigest() == expected
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A mapping that a program wrote as YAML; {} where there is no such file.
+
+    Raises:
+        ValueError: it is no mapping.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        problem = " ".join(str(error).split())
+        raise ValueError(f"{path}: cannot be read as YAML: {problem}; run the stage that writes it again") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: found no mapping; run the stage that writes it again")
+    return content
+
+
+def _network(trained: dict[str, Any], imported: dict[str, Any]) -> str:
+    if imported:
+        system = f"{imported.get('system')}, {imported.get('published')}"
+        return f"imported from {imported.get('file')} (SHA-256 {imported.get('sha256')}; {system})"
+    if not trained:
+        return "not known: the experiment has no trained.yaml and no imported.yaml"
+    changes = " ".join(trained.get("overrides") or [])
+    start = trained.get("start_from")
+    begun = f"from {start['file']} (SHA-256 {start['sha256']})" if isinstance(start, dict) else "from random weights"
+    commit = f", by commit {trained['commit']}" if trained.get("commit") else ""
+    return f"trained here by {trained.get('config')}{f' with {changes}' if changes else ''}, {begun}{commit}"
+
+
+def _training(trained: dict[str, Any]) -> str:
+    steps = f"{trained.get('step')} of {trained.get('steps')} steps, the best model of step {trained.get('best_step')}"
+    return f"{steps}, {trained.get('seconds')} s, on {trained.get('device')}"
+
+
+def _extraction(extracted: dict[str, Any]) -> str:
+    changes = " ".join(extracted.get("inference") or [])
+    of = f"of {extracted.get('checkpoint')} (SHA-256 {extracted.get('sha256')})"
+    return f"{of}{f', {changes}' if changes else ''}, on {extracted.get('device')}"
+
+
+def _versions(trained: dict[str, Any], extracted: dict[str, Any]) -> str:
+    training, embedding = trained.get("torch"), extracted.get("torch")
+    return str(embedding) if training in (None, embedding) else f"{training} in training, {embedding} in embedding"
