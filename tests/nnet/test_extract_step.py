@@ -12,6 +12,7 @@ import pytest
 
 from minikaldi.io import FLOAT_VECTOR, sequential
 from nnet.train import main as train
+from scoring.provenance import made_here, read_record
 
 
 @pytest.mark.slow
@@ -28,6 +29,8 @@ def test_the_step_takes_embeddings_over_windows(tiny_corpus: Any, tmp_path: Path
         with sequential(f"scp:{out}/embedding.scp", FLOAT_VECTOR) as table:
             vectors[name] = np.array([vector for _, vector in table])
         log = (out / "log" / "extract.1.log").read_text()
+        assert made_here(out)
+        assert read_record(out / "extracted.yaml")["inference"] == options[1:]
         assert ("windows of 20 frames each 10: " in log) == (name == "windows")
     assert vectors["whole"].shape == vectors["windows"].shape == (48, 6)
     assert np.abs(vectors["whole"] - vectors["windows"]).max() > 1e-4
