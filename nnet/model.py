@@ -67,11 +67,6 @@ class SpeakerNet(nn.Module):
         most = getattr(self.encoder, "max_frames", None)
         return None if most is None else int(most)
 
-    @property
-    def gains_from_bf16(self) -> bool:
-        """Whether a step of training on a CPU that has bf16 instructions is faster with them."""
-        return bool(getattr(self.encoder, "gains_from_bf16", True))
-
     def embed(self, feats: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Embeddings of a padded batch; in eval mode none depends on the others or on the padding.
 

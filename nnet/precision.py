@@ -2,7 +2,7 @@
 
 bf16 has the range of float32 and 8 bits of precision; no loss scaling is needed. A device without bf16 instructions
 emulates it and is slower. With them nearly every network gains (one thread of an AMD EPYC, a step of 16 chunks: TDNN
-1.9 times, ResNet 1.6 to 1.9, LSTM 1.4 to 1.8, a GRU of 768 twice); an encoder that loses says `gains_from_bf16` False.
+1.9 times, ResNet 1.6 to 1.9, LSTM 1.4 to 1.8, a GRU of 768 twice); one that loses says so (`gains_from_bf16`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from torch import nn
 from nnet.config import Config
 from nnet.device import cpu_refuses_bf16_lstm, describe_device, has_bf16
 from nnet.errors import NnetError
-from nnet.model import SpeakerNet
 
 log = logging.getLogger("train")
 
@@ -28,8 +27,8 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def choose_precision(net: SpeakerNet, config: Config, device: torch.device) -> Precision:
-    """What `training.precision` means for this network on this device.
+def choose_precision(config: Config, device: torch.device) -> Precision:
+    """What `training.precision` means for this experiment on this device.
 
     Raises:
         NnetError: bf16 is asked for on a GPU that cannot do it.
@@ -40,7 +39,7 @@ def choose_precision(net: SpeakerNet, config: Config, device: torch.device) -> P
         raise NnetError(f"training.precision is bf16, which {name} cannot do; set float32 or auto")
     if asked != "auto":
         return asked
-    return "bf16" if able and (device.type == "cuda" or net.gains_from_bf16) else "float32"
+    return "bf16" if able and (device.type == "cuda" or config.encoder.gains_from_bf16) else "float32"
 
 
 def emulation(net: nn.Module, precision: str, device: torch.device) -> str | None:

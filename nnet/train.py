@@ -232,7 +232,7 @@ def prepare(config: Config, data: TrainingData, exp: Path, device: torch.device)
         log.info("taking up %s after step %d of %d", last, state.step, config.training.steps)
     else:
         start_hash = take_start(net, config, speaker_ids, features_conf)
-        precision, rng = choose_precision(net, config, device), ckpt.rng_state(device)
+        precision, rng = choose_precision(config, device), ckpt.rng_state(device)
         state = Checkpoint(0, {}, {}, rng, to_mapping(config), speaker_ids, digest, features_conf, precision)
         state.start_hash = start_hash
     warn_of_emulation(net, state.precision, device)

@@ -61,7 +61,7 @@ def batch_labels(data: DataOptions, rows: int, speakers: int) -> torch.Tensor:
 
 def time_step(net: SpeakerNet, config: Config, speakers: int, steps: int, max_seconds: float) -> StepTime:
     """The median of `steps` steps after one to warm up; of a smaller batch where they would take longer than wanted."""
-    precision = choose_precision(net, config, CPU)
+    precision = choose_precision(config, CPU)
     frames = sum(config.data.chunk_frames) // 2
     step = _Step(net, config, speakers, frames, precision)
     probed = smaller_batch(config.data, config.data.batch_size / PROBE)

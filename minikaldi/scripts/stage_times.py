@@ -57,9 +57,28 @@ class Typical:
     seconds: dict[Job, float]
 
 
-# `utils/stage_times.py total`'s ledgers of `./pipeline.sh` and of `./pipeline.sh --mini-size tiny`; the machine of the
-# README. To be measured again where the default network changes.
-TYPICAL: dict[str, Typical] = {}
+def _typical(way: str, by_role: dict[str, dict[int, float]]) -> Typical:
+    return Typical(way, {Job(stage, role): s for role, stages in by_role.items() for stage, s in stages.items()})
+
+
+# Of `./pipeline.sh` and of `./pipeline.sh --mini-size tiny` on the README's machine: what their ledgers say. To be
+# measured again where their network or its steps change.
+TYPICAL: dict[str, Typical] = {
+    "mini-full": _typical(
+        "online conf/nnet/mini.yaml",
+        {
+            **{"data": {0: 30}, "mfcc": {1: 5}, "feats": {1: 4}, "ready": {4: 2, 5: 1}},
+            "exp": {6: 240, 8: 9, 9: 2, 10: 3, 11: 3, 12: 3},
+        },
+    ),
+    "mini-tiny": _typical(
+        "ondisk conf/nnet/mini.yaml training.steps=60 training.valid_every=30",
+        {
+            **{"data": {0: 5}, "mfcc": {1: 2}, "feats": {1: 2, 2: 1, 3: 2}, "ready": {4: 1, 5: 1, 7: 2}},
+            "exp": {6: 17, 8: 5, 9: 2, 10: 2, 11: 2, 12: 2},
+        },
+    ),
+}
 
 
 class Times(NamedTuple):

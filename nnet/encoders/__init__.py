@@ -9,7 +9,6 @@ depend on the padding behind it. It may say more of itself, each by an attribute
                     grows faster than they; longer utterances are embedded in pieces
     bidirectional   (False) the second half of its channels is a recurrence from right to left
     one_vector      (False) T' is 1 for every utterance
-    gains_from_bf16 (True) training on a CPU that has bf16 instructions is faster with them; it was measured
 
 To add one: its file here, its options (``options_*.py``) and its line below, a YAML, a test.
 """

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from nnet.encoders.options import EncoderOptions
 from nnet.options import at_least, require
 
 
 @dataclass(frozen=True)
-class TdnnOptions:
+class TdnnOptions(EncoderOptions):
     """The x-vector's time-delay network.
 
     width: channels of the first four layers. last_width: channels of the fifth, which is pooled.
@@ -30,7 +31,7 @@ class TdnnOptions:
 
 
 @dataclass(frozen=True)
-class EtdnnOptions:
+class EtdnnOptions(EncoderOptions):
     """The extended time-delay network (E-TDNN), of ten layers.
 
     width: channels of the first nine layers. last_width: channels of the tenth, which is pooled.
@@ -47,7 +48,7 @@ class EtdnnOptions:
 
 
 @dataclass(frozen=True)
-class ResNetOptions:
+class ResNetOptions(EncoderOptions):
     """A ResNet over the time-frequency plane; the subclasses are its sizes, which YAMLs name.
 
     width: channels of the first stage; the others have 2, 4 and 8 times as many.
@@ -108,7 +109,7 @@ class ThinResNet34Options(ResNet34Options):
 
 
 @dataclass(frozen=True)
-class DenseNet62Options:
+class DenseNet62Options(EncoderOptions):
     """A DenseNet of 62 layers over the time-frequency plane.
 
     growth: channels that each layer adds. stem: channels of the first convolution.
@@ -129,7 +130,7 @@ class DenseNet62Options:
 
 
 @dataclass(frozen=True)
-class EcapaOptions:
+class EcapaOptions(EncoderOptions):
     """ECAPA-TDNN's frame-level layers; published with pooling channel_attentive.
 
     width: channels of the blocks; 512 and 1024 are the published sizes. last_width: channels that are pooled.

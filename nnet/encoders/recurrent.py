@@ -114,11 +114,6 @@ class Gru(Recurrent):
 
     kind = nn.GRU
 
-    @property
-    def gains_from_bf16(self) -> bool:
-        """oneDNN has no GRU in bf16: a step takes 1.04 to 1.15 times as long 128 wide, 0.76 to 0.88 times 256 wide."""
-        return self.rnn.hidden_size >= 256
-
 
 class Lstm(Recurrent):
     """Long short-term memory."""

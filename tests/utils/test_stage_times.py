@@ -139,6 +139,13 @@ def test_a_damaged_ledger_is_named_with_its_line_and_ends_no_run(place: Path, ru
     assert read_ledger(place / "d") == {6: Times(3.0, None)}
 
 
+@pytest.mark.parametrize(("corpus", "passed_over"), [("mini-full", {2, 3, 7}), ("mini-tiny", set())])
+def test_a_typical_run_has_a_time_for_each_of_its_stages(corpus: str, passed_over: set[int]) -> None:
+    seconds = stage_times.TYPICAL[corpus].seconds
+    assert seconds.keys() == {job for job in stage_times.JOBS if job.stage not in passed_over}
+    assert min(seconds.values()) > 0
+
+
 @pytest.mark.parametrize("words", [["left", "d", "0", "kitchen=d"], ["left", "d", "x", "data=d"], ["record", "d"]])
 def test_wrong_words_are_refused(run: Run, words: list[str]) -> None:
     done = run(TIMES, *words)
