@@ -114,7 +114,7 @@ def _network(trained: dict[str, Any], imported: dict[str, Any]) -> str:
     changes = " ".join(trained.get("overrides") or [])
     start = trained.get("start_from")
     begun = f"from {start['file']} (SHA-256 {start['sha256']})" if isinstance(start, dict) else "from random weights"
-    commit = f", by commit {trained['commit']}" if trained.get("commit") else ""
+    commit = f", by commit {trained['commit']}" if trained.get("commit", NO_GIT) != NO_GIT else ""
     return f"trained here by {trained.get('config')}{f' with {changes}' if changes else ''}, {begun}{commit}"
 
 
