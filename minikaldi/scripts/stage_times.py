@@ -68,14 +68,14 @@ TYPICAL: dict[str, Typical] = {
         "online conf/nnet/mini.yaml",
         {
             **{"data": {0: 30}, "mfcc": {1: 5}, "feats": {1: 4}, "ready": {4: 2, 5: 1}},
-            "exp": {6: 240, 8: 9, 9: 2, 10: 3, 11: 3, 12: 3},
+            "exp": {6: 60, 8: 9, 9: 2, 10: 3, 11: 3, 12: 3},
         },
     ),
     "mini-tiny": _typical(
         "ondisk conf/nnet/mini.yaml training.steps=60 training.valid_every=30",
         {
             **{"data": {0: 5}, "mfcc": {1: 2}, "feats": {1: 2, 2: 1, 3: 2}, "ready": {4: 1, 5: 1, 7: 2}},
-            "exp": {6: 17, 8: 5, 9: 2, 10: 2, 11: 2, 12: 2},
+            "exp": {6: 7, 8: 5, 9: 2, 10: 2, 11: 2, 12: 2},
         },
     ),
 }
