@@ -61,8 +61,8 @@ def _typical(way: str, by_role: dict[str, dict[int, float]]) -> Typical:
     return Typical(way, {Job(stage, role): s for role, stages in by_role.items() for stage, s in stages.items()})
 
 
-# Of `./pipeline.sh` and of `./pipeline.sh --mini-size tiny` on the README's machine with nothing beside them. Only their
-# proportions count once a stage has run; to be taken again from the ledgers where the default network changes.
+# Of `./pipeline.sh` and of `./pipeline.sh --mini-size tiny` on the README's machine with nothing beside them. Once a
+# stage has run, only their proportions count. To be taken from new ledgers where the default network changes.
 TYPICAL: dict[str, Typical] = {
     "mini-full": _typical(
         "online conf/nnet/mini.yaml",
