@@ -7,8 +7,7 @@ import time
 from minikaldi.progress import about
 from nnet.sections import DataOptions, TrainingOptions
 
-MEASURED_SECONDS = 3.0
-MEASURED_STEPS = 20  # fewer where they take MEASURED_SECONDS, or are all that there are
+ENOUGH = ((20, 0.0), (5, 3.0), (1, 30.0))  # measured steps and their seconds: the line comes as soon as a pair is there
 FORWARD = 1 / 3  # of a step's time: the backward pass takes about twice as long as the forward one
 ANNOUNCED = "expected: "  # how the line begins; steps/train_nnet.sh shows it on the screen
 
@@ -46,7 +45,7 @@ class Forecast:
             return None
         self._measured, self._steps = self._measured + frames, self._steps + 1
         seconds = now - self._begin
-        if seconds < MEASURED_SECONDS and self._steps < MEASURED_STEPS and self._left > 0:
+        if self._left > 0 and not any(self._steps >= steps and seconds >= least for steps, least in ENOUGH):
             return None
         self._known = True
         return seconds / self._measured * self._frames

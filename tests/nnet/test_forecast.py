@@ -37,8 +37,8 @@ def answers(forecast: Forecast, clock: list[float], steps: list[tuple[int, float
 def test_the_first_step_sets_things_up_and_is_not_measured(clock: list[float]) -> None:
     forecast = Forecast(0, TrainingOptions(steps=1000, valid_every=1000), DATA, 0)
     # 1 ms for each 2 frames: a mean step takes 1 s, 1000 of them 1000 s.
-    steps = [(2000, 60.0), (1000, 0.5), (3000, 1.5), (2000, 1.0), (2000, 1.0)]
-    assert answers(forecast, clock, steps) == [None, None, None, pytest.approx(1000.0), None]
+    steps = [(2000, 60.0), (1000, 0.5), (3000, 1.5), *[(2000, 1.0)] * 4]
+    assert answers(forecast, clock, steps) == [None] * 5 + [pytest.approx(1000.0), None]
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,13 @@ def test_validations_to_come_count_a_third_for_each_frame(
     clock: list[float], steps: int, valid_every: int, done: int, expected: float | None
 ) -> None:
     forecast = Forecast(done, TrainingOptions(steps=steps, valid_every=valid_every), DATA, 12000)
-    found = answers(forecast, clock, [(2000, 1.0)] * min(5, steps - done))
+    found = answers(forecast, clock, [(2000, 1.0)] * min(7, steps - done))
     assert [each for each in found if each is not None] == ([] if expected is None else [pytest.approx(expected)])
+
+
+def test_one_slow_step_is_enough(clock: list[float]) -> None:
+    known = answers(Forecast(0, TrainingOptions(steps=100, valid_every=100), DATA, 0), clock, [(2000, 40.0)] * 4)
+    assert known == [None, pytest.approx(4000.0), None, None]
 
 
 def test_fast_steps_are_measured_twenty_times_or_to_the_last(clock: list[float]) -> None:
