@@ -36,7 +36,14 @@ def test_training_learns_the_speakers_and_keeps_the_best_model(tiny_corpus: Any,
     best = load(exp / "best.pt")
     assert best.best_eer == pytest.approx(min(eers.values()), abs=1e-6)
     assert best.step == max(step for step, eer in eers.items() if eer == min(eers.values()))  # ties: the later
-    assert sorted(p.name for p in exp.iterdir()) == ["best.pt", "config.yaml", "curve.tsv", "last-1.pt", "last.pt"]
+    assert sorted(p.name for p in exp.iterdir()) == [
+        "best.pt",
+        "config.yaml",
+        "curve.tsv",
+        "last-1.pt",
+        "last.pt",
+        "trained.yaml",
+    ]
 
 
 def test_the_log_and_the_curve_tell_the_pace_and_the_wait_for_data(
