@@ -2,12 +2,13 @@
 
     python3 -m nnet.make_lists [options] <data-dir> <out-dir>
 
-The data directory has feats.scp, utt2num_frames, utt2spk and, where the corpus knows its recordings, utt2rec. The
-output directory gets train.scp valid.scp utt2num_frames utt2spk spk2int valid.trials dropped, all at once.
+The data directory has feats.scp, utt2num_frames, utt2spk and, where there are copies, utt2uniq (`copy source`) and,
+where the corpus knows its recordings, utt2rec. The output directory gets train.scp valid.scp utt2num_frames utt2spk
+spk2int valid.trials dropped, all at once.
 
-The split is by source recording: an augmented copy (`-reverb -noise -music -babble`, or `sp0.9-` at another speed)
-belongs to the recording of its clean utterance, and no recording is on both sides. Were twins on both sides, the
-held-out score would measure memory.
+The split is by source recording: an augmented copy belongs to the recording of its clean utterance, and no recording is
+on both sides. Were twins on both sides, the held-out score would measure memory. The copies are those of the table
+utt2uniq, and those whose names say so: see nnet/copies.py.
 The same seed gives the same lists, whatever the order of the input lines.
 
 With --audio-dir the lists serve training from audio too (data.source wav): see nnet/wave_lists.py for the files that
@@ -25,8 +26,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from nnet.copies import Sources, find_sources
 from nnet.errors import NnetError
-from nnet.hold_out import HoldOutOptions, Split, Utterance, draw_trials, source_of, split_by_recording
+from nnet.hold_out import HoldOutOptions, Split, Utterance, draw_trials, split_by_recording
 from nnet.lists import look_up, read_int_table, read_table
 from nnet.wave_lists import AUDIO_FILES, AudioSources, audio_contents
 
@@ -51,25 +53,39 @@ def read_data_dir(data_dir: Path) -> DataDir:
     feats = read_table(data_dir / "feats.scp")
     num_frames = read_int_table(data_dir / "utt2num_frames")
     utt2spk = read_table(data_dir / "utt2spk")
-    utt2rec = read_table(data_dir / "utt2rec") if (data_dir / "utt2rec").is_file() else None
+    utt2rec = _optional(data_dir / "utt2rec")
     look_up(num_frames, feats, data_dir / "utt2num_frames")
     look_up(utt2spk, feats, data_dir / "utt2spk")
+    ordered = {utt_id: utt2spk[utt_id] for utt_id in sorted(feats)}
+    sources = find_sources(ordered, _optional(data_dir / "utt2uniq"), str(data_dir))
+    for warning in sources.warnings:
+        log.warning("warning: %s", warning)
+    recordings = _recordings(sources, utt2rec, data_dir)
     utterances = [
-        Utterance(utt_id, utt2spk[utt_id], _recording(utt_id, utt2rec, data_dir), source_of(utt_id) not in feats)
-        for utt_id in sorted(feats)
+        Utterance(utt_id, spk_id, recordings[source], utt_id in sources.clean)
+        for (utt_id, spk_id), source in zip(ordered.items(), sources.of.values(), strict=True)
     ]
     return DataDir(feats, num_frames, utterances)
 
 
-def _recording(utt_id: str, utt2rec: dict[str, str] | None, data_dir: Path) -> str:
-    """The recording of an utterance or, for an augmented copy, of its clean source."""
-    source = source_of(utt_id) or utt_id
+def _optional(path: Path) -> dict[str, str] | None:
+    return read_table(path) if path.is_file() else None
+
+
+def _recordings(sources: Sources, utt2rec: dict[str, str] | None, data_dir: Path) -> dict[str, str]:
+    """The recording of each source: its own, or that of a copy where the source is not here."""
     if utt2rec is None:
-        return source
-    for key in (source, utt_id):
-        if key in utt2rec:
-            return source_of(utt2rec[key]) or utt2rec[key]
-    raise NnetError(f"{data_dir}/utt2rec: no recording of {utt_id}; complete the file, or remove it")
+        return {source: source for source in sources.of.values()}
+    recordings: dict[str, str] = {}
+    for utt_id, source in sources.of.items():
+        if source in utt2rec:
+            recordings[source] = utt2rec[source]
+        elif source not in recordings and utt_id in utt2rec:
+            recordings[source] = sources.affixes.stripped(utt2rec[utt_id])  # it may be renamed as the copy is
+    missing = [utt_id for utt_id, source in sources.of.items() if source not in recordings]
+    if missing:
+        raise NnetError(f"{data_dir}/utt2rec: no recording of {missing[0]}; complete the file, or remove it")
+    return recordings
 
 
 def drop_utterances(data: DataDir, min_frames: int, min_utts: int) -> tuple[list[Utterance], dict[str, str]]:
