@@ -30,11 +30,15 @@ SOUNDFILE_EXTENSIONS = frozenset(
 _THREADS = min(16, 4 * (os.cpu_count() or 1))                # reading headers waits for the disk, not for the processor
 
 
+def is_named_audio(path: str) -> bool:
+    """Whether the file's extension is that of a kind of audio."""
+    extension = os.path.splitext(path)[1].lower()
+    return extension in SOUNDFILE_EXTENSIONS or extension in FFMPEG_EXTENSIONS
+
+
 def without_extension(path: str) -> str:
     """The path without an audio extension; `take.2` keeps its 2."""
-    extension = Path(path).suffix
-    named_audio = extension.lower() in SOUNDFILE_EXTENSIONS or extension.lower() in FFMPEG_EXTENSIONS
-    return path.removesuffix(extension) if named_audio else path
+    return os.path.splitext(path)[0] if is_named_audio(path) else path
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,15 @@ def _why_not(said: str, extension: str, named_audio: bool) -> str:
 def inspect_all(paths: Sequence[str], sample_rate: int, label: str) -> Iterator[AudioFile | Unreadable]:
     """`inspect` of many files, in their order, by threads, with a progress line."""
     with ThreadPoolExecutor(_THREADS) as threads:
-        found = threads.map(lambda path: inspect(path, sample_rate), paths, chunksize=1)
+        found = threads.map(lambda path: _inspected(path, sample_rate), paths, chunksize=1)
         yield from with_progress(found, len(paths), label, "files")
+
+
+def _inspected(path: str, sample_rate: int) -> AudioFile | Unreadable:
+    try:
+        return inspect(path, sample_rate)
+    except OSError as error:  # one file without permission, or on a bad disk, is one file less
+        return Unreadable(path, f"cannot be read: {error.strerror or error}", is_named_audio(path))
 
 
 def say_conversions(files: Iterable[AudioFile], sample_rate: int) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from local.program import first_of, say
+from local.program import first_of, say, shown
+from local.speaker_ids import without_blanks
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.data_dir import DirectoryWriter
 
@@ -34,6 +35,11 @@ class Dropped:
     utt_id: str
     reason: str
     lost: bool = True
+
+    @classmethod
+    def at(cls, utt_id: str, reason: str, lost: bool = True) -> Dropped:
+        """Of an id made of a file's name, whatever characters that has."""
+        return cls(without_blanks(shown(utt_id)), shown(reason), lost)
 
 
 def write_data_dir(

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""A tree <root>/<speaker>/**/<audio> as a Kaldi data directory.
+"""A tree <root>/<speaker>/**/<audio> as a Kaldi data directory, or several trees of one corpus as one.
 
 Utterance ids are <speaker>-<relative path, / as -> without the audio extension. Every file is an utterance or a line of
-<data-dir>/dropped with the reason. Genders come from --spk2gender, or from <root>.spk2gender if it is there.
+<data-dir>/dropped with the reason. Speakers of equal names in two trees are one speaker. Genders come from
+--spk2gender, or from <root>.spk2gender if it is there.
 --trials writes <data-dir>/trials from a list that names these ids, or paths relative to <root> with or without
 extension, as `1|0 a b` or `a b target|nontarget`.
 """
@@ -11,8 +12,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -21,6 +23,7 @@ from local.audio_files import (
     AudioFile,
     Unreadable,
     inspect_all,
+    is_named_audio,
     require_ffmpeg,
     say_conversions,
     wav_scp_entry,
@@ -28,91 +31,164 @@ from local.audio_files import (
 )
 from local.data_dir import Dropped, Utterance, say_counts, write_data_dir
 from local.genders import read_spk2gender
-from local.program import add_max_loss, first_of, new_parser, run_script, say
-from local.speaker_ids import check_name, speaker_ids, without_blanks
-from local.trials import write_trials
+from local.program import add_max_loss, first_of, new_parser, run_script, say, shown
+from local.speaker_ids import speaker_ids, without_blanks
+from local.trials import check_list, write_trials
+from local.walk import Listing, Passed, list_files
 from minikaldi.scripts.cli import ScriptError
 
 
 @dataclass(frozen=True)
+class Planned:
+    """A file below a speaker's folder, and the id that it will have if it is audio."""
+
+    root: Path
+    path: str
+    spk_id: str
+    utt_id: str
+
+    @property
+    def file(self) -> str:
+        """The path from here."""
+        return f"{self.root}/{self.path}"
+
+
+@dataclass
 class Corpus:
-    """What a tree holds: its utterances, their paths relative to the root, what was dropped, name -> speaker id."""
+    """What the trees hold.
 
-    utterances: list[Utterance]
-    paths: dict[str, str]
-    dropped: list[Dropped]
+    planned: all files that may be audio. paths: utt_id -> path relative to its root. other_names: paths of links -> the
+    path that is kept. speakers: name -> speaker id.
+    """
+
     speakers: dict[str, str]
-    files: list[AudioFile]
+    planned: list[Planned] = field(default_factory=list)
+    utterances: list[Utterance] = field(default_factory=list)
+    paths: dict[str, str] = field(default_factory=dict)
+    other_names: dict[str, str] = field(default_factory=dict)
+    dropped: list[Dropped] = field(default_factory=list)
+    files: list[AudioFile] = field(default_factory=list)
+
+    @property
+    def num_in(self) -> int:
+        """Files, and what stands in their place."""
+        return len(self.utterances) + len(self.dropped)
 
 
-def find_files(root: Path) -> list[str]:
-    """All files below a root as relative paths with `/`, sorted; links are followed, no folder is entered twice.
+def list_trees(roots: Sequence[Path]) -> dict[Path, Listing]:
+    """What is below each root.
 
     Raises:
-        ScriptError: no such folder, no file in it, or a name that no table can hold.
+        ScriptError: a root is no folder, or holds no file.
     """
-    if not root.is_dir():
-        raise ScriptError(f"{root}: no such folder; expected <root>/<speaker>/**/<audio>")
-    found: list[str] = []
-    seen: set[str] = set()
-    for folder, subfolders, files in os.walk(root, followlinks=True):
-        subfolders[:] = [] if os.path.realpath(folder) in seen else sorted(subfolders)
-        if os.path.realpath(folder) in seen:
-            continue
-        seen.add(os.path.realpath(folder))
-        relative = Path(folder).relative_to(root)
-        for name in files:
-            path = (relative / name).as_posix()
-            check_name(path, f"{root}/{path}")
-            found.append(path)
-    if not found:
-        raise ScriptError(f"{root}: has no file; expected <root>/<speaker>/**/<audio>")
-    return sorted(found)
+    listings = {}
+    for root in roots:
+        if not root.is_dir():
+            raise ScriptError(f"{root}: no such folder; expected <root>/<speaker>/**/<audio>")
+        listings[root] = list_files(root)
+        if not listings[root].files and not listings[root].passed:
+            raise ScriptError(f"{root}: has no file; expected <root>/<speaker>/**/<audio>")
+    return listings
 
 
-def build(root: Path, paths: Sequence[str], sample_rate: int) -> Corpus:
-    """Turn the files of a tree into utterances, by their headers."""
-    dropped, wanted = [], []
-    for path in paths:
-        hidden = any(part.startswith(".") for part in path.split("/"))
-        if hidden or "/" not in path:
-            reason = "hidden file" if hidden else "not in a speaker's folder"
-            dropped.append(Dropped(without_blanks(path.replace("/", "-")), reason, lost=False))
-        else:
-            wanted.append(path)
-    speakers = speaker_ids({path.split("/", 1)[0] for path in wanted})
-    corpus = Corpus([], {}, dropped, speakers, [])
-    inspected = inspect_all([f"{root}/{path}" for path in wanted], sample_rate, f"headers of {root}")
-    for path, audio in zip(wanted, inspected, strict=True):
-        _add(corpus, path, audio, sample_rate)
+def plan(listings: Mapping[Path, Listing]) -> Corpus:
+    """Give each file its id, whatever it holds; where two trees have a speaker's file of one name, both have the tree's
+    name in their ids from the second on."""
+    names = {found.path.split("/", 1)[0] for one in listings.values() for found in one.files if "/" in found.path}
+    corpus = Corpus(speaker_ids(names))
+    taken: dict[str, Path] = {}
+    tags = _tags(list(listings))
+    for root, listing in listings.items():
+        for passed in listing.passed:
+            _drop(corpus, passed)
+        for found in listing.files:
+            name, slash, rest = found.path.partition("/")
+            if not slash:
+                corpus.dropped.append(Dropped.at(found.path, "not in a speaker's folder", lost=False))
+                continue
+            utt_id = _utt_id(corpus.speakers[name], rest)
+            if taken.setdefault(utt_id, root) != root:
+                utt_id = _utt_id(corpus.speakers[name], f"{tags[root]}/{rest}")
+            corpus.planned.append(Planned(root, found.path, corpus.speakers[name], utt_id))
+    _say_common_speakers(listings)
     return corpus
 
 
-def _add(corpus: Corpus, path: str, audio: AudioFile | Unreadable, sample_rate: int) -> None:
-    name, rest = path.split("/", 1)
-    spk_id = corpus.speakers[name]
-    utt_id = f"{spk_id}-{without_blanks(without_extension(rest).replace('/', '-'))}"
-    if isinstance(audio, Unreadable):
-        corpus.dropped.append(Dropped(utt_id, f"{audio.reason}: {path}", audio.is_audio))
-    elif utt_id in corpus.paths:
-        corpus.dropped.append(Dropped(utt_id, f"{path} has the id of {corpus.paths[utt_id]}"))
-    else:
-        entry = wav_scp_entry(audio, sample_rate)
-        corpus.utterances.append(Utterance(utt_id, spk_id, entry, seconds=audio.seconds))
-        corpus.paths[utt_id] = path
-        corpus.files.append(audio)
+def _utt_id(spk_id: str, rest: str) -> str:
+    return f"{spk_id}-{without_blanks(without_extension(rest).replace('/', '-'))}"
 
 
-def genders_of(root: Path, spk2gender: Path | None, speakers: dict[str, str]) -> dict[str, str]:
-    """Speaker id -> gender, from the file given or the one beside the root; empty where there is none."""
-    beside = root.parent / f"{root.name}.spk2gender"
-    source = spk2gender or (beside if beside.is_file() else None)
-    if source is None:
-        return {}
-    known = read_spk2gender(source)
+def _tags(roots: Sequence[Path]) -> dict[Path, str]:
+    """A short name of each root: its own, with the number of the root where two have the same."""
+    counts = Counter(root.name for root in roots)
+    return {root: root.name if counts[root.name] == 1 else f"{root.name}{place}" for place, root in enumerate(roots, 1)}
+
+
+def _drop(corpus: Corpus, passed: Passed) -> None:
+    name, _, rest = passed.path.partition("/")
+    is_audio = is_named_audio(passed.path)
+    named = passed.is_fault and rest and is_audio
+    utt_id = _utt_id(corpus.speakers.get(name, name), rest) if named else passed.path.replace("/", "-")
+    is_lost = passed.is_fault and (is_audio or not Path(passed.path).suffix)  # without an extension: a folder, perhaps
+    corpus.dropped.append(Dropped.at(utt_id, passed.reason, is_lost))
+    if passed.another is not None:
+        corpus.other_names[passed.path] = passed.another
+
+
+def _say_common_speakers(listings: Mapping[Path, Listing]) -> None:
+    counts = Counter(name for listing in listings.values() for name in listing.tops)
+    common = sorted(name for name, count in counts.items() if count > 1)
+    if common:
+        say(
+            f"{len(common)} speakers are in more than one of {', '.join(map(str, listings))} ({first_of(common)}): each"
+            " is taken for one person; rename the folder where it is not"
+        )
+
+
+def inspect_planned(corpus: Corpus, sample_rate: int) -> None:
+    """Turn the planned files into utterances or lines of what is dropped, by their headers."""
+    label = f"headers of {', '.join(str(root) for root in dict.fromkeys(one.root for one in corpus.planned))}"
+    inspected = inspect_all([one.file for one in corpus.planned], sample_rate, label)
+    for planned, audio in zip(corpus.planned, inspected, strict=True):
+        utt_id, path = planned.utt_id, planned.path
+        if isinstance(audio, Unreadable):
+            corpus.dropped.append(Dropped.at(utt_id, f"{audio.reason}: {path}", audio.is_audio))
+        elif utt_id in corpus.paths:
+            corpus.dropped.append(Dropped(utt_id, f"{path} has the id of {corpus.paths[utt_id]}"))
+        else:
+            entry = wav_scp_entry(audio, sample_rate)
+            corpus.utterances.append(Utterance(utt_id, planned.spk_id, entry, seconds=audio.seconds))
+            corpus.paths[utt_id] = path
+            corpus.files.append(audio)
+
+
+def say_speakers(corpus: Corpus, listings: Mapping[Path, Listing]) -> None:
+    """Say which speakers have other ids than names, and which have no utterance."""
+    renamed = [f"{name} -> {spk_id}" for name, spk_id in corpus.speakers.items() if name != spk_id]
+    if renamed:
+        say(f"{len(renamed)} speakers get another id, so that ids sort and have no blanks: {first_of(renamed)}")
+    heard = {utterance.spk_id for utterance in corpus.utterances}
+    tops = {name for listing in listings.values() for name in listing.tops}
+    silent = sorted(shown(name) for name in tops if corpus.speakers.get(name) not in heard)
+    if silent:
+        say(f"{len(silent)} of {len(tops)} speakers' folders give no utterance: {first_of(silent)}")
+
+
+def genders_of(roots: Sequence[Path], spk2gender: Path | None, speakers: dict[str, str]) -> dict[str, str]:
+    """Speaker id -> gender, from the file given or those beside the roots; empty where there is none.
+
+    Raises:
+        ScriptError: a speaker has two genders.
+    """
+    beside = [root.parent / f"{root.name}.spk2gender" for root in roots]
+    known: dict[str, str] = {}
+    for source in [spk2gender] if spk2gender else [path for path in beside if path.is_file()]:
+        for name, gender in read_spk2gender(source).items():
+            if known.setdefault(name, gender) != gender:
+                raise ScriptError(f"{source}: {name} is {gender}, and another of {', '.join(map(str, beside))} differs")
     strangers = sorted(set(known) - set(speakers) - set(speakers.values()))
     if strangers:
-        say(f"{source}: {len(strangers)} speakers are not in {root} ({first_of(strangers)})")
+        say(f"{len(strangers)} speakers with a gender are not in {', '.join(map(str, roots))} ({first_of(strangers)})")
     by_id = {spk_id: known.get(name) or known.get(spk_id) for name, spk_id in speakers.items()}
     return {spk_id: gender for spk_id, gender in by_id.items() if gender}
 
@@ -120,29 +196,33 @@ def genders_of(root: Path, spk2gender: Path | None, speakers: dict[str, str]) ->
 def main(argv: Sequence[str]) -> None:
     """Command line of local/make_folder.py."""
     parser = new_parser("make_folder.py", __doc__)
-    parser.add_argument("--root", required=True, type=Path, help="the tree")
+    parser.add_argument("--root", required=True, type=Path, action="append", help="the tree; may be given again")
     parser.add_argument("--spk2gender", type=Path, help="lines `speaker m|f`; default: <root>.spk2gender, if there")
     parser.add_argument("--rate", type=int, default=16000, help="Hz that the features need (default %(default)s)")
     parser.add_argument("--trials", type=Path, help="write <data-dir>/trials from this list")
     add_max_loss(parser)
     parser.add_argument("data_dir", metavar="data-dir", type=Path)
     options = parser.parse_args(argv)
-    root = Path(os.path.normpath(options.root))
-    paths = find_files(root)
-    corpus = build(root, paths, options.rate)
+    roots = list(dict.fromkeys(Path(os.path.normpath(root)) for root in options.root))
+    listings = list_trees(roots)
+    corpus = plan(listings)
+    if options.trials:
+        planned = {one.utt_id: (one.path, one.spk_id) for one in corpus.planned}
+        dropped = {one.utt_id: one.reason for one in corpus.dropped}
+        check_list(options.trials, planned, corpus.other_names, dropped)
+    inspect_planned(corpus, options.rate)
     require_ffmpeg([audio.path for audio in corpus.files if audio.by_ffmpeg])
-    renamed = [f"{name} -> {spk_id}" for name, spk_id in corpus.speakers.items() if name != spk_id]
-    if renamed:
-        say(f"{len(renamed)} speakers get another id, so that ids sort and have no blanks: {first_of(renamed)}")
+    say_speakers(corpus, listings)
     if not corpus.utterances:
         reasons = first_of([f"{one.utt_id} ({one.reason})" for one in corpus.dropped])
-        raise ScriptError(f"{root}: none of {len(paths)} files is usable audio below a speaker's folder: {reasons}")
-    genders = genders_of(root, options.spk2gender, corpus.speakers)
+        named = ", ".join(map(str, roots))
+        raise ScriptError(f"{named}: none of {corpus.num_in} files is usable audio below a speaker's folder: {reasons}")
+    genders = genders_of(roots, options.spk2gender, corpus.speakers)
     write_data_dir(options.data_dir, corpus.utterances, genders, corpus.dropped)
     say_conversions(corpus.files, options.rate)
-    say_counts(options.data_dir, len(paths), len(corpus.utterances), corpus.dropped, options.max_loss)
+    say_counts(options.data_dir, corpus.num_in, len(corpus.utterances), corpus.dropped, options.max_loss)
     if options.trials:
-        write_trials(options.data_dir, options.trials, corpus.paths)
+        write_trials(options.data_dir, options.trials, corpus.paths, corpus.other_names)
 
 
 if __name__ == "__main__":

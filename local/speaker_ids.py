@@ -9,6 +9,8 @@ from minikaldi.scripts.cli import ScriptError
 
 # Characters that sort before "-", and "-" itself: after a shared beginning they break the order of `<speaker>-<rest>`.
 _SORTS_EARLY = re.compile(r"[!-\-]")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_NO_UTF8 = re.compile("[\ud800-\udfff]")
 
 
 def check_name(name: str, path: str) -> None:
@@ -17,9 +19,9 @@ def check_name(name: str, path: str) -> None:
     Raises:
         ScriptError: a control character (newline, tab, escape …), or bytes that are no UTF-8.
     """
-    if any(ord(character) < 32 or ord(character) == 127 for character in name):
+    if _CONTROL.search(name):
         raise ScriptError(f"{path!r}: the name has a control character; rename it")
-    if any("\ud800" <= character <= "\udfff" for character in name):
+    if _NO_UTF8.search(name):
         raise ScriptError(f"{path!r}: the name is no UTF-8; rename it")
 
 

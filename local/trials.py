@@ -10,6 +10,7 @@ from local.audio_files import without_extension
 from local.program import say
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.tables import open_text, read_table
+from minikaldi.scripts.trial_faults import Row, trial_fault
 
 LABELS = {"1": "target", "0": "nontarget", "target": "target", "nontarget": "nontarget"}
 
@@ -47,11 +48,12 @@ def read_trials(path: Path) -> list[Trial]:
     return trials
 
 
-def names_of(paths: Mapping[str, str]) -> dict[str, str]:
+def names_of(paths: Mapping[str, str], other_names: Mapping[str, str] | None = None) -> dict[str, str]:
     """Every name by which a trial list may call an utterance -> its id.
 
     Args:
         paths: utt_id -> path relative to the corpus root.
+        other_names: paths of links -> the path that is kept of the file.
 
     Returns:
         The id itself, the path, and the path without extension. An id wins over a path.
@@ -60,6 +62,10 @@ def names_of(paths: Mapping[str, str]) -> dict[str, str]:
     for utt_id, path in paths.items():
         names.setdefault(path, utt_id)
         names.setdefault(without_extension(path), utt_id)
+    for path, kept in (other_names or {}).items():
+        if kept in names:
+            names.setdefault(path, names[kept])
+            names.setdefault(without_extension(path), names[kept])
     names.update({utt_id: utt_id for utt_id in paths})
     return names
 
@@ -74,20 +80,26 @@ def resolve(trials: Sequence[Trial], names: Mapping[str, str], source: Path, dro
     Raises:
         ScriptError: utterances that are not there, with the count and the first three lines.
     """
-    lines, missing = [], []
+    rows = _rows(trials, names, source, dropped)
+    return [f"{row.enroll} {row.test} {'target' if row.is_target else 'nontarget'}" for row in rows]
+
+
+def _rows(trials: Sequence[Trial], names: Mapping[str, str], source: Path, dropped: Mapping[str, str]) -> list[Row]:
+    """The trials with utterance ids; see `resolve`."""
+    rows, missing = [], []
     for trial in trials:
-        ids = [_find(name, names) for name in (trial.enroll, trial.test)]
-        if None in ids:
-            lost = trial.enroll if ids[0] is None else trial.test
+        enroll, test = _find(trial.enroll, names), _find(trial.test, names)
+        if enroll is None or test is None:
+            lost = trial.enroll if enroll is None else trial.test
             missing.append(f"line {trial.line}: {lost}{_why(lost, dropped)}")
         else:
-            lines.append(f"{ids[0]} {ids[1]} {trial.label}")
+            rows.append(Row(f"line {trial.line}", enroll, test, trial.label == "target"))
     if missing:
         raise ScriptError(
             f"{source}: {len(missing)} of {len(trials)} trials name an utterance that is not in the data directory: "
             f"{'; '.join(missing[:3])}; give the corpus root that the list was made for, or mend the list"
         )
-    return lines
+    return rows
 
 
 def _find(name: str, names: Mapping[str, str]) -> str | None:
@@ -104,19 +116,45 @@ def _why(name: str, dropped: Mapping[str, str]) -> str:
     return next((f" (dropped: {reason})" for reason in reasons if reason), "")
 
 
-def write_trials(directory: Path, source: Path, paths: Mapping[str, str]) -> None:
+def check_list(
+    source: Path,
+    utterances: Mapping[str, tuple[str, str]],
+    other_names: Mapping[str, str] | None = None,
+    dropped: Mapping[str, str] | None = None,
+) -> None:
+    """Refuse a wrong list before any audio is read.
+
+    Args:
+        source: the list.
+        utterances: utt_id -> (path relative to the corpus root, spk_id) of all files that may become utterances.
+        other_names: see `names_of`.
+        dropped: utterance id -> why it is not among them.
+
+    Raises:
+        ScriptError: see `read_trials`, `resolve`; a label that contradicts the speakers; or a trial that is there twice.
+    """
+    names = names_of({utt_id: path for utt_id, (path, _) in utterances.items()}, other_names)
+    rows = _rows(read_trials(source), names, source, dropped or {})
+    fault = trial_fault(rows, {utt_id: spk_id for utt_id, (_, spk_id) in utterances.items()}, "the folders' speakers")
+    if fault:
+        raise ScriptError(f"{source}: {fault}")
+
+
+def write_trials(
+    directory: Path, source: Path, paths: Mapping[str, str], other_names: Mapping[str, str] | None = None
+) -> None:
     """Write `<directory>/trials` from a list, and say the counts.
 
     Args:
         directory: the data directory of the test set; its table `dropped` explains what is missing.
-        paths: utt_id -> path relative to the corpus root.
+        paths, other_names: see `names_of`.
 
     Raises:
         ScriptError: see `read_trials`, `resolve`.
     """
     table = directory / "dropped"
     dropped = read_table(table) if table.is_file() else {}
-    lines = resolve(read_trials(source), names_of(paths), source, dropped)
+    lines = resolve(read_trials(source), names_of(paths, other_names), source, dropped)
     partial = directory / ".trials.partial"
     with open_text(partial, "w") as stream:
         stream.writelines(f"{line}\n" for line in lines)

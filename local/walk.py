@@ -1,0 +1,265 @@
+"""The files below a folder, whatever else lies there: each entry is a file or has a reason why it is left out.
+
+Links are followed, but no folder is entered twice. Of each folder there is one listing, of each file one stat.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.program import shown
+from local.speaker_ids import check_name
+from minikaldi.progress import with_progress
+from minikaldi.scripts.cli import ScriptError
+
+# Folders that file servers and archivers put beside the user's own.
+_OTHERS_FOLDERS = frozenset(("@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found", "System Volume Information"))
+_THREADS = 8  # the listing waits for the file server, not for the processor
+
+Id = tuple[int, int]  # device and inode
+
+
+@dataclass(frozen=True, slots=True)  # there may be a million
+class Found:
+    """A file. path: relative to the root, with `/`; size: bytes; linked: reached by a link, itself or a folder."""
+
+    path: str
+    size: int
+    inode: int
+    linked: bool
+
+
+@dataclass(frozen=True)
+class Passed:
+    """An entry that is left out, and why; is_fault: it is broken, not merely of another kind.
+
+    another: the path of the same file under the name that is kept.
+    """
+
+    path: str
+    reason: str
+    is_fault: bool
+    another: str | None = None
+
+
+@dataclass
+class Listing:
+    """What is below a folder, both sorted by path. tops: the names of the folders directly in it, links among them."""
+
+    files: list[Found] = field(default_factory=list)
+    passed: list[Passed] = field(default_factory=list)
+    tops: list[str] = field(default_factory=list)
+
+
+def list_files(root: Path, wanted: Callable[[str], bool] = lambda name: True) -> Listing:
+    """List a tree.
+
+    Args:
+        root: the folder.
+        wanted: which of the folders and files directly in it are looked at; the others are not mentioned.
+
+    Raises:
+        ScriptError: the root is no folder, or cannot be read.
+    """
+    listing = Listing()
+    try:
+        top = _list_folder(str(root), "", False, wanted)
+    except OSError as error:
+        raise ScriptError(f"{root}: cannot be listed: {error.strerror}") from error
+    seen = _Seen(root)
+    _take(top, listing, seen)
+    tops, links = top.folders, top.links
+    listing.tops = sorted({*tops, *links})
+    _walk_all(str(root), sorted(tops), False, listing, seen, links)
+    while links:
+        entered = [path for path in sorted(links) if _may_enter(path, listing, seen)]
+        links = []  # those that are found in these
+        _walk_all(str(root), entered, True, listing, seen, links)
+    listing.files = _without_second_names(root, listing)
+    listing.files.sort(key=lambda found: found.path)
+    listing.passed.sort(key=lambda passed: passed.path)
+    return listing
+
+
+@dataclass
+class _Folder:
+    """One listing of one folder, by paths relative to the root."""
+
+    path: str
+    files: list[Found] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)  # to folders
+    passed: list[Passed] = field(default_factory=list)
+
+
+class _Seen:
+    """The folders that were entered. Their ids are asked for when the first link to a folder is found."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = str(root)
+        self._paths: list[str] = []
+        self._known: dict[Id, str] = {}
+        self._above = {_id_of(str(folder)) for folder in Path(os.path.realpath(root)).parents}
+
+    def add(self, path: str) -> None:
+        """Note that a folder was entered."""
+        self._paths.append(path)
+
+    def why_not(self, path: str) -> str | None:
+        """Why the folder that a link leads to is not entered; None where it is."""
+        self._identify()
+        folder = _id_of(f"{self._root}/{path}")
+        if folder in self._known:
+            return f"a link to a folder that is there already, {shown(self._known[folder] or '.')}"
+        return "a link to a folder that holds this one" if folder in self._above else None
+
+    def _identify(self) -> None:
+        for path in self._paths:
+            self._known.setdefault(_id_of(f"{self._root}/{path}"), path)
+        self._paths.clear()
+
+
+def _id_of(path: str) -> Id:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
+
+
+def _may_enter(path: str, listing: Listing, seen: _Seen) -> bool:
+    try:
+        reason = seen.why_not(path)
+    except OSError as error:
+        reason = _trouble(error)
+    if reason is None:
+        seen.add(path)  # so that a second link to the same folder is not entered
+        return True
+    listing.passed.append(Passed(path, reason, is_fault=False))
+    return False
+
+
+def _walk_all(
+    root: str, tops: Sequence[str], linked: bool, listing: Listing, seen: _Seen, links: list[str]
+) -> None:
+    """Walk some folders side by side, and take what they hold in their order; links to folders are added to `links`."""
+    with ThreadPoolExecutor(_THREADS) as threads:
+        walked = threads.map(lambda top: list(_walk(root, top, linked)), tops)
+        for folders in with_progress(walked, len(tops), f"listing {root}", "folders"):
+            left_out: list[str] = []
+            for folder in folders:
+                if linked and folder.path not in tops and _is_second(folder.path, left_out, listing, seen):
+                    continue
+                _take(folder, listing, seen)
+                links += folder.links
+
+
+def _is_second(path: str, left_out: list[str], listing: Listing, seen: _Seen) -> bool:
+    """Whether a folder below a linked one was entered elsewhere, as were then the folders in it."""
+    if any(path.startswith(f"{other}/") for other in left_out):
+        return True
+    reason = seen.why_not(path)
+    if reason is None:
+        return False
+    left_out.append(path)
+    listing.passed.append(Passed(path, reason, is_fault=False))
+    return True
+
+
+def _take(folder: _Folder, listing: Listing, seen: _Seen) -> None:
+    listing.files += folder.files
+    listing.passed += folder.passed
+    seen.add(folder.path)
+
+
+def _walk(root: str, top: str, linked: bool) -> Iterator[_Folder]:
+    waiting = [top]
+    while waiting:
+        path = waiting.pop()
+        try:
+            folder = _list_folder(root, path, linked)
+        except OSError as error:
+            folder = _Folder(path, passed=[Passed(path, f"cannot be listed: {error.strerror}", is_fault=True)])
+        waiting += folder.folders
+        yield folder
+
+
+def _list_folder(
+    root: str, path: str, linked: bool, wanted: Callable[[str], bool] = lambda name: True
+) -> _Folder:
+    """List one folder.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    folder = _Folder(path)
+    with os.scandir(f"{root}/{path}" if path else root) as entries:
+        for entry in entries:
+            if wanted(entry.name):
+                _sort_in(entry, f"{path}/{entry.name}" if path else entry.name, linked, folder)
+    folder.folders.sort(reverse=True)
+    return folder
+
+
+def _sort_in(entry: os.DirEntry[str], path: str, linked: bool, folder: _Folder) -> None:
+    is_folder, is_link = entry.is_dir(follow_symlinks=False), entry.is_symlink()
+    if entry.name.startswith("."):
+        folder.passed.append(Passed(path, "hidden folder" if is_folder else "hidden file", is_fault=False))
+    elif entry.name in _OTHERS_FOLDERS:
+        folder.passed.append(Passed(path, "a folder of the file server or archiver, not entered", is_fault=False))
+    elif is_folder:
+        folder.folders.append(path)
+    else:
+        _sort_in_file(entry, path, linked or is_link, folder)
+
+
+def _sort_in_file(entry: os.DirEntry[str], path: str, linked: bool, folder: _Folder) -> None:
+    """A file, or a link to a file or folder."""
+    try:
+        found = entry.stat()
+    except OSError as error:
+        is_broken = entry.is_symlink() and error.errno in (errno.ENOENT, errno.ENOTDIR)
+        reason = f"broken link to {shown(os.readlink(entry.path))}" if is_broken else _trouble(error)
+        folder.passed.append(Passed(path, reason, is_fault=True))
+        return
+    if stat.S_ISDIR(found.st_mode):
+        folder.links.append(path)
+    elif not stat.S_ISREG(found.st_mode):
+        folder.passed.append(Passed(path, "neither a file nor a folder", is_fault=False))
+    else:
+        try:
+            check_name(path, path)
+        except ScriptError as error:
+            folder.passed.append(Passed(path, str(error), is_fault=True))
+        else:
+            folder.files.append(Found(path, found.st_size, found.st_ino, linked))
+
+
+def _trouble(error: OSError) -> str:
+    return "a link that leads in a circle" if error.errno == errno.ELOOP else str(error.strerror)
+
+
+def _without_second_names(root: Path, listing: Listing) -> list[Found]:
+    """The files without those that a link gives a second name: of these the file's own name is kept, or the first."""
+    linked = sorted((found for found in listing.files if found.linked), key=lambda found: found.path)
+    if not linked:
+        return listing.files
+    inodes = {found.inode for found in linked}
+    kept = [found for found in listing.files if not found.linked]
+    names: dict[int, list[str]] = {}
+    for found in kept:
+        if found.inode in inodes:
+            names.setdefault(found.inode, []).append(found.path)
+    for found in linked:
+        others = names.setdefault(found.inode, [])
+        another = next((path for path in others if os.path.samefile(root / path, root / found.path)), None)
+        if another is None:
+            kept.append(found)
+            others.append(found.path)
+        else:
+            reason = f"a link to a file that is there already, {another}"
+            listing.passed.append(Passed(found.path, reason, is_fault=False, another=another))
+    return kept
