@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """MUSAN as data directories <prefix>_music, <prefix>_noise and <prefix>_speech, each with reco2dur.
 
-Reads <root>/{music,noise,speech}/<source>/<file>.{wav,flac}; the id is the file's name. ANNOTATIONS of a music source
-has lines `id genres vocals musician`, vocals Y or N: with --use-vocals false, only music known to be without is taken.
+Reads <root>/{music,noise,speech}/**/<file>.{wav,flac}; the id is the file's name or, where several files have the same
+(MUSAN cut into pieces, several collections), its path. ANNOTATIONS of a music source has lines `id genres vocals
+musician`, vocals Y or N: with --use-vocals false, only music known to be without is taken, also pieces of it.
 A class that is not there is said and left out; one without a file to take is an error.
 """
 
@@ -11,29 +12,31 @@ from __future__ import annotations
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from local.audio_files import AudioFile, inspect_all, say_conversions, wav_scp_entry, without_extension
 from local.data_dir import Dropped, Utterance, say_counts, write_data_dir
-from local.program import add_max_loss, new_parser, run_script, say
-from local.rir_lists import require_plain_paths
+from local.program import add_max_loss, first_of, new_parser, run_script, say
+from local.rir_lists import odd_paths, require_plain_paths
+from local.speaker_ids import without_blanks
+from local.walk import list_files
 from minikaldi.scripts.cli import ScriptError, boolean
 
 CLASSES = ("music", "noise", "speech")
 EXTENSIONS = (".wav", ".flac")
 
 
-def read_vocals(folder: Path) -> dict[str, bool]:
-    """Music id -> whether somebody sings, from the ANNOTATIONS below a folder.
+def read_vocals(annotations: Sequence[Path]) -> dict[str, bool]:
+    """Music id -> whether somebody sings, from the files ANNOTATIONS of a class.
 
     Raises:
         ScriptError: a line without four fields, or whose third is neither Y nor N.
     """
     vocals: dict[str, bool] = {}
-    for path in sorted(folder.rglob("ANNOTATIONS")):
+    for path in annotations:
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="surrogateescape").splitlines(), start=1):
             fields = line.split()
             if not fields:
@@ -44,14 +47,58 @@ def read_vocals(folder: Path) -> dict[str, bool]:
     return vocals
 
 
-def unwanted_music(folder: Path, ids: Sequence[str]) -> dict[str, str]:
-    """Id -> why music that must be without vocals leaves it out."""
-    vocals = read_vocals(folder)
-    return {
-        utt_id: "has vocals" if utt_id in vocals else "ANNOTATIONS does not say whether it has vocals"
-        for utt_id in ids
-        if vocals.get(utt_id, True)
-    }
+def unwanted_music(annotations: Sequence[Path], ids: Mapping[str, str]) -> dict[str, str]:
+    """Id -> why music that must be without vocals leaves it out.
+
+    Args:
+        annotations: the files ANNOTATIONS.
+        ids: path -> id. ANNOTATIONS names a file, or a folder of its pieces.
+    """
+    vocals = read_vocals(annotations)
+    unwanted = {}
+    for path, utt_id in ids.items():
+        names = [without_extension(part) for part in reversed(path.split("/"))]
+        sung = next((vocals[name] for name in names if name in vocals), None)
+        if sung is not False:
+            unwanted[utt_id] = "has vocals" if sung else "ANNOTATIONS does not say whether it has vocals"
+    return unwanted
+
+
+def ids_of(paths: Sequence[str]) -> dict[str, str]:
+    """Path relative to the class -> id: the file's name, or the whole path where several files have that name."""
+    names = {path: without_blanks(without_extension(path.rsplit("/", 1)[-1])) for path in paths}
+    counts = Counter(names.values())
+    whole = {path: without_blanks(without_extension(path)).replace("/", "-") for path in paths}
+    return {path: name if counts[name] == 1 else whole[path] for path, name in names.items()}
+
+
+def find_sounds(root: Path, name: str) -> tuple[list[str], list[Dropped], list[Path]]:
+    """What is below the folder of a class.
+
+    Returns:
+        Paths relative to it; what cannot be used; the files ANNOTATIONS.
+
+    Raises:
+        ScriptError: it holds no sound, or the path of the root is one that commands cannot carry.
+    """
+    folder = root / name
+    require_plain_paths([str(folder)])
+    listing = list_files(folder)
+    sounds = [found.path for found in listing.files if found.path.lower().endswith(EXTENSIONS)]
+    odd = set(odd_paths(sounds))
+    dropped = [Dropped.at(path.replace("/", "-"), "the name has characters that commands cannot carry") for path in odd]
+    for passed in listing.passed:
+        is_sound = passed.path.lower().endswith(EXTENSIONS)
+        is_lost = passed.is_fault and (is_sound or not Path(passed.path).suffix)
+        if is_sound or is_lost:
+            dropped.append(Dropped.at(passed.path.replace("/", "-"), passed.reason, is_lost))
+    if not sounds:
+        raise ScriptError(
+            f"{folder}: holds no {' or '.join(EXTENSIONS)} file; fetch the corpus anew, or remove the folder if the"
+            " class is to be left out"
+        )
+    annotations = [folder / found.path for found in listing.files if found.path.rsplit("/", 1)[-1] == "ANNOTATIONS"]
+    return [path for path in sounds if path not in odd], dropped, annotations
 
 
 def make_class(name: str, root: Path, data: Path, sample_rate: int, use_vocals: bool, max_loss: float) -> None:
@@ -61,33 +108,35 @@ def make_class(name: str, root: Path, data: Path, sample_rate: int, use_vocals: 
         ScriptError: it has no file, or no music without vocals where that is wanted, or files are lost.
     """
     folder = root / name
-    paths = sorted(str(path) for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
-    if not paths:
-        raise ScriptError(
-            f"{folder}: holds no {' or '.join(EXTENSIONS)} file; fetch the corpus anew, or remove the folder if the"
-            " class is to be left out"
-        )
-    require_plain_paths(paths)
-    ids = [without_extension(Path(path).name) for path in paths]
-    unwanted = {} if use_vocals or name != "music" else unwanted_music(folder, ids)
-    if len(unwanted) == len(ids):
+    paths, dropped, annotations = find_sounds(root, name)
+    ids = ids_of(paths)
+    unwanted = {} if use_vocals or name != "music" else unwanted_music(annotations, ids)
+    if paths and len(unwanted) == len(ids):
         reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(unwanted.values()).most_common())
         raise ScriptError(
             f"{folder}: --use-vocals false leaves none of {len(ids)} files: {reasons}; give true, or more music"
         )
-    utterances, dropped, files = [], [], []
-    for utt_id, audio in zip(ids, inspect_all(paths, sample_rate, f"headers of {folder}"), strict=True):
+    utterances: dict[str, Utterance] = {}
+    files = []
+    inspected = inspect_all([f"{folder}/{path}" for path in paths], sample_rate, f"headers of {folder}")
+    for path, audio in zip(paths, inspected, strict=True):
+        utt_id = ids[path]
         if utt_id in unwanted:
             dropped.append(Dropped(utt_id, unwanted[utt_id], lost=False))
+        elif utt_id in utterances:
+            dropped.append(Dropped(utt_id, f"{path} has the id of another file", lost=False))
         elif isinstance(audio, AudioFile):
             files.append(audio)
-            utterances.append(Utterance(utt_id, utt_id, wav_scp_entry(audio, sample_rate), seconds=audio.seconds))
+            utterances[utt_id] = Utterance(utt_id, utt_id, wav_scp_entry(audio, sample_rate), seconds=audio.seconds)
         else:
-            dropped.append(Dropped(utt_id, audio.reason))
-    write_data_dir(data, utterances, dropped=dropped)
+            dropped.append(Dropped.at(utt_id, audio.reason))
+    if not utterances:
+        reasons = first_of([f"{one.utt_id} ({one.reason})" for one in dropped])
+        raise ScriptError(f"{folder}: none of {len(dropped)} files is usable audio: {reasons}")
+    write_data_dir(data, list(utterances.values()), dropped=dropped)
     say_conversions(files, sample_rate)
-    say(f"{data}: {sum(one.seconds or 0.0 for one in utterances) / 3600:.2f} h of {name}")
-    say_counts(data, len(paths), len(utterances), dropped, max_loss)
+    say(f"{data}: {sum(one.seconds or 0.0 for one in utterances.values()) / 3600:.2f} h of {name}")
+    say_counts(data, len(utterances) + len(dropped), len(utterances), dropped, max_loss)
 
 
 def remove_earlier(data: Path) -> None:

@@ -2,15 +2,16 @@
 """Room impulse responses as a list for augmentation, with Kaldi's --rir-set-parameters beside it in rir_sets.
 
 <root> is RIRS_NOISES, whose small and medium simulated rooms become two sets of weight 0.5, or any folder with a
-rir_list of lines `--rir-id X --room-id Y path`. As in RIRS_NOISES the paths begin with the folder's own name, which may
-be another by now. Files that are not 16-bit mono PCM WAV at --rate become a `utils/to_wav.py … |`, of several channels
-the first.
+rir_list of lines `--rir-id X --room-id Y path`, with whatever other options Kaldi's lists have (--rt60 …), which are
+kept. As in RIRS_NOISES the paths begin with the folder's own name, which may be another by now. Files that are not
+16-bit mono PCM WAV at --rate become a `utils/to_wav.py … |`, of several channels the first. Responses that are not
+there or cannot be read are lines of <rir-list>.dropped.
 """
 
 from __future__ import annotations
 
 import argparse
-import shlex
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +19,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from local.audio_files import AudioFile, inspect_all, say_conversions, wav_scp_entry
-from local.program import first_of, new_parser, run_script, say
-from local.rir_lists import RirEntry, require_plain_paths, write_rir_lists
+from local.data_dir import Dropped
+from local.program import add_max_loss, first_of, new_parser, run_script, say
+from local.rir_lists import RirEntry, odd_paths, require_plain_paths, write_lines, write_rir_lists
 from minikaldi.scripts.cli import ScriptError
+from minikaldi.scripts.rooms import RIR_OPTIONS, make_rir, read_line
 from minikaldi.scripts.wav_lines import TO_WAV
 
 ROOMS = ("smallroom", "mediumroom")
@@ -41,48 +44,57 @@ def find_lists(root: Path) -> dict[str, Path]:
     raise ScriptError(f"{root}: expected the lists of RIRS_NOISES or one rir_list; looked for {wanted}")
 
 
-def read_list(path: Path, root: Path) -> list[RirEntry]:
-    """The entries of a rir_list, with paths that lead to the files.
+def read_list(path: Path, root: Path) -> tuple[list[RirEntry], list[Dropped]]:
+    """The entries of a rir_list whose files are there, by paths that lead to them, and the others with why.
 
     Raises:
-        ScriptError: a line of another form, or files that are not there.
+        ScriptError: a line of another form.
     """
-    entries, missing = [], []
+    entries, dropped = [], []
     lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     for number, line in enumerate(lines, start=1):
-        try:
-            words = shlex.split(line)
-        except ValueError as error:
-            raise ScriptError(f"{path}:{number}: {error} in {line!r}") from error
-        if not words:
+        if not line.strip():
             continue
-        if len(words) != 5 or words[0] != "--rir-id" or words[2] != "--room-id":
-            raise ScriptError(f'{path}:{number}: found "{line}", expected `--rir-id X --room-id Y path`')
-        file = root / words[4].split("/", 1)[-1]
+        options, audio = read_line(path, number, line.replace("\t", " "), RIR_OPTIONS)
+        rir = make_rir(path, number, options, audio)
+        if audio.endswith("|"):
+            raise ScriptError(f'{path}:{number}: found the pipe "{audio}", expected a file; write its output to one')
+        file = root / audio.split("/", 1)[-1]
+        others = tuple((name, value) for name, value in options.items() if name not in ("rir-id", "room-id"))
         if not file.is_file():
-            missing.append(f"line {number}: {file}")
-        entries.append(RirEntry(words[1], words[3], str(file)))
-    if missing:
-        raise ScriptError(f"{path}: {len(missing)} of {len(entries)} files are not there: {first_of(missing)}")
-    return entries
+            dropped.append(Dropped.at(rir.rir_id, f"line {number}: {file}"))
+        elif odd_paths([str(file)]):
+            reason = f"line {number}: {file} has characters that commands cannot carry"
+            dropped.append(Dropped.at(rir.rir_id, reason))
+        else:
+            entries.append(RirEntry(rir.rir_id, rir.room_id, str(file), others))
+    return entries, dropped
 
 
-def as_wav(entries: Sequence[RirEntry], sample_rate: int, label: str) -> list[RirEntry]:
-    """The entries with pipes where Kaldi cannot read the file itself.
+def as_wav(entries: Sequence[RirEntry], sample_rate: int, label: str) -> tuple[list[RirEntry], list[Dropped]]:
+    """The entries that are audio, with pipes where Kaldi cannot read the file itself, and the others with why."""
+    kept, files, dropped = [], [], []
+    inspected = inspect_all([entry.audio for entry in entries], sample_rate, label)
+    for entry, file in zip(entries, inspected, strict=True):
+        if isinstance(file, AudioFile):
+            files.append(file)
+            kept.append(dataclasses.replace(entry, audio=of_first_channel(file, sample_rate)))
+        else:
+            dropped.append(Dropped.at(entry.rir_id, f"{file.path} ({file.reason})"))
+    say_conversions(files, sample_rate)
+    return kept, dropped
+
+
+def check_loss(path: Path, num_in: int, dropped: Sequence[Dropped], max_loss: float, what: str) -> None:
+    """Refuse to lose more than a share.
 
     Raises:
-        ScriptError: files that are no audio.
+        ScriptError: more are dropped.
     """
-    files = list(inspect_all([entry.audio for entry in entries], sample_rate, label))
-    bad = [f"{file.path} ({file.reason})" for file in files if not isinstance(file, AudioFile)]
-    if bad:
-        raise ScriptError(f"{len(bad)} of {len(files)} responses cannot be read: {first_of(bad)}; fetch them again")
-    audio = [file for file in files if isinstance(file, AudioFile)]
-    say_conversions(audio, sample_rate)
-    return [
-        RirEntry(entry.rir_id, entry.room_id, of_first_channel(file, sample_rate))
-        for entry, file in zip(entries, audio, strict=True)
-    ]
+    if len(dropped) > max_loss * num_in:
+        found = first_of([one.reason for one in dropped])
+        mend = "fetch them again, or allow it with --max-loss"
+        raise ScriptError(f"{path}: {len(dropped)} of {num_in} {what}: {found}; {mend}")
 
 
 def of_first_channel(file: AudioFile, sample_rate: int) -> str:
@@ -99,6 +111,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--root", required=True, type=Path, help="RIRS_NOISES, or a folder with a rir_list")
     parser.add_argument("--rate", type=int, default=16000, help="Hz that the features need (default %(default)s)")
     parser.add_argument("rir_list", metavar="rir-list", type=Path, help="file to write, e.g. data/voxceleb/rir_list")
+    add_max_loss(parser)
     return parser.parse_args(argv)
 
 
@@ -107,14 +120,21 @@ def main(argv: Sequence[str]) -> None:
     options = parse(argv)
     inner = options.root / "RIRS_NOISES"
     root = inner if inner.is_dir() else options.root
+    require_plain_paths([str(root)])
     sets: dict[str, list[RirEntry]] = {}
+    dropped: list[Dropped] = []
     for name, path in find_lists(root).items():
-        entries = read_list(path, root)
-        require_plain_paths([entry.audio for entry in entries])
-        sets[name] = as_wav(entries, options.rate, f"headers of {path}")
-        rooms = len({entry.room_id for entry in entries})
-        say(f"{path}: {len(entries)} impulse responses of {rooms} rooms in, {len(sets[name])} out, 0 dropped")
+        entries, missing = read_list(path, root)
+        num_in, rooms = len(entries) + len(missing), len({entry.room_id for entry in entries})
+        check_loss(path, num_in, missing, options.max_loss, "files are not there")
+        sets[name], unreadable = as_wav(entries, options.rate, f"headers of {path}")
+        check_loss(path, num_in, unreadable, options.max_loss, "responses cannot be read")
+        lost = len(missing) + len(unreadable)
+        say(f"{path}: {num_in} impulse responses of {rooms} rooms in, {len(sets[name])} out, {lost} dropped")
+        dropped += [*missing, *unreadable]
     write_rir_lists(options.rir_list, sets)
+    beside = options.rir_list.with_name(f"{options.rir_list.name}.dropped")
+    write_lines(beside, [f"{one.utt_id} {one.reason}" for one in dropped])
 
 
 if __name__ == "__main__":

@@ -18,11 +18,17 @@ _PLAIN_PATH = re.compile(r"[\w.+@%:=/-]+")
 
 @dataclass(frozen=True)
 class RirEntry:
-    """One impulse response; audio: a path, or a pipe that writes WAV."""
+    """One impulse response; audio: a path, or a pipe that writes WAV; others: what else the list says, `(rt60, 0.4)`."""
 
     rir_id: str
     room_id: str
     audio: str
+    others: tuple[tuple[str, str], ...] = ()
+
+
+def odd_paths(paths: Sequence[str]) -> list[str]:
+    """The paths that would not survive the quoting of augmented wav.scp lines."""
+    return [path for path in paths if not _PLAIN_PATH.fullmatch(path)]
 
 
 def require_plain_paths(paths: Sequence[str]) -> None:
@@ -31,7 +37,7 @@ def require_plain_paths(paths: Sequence[str]) -> None:
     Raises:
         ScriptError: a blank, quote, comma or other character that a shell may take for its own.
     """
-    odd = [path for path in paths if not _PLAIN_PATH.fullmatch(path)]
+    odd = odd_paths(paths)
     if odd:
         raise ScriptError(
             f"{len(odd)} paths have blanks, commas, quotes or other characters that commands cannot carry: "
@@ -40,8 +46,9 @@ def require_plain_paths(paths: Sequence[str]) -> None:
 
 
 def rir_line(entry: RirEntry) -> str:
-    """`--rir-id X --room-id Y path`; a pipe is quoted, so that it is one word."""
-    return f"--rir-id {entry.rir_id} --room-id {entry.room_id} {shlex.quote(entry.audio)}"
+    """`--rir-id X --room-id Y [--rt60 0.4 …] path`; a pipe is quoted, so that it is one word."""
+    others = "".join(f"--{name} {value} " for name, value in entry.others)
+    return f"--rir-id {entry.rir_id} --room-id {entry.room_id} {others}{shlex.quote(entry.audio)}"
 
 
 def write_rir_lists(target: Path, sets: Mapping[str, Sequence[RirEntry]]) -> None:
@@ -61,14 +68,15 @@ def write_rir_lists(target: Path, sets: Mapping[str, Sequence[RirEntry]]) -> Non
     if twice:
         raise ScriptError(f"{target}: {len(twice)} rir-ids stand more than once ({first_of(twice)}); keep one of each")
     target.parent.mkdir(parents=True, exist_ok=True)
-    _write(target, [rir_line(entry) for entry in entries])
+    write_lines(target, [rir_line(entry) for entry in entries])
     lists = {name: target if len(sets) == 1 else target.with_name(f"{target.name}_{name}") for name in sets}
     for name, path in lists.items():
-        _write(path, [rir_line(entry) for entry in sets[name]])
-    _write(target.with_name("rir_sets"), [f"{1 / len(sets):g}, {path}" for path in lists.values()])
+        write_lines(path, [rir_line(entry) for entry in sets[name]])
+    write_lines(target.with_name("rir_sets"), [f"{1 / len(sets):g}, {path}" for path in lists.values()])
 
 
-def _write(path: Path, lines: Sequence[str]) -> None:
+def write_lines(path: Path, lines: Sequence[str]) -> None:
+    """Write a list whole or not at all."""
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     partial.replace(path)
