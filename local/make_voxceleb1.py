@@ -2,7 +2,7 @@
 """VoxCeleb1 as a Kaldi data directory: --part test has the speakers of the trial list, --part dev all others.
 
 Today's layout, wav/id10001/<video>/00001.wav, and the first one, voxceleb1_wav/<Name>/<video>_<segment>.wav. Below
-<root> may be wav/, {dev,test}/wav/, vox1_{dev,test}_wav/[wav/] or voxceleb1_wav/. The trial list is --trials, or
+<root> may be wav/, {dev,test}/wav/, vox1_{dev,test}_wav/[wav/], voxceleb1_wav/ or the speakers themselves. The trial list is --trials, or
 veri_test.txt, veri_test2.txt or voxceleb1_test.txt in <root>; without one, the column Set of vox1_meta.csv parts the
 speakers. Genders come from vox1_meta.csv (--meta, or in <root>).
 """
@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from local.data_dir import say_counts, write_data_dir
 from local.genders import metadata_genders, read_metadata
 from local.program import add_max_loss, new_parser, run_script, say
-from local.trials import read_trials, write_trials
+from local.trials import check_repeats, read_trials, write_trials
 from local.voxceleb import Tree, as_utterances, check_decoders, existing_trees, scan
 from minikaldi.scripts.cli import ScriptError
 
@@ -31,6 +31,7 @@ TREES = (
     "vox1_dev_wav",
     "vox1_test_wav",
     "voxceleb1_wav",
+    "",
 )
 TRIAL_LISTS = ("veri_test.txt", "veri_test2.txt", "voxceleb1_test.txt", "voxceleb1_test_v2.txt")
 ID, NAME = "VoxCeleb1 ID", "VGGFace1 ID"
@@ -70,11 +71,13 @@ def main(argv: Sequence[str]) -> None:
     genders = {spk: sex for key in (ID, NAME) for spk, sex in metadata_genders(meta, rows, key).items()} if meta else {}
     if not genders:
         say(f"{options.root}/vox1_meta.csv is not there: no genders; give it with --meta")
-    tree = scan(existing_trees(options.root, TREES))
-    speakers = sorted({segment.speaker for segment in tree.segments})
     trials = options.trials or first_existing(options.root, TRIAL_LISTS)
+    if trials:
+        check_repeats(trials)  # now, not after an hour of listing
     if not trials and not rows:
         raise ScriptError(f"{options.root}: who is a test speaker? Give --trials veri_test.txt or --meta vox1_meta.csv")
+    tree = scan(existing_trees(options.root, TREES), options.root)
+    speakers = sorted({segment.speaker for segment in tree.segments})
     test_speakers = speakers_in_trials(trials, speakers) if trials else speakers_in_metadata(rows)
     chosen = [one for one in tree.segments if (one.speaker in test_speakers) == (options.part == "test")]
     num_chosen = len({segment.speaker for segment in chosen})
@@ -84,7 +87,7 @@ def main(argv: Sequence[str]) -> None:
     write_data_dir(options.data_dir, utterances, genders, dropped)
     say_counts(options.data_dir, len(utterances) + len(dropped), len(utterances), dropped, options.max_loss)
     if options.part == "test" and trials:
-        write_trials(options.data_dir, trials, paths)
+        write_trials(options.data_dir, trials, paths, speaker_of={one.utt_id: one.spk_id for one in utterances})
     elif options.part == "test":
         say(f"{options.root}: no trials are written, there is none of {', '.join(TRIAL_LISTS)}")
 

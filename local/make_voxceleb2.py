@@ -2,42 +2,72 @@
 """VoxCeleb2 as a Kaldi data directory: <root>/{dev,test}/{aac,wav}/<spk>/<video>/<segment>.{m4a,wav,flac}.
 
 m4a files go through ffmpeg (utils/to_wav.py in wav.scp); a segment that is there as WAV or FLAC too is read from that.
-Converted trees may also lie in aac/ with another extension, or directly in <root>/{dev,test}. Genders come from
-vox2_meta.csv (--meta, or in <root>).
+Converted trees may also lie in aac/ with another extension, or directly in <root>/{dev,test}. Where both sets lie
+together, in <root>/{wav,aac} or <root> itself, vox2_meta.csv says which speaker is in which; without it all count as
+dev. Genders come from vox2_meta.csv (--meta, or in <root>).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from local.data_dir import say_counts, write_data_dir
 from local.genders import metadata_genders, read_metadata
-from local.program import add_max_loss, new_parser, run_script, say
-from local.voxceleb import as_utterances, check_decoders, existing_trees, scan
+from local.program import add_max_loss, first_of, new_parser, run_script, say
+from local.voxceleb import Tree, as_utterances, check_decoders, existing_trees, find_trees, scan
+from minikaldi.scripts.cli import ScriptError
 
 ID = "VoxCeleb2 ID"
+PARTS = {"dev": ("dev",), "test": ("test",), "both": ("dev", "test")}
+SHARED = ("wav", "aac", "")  # where both sets lie together
+
+
+def find_part(root: Path, part: str, rows: Sequence[Mapping[str, str]]) -> Tree:
+    """The segments of a part: of its own folders, and its speakers of those where both sets lie together.
+
+    Raises:
+        ScriptError: there is none of these folders, or nothing says who is a test speaker.
+    """
+    own = [f"{name}{sub}" for name in PARTS[part] for sub in ("/wav", "/aac", "")]
+    shared = find_trees(root, SHARED)
+    if not shared:
+        return scan(existing_trees(root, [*own, *SHARED]))
+    tree, both = scan(find_trees(root, own)), scan(shared, root)
+    set_of = {row[ID]: row["Set"] for row in rows}
+    if not set_of and part == "test":
+        named = ", ".join(map(str, shared))
+        raise ScriptError(f"{named}: who is a test speaker? Give --meta vox2_meta.csv, or leave out the test part")
+    if not set_of:
+        say(f"{', '.join(map(str, shared))}: no vox2_meta.csv parts the sets: all speakers are taken for {part}")
+        return Tree([*tree.segments, *both.segments], [*tree.dropped, *both.dropped])
+    strangers = sorted({one.speaker for one in both.segments} - set(set_of))
+    if strangers:
+        say(f"{len(strangers)} speakers are not in vox2_meta.csv, and are left out ({first_of(strangers)})")
+    chosen = [one for one in both.segments if set_of.get(one.speaker) in PARTS[part]]
+    return Tree([*tree.segments, *chosen], [*tree.dropped, *both.dropped])
 
 
 def main(argv: Sequence[str]) -> None:
     """Command line of local/make_voxceleb2.py."""
     parser = new_parser("make_voxceleb2.py", __doc__)
     parser.add_argument("--root", required=True, type=Path, help="where VoxCeleb2 lies")
-    parser.add_argument("--part", required=True, choices=("dev", "test"))
+    parser.add_argument("--part", required=True, choices=tuple(PARTS))
     parser.add_argument("--meta", type=Path, help="vox2_meta.csv")
     add_max_loss(parser)
     parser.add_argument("data_dir", metavar="data-dir", type=Path)
     options = parser.parse_args(argv)
     beside = options.root / "vox2_meta.csv"
     meta = options.meta or (beside if beside.is_file() else None)
-    genders = metadata_genders(meta, read_metadata(meta, ID), ID) if meta else {}
+    rows = read_metadata(meta, ID) if meta else []
+    genders = metadata_genders(meta, rows, ID) if meta else {}
     if not genders:
         say(f"{beside} is not there: no genders; give it with --meta")
     part = options.part
-    tree = scan(existing_trees(options.root, (f"{part}/wav", f"{part}/aac", part)))
+    tree = find_part(options.root, part, rows)
     utterances, dropped, paths = as_utterances(tree)
     used = set(paths.values())
     check_decoders([segment for segment in tree.segments if segment.path in used])

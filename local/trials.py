@@ -70,8 +70,8 @@ def names_of(paths: Mapping[str, str], other_names: Mapping[str, str] | None = N
     return names
 
 
-def resolve(trials: Sequence[Trial], names: Mapping[str, str], source: Path, dropped: Mapping[str, str]) -> list[str]:
-    """The lines of a trials file.
+def resolve(trials: Sequence[Trial], names: Mapping[str, str], source: Path, dropped: Mapping[str, str]) -> list[Row]:
+    """The trials with utterance ids.
 
     Args:
         names: see `names_of`.
@@ -80,12 +80,6 @@ def resolve(trials: Sequence[Trial], names: Mapping[str, str], source: Path, dro
     Raises:
         ScriptError: utterances that are not there, with the count and the first three lines.
     """
-    rows = _rows(trials, names, source, dropped)
-    return [f"{row.enroll} {row.test} {'target' if row.is_target else 'nontarget'}" for row in rows]
-
-
-def _rows(trials: Sequence[Trial], names: Mapping[str, str], source: Path, dropped: Mapping[str, str]) -> list[Row]:
-    """The trials with utterance ids; see `resolve`."""
     rows, missing = [], []
     for trial in trials:
         enroll, test = _find(trial.enroll, names), _find(trial.test, names)
@@ -116,6 +110,18 @@ def _why(name: str, dropped: Mapping[str, str]) -> str:
     return next((f" (dropped: {reason})" for reason in reasons if reason), "")
 
 
+def check_repeats(source: Path) -> None:
+    """Refuse a list that has a trial twice, by the names as they are written.
+
+    Raises:
+        ScriptError: see `read_trials`, or there is such a trial.
+    """
+    trials = read_trials(source)
+    fault = trial_fault((Row(f"line {one.line}", one.enroll, one.test, one.label == "target") for one in trials), {})
+    if fault:
+        raise ScriptError(f"{source}: {fault}")
+
+
 def check_list(
     source: Path,
     utterances: Mapping[str, tuple[str, str]],
@@ -134,27 +140,36 @@ def check_list(
         ScriptError: see `read_trials`, `resolve`; a label that contradicts the speakers; or a trial that is there twice.
     """
     names = names_of({utt_id: path for utt_id, (path, _) in utterances.items()}, other_names)
-    rows = _rows(read_trials(source), names, source, dropped or {})
+    rows = resolve(read_trials(source), names, source, dropped or {})
     fault = trial_fault(rows, {utt_id: spk_id for utt_id, (_, spk_id) in utterances.items()}, "the folders' speakers")
     if fault:
         raise ScriptError(f"{source}: {fault}")
 
 
 def write_trials(
-    directory: Path, source: Path, paths: Mapping[str, str], other_names: Mapping[str, str] | None = None
+    directory: Path,
+    source: Path,
+    paths: Mapping[str, str],
+    other_names: Mapping[str, str] | None = None,
+    speaker_of: Mapping[str, str] | None = None,
 ) -> None:
     """Write `<directory>/trials` from a list, and say the counts.
 
     Args:
         directory: the data directory of the test set; its table `dropped` explains what is missing.
         paths, other_names: see `names_of`.
+        speaker_of: speaker of each utterance, which the labels must not contradict.
 
     Raises:
-        ScriptError: see `read_trials`, `resolve`.
+        ScriptError: see `check_list`.
     """
     table = directory / "dropped"
     dropped = read_table(table) if table.is_file() else {}
-    lines = resolve(read_trials(source), names_of(paths, other_names), source, dropped)
+    rows = resolve(read_trials(source), names_of(paths, other_names), source, dropped)
+    fault = trial_fault(rows, speaker_of or {})
+    if fault:
+        raise ScriptError(f"{source}: {fault}")
+    lines = [f"{row.enroll} {row.test} {'target' if row.is_target else 'nontarget'}" for row in rows]
     partial = directory / ".trials.partial"
     with open_text(partial, "w") as stream:
         stream.writelines(f"{line}\n" for line in lines)

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from local.audio_files import AudioFile, inspect, require_ffmpeg, through_to_wav
 from local.data_dir import Dropped, Utterance
 from local.program import say
-from local.speaker_ids import check_name, speaker_ids
+from local.speaker_ids import speaker_ids, without_blanks
+from local.walk import Found, list_files
 from minikaldi.progress import with_progress
 from minikaldi.scripts.cli import ScriptError
 
 SAMPLE_RATE = 16000
 WAV_HEADER_BYTES = 44
 EXTENSIONS = (".wav", ".flac", ".m4a")      # in the order of preference where a segment is there twice
+_SPEAKER = re.compile(r"id\d{5}")
 _NAME_BASED = re.compile(r"(.{11})_(\d{7})")
-_THREADS = 8                                # the listing waits for the file server, not for the processor
+_THREADS = 8                                # headers wait for the file server, not for the processor
 
 
 @dataclass(frozen=True)
@@ -64,53 +67,69 @@ class Tree:
 
 
 def existing_trees(root: Path, candidates: Iterable[str]) -> list[Path]:
-    """Those of the candidate folders that hold folders of speakers; one inside another counts once.
+    """Those of the candidate folders that are there, once each, whatever links lead to them; one inside another counts
+    once. Candidate "" is the root itself, if it has folders of speakers (`id10001`).
 
     Raises:
         ScriptError: there is none.
     """
-    trees: list[Path] = []
     candidates = list(candidates)
-    for name in candidates:
-        folder = root / name
-        if folder.is_dir() and not any(folder in tree.parents or folder == tree for tree in trees):
-            trees.append(folder)
+    trees = find_trees(root, candidates)
     if not trees:
-        raise ScriptError(f"{root}: found none of the folders {', '.join(candidates)}; give the folder that holds one")
+        named = ", ".join(name or f"id... in {root} itself" for name in candidates)
+        raise ScriptError(f"{root}: found none of the folders {named}; give the folder that holds one")
     return trees
 
 
-def scan(trees: Sequence[Path]) -> Tree:
-    """List the segments of all trees, sorted by path; of WAV files the header is read, to find those cut short."""
-    folders = [(tree, name) for tree in trees for name in sorted(one.name for one in tree.iterdir() if one.is_dir())]
+def find_trees(root: Path, candidates: Iterable[str]) -> list[Path]:
+    """The same; empty where there is none."""
+    trees: list[Path] = []
+    for name in candidates:
+        folder = root / name
+        is_there = folder.is_dir() if name else _has_speakers(root)
+        real = Path(os.path.realpath(folder))
+        known = [Path(os.path.realpath(tree)) for tree in trees if tree != root]
+        if is_there and not any(real == tree or (name and real in tree.parents) for tree in known):
+            trees.append(folder)
+    return trees
+
+
+def _has_speakers(root: Path) -> bool:
+    if not root.is_dir():
+        return False
+    with os.scandir(root) as entries:
+        return any(_SPEAKER.fullmatch(entry.name) and entry.is_dir() for entry in entries)
+
+
+def scan(trees: Sequence[Path], root: Path | None = None) -> Tree:
+    """List the segments of all trees, sorted by path; of WAV files the header is read, to find those cut short.
+
+    Args:
+        trees: folders of speakers.
+        root: where the corpus lies; if it is one of the trees, only its folders `id10001` are looked at.
+    """
     found = Tree([], [])
-    with ThreadPoolExecutor(_THREADS) as threads:
-        listed = threads.map(lambda folder: list(_speaker_files(*folder)), folders)
-        for files in with_progress(listed, len(folders), f"listing {', '.join(map(str, trees))}", "speakers"):
-            for file in files:
-                if isinstance(file, Segment):
-                    found.segments.append(file)
-                else:
-                    found.dropped.append(file)
+    for tree in trees:
+        listing = list_files(tree, (lambda name: bool(_SPEAKER.fullmatch(name))) if tree == root else lambda name: True)
+        for passed in listing.passed:
+            is_lost = passed.is_fault and Path(passed.path).suffix.lower() in ("", *EXTENSIONS)
+            found.dropped.append(Dropped.at(passed.path.replace("/", "-"), f"{tree}: {passed.reason}", is_lost))
+        speakers = [list(files) for _, files in groupby(listing.files, lambda file: file.path.split("/", 1)[0])]
+        with ThreadPoolExecutor(_THREADS) as threads:
+            judged = threads.map(lambda files: [_segment(tree, file) for file in files], speakers)  # noqa: B023
+            for segments in with_progress(judged, len(speakers), f"headers of {tree}", "speakers"):
+                found.segments.extend(one for one in segments if isinstance(one, Segment))
+                found.dropped.extend(one for one in segments if isinstance(one, Dropped))
     return found
 
 
-def _speaker_files(tree: Path, speaker: str) -> Iterator[Segment | Dropped]:
-    for folder, subfolders, names in os.walk(tree / speaker, followlinks=True):
-        subfolders.sort()
-        for name in sorted(names):
-            path = (Path(folder) / name).relative_to(tree).as_posix()
-            check_name(path, f"{tree}/{path}")
-            yield _segment(tree, path)
-
-
-def _segment(tree: Path, path: str) -> Segment | Dropped:
+def _segment(tree: Path, file: Found) -> Segment | Dropped:
+    path, size = file.path, file.size
     parts, extension = path.split("/"), Path(path).suffix.lower()
     utt_id = re.sub(r"[/\s]", "-", path)
-    if extension not in EXTENSIONS or parts[-1].startswith("."):
+    if extension not in EXTENSIONS:
         return Dropped(utt_id, "no .wav, .flac or .m4a file", lost=False)
     stem = Path(path).stem
-    size = (tree / path).stat().st_size
     found = inspect(f"{tree}/{path}", SAMPLE_RATE)
     is_audio = isinstance(found, AudioFile)
     plain, by_ffmpeg, fault = (found.plain, found.by_ffmpeg, None) if is_audio else (False, False, found.reason)
@@ -138,8 +157,8 @@ def as_utterances(tree: Tree) -> tuple[list[Utterance], list[Dropped], dict[str,
     paths: dict[str, str] = {}
     for segment in sorted(tree.segments, key=lambda one: (EXTENSIONS.index(one.extension), one.path)):
         spk_id = ids[segment.speaker]
-        rec_id = f"{spk_id}-{segment.video}"
-        utt_id = f"{rec_id}-{segment.segment}"
+        rec_id = f"{spk_id}-{without_blanks(segment.video)}"
+        utt_id = f"{rec_id}-{without_blanks(segment.segment)}"
         if segment.fault is not None:
             dropped.append(Dropped(utt_id, f"{segment.file}: {segment.fault}"))
         elif utt_id in paths:
