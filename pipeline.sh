@@ -30,9 +30,9 @@ name=${option[name]}
 if [ "$name" = - ]; then
   name=$corpus
   if [ "$corpus" = folder ]; then
-    if [ "${option[train-root]}" = - ]; then die "--corpus folder needs --train-root and --test-root"; fi
-    if [ ! -d "${option[train-root]}" ]; then die "--train-root is ${option[train-root]}, which is no folder; expected <root>/<speaker>/**/<audio>"; fi
-    name=$(basename "$(cd "${option[train-root]}/.." && pwd)")
+    if [ ${#train_roots[@]} -eq 0 ]; then die "--corpus folder needs --train-root and --test-root"; fi
+    if [ ! -d "${train_roots[0]}" ]; then die "--train-root is ${train_roots[0]}, which is no folder; expected <root>/<speaker>/**/<audio>"; fi
+    name=$(basename "$(cd "${train_roots[0]}/.." && pwd)")
     name=${name//[^[:alnum:]._-]/_}
   elif [ "$corpus" = mini ]; then
     if [ "${option[mini-size]}" = tiny ]; then name+=-tiny; fi
@@ -45,7 +45,8 @@ for change in "${nnet_opts[@]}"; do settings+=(--set "$change"); done
 read -ra inference <<< "${option[inference]/#-/}"
 for change in "${inference[@]}"; do settings+=(--set "inference.$change"); done      # only to be checked here: it changes no training
 told=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" \
-  --get features.type --get features.config --get features.cmvn --get features.vad --get features.frame_rate --get data.source)
+  --get features.type --get features.config --get features.cmvn --get features.vad --get features.frame_rate --get data.source \
+  --get features.columns)      # the last only to be checked: the option file against features.dim
 { read -r feats_type; read -r feats_conf; read -r feats_cmvn; read -r feats_vad; read -r frame_rate; read -r source; } <<< "$told"
 shorter=()
 if [ "${option[max-steps]}" != - ] && [ -z "$passed_over" ] && [[ " ${nnet_opts[*]-}" != *" training"?(.steps)=* ]]; then
@@ -110,7 +111,7 @@ if [ "$corpus" = folder ]; then
     if [ ${#tests[@]} -eq 0 ]; then test='test'; elif [[ $test != test* ]]; then test=test_$test; fi
     tests+=("$test")
   done
-  if [ ${#tests[@]} -eq 0 ]; then die "--corpus folder needs --train-root and --test-root"; fi
+  if [ ${#tests[@]} -eq 0 ] || [ ${#train_roots[@]} -eq 0 ]; then die "--corpus folder needs --train-root and --test-root"; fi
 else
   tests=(test)
 fi
@@ -128,10 +129,34 @@ paths() {  # <flag> <prefix> <suffix> <set>...: the arguments `flag prefix/set/s
 run_facts=("data=$data" "mfcc=$mfcc" "feats=$feats" "ready=$ready" "exp=$exp" --skip "$passed_over"
   --corpus "$corpus-${option[mini-size]}" --way "$augment $nnet_config ${shorter[*]-} ${nnet_opts[*]-}")
 
+# --- what is wrong with the corpus by its names alone is an error now ---
+if [ "$first_stage" -eq 0 ]; then
+  for given in trials spk2gender; do
+    if [ "${option[$given]}" != - ] && [ ! -f "${option[$given]}" ]; then die "--$given is ${option[$given]}, which is no file"; fi
+  done
+  for given in musan-root rirs-root voxceleb1-root voxceleb2-root; do
+    if [ "${option[$given]}" != - ] && [ ! -d "${option[$given]}" ]; then die "--$given is ${option[$given]}, which is no folder"; fi
+  done
+  if [ "$corpus" = folder ]; then
+    listed=()
+    for root in "${train_roots[@]}"; do listed+=(--train-root "$root"); done
+    for root in "${test_roots[@]}"; do listed+=(--test-root "$root"); done
+    if [ "${option[trials]}" != - ]; then listed+=(--trials "${option[trials]}"); fi
+    python3 local/check_roots.py "${listed[@]}"
+  fi
+elif [ "$trust_earlier" = true ] && [ "$dry_run" != true ]; then      # data directories of the user's own, perhaps
+  listed=()
+  for test in "${tests[@]}"; do
+    if [ "$last_stage" -ge 9 ] || [ -e "$data/$test/trials" ]; then listed+=("$data/$test"); fi
+  done
+  if [ ${#listed[@]} -gt 0 ]; then python3 -m scoring.check_trials "${listed[@]}"; fi
+  if [ ${#listed[@]} -gt 0 ] && [ -e "$data/train/spk2utt" ]; then python3 local/check_disjoint.py "$data/train" "${listed[@]}"; fi
+fi
+
 # --- 0: the corpus ---
 trees=()            # the audio itself, where it is the user's own: a file mended or added there is to be seen
 if [ "$corpus" = folder ]; then
-  for root in "${option[train-root]}" "${test_roots[@]}"; do
+  for root in "${train_roots[@]}" "${test_roots[@]}"; do
     trees+=(--input "$root/**")
     if [ "${option[spk2gender]}" = - ] && [ -e "$root.spk2gender" ]; then trees+=(--input "$root.spk2gender"); fi
   done
@@ -141,7 +166,7 @@ listed=(--option "corpus=$corpus" "${trees[@]}")
 case $corpus in
   mini) listed+=(--input conf/mini_corpus.yaml --option "size=${option[mini-size]}" --option "seed=${option[mini-seed]}") ;;
   folder)
-    listed+=(--option "train_root=${option[train-root]}" --option "test_roots=${test_roots[*]}" --option "spk2gender=${option[spk2gender]}")
+    listed+=(--option "train_root=${train_roots[*]}" --option "test_roots=${test_roots[*]}" --option "spk2gender=${option[spk2gender]}")
     if [ "${option[trials]}" != - ]; then listed+=(--input "${option[trials]}"); fi ;;
   voxceleb) listed+=(--option "voxceleb1=${option[voxceleb1-root]}" --option "voxceleb2=${option[voxceleb2-root]}" --option "trials=${option[trials]}") ;;
 esac
@@ -152,12 +177,19 @@ if stage 0 "$data" "$corpus corpus -> $data/{$(IFS=,; echo "${sets[*]}")}, noise
   case $corpus in
     mini) local/prepare_mini.sh "${prepare[@]}" --size "${option[mini-size]}" --mini-seed "${option[mini-seed]}" ;;
     folder)
-      local/prepare_folder.sh "${prepare[@]}" --train-root "${option[train-root]}" --trials "${option[trials]}" \
+      for root in "${train_roots[@]}"; do prepare+=(--train-root "$root"); done
+      local/prepare_folder.sh "${prepare[@]}" --trials "${option[trials]}" \
         --spk2gender "${option[spk2gender]}" --tests "${tests[*]}" "${test_roots[@]}" ;;
     voxceleb)
       local/prepare_voxceleb.sh "${prepare[@]}" --trials "${option[trials]}" "${option[voxceleb1-root]}" "${option[voxceleb2-root]}" ;;
   esac
   stage_done
+fi
+if [ "$dry_run" != true ] && [ "$first_stage" -le 5 ] && [ "$last_stage" -ge 5 ] && [ -z "$passed_over" ] && [ -e "$data/train/utt2spk" ]; then
+  copies=0
+  if [ "$augment" = ondisk ] && [ "${option[num-augmented]}" != 0 ]; then copies=4; fi      # of an utterance, at most: stage 2
+  python3 local/check_speakers.py --min-utts "${option[min-utts]/#-/1}" --min-frames "$min_frames" --frame-rate "$frame_rate" \
+    --copies "$copies" --valid-share "${option[valid-share]}" "$data/train"
 fi
 
 # --- 1: features and voice activity ---

@@ -2,15 +2,16 @@
 # Stage 0 of --corpus folder: trees <root>/<speaker>/**/<audio> -> <data>/train and one data directory a test tree.
 set -euo pipefail
 
-data="" nj=2 train_root=- trials=- spk2gender=- musan_root=- rirs_root=- seed=1 max_loss=0.01
+# shellcheck disable=SC2034  # train_root is an array: --train-root may be given again
+data="" nj=2 train_root=() trials=- spk2gender=- musan_root=- rirs_root=- seed=1 max_loss=0.01
 tests=                 # names of the test sets, one for each test root, in order
 help_message="Usage: local/prepare_folder.sh --data <dir> --train-root <dir> --tests \"name ...\" [options] <test-root>...
-Options: --trials <file> --spk2gender <file> --musan-root <dir> --rirs-root <dir> --seed <n> --max-loss <share> --nj <n>; \"-\" is as if not given.
+Options: --train-root <dir> (again: one corpus of several trees) --trials <file> --spk2gender <file> --musan-root <dir> --rirs-root <dir> --seed <n> --max-loss <share> --nj <n>; \"-\" is as if not given.
 Without --trials a seeded, balanced list is made for each test set, same-gender where the genders are known."
 
 . ./path.sh
 . utils/parse_options.sh
-if [ $# -eq 0 ] || [ -z "$data" ] || [ "$train_root" = - ]; then
+if [ $# -eq 0 ] || [ -z "$data" ] || [ ${#train_root[@]} -eq 0 ]; then
   echo "$help_message" >&2
   exit 1
 fi
@@ -21,7 +22,6 @@ if [ -n "$twice" ]; then
 fi
 options=(--max-loss "$max_loss")
 if [ "$spk2gender" != - ]; then options+=(--spk2gender "$spk2gender"); fi
-python3 local/make_folder.py "${options[@]}" --root "$train_root" "$data/train"
 test_dirs=()
 for test in $tests; do
   root=$1
@@ -37,6 +37,10 @@ for test in $tests; do
   fi
   utils/validate_data_dir.sh --no-text --no-feats "$data/$test"
 done
+python3 -m scoring.check_trials "${test_dirs[@]}"
+roots=()
+for root in "${train_root[@]}"; do roots+=(--root "$root"); done
+python3 local/make_folder.py "${options[@]}" "${roots[@]}" "$data/train"
 utils/validate_data_dir.sh --no-text --no-feats "$data/train"
 python3 local/check_disjoint.py "$data/train" "${test_dirs[@]}"
 local/prepare_augmentation.sh --data "$data" --nj "$nj" --musan-root "$musan_root" --rirs-root "$rirs_root"

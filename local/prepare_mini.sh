@@ -19,3 +19,5 @@ if [ "$mini_seed" != - ]; then options+=(--seed "$mini_seed"); fi
 python3 local/make_mini_corpus.py "${options[@]}" "$data/audio" "$data"
 local/prepare_augmentation.sh --data "$data" --nj "$nj" --musan-root "$musan_root" --rirs-root "$rirs_root" --made true
 for set in train test; do utils/validate_data_dir.sh --no-text --no-feats "$data/$set"; done
+python3 -m scoring.check_trials "$data/test"
+python3 local/check_disjoint.py "$data/train" "$data/test"

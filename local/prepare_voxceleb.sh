@@ -23,10 +23,14 @@ options=(--max-loss "$max_loss")
 list=()
 if [ "$trials" != - ]; then list=(--trials "$trials"); fi
 python3 local/make_voxceleb1.py "${options[@]}" "${list[@]}" --root "$voxceleb1" --part test "$data/test"
+python3 -m scoring.check_trials "$data/test"
 python3 local/make_voxceleb1.py "${options[@]}" "${list[@]}" --root "$voxceleb1" --part dev "$data/voxceleb1_dev"
 parts=("$data/voxceleb1_dev")
 if [ "$voxceleb2" = - ]; then
   echo "prepare_voxceleb.sh: no --voxceleb2-root: training on VoxCeleb1 dev alone"
+elif [ ! -d "$voxceleb2/dev" ] && [ ! -d "$voxceleb2/test" ]; then      # both sets lie together
+  python3 local/make_voxceleb2.py "${options[@]}" --root "$voxceleb2" --part both "$data/voxceleb2"
+  parts+=("$data/voxceleb2")
 else
   for part in dev test; do
     if [ "$part" = test ] && [ ! -d "$voxceleb2/test" ]; then
@@ -40,4 +44,5 @@ fi
 rm -rf "$data/train"
 utils/combine_data.sh --extra-files utt2rec "$data/train" "${parts[@]}"
 for set in train test; do utils/validate_data_dir.sh --no-text --no-feats "$data/$set"; done
+python3 local/check_disjoint.py "$data/train" "$data/test"
 local/prepare_augmentation.sh --data "$data" --nj "$nj" --musan-root "$musan_root" --rirs-root "$rirs_root"

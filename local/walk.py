@@ -57,6 +57,11 @@ class Listing:
     tops: list[str] = field(default_factory=list)
 
 
+def has_name_of_others(name: str) -> bool:
+    """Whether an entry is hidden, or of a file server or archiver: never the user's own speech."""
+    return name.startswith(".") or name in _OTHERS_FOLDERS
+
+
 def list_files(root: Path, wanted: Callable[[str], bool] = lambda name: True) -> Listing:
     """List a tree.
 

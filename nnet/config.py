@@ -190,13 +190,13 @@ def to_yaml(config: Config) -> str:
 def get(config: Config, key: str) -> Any:
     """The value of a dotted key, `features.type` or `pooling.name`; a whole section without a dot.
 
-    features.frame_rate, frames per second, is no option: the features' option file tells it.
+    features.frame_rate, frames per second, and features.columns are no options: the features' option file says them.
 
     Raises:
-        ConfigError: an unknown key, or an option file that cannot be used.
+        ConfigError: an unknown key, an option file that cannot be used, or one of other columns than features.dim.
     """
-    if key == "features.frame_rate":
-        return _frame_rate(config.features)
+    if key in ("features.frame_rate", "features.columns"):
+        return _of_option_file(config.features, key)
     value: Any = to_mapping(config)
     for part in key.split("."):
         if not isinstance(value, Mapping) or part not in value:
@@ -206,15 +206,21 @@ def get(config: Config, key: str) -> Any:
     return value
 
 
-def _frame_rate(features: FeatureOptions) -> float:
+def _of_option_file(features: FeatureOptions, key: str) -> float:
     # Here, as all other keys do without numpy and the features' code.
     from minikaldi.errors import KaldiError
-    from nnet.inputs.frame_rate import frame_rate
+    from nnet.inputs.frame_rate import frame_rate, num_columns
 
     try:
-        return frame_rate(features.type, Path(features.config))
+        if key == "features.frame_rate":
+            return frame_rate(features.type, Path(features.config))
+        columns = num_columns(features.type, Path(features.config))
     except (KaldiError, OSError) as error:
         raise ConfigError(f"features.config: {error}") from error
+    if columns != features.dim:
+        found = f"is {features.dim}, and {features.config} gives {features.type} of {columns} columns"
+        raise ConfigError(f"features.dim {found}; set features.dim={columns}, or name another features.config")
+    return columns
 
 
 def list_choices() -> Iterator[str]:
@@ -236,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", metavar="FILE", help="the experiment, e.g. conf/nnet/mini.yaml")
     parser.add_argument("--set", metavar="SECTION.KEY=VALUE", action="append", default=[], help="change one option")
     action = parser.add_mutually_exclusive_group()
-    shown = "print a key, or features.frame_rate; may be repeated"
+    shown = "print a key, features.frame_rate or features.columns; may be repeated"
     action.add_argument("--get", metavar="SECTION.KEY", action="append", help=shown)
     action.add_argument("--print", action="store_true", help="print the whole config with its defaults (the default)")
     action.add_argument("--list", action="store_true", help="print every section, choice and option; needs no --config")

@@ -19,7 +19,7 @@ seed              1            of augmentation, held-out split and training
 device            auto         auto, cpu, cuda or cuda:<n>
 mini-size         full         full or tiny (a minute from end to end)
 mini-seed         -            generator seed of the mini corpus; default: conf/mini_corpus.yaml
-train-root        -            folder: <root>/<speaker>/**/<audio> to train on
+train-root        -            folder: <root>/<speaker>/**/<audio> to train on; may be given again, all are one corpus
 test-root         -            folder: the same, of unseen speakers; may be given again, each is a test set
 trials            -            trials file: ids or paths relative to --test-root; default: a seeded, balanced list
 spk2gender        -            speaker m|f, for both roots; default <root>.spk2gender where it is there
@@ -45,11 +45,11 @@ force             false        run the stages even where they are up to date
 trust-earlier     false        use the files of the stages before --stage as they are
 dry-run           false        print the stages with inputs, outputs and sizes; run nothing
 '
-_repeatable=' nnet-opts test-root '
+_repeatable=' nnet-opts train-root test-root '
 _flags=' force trust-earlier dry-run '
 _corpora='folder mini voxceleb'
 declare -A option=() _found_in=()
-declare -a nnet_opts=() test_roots=()
+declare -a nnet_opts=() train_roots=() test_roots=()
 
 pipeline_usage() {
   cat <<'EOF'
@@ -120,8 +120,14 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
   case $name in
     nnet-opts) nnet_opts+=("$value") ;;
     test-root) test_roots+=("${value%/}") ;;
-    train-root) value=${value%/} ;;              # <root>.spk2gender stands beside it
+    train-root) value=${value%/} train_roots+=("$value") ;;      # <root>.spk2gender stands beside it
   esac
+  if [[ $_repeatable != *" $name "* ]] && [ -n "${_found_in[$name]-}" ] && [ "${option[$name]}" != "$value" ]; then
+    case $name in
+      *-root | trials | spk2gender) die "$where: --$name is given twice, as ${option[$name]} and $value; keep one" ;;
+    esac
+    log "$where: --$name is given twice: $value is taken, ${option[$name]} is not"
+  fi
   option[$name]=$value _found_in[$name]=$where
 }
 
@@ -150,7 +156,7 @@ _read_corpus_conf() {  # <file>: key=value lines for what the command line left 
   done < "$file"
 }
 
-parse_pipeline_options() {  # "$@" of pipeline.sh -> the array `option`, nnet_opts, test_roots
+parse_pipeline_options() {  # "$@" of pipeline.sh -> the array `option`, nnet_opts, train_roots, test_roots
   local name default argument
   while read -r name default _; do
     if [ -n "$name" ]; then option[$name]=$default; fi

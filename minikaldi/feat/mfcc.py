@@ -30,6 +30,11 @@ class MfccOptions(FrameOptions, MelOptions):
     cepstral_lifter: float = option(22.0, "Constant that scales the cepstra; 0 for no liftering")
     htk_compat: bool = option(False, "Put energy or C0 last, and scale C0 by the square root of two")
 
+    @property
+    def dim(self) -> int:
+        """Columns of the features."""
+        return self.num_ceps
+
 
 def compute_mfcc(
     samples: NDArray[np.float32],

@@ -1,4 +1,4 @@
-"""How many frames of a kind of features a second has; of all kinds, Kaldi's too. No torch here."""
+"""Frames per second and columns of a kind of features, by its option file; of all kinds, Kaldi's too. No torch here."""
 
 from __future__ import annotations
 
@@ -24,13 +24,23 @@ def frame_rate(kind: str, conf: Path) -> float:
     Raises:
         KaldiError: the file cannot be used, or frames do not move on.
     """
+    options = _read(kind, conf)
     if kind in INPUTS:
-        options, _, _ = parse([f"--config={conf}"], INPUTS[kind].options)
-        options.check()
         shift = options.framing.shift
     else:
-        options, _, _ = parse([f"--config={conf}"], KALDI[kind])
         shift = kaldi_framing(options).shift
         if shift < 1:
             raise KaldiError(f"{conf}: --frame-shift={options.frame_shift:g}: expected a sample or more")
     return float(options.sample_frequency / shift)
+
+
+def num_columns(kind: str, conf: Path) -> int:
+    """Columns of the features; for Args and Raises see `frame_rate`."""
+    return int(_read(kind, conf).dim)
+
+
+def _read(kind: str, conf: Path) -> Any:
+    options, _, _ = parse([f"--config={conf}"], INPUTS[kind].options if kind in INPUTS else KALDI[kind])
+    if kind in INPUTS:
+        options.check()
+    return options

@@ -119,7 +119,7 @@ LOGMEL = "features={type: logmel, config: conf/logmel.conf, dim: 80, vad: false}
         ((f"--nnet-opts={LIBROSA}",), 31),  # 31.25
         ((f"--nnet-opts={LOGMEL}",), 86),  # 86.13
         ((f"--nnet-opts={LIBROSA}", "--min-seconds=3.2"), 100),
-        (("--min-seconds", ".5", "--nnet-opts=features.config=conf/fbank80.conf"), 50),
+        (("--min-seconds", ".5", "--nnet-opts=features.config=conf/fbank80.conf", "--nnet-opts=features.dim=80"), 50),
         ((f"--nnet-opts={LIBROSA}", "--min-frames=70", "--min-seconds=5"), 70),
         (("--corpus", "voxceleb"), 400),  # Kaldi's
     ],

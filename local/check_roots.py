@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Whether the trees of a folder corpus can be what they are given for, before stage 0 reads them.
+
+    check_roots.py --train-root A [--train-root B] --test-root E [--test-root F] [--trials LIST]
+
+Within a second: that they are folders of speakers, that no test speaker is trained on, and that the trial list has
+target and nontarget trials, each once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from local.audio_files import is_named_audio
+from local.program import first_of, new_parser, run_script, shown
+from local.trials import check_repeats, read_trials
+from local.walk import has_name_of_others
+from minikaldi.scripts.cli import ScriptError
+from minikaldi.scripts.trial_faults import balance_fault
+
+EXPECTED = "expected <root>/<speaker>/**/<audio>"
+_SET_NAME = re.compile(
+    "(train|training|dev|devel|development|valid|validation|val|eval|evaluation|test|testing|enrol|enroll|enrol?lment)"
+    "([-_. ].*|[0-9]*)",
+    re.IGNORECASE,
+)
+
+
+def speaker_folders(root: Path, option: str) -> list[str]:
+    """The names of the folders in a root.
+
+    Raises:
+        ScriptError: it is no folder, or cannot be listed.
+    """
+    if not root.is_dir():
+        raise ScriptError(f"{option} is {root}, which is no folder; {EXPECTED}")
+    try:
+        with os.scandir(root) as entries:
+            folders = [entry.name for entry in entries if not has_name_of_others(entry.name) and _is_dir(entry)]
+    except OSError as error:
+        raise ScriptError(f"{option} {root} cannot be listed: {error.strerror}") from error
+    return sorted(folders)
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle
+        return False
+
+
+def has_file(folder: Path) -> bool:
+    """Whether there is a file below a folder, whatever it holds."""
+    seen: set[str] = set()
+    for path, folders, names in os.walk(folder, followlinks=True):
+        if any(not has_name_of_others(name) for name in names):
+            return True
+        real = os.path.realpath(path)
+        folders[:] = [] if real in seen else folders
+        seen.add(real)
+    return False
+
+
+def check_level(root: Path, folders: Sequence[str], option: str) -> None:
+    """Refuse a root whose `speakers` are the training and test sets, each with folders of speakers.
+
+    Raises:
+        ScriptError: the root is one level too high.
+    """
+    named = [name for name in folders if _SET_NAME.fullmatch(name)]
+    if len(named) < min(2, len(folders)):
+        return
+    sets = [name for name in named[:8] if holds_folders_alone(root / name)]
+    if len(sets) >= 2 or (sets and len(folders) == 1):
+        raise ScriptError(
+            f"{option} {root} is a level too high: its folders {first_of(sets)} are sets, not speakers; {EXPECTED}, as"
+            f" {option} {root / sets[0]}"
+        )
+
+
+def holds_folders_alone(folder: Path) -> bool:
+    """Whether a folder has others in it, and no audio beside them."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [(_is_dir(entry), is_named_audio(entry.name)) for entry in entries]
+    except OSError:
+        return False
+    return any(is_dir for is_dir, _ in found) and not any(is_audio for is_dir, is_audio in found if not is_dir)
+
+
+def check_number(roots: Sequence[Path], speakers: Sequence[tuple[Path, str]], option: str) -> None:
+    """Refuse fewer than two speakers.
+
+    Raises:
+        ScriptError: there are fewer folders with files.
+    """
+    first: list[str] = []
+    for root, name in speakers:
+        if name not in first and has_file(root / name):
+            first.append(name)
+        if len(first) == 2:
+            return
+    found = f"one speaker's folder, {shown(first[0])}" if first else "no speaker's folder with a file"
+    raise ScriptError(
+        f"{option} {' and '.join(map(str, roots))}: found {found}; {EXPECTED}, of two speakers at least (is it a level too"
+        " high or too low?)"
+    )
+
+
+def check_apart(train: Sequence[Path], tests: Sequence[Path]) -> None:
+    """Refuse roots that are the same folder or lie in one another.
+
+    Raises:
+        ScriptError: names the two.
+    """
+    given = [("--train-root", root) for root in train] + [("--test-root", root) for root in tests]
+    for (option, root), (other_option, other) in combinations(given, 2):
+        real, other_real = Path(os.path.realpath(root)), Path(os.path.realpath(other))
+        if real == other_real:
+            raise ScriptError(f"{option} {root} and {other_option} {other} are the same folder; give different ones")
+        if option != other_option and (real in other_real.parents or other_real in real.parents):
+            inner, outer = (other, root) if real in other_real.parents else (root, other)
+            raise ScriptError(f"{inner} lies in {outer}, and is given as another set; test speech must not be trained on")
+
+
+def check_speakers_apart(train: Sequence[tuple[Path, str]], tests: Sequence[tuple[Path, str]]) -> None:
+    """Refuse speakers with files in both a training and a test root.
+
+    Raises:
+        ScriptError: their number and the first.
+    """
+    roots = {name: root for root, name in train}
+    common = [(root, name) for root, name in tests if name in roots]
+    for root, name in common:
+        if has_file(root / name) and has_file(roots[name] / name):
+            raise ScriptError(
+                f"{len(common)} speakers of {root} are in {roots[name]} too (first: {shown(name)}); take them out of the"
+                " training tree, or results will flatter"
+            )
+
+
+def check_trial_list(path: Path) -> None:
+    """Refuse a list that no error rate can be measured with.
+
+    Raises:
+        ScriptError: it is not there, has a wrong line, a trial twice, no target or no nontarget.
+    """
+    if not path.is_file():
+        raise ScriptError(f"--trials is {path}, which is no file; expected lines `1|0 a b` or `a b target|nontarget`")
+    check_repeats(path)
+    labels = [trial.label for trial in read_trials(path)]
+    fault = balance_fault(labels.count("target"), labels.count("nontarget"))
+    if fault:
+        raise ScriptError(f"{path}: {fault}")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Command line of local/check_roots.py."""
+    parser = new_parser("check_roots.py", __doc__)
+    for name in ("train", "test"):
+        parser.add_argument(f"--{name}-root", type=Path, action="append", default=[], help=f"a tree to {name} on")
+    parser.add_argument("--trials", type=Path, help="the trial list")
+    options = parser.parse_args(argv)
+    found: dict[str, list[tuple[Path, str]]] = {"--train-root": [], "--test-root": []}
+    for option, roots in (("--train-root", options.train_root), ("--test-root", options.test_root)):
+        for root in roots:
+            folders = speaker_folders(root, option)
+            check_level(root, folders, option)
+            found[option] += [(root, name) for name in folders]
+    check_apart(options.train_root, options.test_root)
+    if options.train_root:
+        check_number(options.train_root, found["--train-root"], "--train-root")
+    for root in options.test_root:
+        check_number([root], [one for one in found["--test-root"] if one[0] == root], "--test-root")
+    check_speakers_apart(found["--train-root"], found["--test-root"])
+    if options.trials:
+        check_trial_list(options.trials)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,61 @@
+"""Whether the trials of data directories can be scored: `python3 -m scoring.check_trials <data-dir>...`.
+
+There must be target and nontarget trials, each trial once, of utterances or models that the directory knows, with labels
+that agree with utt2spk. This is looked at before any audio is decoded: after a training it would be found too late.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from minikaldi.scripts.trial_faults import Row, balance_fault, trial_fault
+from scoring.errors import ScoringError
+from scoring.program import run_program
+from scoring.trial_sets import read_trial_set
+
+logger = logging.getLogger(__name__)
+
+
+def check_trials(data_dir: Path) -> tuple[int, int]:
+    """Check the trials of a data directory; returns the numbers of targets and nontargets.
+
+    Raises:
+        ScoringError, ScriptError: what is wrong with them.
+        OSError: `trials` or `utt2spk` cannot be read.
+    """
+    path = data_dir / "trials"
+    if not path.is_file():
+        mend = "stage 0 makes it (--trials: of your own list)"
+        raise ScoringError(f"{path}: no such file; expected lines `enroll test target|nontarget`; {mend}")
+    trial_set = read_trial_set(data_dir.name, data_dir)
+    trials, speaker_of = trial_set.trials, trial_set.speaker_of
+    unknown = [name for pair in trials.pairs for name in pair if name not in speaker_of]
+    if unknown:
+        number = len(set(unknown))
+        raise ScoringError(f"{path}: {number} ids are not in {data_dir}/utt2spk (first: {unknown[0]}); mend the list")
+    rows = (
+        Row(f"trial {number}", *pair, bool(label))
+        for number, (pair, label) in enumerate(zip(trials.pairs, trials.is_target, strict=True), 1)
+    )
+    fault = balance_fault(trials.num_targets, trials.num_nontargets) or trial_fault(rows, speaker_of)
+    if fault:
+        raise ScoringError(f"{path}: {fault}")
+    return trials.num_targets, trials.num_nontargets
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Check the trials of some test sets."""
+    about = "Check that the trials of data directories can be scored."
+    parser = argparse.ArgumentParser(prog="python3 -m scoring.check_trials", description=about)
+    parser.add_argument("data_dirs", metavar="data-dir", nargs="+", type=Path)
+    for data_dir in parser.parse_args(argv).data_dirs:
+        targets, nontargets = check_trials(data_dir)
+        logger.info("%s/trials: %d target and %d nontarget trials", data_dir, targets, nontargets)
+    return 0
+
+
+if __name__ == "__main__":
+    run_program(main)
