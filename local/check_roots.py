@@ -137,13 +137,14 @@ def check_speakers_apart(train: Sequence[tuple[Path, str]], tests: Sequence[tupl
         ScriptError: their number and the first.
     """
     roots = {name: root for root, name in train}
-    common = [(root, name) for root, name in tests if name in roots]
-    for root, name in common:
-        if has_file(root / name) and has_file(roots[name] / name):
-            raise ScriptError(
-                f"{len(common)} speakers of {root} are in {roots[name]} too (first: {shown(name)}); take them out of the"
-                " training tree, or results will flatter"
-            )
+    twice = [(root, name) for root, name in tests if name in roots]
+    common = [(root, name) for root, name in twice if has_file(root / name) and has_file(roots[name] / name)]
+    if common:
+        root, name = common[0]
+        raise ScriptError(
+            f"{len(common)} speakers of {root} are in {roots[name]} too (first: {shown(name)}); take them out of the"
+            " training tree, or results will flatter"
+        )
 
 
 def check_trial_list(path: Path) -> None:

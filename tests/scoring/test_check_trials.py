@@ -1,0 +1,67 @@
+"""Trials of a data directory are checked whole before anything is computed for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from minikaldi.scripts.cli import ScriptError
+from scoring.check_trials import check_trials, main
+from scoring.errors import ScoringError
+
+GOOD = "a-1 a-2 target\na-1 b-1 nontarget\n"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    (tmp_path / "utt2spk").write_text("a-1 a\na-2 a\nb-1 b\nb-2 b\n")
+    (tmp_path / "trials").write_text(GOOD)
+    return tmp_path
+
+
+def test_good_trials_are_counted(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert check_trials(data) == (1, 1)
+    (data / "trials").write_text(GOOD + "b-1 a-1 nontarget\n")  # the other way round is another trial
+    with caplog.at_level("INFO"):
+        assert main([str(data)]) == 0
+    assert "1 target and 2 nontarget trials" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("a-1 a-2 target\n", "has 1 target trials and no nontarget trial"),
+        ("a-1 b-1 nontarget\na-1 b-2 nontarget\n", "has 2 nontarget trials and no target trial"),
+        (GOOD + "a-2 b-1 target\n", "1 of 3 labels contradict utt2spk: trial 3: a-2 b-1 target, of a and b"),
+        (GOOD + "b-2 b-1 nontarget\n", "1 of 3 labels contradict utt2spk: trial 3: b-2 b-1 nontarget, of b"),
+        (GOOD + "a-1 a-2 target\n", "already on line 1"),
+        (GOOD + "a-1 a-2 nontarget\n", "already on line 1"),
+        (GOOD + "a-1 c-1 nontarget\n", "1 ids are not in .*/utt2spk .first: c-1"),
+    ],
+)
+def test_wrong_trials_are_refused(data: Path, lines: str, says: str) -> None:
+    (data / "trials").write_text(lines)
+    with pytest.raises(ScoringError, match=says):
+        check_trials(data)
+
+
+def test_models_have_the_speaker_of_their_utterances(data: Path) -> None:
+    (data / "enroll2utt").write_text("model a-1 a-2\n")
+    (data / "trials").write_text("model a-2 target\nmodel b-1 nontarget\n")
+    assert check_trials(data) == (1, 1)
+    (data / "trials").write_text("model a-2 target\nmodel b-1 target\n")
+    with pytest.raises(ScoringError, match="no nontarget"):
+        check_trials(data)
+    (data / "trials").write_text("model a-2 nontarget\nmodel b-1 target\n")
+    with pytest.raises(ScoringError, match="2 of 2 labels contradict"):
+        check_trials(data)
+
+
+def test_a_missing_file_is_named(data: Path) -> None:
+    (data / "utt2spk").unlink()
+    with pytest.raises((OSError, ScriptError), match="utt2spk"):
+        check_trials(data)
+    (data / "trials").unlink()
+    with pytest.raises(ScoringError, match="trials: no such file; expected lines .*stage 0 makes it"):
+        check_trials(data)
