@@ -7,7 +7,6 @@ that agree with utt2spk. This is looked at before any audio is decoded: after a 
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,11 +15,9 @@ from scoring.errors import ScoringError
 from scoring.program import run_program
 from scoring.trial_sets import read_trial_set
 
-logger = logging.getLogger(__name__)
 
-
-def check_trials(data_dir: Path) -> tuple[int, int]:
-    """Check the trials of a data directory; returns the numbers of targets and nontargets.
+def check_trials(data_dir: Path) -> None:
+    """Check the trials of a data directory.
 
     Raises:
         ScoringError, ScriptError: what is wrong with them.
@@ -43,7 +40,6 @@ def check_trials(data_dir: Path) -> tuple[int, int]:
     fault = balance_fault(trials.num_targets, trials.num_nontargets) or trial_fault(rows, speaker_of)
     if fault:
         raise ScoringError(f"{path}: {fault}")
-    return trials.num_targets, trials.num_nontargets
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,8 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m scoring.check_trials", description=about)
     parser.add_argument("data_dirs", metavar="data-dir", nargs="+", type=Path)
     for data_dir in parser.parse_args(argv).data_dirs:
-        targets, nontargets = check_trials(data_dir)
-        logger.info("%s/trials: %d target and %d nontarget trials", data_dir, targets, nontargets)
+        check_trials(data_dir)
     return 0
 
 

@@ -61,9 +61,9 @@ def _file_fingerprint(path: Path) -> str:
 
 
 def tree_fingerprint(root: Path) -> str:
-    """Of all files below a folder, links followed, no folder entered twice; hidden ones too."""
+    """Of all files below a folder, links followed, no folder entered twice, none that holds this one; hidden ones too."""
     digest = hashlib.sha256()
-    seen: set[str] = set()
+    seen = {str(folder) for folder in Path(os.path.realpath(root)).parents}
     for folder, subfolders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
         subfolders[:] = [] if real in seen else sorted(subfolders)

@@ -280,6 +280,19 @@ def test_an_experiment_says_how_many_frames_a_second_has(root: Path, kind: str, 
     assert get(load(root / "conf" / "nnet" / "mini.yaml", [section]), "features.frame_rate") == rate
 
 
+def test_features_dim_must_be_what_the_option_file_gives(root: Path, tmp_path: Path) -> None:
+    for path in sorted((root / "conf" / "nnet").glob("*.yaml")):
+        config = load(path)
+        assert get(config, "features.columns") == config.features.dim, path
+    (tmp_path / "energy.conf").write_text("--num-mel-bins=40\n--use-energy=true\n")
+    section = f"features={{type: fbank, config: {tmp_path}/energy.conf, dim: 40}}"
+    with pytest.raises(ConfigError, match=r"features.dim is 40, and .*energy.conf gives fbank of 41 columns; set"):
+        get(load(root / "conf" / "nnet" / "mini.yaml", [section]), "features.columns")
+    (tmp_path / "mfcc.conf").write_text("--num-ceps=24\n")
+    section = f"features={{type: mfcc, config: {tmp_path}/mfcc.conf, dim: 24}}"
+    assert get(load(root / "conf" / "nnet" / "mini.yaml", [section]), "features.columns") == 24
+
+
 def test_a_frame_rate_is_of_the_option_file(root: Path, tmp_path: Path) -> None:
     (tmp_path / "slow.conf").write_text("--frame-shift=12.5\n")
     section = f"features={{type: fbank, config: {tmp_path}/slow.conf, dim: 23}}"

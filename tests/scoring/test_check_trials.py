@@ -20,12 +20,10 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_good_trials_are_counted(data: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert check_trials(data) == (1, 1)
+def test_good_trials_are_accepted(data: Path) -> None:
+    assert main([str(data)]) == 0
     (data / "trials").write_text(GOOD + "b-1 a-1 nontarget\n")  # the other way round is another trial
-    with caplog.at_level("INFO"):
-        assert main([str(data)]) == 0
-    assert "1 target and 2 nontarget trials" in caplog.text
+    assert main([str(data), str(data)]) == 0
 
 
 @pytest.mark.parametrize(
@@ -49,7 +47,7 @@ def test_wrong_trials_are_refused(data: Path, lines: str, says: str) -> None:
 def test_models_have_the_speaker_of_their_utterances(data: Path) -> None:
     (data / "enroll2utt").write_text("model a-1 a-2\n")
     (data / "trials").write_text("model a-2 target\nmodel b-1 nontarget\n")
-    assert check_trials(data) == (1, 1)
+    check_trials(data)
     (data / "trials").write_text("model a-2 target\nmodel b-1 target\n")
     with pytest.raises(ScoringError, match="no nontarget"):
         check_trials(data)

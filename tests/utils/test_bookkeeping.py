@@ -121,3 +121,15 @@ def test_foreign_ids_and_an_empty_input_are_errors(lists: Path, run: Run) -> Non
     assert "u99" in run(COUNTS, "--what", "x", "--in", "out", "--out", "in").stderr
     assert "missing or empty" in run(COUNTS, "--what", "x", "--in", "none", "--out", "in").stderr
     assert run(COUNTS, "--what", "x", "--in", "in", "--out", "none").returncode == 1
+
+
+def test_a_link_to_a_folder_above_does_not_make_a_tree_of_everything_there(tmp_path: Path) -> None:
+    root = tmp_path / "above" / "tree"
+    (root / "a").mkdir(parents=True)
+    (root / "a" / "x.wav").write_text("x")
+    (root / "a" / "up").symlink_to(tmp_path)
+    before = tree_fingerprint(root)
+    (tmp_path / "above" / "other").write_text("not of the tree")
+    assert tree_fingerprint(root) == before
+    (root / "a" / "y.wav").write_text("y")
+    assert tree_fingerprint(root) != before
