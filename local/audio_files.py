@@ -32,13 +32,13 @@ _THREADS = min(16, 4 * (os.cpu_count() or 1))                # reading headers w
 
 def is_named_audio(path: str) -> bool:
     """Whether the file's extension is that of a kind of audio."""
-    extension = os.path.splitext(path)[1].lower()
+    extension = Path(path).suffix.lower()
     return extension in SOUNDFILE_EXTENSIONS or extension in FFMPEG_EXTENSIONS
 
 
 def without_extension(path: str) -> str:
     """The path without an audio extension; `take.2` keeps its 2."""
-    return os.path.splitext(path)[0] if is_named_audio(path) else path
+    return path.removesuffix(Path(path).suffix) if is_named_audio(path) else path
 
 
 @dataclass(frozen=True)

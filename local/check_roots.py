@@ -109,8 +109,8 @@ def check_number(roots: Sequence[Path], speakers: Sequence[tuple[Path, str]], op
             return
     found = f"one speaker's folder, {shown(first[0])}" if first else "no speaker's folder with a file"
     raise ScriptError(
-        f"{option} {' and '.join(map(str, roots))}: found {found}; {EXPECTED}, of two speakers at least (is it a level too"
-        " high or too low?)"
+        f"{option} {' and '.join(map(str, roots))}: found {found}; {EXPECTED}, of two speakers at least (is it a level"
+        " too high or too low?)"
     )
 
 
@@ -127,7 +127,8 @@ def check_apart(train: Sequence[Path], tests: Sequence[Path]) -> None:
             raise ScriptError(f"{option} {root} and {other_option} {other} are the same folder; give different ones")
         if option != other_option and (real in other_real.parents or other_real in real.parents):
             inner, outer = (other, root) if real in other_real.parents else (root, other)
-            raise ScriptError(f"{inner} lies in {outer}, and is given as another set; test speech must not be trained on")
+            mend = "test speech must not be trained on"
+            raise ScriptError(f"{inner} lies in {outer}, and is given as another set; {mend}")
 
 
 def check_speakers_apart(train: Sequence[tuple[Path, str]], tests: Sequence[tuple[Path, str]]) -> None:

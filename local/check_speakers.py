@@ -32,9 +32,7 @@ def long_enough(data: Path, utt2spk: dict[str, str], min_frames: float, frame_ra
     if not (data / "utt2dur").is_file():
         return list(utt2spk)
     seconds = read_numbers(data / "utt2dur")
-    return [
-        utt for utt in utt2spk if utt not in seconds or seconds[utt] * frame_rate + SPARE_FRAMES >= min_frames
-    ]
+    return [utt for utt in utt2spk if utt not in seconds or seconds[utt] * frame_rate + SPARE_FRAMES >= min_frames]
 
 
 def check_speakers(data: Path, options: argparse.Namespace) -> None:
@@ -52,7 +50,7 @@ def check_speakers(data: Path, options: argparse.Namespace) -> None:
     if len(usable) < MIN_SPEAKERS:
         raise ScriptError(
             f"{found}: {len(usable)} speakers have {options.min_utts} utterances of {options.min_frames:g} frames (the"
-            f" most is {most}), expected two speakers at least; give more data, or lower --min-utts, or --min-seconds or"
+            f" most is {most}), expected two speakers at least; give more data, or lower --min-utts, --min-seconds or"
             " --min-frames"
         )
     if options.valid_share <= 0:

@@ -68,5 +68,5 @@ def first_of(names: Sequence[str], count: int = 3) -> str:
 
 
 def shown(name: str) -> str:
-    """A file's name as text for a terminal or a table: control characters and bytes that are not UTF-8 by their codes."""
+    """A file's name for a terminal or a table: control characters and bytes that are not UTF-8 by their codes."""
     return _ODD.sub(lambda odd: repr(odd[0])[1:-1], name)

@@ -18,7 +18,7 @@ _PLAIN_PATH = re.compile(r"[\w.+@%:=/-]+")
 
 @dataclass(frozen=True)
 class RirEntry:
-    """One impulse response; audio: a path, or a pipe that writes WAV; others: what else the list says, `(rt60, 0.4)`."""
+    """One impulse response; audio: a path, or a pipe that writes WAV; others: further options, as `(rt60, 0.4)`."""
 
     rir_id: str
     room_id: str

@@ -137,7 +137,7 @@ def check_list(
         dropped: utterance id -> why it is not among them.
 
     Raises:
-        ScriptError: see `read_trials`, `resolve`; a label that contradicts the speakers; or a trial that is there twice.
+        ScriptError: see `read_trials`, `resolve`; or a label contradicts the speakers, or a trial is there twice.
     """
     names = names_of({utt_id: path for utt_id, (path, _) in utterances.items()}, other_names)
     rows = resolve(read_trials(source), names, source, dropped or {})

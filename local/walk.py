@@ -19,7 +19,9 @@ from minikaldi.progress import with_progress
 from minikaldi.scripts.cli import ScriptError
 
 # Folders that file servers and archivers put beside the user's own.
-_OTHERS_FOLDERS = frozenset(("@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found", "System Volume Information"))
+_OTHERS_FOLDERS = frozenset(
+    ("@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found", "System Volume Information")
+)
 _THREADS = 8  # the listing waits for the file server, not for the processor
 
 Id = tuple[int, int]  # device and inode
@@ -131,7 +133,7 @@ class _Seen:
 
 
 def _id_of(path: str) -> Id:
-    found = os.stat(path)
+    found = Path(path).stat()
     return found.st_dev, found.st_ino
 
 
@@ -227,7 +229,7 @@ def _sort_in_file(entry: os.DirEntry[str], path: str, linked: bool, folder: _Fol
         found = entry.stat()
     except OSError as error:
         is_broken = entry.is_symlink() and error.errno in (errno.ENOENT, errno.ENOTDIR)
-        reason = f"broken link to {shown(os.readlink(entry.path))}" if is_broken else _trouble(error)
+        reason = f"broken link to {shown(str(Path(entry.path).readlink()))}" if is_broken else _trouble(error)
         folder.passed.append(Passed(path, reason, is_fault=True))
         return
     if stat.S_ISDIR(found.st_mode):
@@ -260,7 +262,7 @@ def _without_second_names(root: Path, listing: Listing) -> list[Found]:
             names.setdefault(found.inode, []).append(found.path)
     for found in linked:
         others = names.setdefault(found.inode, [])
-        another = next((path for path in others if os.path.samefile(root / path, root / found.path)), None)
+        another = next((path for path in others if (root / path).samefile(root / found.path)), None)
         if another is None:
             kept.append(found)
             others.append(found.path)

@@ -1,7 +1,7 @@
 """Whether the trials of data directories can be scored: `python3 -m scoring.check_trials <data-dir>...`.
 
-There must be target and nontarget trials, each trial once, of utterances or models that the directory knows, with labels
-that agree with utt2spk. This is looked at before any audio is decoded: after a training it would be found too late.
+There must be target and nontarget trials, each trial once, of utterances or models that the directory knows, with
+labels that agree with utt2spk. This is checked before the training, after which it would be found too late.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def _file_fingerprint(path: Path) -> str:
 
 
 def tree_fingerprint(root: Path) -> str:
-    """Of all files below a folder, links followed, no folder entered twice, none that holds this one; hidden ones too."""
+    """Of all files below a folder, hidden ones too; links are followed, but not up, and no folder is entered twice."""
     digest = hashlib.sha256()
     seen = {str(folder) for folder in Path(os.path.realpath(root)).parents}
     for folder, subfolders, names in os.walk(root, followlinks=True):

@@ -61,5 +61,5 @@ def test_a_missing_file_is_named(data: Path) -> None:
     with pytest.raises((OSError, ScriptError), match="utt2spk"):
         check_trials(data)
     (data / "trials").unlink()
-    with pytest.raises(ScoringError, match="trials: no such file; expected lines .*stage 0 makes it"):
+    with pytest.raises(ScoringError, match=r"trials: no such file; expected lines .*stage 0 makes it"):
         check_trials(data)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from minikaldi.scripts.stage_marker import tree_fingerprint
+
 from .conftest import Run, table
 
 MARKER, COUNTS = "utils/stage_marker.py", "utils/check_counts.py"
