@@ -6,6 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 . utils/stage_functions.sh
 . utils/pipeline_options.sh
+. utils/pipeline_checks.sh
 parse_pipeline_options "$@"
 
 if [[ $PWD =~ [^[:alnum:]._/+@%=:~-] ]]; then
@@ -129,29 +130,7 @@ paths() {  # <flag> <prefix> <suffix> <set>...: the arguments `flag prefix/set/s
 run_facts=("data=$data" "mfcc=$mfcc" "feats=$feats" "ready=$ready" "exp=$exp" --skip "$passed_over"
   --corpus "$corpus-${option[mini-size]}" --way "$augment $nnet_config ${shorter[*]-} ${nnet_opts[*]-}")
 
-# --- what is wrong with the corpus by its names alone is an error now ---
-if [ "$first_stage" -eq 0 ]; then
-  for given in trials spk2gender; do
-    if [ "${option[$given]}" != - ] && [ ! -f "${option[$given]}" ]; then die "--$given is ${option[$given]}, which is no file"; fi
-  done
-  for given in musan-root rirs-root voxceleb1-root voxceleb2-root; do
-    if [ "${option[$given]}" != - ] && [ ! -d "${option[$given]}" ]; then die "--$given is ${option[$given]}, which is no folder"; fi
-  done
-  if [ "$corpus" = folder ]; then
-    listed=()
-    for root in "${train_roots[@]}"; do listed+=(--train-root "$root"); done
-    for root in "${test_roots[@]}"; do listed+=(--test-root "$root"); done
-    if [ "${option[trials]}" != - ]; then listed+=(--trials "${option[trials]}"); fi
-    python3 local/check_roots.py "${listed[@]}"
-  fi
-elif [ "$trust_earlier" = true ] && [ "$dry_run" != true ]; then      # data directories of the user's own, perhaps
-  listed=()
-  for test in "${tests[@]}"; do
-    if [ "$last_stage" -ge 9 ] || [ -e "$data/$test/trials" ]; then listed+=("$data/$test"); fi
-  done
-  if [ ${#listed[@]} -gt 0 ]; then python3 -m scoring.check_trials "${listed[@]}"; fi
-  if [ ${#listed[@]} -gt 0 ] && [ -e "$data/train/spk2utt" ]; then python3 local/check_disjoint.py "$data/train" "${listed[@]}"; fi
-fi
+check_input
 
 # --- 0: the corpus ---
 trees=()            # the audio itself, where it is the user's own: a file mended or added there is to be seen
@@ -185,12 +164,7 @@ if stage 0 "$data" "$corpus corpus -> $data/{$(IFS=,; echo "${sets[*]}")}, noise
   esac
   stage_done
 fi
-if [ "$dry_run" != true ] && [ "$first_stage" -le 5 ] && [ "$last_stage" -ge 5 ] && [ -z "$passed_over" ] && [ -e "$data/train/utt2spk" ]; then
-  copies=0
-  if [ "$augment" = ondisk ] && [ "${option[num-augmented]}" != 0 ]; then copies=4; fi      # of an utterance, at most: stage 2
-  python3 local/check_speakers.py --min-utts "${option[min-utts]/#-/1}" --min-frames "$min_frames" --frame-rate "$frame_rate" \
-    --copies "$copies" --valid-share "${option[valid-share]}" "$data/train"
-fi
+check_usable_speakers
 
 # --- 1: features and voice activity ---
 listed=("${trees[@]}" --input conf/mfcc.conf --input "$train_vad" --option "test_vad=$test_vad" --input "$test_vad" --option "speed_perturb=$speed")

@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from local.audio_files import is_named_audio
-from local.program import first_of, new_parser, run_script, shown
+from local.program import first_of, new_parser, printable, run_script
 from local.trials import check_repeats, read_trials
 from local.walk import has_name_of_others
 from minikaldi.scripts.cli import ScriptError
@@ -107,7 +107,7 @@ def check_number(roots: Sequence[Path], speakers: Sequence[tuple[Path, str]], op
             first.append(name)
         if len(first) == 2:
             return
-    found = f"one speaker's folder, {shown(first[0])}" if first else "no speaker's folder with a file"
+    found = f"one speaker's folder, {printable(first[0])}" if first else "no speaker's folder with a file"
     raise ScriptError(
         f"{option} {' and '.join(map(str, roots))}: found {found}; {EXPECTED}, of two speakers at least (is it a level"
         " too high or too low?)"
@@ -143,8 +143,8 @@ def check_speakers_apart(train: Sequence[tuple[Path, str]], tests: Sequence[tupl
     if common:
         root, name = common[0]
         raise ScriptError(
-            f"{len(common)} speakers of {root} are in {roots[name]} too (first: {shown(name)}); take them out of the"
-            " training tree, or results will flatter"
+            f"{len(common)} speakers of {root} are in {roots[name]} too (first: {printable(name)}); take them out of"
+            " the training tree, or results will flatter"
         )
 
 

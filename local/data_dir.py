@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from local.program import first_of, say, shown
+from local.program import first_of, printable, say
 from local.speaker_ids import without_blanks
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.data_dir import DirectoryWriter
@@ -39,7 +39,7 @@ class Dropped:
     @classmethod
     def at(cls, utt_id: str, reason: str, lost: bool = True) -> Dropped:
         """Of an id made of a file's name, whatever characters that has."""
-        return cls(without_blanks(shown(utt_id)), shown(reason), lost)
+        return cls(without_blanks(printable(utt_id)), printable(reason), lost)
 
 
 def write_data_dir(

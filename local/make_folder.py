@@ -31,7 +31,7 @@ from local.audio_files import (
 )
 from local.data_dir import Dropped, Utterance, say_counts, write_data_dir
 from local.genders import read_spk2gender
-from local.program import add_max_loss, first_of, new_parser, run_script, say, shown
+from local.program import add_max_loss, first_of, new_parser, printable, run_script, say
 from local.speaker_ids import speaker_ids, without_blanks
 from local.trials import check_list, write_trials
 from local.walk import Listing, Passed, list_files
@@ -91,7 +91,7 @@ def list_trees(roots: Sequence[Path]) -> dict[Path, Listing]:
     return listings
 
 
-def plan(listings: Mapping[Path, Listing]) -> Corpus:
+def plan_utterances(listings: Mapping[Path, Listing]) -> Corpus:
     """Give each file its id, whatever it holds; where two trees have a speaker's file of one name, both have the tree's
     name in their ids from the second on."""
     names = {found.path.split("/", 1)[0] for one in listings.values() for found in one.files if "/" in found.path}
@@ -169,7 +169,7 @@ def say_speakers(corpus: Corpus, listings: Mapping[Path, Listing]) -> None:
         say(f"{len(renamed)} speakers get another id, so that ids sort and have no blanks: {first_of(renamed)}")
     heard = {utterance.spk_id for utterance in corpus.utterances}
     tops = {name for listing in listings.values() for name in listing.tops}
-    silent = sorted(shown(name) for name in tops if corpus.speakers.get(name) not in heard)
+    silent = sorted(printable(name) for name in tops if corpus.speakers.get(name) not in heard)
     if silent:
         say(f"{len(silent)} of {len(tops)} speakers' folders give no utterance: {first_of(silent)}")
 
@@ -205,7 +205,7 @@ def main(argv: Sequence[str]) -> None:
     options = parser.parse_args(argv)
     roots = list(dict.fromkeys(Path(os.path.normpath(root)) for root in options.root))
     listings = list_trees(roots)
-    corpus = plan(listings)
+    corpus = plan_utterances(listings)
     if options.trials:
         planned = {one.utt_id: (one.path, one.spk_id) for one in corpus.planned}
         dropped = {one.utt_id: one.reason for one in corpus.dropped}

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from local.audio_files import AudioFile, inspect_all, say_conversions, wav_scp_entry
 from local.data_dir import Dropped
 from local.program import add_max_loss, first_of, new_parser, run_script, say
-from local.rir_lists import RirEntry, odd_paths, require_plain_paths, write_lines, write_rir_lists
+from local.rir_lists import RirEntry, odd_paths, require_plain_paths, write_list, write_rir_lists
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.rooms import RIR_OPTIONS, make_rir, read_line
 from minikaldi.scripts.wav_lines import TO_WAV
@@ -134,7 +134,7 @@ def main(argv: Sequence[str]) -> None:
         dropped += [*missing, *unreadable]
     write_rir_lists(options.rir_list, sets)
     beside = options.rir_list.with_name(f"{options.rir_list.name}.dropped")
-    write_lines(beside, [f"{one.utt_id} {one.reason}" for one in dropped])
+    write_list(beside, [f"{one.utt_id} {one.reason}" for one in dropped])
 
 
 if __name__ == "__main__":

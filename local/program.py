@@ -67,6 +67,6 @@ def first_of(names: Sequence[str], count: int = 3) -> str:
     return text if len(names) <= count else f"{text} and {len(names) - count} more"
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """A file's name for a terminal or a table: control characters and bytes that are not UTF-8 by their codes."""
     return _ODD.sub(lambda odd: repr(odd[0])[1:-1], name)

@@ -68,14 +68,14 @@ def write_rir_lists(target: Path, sets: Mapping[str, Sequence[RirEntry]]) -> Non
     if twice:
         raise ScriptError(f"{target}: {len(twice)} rir-ids stand more than once ({first_of(twice)}); keep one of each")
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_lines(target, [rir_line(entry) for entry in entries])
+    write_list(target, [rir_line(entry) for entry in entries])
     lists = {name: target if len(sets) == 1 else target.with_name(f"{target.name}_{name}") for name in sets}
     for name, path in lists.items():
-        write_lines(path, [rir_line(entry) for entry in sets[name]])
-    write_lines(target.with_name("rir_sets"), [f"{1 / len(sets):g}, {path}" for path in lists.values()])
+        write_list(path, [rir_line(entry) for entry in sets[name]])
+    write_list(target.with_name("rir_sets"), [f"{1 / len(sets):g}, {path}" for path in lists.values()])
 
 
-def write_lines(path: Path, lines: Sequence[str]) -> None:
+def write_list(path: Path, lines: Sequence[str]) -> None:
     """Write a list whole or not at all."""
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local.program import shown
+from local.program import printable
 from local.speaker_ids import check_name
 from minikaldi.progress import with_progress
 from minikaldi.scripts.cli import ScriptError
@@ -123,7 +123,7 @@ class _Seen:
         self._identify()
         folder = _id_of(f"{self._root}/{path}")
         if folder in self._known:
-            return f"a link to a folder that is there already, {shown(self._known[folder] or '.')}"
+            return f"a link to a folder that is there already, {printable(self._known[folder] or '.')}"
         return "a link to a folder that holds this one" if folder in self._above else None
 
     def _identify(self) -> None:
@@ -229,7 +229,7 @@ def _sort_in_file(entry: os.DirEntry[str], path: str, linked: bool, folder: _Fol
         found = entry.stat()
     except OSError as error:
         is_broken = entry.is_symlink() and error.errno in (errno.ENOENT, errno.ENOTDIR)
-        reason = f"broken link to {shown(str(Path(entry.path).readlink()))}" if is_broken else _trouble(error)
+        reason = f"broken link to {printable(str(Path(entry.path).readlink()))}" if is_broken else _trouble(error)
         folder.passed.append(Passed(path, reason, is_fault=True))
         return
     if stat.S_ISDIR(found.st_mode):

@@ -231,7 +231,7 @@ def test_voxceleb2_with_both_sets_in_one_tree(tmp_path: Path, write_audio, make,
     assert_dropped(lines, {name: "no sound" if name == "empty.wav" else reason for name, reason in spoiled.items()})
 
 
-def test_voxceleb1_may_lie_at_the_top_and_a_tree_behind_two_links_counts_once(
+def test_voxceleb1_may_lie_at_the_top_and_a_tree_of_two_links_counts_once(
     tmp_path: Path, write_audio, make
 ) -> None:
     root = tmp_path / "vox1"
