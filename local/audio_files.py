@@ -122,15 +122,8 @@ def _why_not(said: str, extension: str, named_audio: bool) -> str:
 def inspect_all(paths: Sequence[str], sample_rate: int, label: str) -> Iterator[AudioFile | Unreadable]:
     """`inspect` of many files, in their order, by threads, with a progress line."""
     with ThreadPoolExecutor(_THREADS) as threads:
-        found = threads.map(lambda path: _inspected(path, sample_rate), paths, chunksize=1)
+        found = threads.map(lambda path: inspect(path, sample_rate), paths, chunksize=1)
         yield from with_progress(found, len(paths), label, "files")
-
-
-def _inspected(path: str, sample_rate: int) -> AudioFile | Unreadable:
-    try:
-        return inspect(path, sample_rate)
-    except OSError as error:  # one file without permission, or on a bad disk, is one file less
-        return Unreadable(path, f"cannot be read: {error.strerror or error}", is_named_audio(path))
 
 
 def say_conversions(files: Iterable[AudioFile], sample_rate: int) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from local.audio_files import AudioFile, inspect, require_ffmpeg, through_to_wav
+from local.audio_files import AudioFile, Unreadable, inspect, require_ffmpeg, through_to_wav
 from local.data_dir import Dropped, Utterance
 from local.program import say
 from local.speaker_ids import speaker_ids, without_blanks
@@ -131,8 +131,8 @@ def _segment(tree: Path, file: Found) -> Segment | Dropped:
         return Dropped(utt_id, "no .wav, .flac or .m4a file", lost=False)
     stem = Path(path).stem
     found = inspect(f"{tree}/{path}", SAMPLE_RATE)
-    is_audio = isinstance(found, AudioFile)
-    plain, by_ffmpeg, fault = (found.plain, found.by_ffmpeg, None) if is_audio else (False, False, found.reason)
+    plain, by_ffmpeg = (found.plain, found.by_ffmpeg) if isinstance(found, AudioFile) else (False, False)
+    fault = found.reason if isinstance(found, Unreadable) else None
     if size <= (WAV_HEADER_BYTES if extension == ".wav" else 0):
         fault = f"has {size} bytes: no sound"
     name_based = _NAME_BASED.fullmatch(stem)

@@ -83,18 +83,21 @@ def test_a_file_that_may_not_be_read_is_one_file_less(
 ) -> None:
     from local import audio_files
 
-    inspect = audio_files.inspect
+    audio_info = audio_files.audio_info
 
-    def refuse(path: str, rate: int):
+    def refuse(path: str):
         if path.endswith("b.wav"):
             raise PermissionError(13, "Permission denied", path)
-        return inspect(path, rate)
+        return audio_info(path)
 
-    monkeypatch.setattr(audio_files, "inspect", refuse)
+    monkeypatch.setattr(audio_files, "audio_info", refuse)
     for name in ("a", "b"):
-        write_audio(tmp_path / "corpus" / "s1" / f"{name}.wav")
+        write_audio(tmp_path / "corpus" / "id00012" / "vid" / f"{name}.wav")
     make(make_folder.main, "--max-loss", 0.5, "--root", tmp_path / "corpus", tmp_path / "data")
-    assert table(tmp_path / "data" / "dropped") == {"s1-b": "cannot be read: Permission denied: s1/b.wav"}
+    reason = "cannot be read: Permission denied"
+    assert table(tmp_path / "data" / "dropped") == {"id00012-vid-b": f"{reason}: id00012/vid/b.wav"}
+    make(make_voxceleb2.main, "--max-loss", 0.5, "--root", tmp_path / "corpus", "--part", "dev", tmp_path / "vox")
+    assert table(tmp_path / "vox" / "dropped")["id00012-vid-b"].endswith(reason)
 
 
 def test_several_roots_are_one_corpus_and_common_speakers_are_said(
