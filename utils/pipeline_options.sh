@@ -45,6 +45,7 @@ force             false        run the stages even where they are up to date
 trust-earlier     false        use the files of the stages before --stage as they are
 dry-run           false        print the stages with inputs, outputs and sizes; run nothing
 '
+_repeatable=' nnet-opts test-root '
 _flags=' force trust-earlier dry-run '
 _corpora='folder mini voxceleb'
 declare -A option=() _found_in=()

@@ -69,7 +69,7 @@ def test_the_option_file_of_a_training_is_found_likewise(tmp_path: Path, monkeyp
     ("path", "overrides", "says"),
     [
         ("conf/nnet/xvectr.yaml", [], 'did you mean "conf/nnet/xvector.yaml"? choose one of: conf/nnet/xvector.yaml,'),
-        ("/nowhere/zzz.yaml", [], "/nowhere/zzz.yaml: cannot be read: there is no such file; choose one of: conf/nnet/"),
+        ("/nowhere/zzz.yaml", [], "/nowhere/zzz.yaml: cannot be read: there is no such file; choose one of: conf/nnet"),
         (MINI, ["augment=kaldi"], 'did you mean "conf/augment/kaldi.yaml"? choose one of: conf/augment/kaldi.yaml,'),
     ],
 )

@@ -255,15 +255,15 @@ def test_both_sizes_of_the_mini_corpus_augment_while_training_reads(recipe: Reci
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--nnet-opts=optimizer.lr=0.1"], "--nnet-opts optimizer.lr=0.1: optimizer.lr is unknown; the learning rate is"),
+        (["--nnet-opts=optimizer.lr=0.1"], "--nnet-opts optimizer.lr=0.1: optimizer.lr is unknown; the learning rate"),
         (["--nnet-opts", "trainin.steps=3"], "--nnet-opts trainin.steps=3: expected section.key=value"),
         (["--nnet-opts", "encoder.width=["], "--nnet-opts encoder.width=[:1: "),
-        (["--nnet-opts", "augment=conf/augment/strnog.yaml"], '--nnet-opts augment=conf/augment/strnog.yaml: names a file'),
+        (["--nnet-opts", "augment=conf/augment/strnog.yaml"], '--nnet-opts augment=conf/augment/strnog.yaml: names a'),
         (["--inference", "step=5 mode=window"], '--inference mode=window: inference.mode is "window"'),
         (["--augment-config", "conf/augment/kaldy.yaml"],
-         '--augment-config conf/augment/kaldy.yaml: names a file that cannot be used: conf/augment/kaldy.yaml: cannot be'),
-        (["--nnet-config", "conf/nnet/ldee3.yaml"], 'no such file; did you mean "conf/nnet/lde3.yaml"? choose one of: conf/'),
-        (["--nnet-config", "lde33"], 'did you mean "conf/nnet/lde3.yaml"? choose one of: conf/nnet/lde3.yaml, conf/nnet/att'),
+         '--augment-config conf/augment/kaldy.yaml: names a file that cannot be used: conf/augment/kaldy.yaml: cannot'),
+        (["--nnet-config", "conf/nnet/ldee3.yaml"], 'no such file; did you mean "conf/nnet/lde3.yaml"? choose one of: '),
+        (["--nnet-config", "lde33"], 'did you mean "conf/nnet/lde3.yaml"? choose one of: conf/nnet/lde3.yaml, conf/'),
         (["--nnet-opts", "data.source=feats"], "kaldi.yaml: augment.wave changes audio, but data.source is feats"),
     ],
 )  # fmt: skip
@@ -276,7 +276,7 @@ def test_what_the_corpus_file_changes_wrongly_is_named_by_file_and_line(recipe: 
     conf = own_checkout / "conf" / "pipeline" / "mini.conf"
     conf.write_text("nnet_config=conf/nnet/mini.yaml\nnnet_opts=training.epochs=3\n")
     message = recipe("--dry-run", "--nnet-opts", "training.steps=5", code=1, where=own_checkout).stderr
-    assert "conf/pipeline/mini.conf:2: nnet_opts=training.epochs=3: training.epochs is unknown; the length of" in message
+    assert "conf/pipeline/mini.conf:2: nnet_opts=training.epochs=3: training.epochs is unknown; the length" in message
 
 
 def call_from(folder: Path, checkout: Path, *options: str, code: int = 0) -> Done:
@@ -293,7 +293,8 @@ def test_configs_of_the_checkout_work_from_any_directory(recipe: Recipe, checkou
     here = recipe("--dry-run", *options).stdout
     assert "conf/fbank80.conf" in here and "conf/vad_relative.conf" in here
     assert call_from(tmp_path, checkout, *options).stdout == here
-    assert 'did you mean "conf/nnet/ecapa.yaml"' in call_from(tmp_path, checkout, "--nnet-config=ecap.yaml", code=1).stderr
+    message = call_from(tmp_path, checkout, "--nnet-config=ecap.yaml", code=1).stderr
+    assert 'did you mean "conf/nnet/ecapa.yaml"' in message
 
 
 def test_the_callers_own_configs_come_before_those_of_the_checkout(
@@ -312,3 +313,17 @@ def test_the_callers_own_configs_come_before_those_of_the_checkout(
     assert "input   conf/fbank.conf " in plan and "input   conf/vad.conf " in plan and str(tmp_path) not in plan
     plan = call_from(tmp_path, checkout, "--nnet-opts=features.config=conf/fbank.conf", "--corpus=voxceleb").stdout
     assert own in plan
+
+
+@pytest.mark.parametrize("option", ["data", "exp"])
+def test_a_place_that_cannot_be_written_to_is_named_once_before_anything_runs(
+    recipe: Recipe, fresh: Place, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "file").write_text("")  # a place below a file is refused to root too
+    done = recipe(*fresh.options(**{option: f"{tmp_path}/file/below"}), code=1)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("environment: ")]
+    assert lines == [
+        f"check_writable.py: --{option} is {tmp_path}/file/below: {tmp_path}/file is no directory;"
+        f" give another --{option}, or mend that"
+    ]
+    assert not fresh.data.exists() and not fresh.exp.exists()
