@@ -262,7 +262,7 @@ def test_both_sizes_of_the_mini_corpus_augment_while_training_reads(recipe: Reci
         (["--inference", "step=5 mode=window"], '--inference mode=window: inference.mode is "window"'),
         (["--augment-config", "conf/augment/kaldy.yaml"],
          '--augment-config conf/augment/kaldy.yaml: names a file that cannot be used: conf/augment/kaldy.yaml: cannot'),
-        (["--nnet-config", "conf/nnet/ldee3.yaml"], 'no such file; did you mean "conf/nnet/lde3.yaml"? choose one of: '),
+        (["--nnet-config", "conf/nnet/ldee3.yaml"], 'no such file; did you mean "conf/nnet/lde3.yaml"? choose one'),
         (["--nnet-config", "lde33"], 'did you mean "conf/nnet/lde3.yaml"? choose one of: conf/nnet/lde3.yaml, conf/'),
         (["--nnet-opts", "data.source=feats"], "kaldi.yaml: augment.wave changes audio, but data.source is feats"),
     ],
