@@ -89,7 +89,9 @@ fi
 if [ "$augment" = online ] && [ -n "$not_online" ]; then die "$nnet_config $not_online; use --augment ondisk"; fi
 if [ "$source" != wav ] && [ "$augment" = online ]; then
   augment_config=${option[augment-config]}
-  if [ "$called_from" != "$PWD" ] && [ -e "$called_from/$augment_config" ]; then augment_config=$PWD/$augment_config; fi    # not the caller's of that name
+  if [ "$called_from" != "$PWD" ] && [ -e "$called_from/$augment_config" ]; then
+    augment_config=$PWD/$augment_config            # the default is not the caller's file of that name
+  fi
   online=(data.source=wav "augment=$augment_config")
   augment_file=(--input "$augment_config")
 fi

@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # Sourced by pipeline.sh, which sets called_from: its options, their defaults, and how they are read. An unknown option, corpus or key is an error
-# that lists the choices. Order of precedence: command line, conf/pipeline/<corpus>.conf, the defaults here; of nnet-opts, which add up, key by key.
+# that lists the choices. Order of precedence: command line, conf/pipeline/<corpus>.conf, the defaults here;
+# nnet-opts add up, and win key by key.
 
 # name            default      what it is
 _option_table='
@@ -49,7 +50,8 @@ _repeatable=' nnet-opts test-root '
 _flags=' force trust-earlier dry-run '
 _corpora='folder mini voxceleb'
 declare -A option=() _found_in=()
-declare -a nnet_opts=() corpus_opts=() _corpus_opts_in=() test_roots=()      # nnet-opts: of the command line; of the corpus's file, with file:line
+declare -a nnet_opts=() test_roots=()
+declare -a corpus_opts=() _corpus_opts_in=()       # nnet-opts of conf/pipeline/<corpus>.conf, and file:line of each
 declare -a inference=() online=() shorter=() at_most=() overrides=() settings=()
 
 pipeline_usage() {
@@ -65,9 +67,9 @@ Usage: ./pipeline.sh [options]
 Stages: 0 corpus  1 features, VAD  2 augmented copies  3 their features  4 CMVN, voiced frames  5 training lists
         6 training  7 test features  8 embeddings  9 models  10 LDA, PLDA  11 scores  12 results
 A stage that is up to date is not run again. Real Kaldi answers where KALDI_ROOT has the commands.
-Relative paths are those of the directory you call from. A configuration (--nnet-config, --augment-config, --vad-config, --test-vad-config, and the
-files that --nnet-opts or a YAML of yours name) is looked for there first, then in the checkout, so that conf/... works from anywhere; what a YAML
-of the checkout names is the checkout's.
+Relative paths are those of the directory you call from. A configuration (--nnet-config, --augment-config, --vad-config,
+--test-vad-config, and the files that --nnet-opts or a YAML of yours name) is looked for there first, then in the
+checkout, so that conf/... works from anywhere; what a YAML of the checkout names is the checkout's.
 
 Options (--name value or --name=value; "-" stands for the default that is told):
 EOF
@@ -84,7 +86,8 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
   case $name in
     data | exp | nnet-config | augment-config | vad-config | test-vad-config | *-root | trials | spk2gender)
       if [ "$where" = "command line" ] && [ "${called_from:?}" != "$PWD" ] && [[ $value != [/-]* ]]; then
-        if [[ $name != *-config ]] || [ -e "$called_from/$value" ]; then value=$called_from/$value; fi     # else the checkout's
+        # A configuration that the caller does not have is the checkout's.
+        if [[ $name != *-config ]] || [ -e "$called_from/$value" ]; then value=$called_from/$value; fi
       fi ;;
   esac
   case $name in
@@ -138,20 +141,28 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
 
 on_command_line() { [ "${_found_in[$1]-}" = "command line" ]; }    # <option>: whether it was given there
 
-_change() { overrides+=("$2") settings+=(--set-as "$1" "$2"); }       # <as it was given> <section.key=value>
+_change() { overrides+=("$2") settings+=(--set-as "$1" "$2"); }      # <as it was given> <section.key=value>
 
-network_changes() {  # -> overrides: changes of the YAML, the last win; settings: the same for nnet.config, each with the words in which it was given
+# -> overrides: changes of the YAML, the last win; settings: the same for nnet.config, each as it was given
+network_changes() {
   local i change
   overrides=() settings=()
   _change "--seed ${option[seed]}" "training.seed=${option[seed]}"
   for change in "${online[@]}"; do
-    if [[ $change == augment=* ]]; then _change "--augment-config ${change#*=}" "$change"; else _change "--augment online" "$change"; fi
+    case $change in
+      augment=*) _change "--augment-config ${change#*=}" "$change" ;;
+      *) _change "--augment online" "$change" ;;
+    esac
   done
-  for i in "${!corpus_opts[@]}"; do _change "${_corpus_opts_in[i]}: nnet_opts=${corpus_opts[i]}" "${corpus_opts[i]}"; done
+  for i in "${!corpus_opts[@]}"; do
+    _change "${_corpus_opts_in[i]}: nnet_opts=${corpus_opts[i]}" "${corpus_opts[i]}"
+  done
   for change in "${shorter[@]}"; do _change "--max-steps ${option[max-steps]}" "$change"; done
   for change in "${nnet_opts[@]}"; do _change "--nnet-opts $change" "$change"; done
   for change in "${at_most[@]}"; do _change "--max-steps ${option[max-steps]}" "$change"; done
-  for change in "${inference[@]}"; do settings+=(--set-as "--inference $change" "inference.$change"); done     # only checked: it changes no training
+  for change in "${inference[@]}"; do            # only to be checked: they change no training
+    settings+=(--set-as "--inference $change" "inference.$change")
+  done
 }
 
 _steps_are_given() {  # whether --nnet-opts of the command line sets training.steps
@@ -162,7 +173,8 @@ _steps_are_given() {  # whether --nnet-opts of the command line sets training.st
   return 1
 }
 
-choose_shorter() {  # sets shorter and at_most: what --max-steps changes; steps on the command line win over the corpus file's --max-steps
+# Sets shorter and at_most: what --max-steps changes. Steps on the command line win over the corpus file's --max-steps.
+choose_shorter() {
   local told most=${option[max-steps]}
   if [ "$most" = - ] || { _steps_are_given && ! on_command_line max-steps; }; then return; fi
   told=$(python3 -m nnet.shorten --config "$nnet_config" "${settings[@]}" --max-steps "$most")

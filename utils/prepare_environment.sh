@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Makes sure that a Python with the packages the project needs is at hand, and says which in one line.
 #
-# A running Python that has the minimum versions (a cluster's CUDA build of torch, say) is used as it is; nothing is ever installed into it.
-# Otherwise .venv is made from the pinned requirements. An interrupted installation is taken up where it stopped.
+# A running Python that has the minimum versions (a cluster's CUDA build of torch, say) is used as it is; nothing is
+# installed into it, ever. Otherwise .venv is made from the pinned requirements. An interrupted installation is taken up
+# where it stopped.
 set -euo pipefail
 
 usage() {
   cat >&2 <<'EOF'
 Usage: utils/prepare_environment.sh [--tests | --check]
-  --tests   also what ./tests/run.sh and .ci/run need (tests/requirements.txt); where the running Python has all but that, .venv
-            gets the test tools alone and sees its other packages
+  --tests   also what ./tests/run.sh and .ci/run need (tests/requirements.txt); where the running Python has all but
+            that, .venv gets the test tools alone and sees its other packages
   --check   install nothing: say nothing and exit 0 where all is there, else exit 1
 EOF
   exit 1
@@ -43,8 +44,9 @@ fi
 if [ "$check_only" = true ]; then exit 1; fi
 command -v python3 >/dev/null || { echo "prepare_environment.sh: no python3 on PATH; install Python 3.10 or newer" >&2; exit 1; }
 
-# Where the test tools alone are missing, nothing else is installed: not where .venv has the rest, nor where the running Python (an active
-# environment, say) has it. Its packages are then lent to .venv by a .pth file, and its own folders are left as they are.
+# Where the test tools alone are missing, nothing else is installed: not where .venv has the rest, nor where the running
+# Python (an active environment, say) has it. Its packages are then lent to .venv by a .pth file, and its own folders
+# are left as they are.
 missing=all
 if [ "$tests" = true ]; then
   if [ -e "$venv/.ready" ] && "$venv/bin/python3" "${check[0]}" --quiet; then
@@ -55,12 +57,15 @@ if [ "$tests" = true ]; then
 fi
 needs="1 to 3 minutes and 1.3 GB with a CPU torch; the CUDA build is several GB"
 if [ "$missing" != all ]; then requirements=("$root/tests/requirements.txt") needs="half a minute and 200 MB"; fi
-if [ "$missing" = tools-beside-running ]; then needs+="; the other packages are those of $(command -v python3), which stays as it is"; fi
+if [ "$missing" = tools-beside-running ]; then
+  needs+="; the other packages are those of $(command -v python3), which stays as it is"
+fi
 echo "environment: making .venv from ${requirements[*]#"$root"/} ($needs)"
 started=$SECONDS
 rm -f "$venv/.ready"
-if [ "$missing" = tools-beside-running ] && [ -x "$venv/bin/python3" ] && [ "$(release "$venv/bin/python3")" != "$(release python3)" ]; then
-  rm -rf "$venv"                             # what an interrupted installation left, of another Python than the one whose packages are used
+if [ "$missing" = tools-beside-running ] && [ -x "$venv/bin/python3" ]; then
+  # What an earlier installation left may be of another Python than the one whose packages are used.
+  if [ "$(release "$venv/bin/python3")" != "$(release python3)" ]; then rm -rf "$venv"; fi
 fi
 if ! [ -x "$venv/bin/python3" ] || ! [ -x "$venv/bin/pip" ]; then
   python3 -m venv "$venv" || {

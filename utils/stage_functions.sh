@@ -6,7 +6,8 @@
 #     stage_done
 #   fi
 #
-# Reads the variables first_stage, last_stage, force, dry_run, trust_earlier, exp, and passed_over: numbers of stages between blanks that have nothing to do.
+# Reads the variables first_stage, last_stage, force, dry_run, trust_earlier, exp, and passed_over: numbers of stages
+# between blanks that have nothing to do.
 # A marker <dir>/.stages/<n>.json holds the fingerprints of inputs and outputs and the options of the stage's last complete run.
 
 log() { echo "$(date '+%H:%M:%S') $*" >&2; }
@@ -65,7 +66,8 @@ _check_stage() {  # into _stage_stale: why the stage is to run, or ""
   if [ "$status" -ne 0 ] && [ "$status" -ne 3 ]; then die "stage $_stage_number: utils/stage_marker.py failed (exit $status)"; fi
 }
 
-_need_writable() {  # <dir of a stage that is to run>: it, and the experiment of the stages to come; where all is up to date nothing is written
+# <dir of a stage that is to run>: it, and the experiment of the stages to come. A stage that is up to date writes nothing.
+_need_writable() {
   local places=(--data "$1")
   if [ "$1" = "${exp-}" ]; then places=(--exp "$1"); elif [ "$last_stage" -ge 6 ]; then places+=(--exp "${exp:-.}"); fi
   if [ "$_stage_writable" = "${places[*]}" ]; then return; fi
