@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from minikaldi.scripts.fingerprints import difference, fingerprint
+
 from .conftest import Run, table
 
 MARKER, COUNTS = "utils/stage_marker.py", "utils/check_counts.py"
@@ -171,6 +173,31 @@ def test_markers_of_an_earlier_version_still_hold(archived: Path, run: Run) -> N
     assert run(*check).returncode == 0
     feats.write_text(feats.read_text() + "new ark/raw.1.ark:5\n")
     assert run(*check).stdout == "input in/feats.scp changed\n"
+
+
+LARGE = "size:5000 mtime_ns:1 ctime_ns:2 inode:3 blake2b:4"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [None, 5, [], "", {}, LARGE, {"table": 1}, {"table": LARGE, "archives": {}}, {"table": LARGE, "archives": []}],
+    ids=str,
+)
+def test_a_fingerprint_that_is_none_is_a_change(tmp_path: Path, before: object) -> None:
+    scp = table(tmp_path, "feats.scp", "a raw.ark:5")
+    for path in (scp, table(tmp_path, "text", "a b")):
+        assert difference(path, before) == f"{path} changed"
+    assert difference(tmp_path, {"feats.scp": fingerprint(scp), "text": before}) == f"{tmp_path}/text changed"
+
+
+@pytest.mark.parametrize("name", ["\0", "x" * 5000, "", "\udcff"])
+def test_the_name_of_an_archive_may_be_anything(tmp_path: Path, name: str) -> None:
+    scp = table(tmp_path, "feats.scp", "a raw.ark:5")
+    before = fingerprint(scp)
+    assert isinstance(before, dict) and before["archives"] == {"raw.ark": "not there"}
+    assert difference(scp, before) is None
+    differs = difference(scp, {**before, "archives": {name: LARGE}})
+    assert differs is not None and differs.startswith(f"{scp} names {name}, which ")
 
 
 def write_moved(tmp_path: Path, run: Run) -> None:
