@@ -2,6 +2,7 @@
 # From a corpus to a table of speaker-verification results, in 13 stages. ./pipeline.sh --help tells the options.
 set -euo pipefail
 called_from=$PWD          # paths on the command line are relative to it
+export PIPELINE_CALLED_FROM=$PWD      # for nnet/paths.py
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 . utils/stage_functions.sh
@@ -41,22 +42,13 @@ if [ "$name" = - ]; then
   fi
 fi
 data=${option[data]/#-/data/$name}
-settings=(--set "training.seed=$seed")
-for change in "${nnet_opts[@]}"; do settings+=(--set "$change"); done
 read -ra inference <<< "${option[inference]/#-/}"
-for change in "${inference[@]}"; do settings+=(--set "inference.$change"); done      # only to be checked here: it changes no training
+network_changes
 told=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" \
   --get features.type --get features.config --get features.cmvn --get features.vad --get features.frame_rate --get data.source \
   --get features.columns)      # the last only to be checked: the option file against features.dim
 { read -r feats_type; read -r feats_conf; read -r feats_cmvn; read -r feats_vad; read -r frame_rate; read -r source; } <<< "$told"
-shorter=()
-if [ "${option[max-steps]}" != - ] && [ -z "$passed_over" ] && [[ " ${nnet_opts[*]-}" != *" training"?(.steps)=* ]]; then
-  told=$(python3 -m nnet.shorten --config "$nnet_config" "${settings[@]}" --max-steps "${option[max-steps]}")
-  if [ -n "$told" ]; then
-    mapfile -t shorter <<< "$told"
-    log "$nnet_config asks for more than the ${option[max-steps]} steps of --max-steps, and is changed: ${shorter[*]}"
-  fi
-fi
+if [ -z "$passed_over" ]; then choose_shorter; fi
 feats_name=$(basename "$feats_conf" .conf)
 feats_name=${feats_name//[^[:alnum:]._-]/_}
 if [[ $feats_name != "$feats_type"* ]]; then feats_name=$feats_type-$feats_name; fi
@@ -78,7 +70,7 @@ min_frames=${option[min-frames]}
 if [ "$min_frames" = - ]; then
   min_frames=$(python3 -c 'import sys; print(int(float(sys.argv[1]) * float(sys.argv[2]) + 0.5))' "${option[min-seconds]}" "$frame_rate")
 fi
-augment=${option[augment]/#-/ondisk} suffix='' online=() augment_file=() not_online=''
+augment=${option[augment]/#-/ondisk} suffix='' augment_file=() not_online=''
 if [ "$feats_type" = logmel ]; then
   not_online="has features.type logmel, of another rate than the audio that augmentation while training reads"
 elif [ "$augment" = online ] && [ "$source" != wav ]; then
@@ -98,10 +90,15 @@ elif [ "$augment" = online ] && [ -n "$not_online" ] && ! on_command_line augmen
 fi
 if [ "$augment" = online ] && [ -n "$not_online" ]; then die "$nnet_config $not_online; use --augment ondisk"; fi
 if [ "$source" != wav ] && [ "$augment" = online ]; then
-  online=(data.source=wav "augment=${option[augment-config]}")
-  augment_file=(--input "${option[augment-config]}")
+  augment_config=${option[augment-config]}
+  if [ "$called_from" != "$PWD" ] && [ -e "$called_from/$augment_config" ]; then
+    augment_config=$PWD/$augment_config            # the default is not the caller's file of that name
+  fi
+  online=(data.source=wav "augment=$augment_config")
+  augment_file=(--input "$augment_config")
 fi
-overrides=("training.seed=$seed" "${online[@]}" "${shorter[@]}" "${nnet_opts[@]}")    # the last win
+network_changes
+start_from=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get training.start_from)
 if [ "$source" != wav ] && on_command_line augment; then suffix=-$augment; fi    # beside the experiment of the corpus's own way
 exp=${option[exp]/#-/exp/$name-$(basename "$nnet_config" .yaml)$suffix}
 
@@ -269,7 +266,7 @@ if stage "$marker" "$ready" "$(basename "$voiced") -> lists of training and held
 fi
 
 # --- 6: training ---
-start_from=$(python3 -m nnet.config --config "$nnet_config" "${settings[@]}" --get training.start_from) start=()
+start=()
 if [ -e "$start_from" ]; then start=(--input "$start_from"); fi     # it may be gone once training has begun
 if stage 6 "$exp" "$nnet_config -> $exp" --input "$nnet_config" "${augment_file[@]}" "${start[@]}" --option "overrides=${overrides[*]}" --input "$lists" \
   --output "$exp/config.yaml" --output "$exp/best.pt"; then

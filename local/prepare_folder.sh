@@ -31,7 +31,7 @@ for test in $tests; do
   if [ "$trials" != - ]; then test_options+=(--trials "$trials"); fi
   python3 local/make_folder.py "${test_options[@]}" --root "$root" "$data/$test"
   if [ "$trials" = - ]; then
-    trial_options=(--seed "$seed" --nontargets-per-target 4)
+    trial_options=(--seed "$seed" --nontargets-per-target 4 --source "$root")
     if [ -s "$data/$test/spk2gender" ]; then trial_options+=(--spk2gender "$data/$test/spk2gender"); fi
     python3 -m scoring.make_trials "${trial_options[@]}" "$data/$test/utt2spk" "$data/$test/trials"
   fi

@@ -2,7 +2,8 @@
 
     python3 -m nnet.config --config conf/nnet/mini.yaml --set loss.margin=2 --get features.type
 
-Reading a config imports no torch. `--set pooling={name: mean}` replaces a whole section.
+Reading a config imports no torch. `--set pooling={name: mean}` replaces a whole section. Relative paths, that of the
+YAML too: nnet/paths.py.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import yaml
 from nnet.augment import AugmentOptions
 from nnet.augment.schema import augment_mapping, list_augment, parse_augment
 from nnet.encoders import ENCODERS
+from nnet.foreign_keys import hint
 from nnet.losses import LOSSES
 from nnet.optimizers import OPTIMIZERS
 from nnet.options import (
@@ -34,6 +36,8 @@ from nnet.options import (
     plain,
     show,
 )
+from nnet.overrides import Override, add_arguments, as_override, blamed
+from nnet.paths import alternatives, callers, in_checkout, located
 from nnet.pooling import POOLINGS
 from nnet.schedules import SCHEDULES
 from nnet.sections import (
@@ -62,6 +66,7 @@ SECTIONS: dict[str, type[Any] | OptionTable] = {
 }
 OPTIONAL = ("inference",)  # sections that may be left out: all their options have defaults
 AUGMENT = "augment"  # a section that may be left out, and may be the name of a file; see nnet/augment/schema.py
+PATHS = ("features.config", "training.start_from")  # options that name a file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,33 +97,51 @@ class Config:
             raise OptionError("data.balance", message)
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+def load(path: str | Path, overrides: Sequence[str | Override] = ()) -> Config:
     """The experiment of a YAML file.
 
     Args:
-        path: the file.
+        path: the file; a relative one that is not here is looked for in the checkout.
         overrides: `section.key=value`, the value in YAML; applied in order before anything is checked.
 
     Raises:
         ConfigError: unreadable or wrong; the message names the file (or the override), the key, what was found and
             the choices.
     """
-    return from_mapping(read_yaml(path), str(path), overrides)
+    file = Path(path) if Path(path).exists() else located(path)
+    if not file.exists():
+        why = f"cannot be read: there is no such file; {alternatives(str(path), 'conf/nnet')}"
+        raise ConfigError(f"{path}: {why}")
+    return from_mapping(read_yaml(file), str(path), overrides, of_checkout=in_checkout(file))
 
 
-def from_mapping(mapping: object, source: str, overrides: Sequence[str] = ()) -> Config:
-    """The experiment that a mapping section -> options describes, as `to_mapping` gives it. See `load`."""
+def from_mapping(
+    mapping: object, source: str, overrides: Sequence[str | Override] = (), of_checkout: bool = True
+) -> Config:
+    """The experiment that a mapping section -> options describes, as `to_mapping` gives it. See `load`.
+
+    Args:
+        mapping: the sections.
+        source: where it comes from, for messages.
+        overrides: as for `load`.
+        of_checkout: relative paths in the mapping are the checkout's; else the caller's directory comes first, as it
+            does for overrides.
+    """
     if not isinstance(mapping, Mapping):
         raise ConfigError(f"{source}: is {show(mapping)}; expected the sections {', '.join(SECTIONS)}")
     merged = {key: dict(value) if isinstance(value, Mapping) else value for key, value in mapping.items()}
-    merged[AUGMENT] = _augment_section(merged.get(AUGMENT), f"{source}: {AUGMENT}")
+    merged[AUGMENT] = _augment_section(merged.get(AUGMENT), f"{source}: {AUGMENT}", of_checkout)
     for section in OPTIONAL:
         merged.setdefault(section, {})
-    origins = {key: f"--set {override}" for override in overrides for key in [_apply(merged, override)]}
+    origins = {key: override.given for override in map(as_override, overrides) for key in [_apply(merged, override)]}
+    for key in PATHS:
+        if not of_checkout or blamed(key, origins):
+            _take_callers(merged, *key.split("."))
     known = (*SECTIONS, AUGMENT)
     for section in merged:
         if section not in known:
-            raise ConfigError(f'{source}: section {show(str(section))} is unknown; {choices(str(section), known)}')
+            named = str(section)
+            raise ConfigError(f"{source}: section {show(named)} is unknown; {hint(named)}{choices(named, known)}")
     missing = [section for section in SECTIONS if section not in merged]
     if missing:
         raise ConfigError(f"{source}: missing: {', '.join(missing)}; expected the sections {', '.join(SECTIONS)}")
@@ -127,17 +150,16 @@ def from_mapping(mapping: object, source: str, overrides: Sequence[str] = ()) ->
         return Config(**sections, augment=parse_augment(merged[AUGMENT]))
     except OptionError as error:
         told = str(error).replace("\n", "\\n")  # a key of YAML may hold a line break
-        raise ConfigError(f"{_blamed(error.key, origins) or source}: {told}") from error
+        raise ConfigError(f"{blamed(error.key, origins) or source}: {told}") from error
 
 
-def _blamed(key: str, origins: Mapping[str, str]) -> str | None:
-    """The override that set a key, or a section or list that the key is in."""
-    named = origins.get(key) or origins.get(f"{key}.name")
-    within = [origin for setting, origin in origins.items() if key.startswith((f"{setting}.", f"{setting}["))]
-    return named or (within[-1] if within else None)
+def _take_callers(merged: dict[Any, Any], section: str, key: str) -> None:
+    options = merged.get(section)
+    if isinstance(options, Mapping) and isinstance(options.get(key), str):
+        merged[section] = {**options, key: callers(options[key])}
 
 
-def _augment_section(value: object, source: str) -> object:
+def _augment_section(value: object, source: str, of_checkout: bool) -> object:
     """The section as a mapping: its own, or that of the file it names.
 
     Raises:
@@ -145,8 +167,12 @@ def _augment_section(value: object, source: str) -> object:
     """
     if not isinstance(value, str):
         return {} if value is None else value
+    file = located(value if of_checkout else callers(value))
+    if not file.exists():
+        why = f"cannot be read: there is no such file; {alternatives(value, 'conf/augment')}"
+        raise ConfigError(f"{source} names a file that cannot be used: {value}: {why}")
     try:
-        return read_yaml(value)
+        return read_yaml(file)
     except ConfigError as error:
         raise ConfigError(f"{source} names a file that cannot be used: {error}") from error
 
@@ -156,16 +182,16 @@ def _parse_section(section: str, mapping: object) -> Any:
     return parse_named(kind, section, mapping) if isinstance(kind, Mapping) else parse(kind, section, mapping)
 
 
-def _apply(merged: dict[Any, Any], override: str) -> str:
+def _apply(merged: dict[Any, Any], override: Override) -> str:
     """Write one `section[.key]=value` into the mapping; returns the dotted key."""
-    key, equals, text = override.partition("=")
+    key, equals, text = override.text.partition("=")
     section, _, option = key.partition(".")
     if not equals or section not in (*SECTIONS, AUGMENT):
         known = choices(section, (*SECTIONS, AUGMENT))
-        raise ConfigError(f"--set {override}: expected section.key=value; {known}")
-    value = parse_yaml(text, f"--set {override}")
+        raise ConfigError(f"{override.given}: expected section.key=value; {hint(key)}{known}")
+    value = parse_yaml(text, override.given)
     if not option:
-        merged[section] = _augment_section(value, f"--set {override}:") if section == AUGMENT else value
+        merged[section] = _augment_section(value, f"{override.given}:", False) if section == AUGMENT else value
     elif isinstance(merged.setdefault(section, {}), dict):
         merged[section][option] = value
     return key
@@ -211,10 +237,14 @@ def _of_option_file(features: FeatureOptions, key: str) -> float:
     from minikaldi.errors import KaldiError
     from nnet.inputs.frame_rate import frame_rate, num_columns
 
+    file = located(features.config)
+    if not file.exists():
+        known = alternatives(features.config, "conf", "*.conf")
+        raise ConfigError(f"features.config: {features.config}: there is no such file; {known}")
     try:
         if key == "features.frame_rate":
-            return frame_rate(features.type, Path(features.config))
-        columns = num_columns(features.type, Path(features.config))
+            return frame_rate(features.type, file)
+        columns = num_columns(features.type, file)
     except (KaldiError, OSError) as error:
         raise ConfigError(f"features.config: {error}") from error
     if columns != features.dim:
@@ -240,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The program; exit status 1 for a config that cannot be used."""
     parser = argparse.ArgumentParser(prog="python3 -m nnet.config", description="Check and show an experiment's YAML.")
     parser.add_argument("--config", metavar="FILE", help="the experiment, e.g. conf/nnet/mini.yaml")
-    parser.add_argument("--set", metavar="SECTION.KEY=VALUE", action="append", default=[], help="change one option")
+    add_arguments(parser)
     action = parser.add_mutually_exclusive_group()
     shown = "print a key, features.frame_rate or features.columns; may be repeated"
     action.add_argument("--get", metavar="SECTION.KEY", action="append", help=shown)
@@ -253,7 +283,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.config is None:
         parser.error("--config is required")
     try:
-        config = load(options.config, options.set)
+        config = load(options.config, options.overrides)
         text = "\n".join(_plain(get(config, key)) for key in options.get or ()) or to_yaml(config).rstrip()
     except ConfigError as error:
         print(error, file=sys.stderr)

@@ -16,6 +16,7 @@ from nnet.checkpoint import REMOVED, Checkpoint, file_hash, load
 from nnet.config import Config, from_mapping
 from nnet.errors import NnetError
 from nnet.model import SpeakerNet
+from nnet.paths import located
 from nnet.sections import PARTS
 
 log = logging.getLogger("train")
@@ -45,7 +46,7 @@ def take_start(net: SpeakerNet, config: Config, speaker_ids: Sequence[str], feat
     """
     if config.training.start_from is None:
         return ""
-    path, parts = Path(config.training.start_from), config.training.start_from_parts
+    path, parts = located(config.training.start_from), config.training.start_from_parts
     state = load(path)
     _check_features(path, state, config, features_conf)
     wanted = _of_parts(net.state_dict(), parts)
@@ -72,7 +73,7 @@ def refuse_imported(exp: Path) -> None:
     if (exp / "imported.yaml").exists():
         raise NnetError(
             f"{exp}: holds an imported network (imported.yaml), which training would overwrite; give another --exp,"
-            f" and --set training.start_from={exp / 'best.pt'} to begin with its weights"
+            f" and training.start_from={exp / 'best.pt'} (with --nnet-opts or --set) to begin with its weights"
         )
 
 
@@ -83,7 +84,7 @@ def check_start(last: Path, state: Checkpoint, config: Config) -> None:
         NnetError: the file has another content now.
     """
     start = config.training.start_from
-    if start is not None and Path(start).is_file() and file_hash(Path(start)) != state.start_hash:
+    if start is not None and located(start).is_file() and file_hash(located(start)) != state.start_hash:
         raise NnetError(
             f"{last}: was started from another {start} (training.start_from; sha256 {state.start_hash[:16]} then);"
             f" give another --exp, or remove {REMOVED} in {last.parent} to start anew"

@@ -24,10 +24,12 @@ from nnet.config import to_mapping, to_yaml
 from nnet.errors import NnetError
 from nnet.files import write_whole
 from nnet.imports import FORMATS
-from nnet.imports.convert import ROOT, Imported, convert
+from nnet.imports.convert import Imported, convert
 from nnet.imports.reading import SourceFile, read_source
 from nnet.imports.table import Choices
 from nnet.options import ConfigError
+from nnet.overrides import add_arguments
+from nnet.paths import located
 
 log = logging.getLogger("import")
 
@@ -91,13 +93,14 @@ def _checkpoint(source: SourceFile, imported: Imported, features_conf: str) -> C
 
 def _features_conf(name: str) -> str:
     """The text of the features' option file, from here or from the checkout."""
-    for path in (Path(name), ROOT / name):
-        if path.is_file():
-            try:
-                return path.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise NnetError(f"{path}: cannot be read as text: {error}") from error
-    raise NnetError(f"features.config is {name}, and there is no such file; give one with --set features.config=FILE")
+    path = located(name)
+    if not path.is_file():
+        message = f"features.config is {name}, and there is no such file; give one with --set features.config=FILE"
+        raise NnetError(message)
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NnetError(f"{path}: cannot be read as text: {error}") from error
 
 
 def report(exp: Path, imported: Imported) -> None:
@@ -126,9 +129,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--heads", type=int, help="attention heads of a transformer, which no shape tells")
     parser.add_argument("--pooling", choices=["mean", "last"], help="of an LSTM's states (default mean)")
     parser.add_argument("--loss", choices=["softmax", "asoftmax"], help="head of a dictionary network")
-    parser.add_argument(
-        "--set", metavar="SECTION.KEY=VALUE", action="append", default=[], help="change the config that is made"
-    )
+    add_arguments(parser, "change the config that is made; may be repeated")
     parser.add_argument("checkpoint", type=Path, help="the published file")
     parser.add_argument("exp", type=Path, help="the experiment directory that is made")
     return parser.parse_args(arguments)
@@ -141,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         source = read_source(options.checkpoint)
         choices = Choices(options.heads, options.pooling, options.loss)
-        imported = convert(source, choices, options.set, options.format)
+        imported = convert(source, choices, options.overrides, options.format)
         write_experiment(options.exp, source, imported)
     except (NnetError, ConfigError) as error:
         log.error("%s", error)

@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import Any, ClassVar, Literal, TypeVar
 
 from nnet.errors import NnetError
+from nnet.foreign_keys import hint
 
 Options = TypeVar("Options")
 OptionTable = Mapping[str, type[Any]]
@@ -151,7 +152,7 @@ def parse(options_class: type[Options], section: str, mapping: object) -> Option
     fields = {field.name: field for field in dataclasses.fields(options_class)}  # type: ignore[arg-type]
     for key in mapping:
         if key not in fields:
-            raise OptionError(f"{section}.{key}", f"is unknown; {choices(str(key), fields)}")
+            raise OptionError(f"{section}.{key}", f"is unknown; {hint(f'{section}.{key}')}{choices(str(key), fields)}")
     for key, field in fields.items():
         if key not in mapping and field.default is dataclasses.MISSING:
             raise OptionError(f"{section}.{key}", f"is missing; expected {describe(hints[key])}")

@@ -20,6 +20,7 @@ from typing import Any
 
 from nnet.config import Config, get, load
 from nnet.options import ConfigError
+from nnet.overrides import add_arguments
 from nnet.sections import DataOptions
 
 ROWS = 32  # of a batch, at most
@@ -84,13 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     about = "Print what of an experiment's YAML is changed so that it trains in fewer steps."
     parser = argparse.ArgumentParser(prog="python3 -m nnet.shorten", description=about)
     parser.add_argument("--config", metavar="FILE", required=True, help="the experiment, e.g. conf/nnet/lde3.yaml")
-    parser.add_argument("--set", metavar="SECTION.KEY=VALUE", action="append", default=[], help="what else is changed")
+    add_arguments(parser, "what else is changed; may be repeated")
     parser.add_argument("--max-steps", metavar="N", type=int, required=True, help="the steps of the shorter run")
     options = parser.parse_args(arguments)
     if options.max_steps < 1:
         parser.error(f"--max-steps is {options.max_steps}; expected 1 or more")
     try:
-        config = load(options.config, options.set)
+        config = load(options.config, options.overrides)
         changes = shortened(config, options.max_steps)
     except ConfigError as error:
         print(error, file=sys.stderr)

@@ -38,6 +38,8 @@ from nnet.lists import TrainingLists
 from nnet.model import SpeakerNet, build
 from nnet.optimizers import build_optimizer, clip_gradients
 from nnet.options import ConfigError
+from nnet.overrides import add_arguments
+from nnet.paths import given, located
 from nnet.precision import autocast, choose_precision, emulation, warn_of_emulation
 from nnet.records import TRAINED, training_record, write_record
 from nnet.training_data import TrainingData, list_digest, read_data
@@ -270,12 +272,12 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python3 -m nnet.train", description="Train a speaker encoder.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the experiment, conf/nnet/*.yaml")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change an option")
+    add_arguments(parser)
     parser.add_argument("--lists", type=Path, required=True, metavar="DIR", help="from nnet.make_lists")
     parser.add_argument("--exp", type=Path, required=True, metavar="DIR", help="experiment directory")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<n> (default auto)")
     parser.add_argument(
-        "--features-conf", type=Path, metavar="FILE", help="Kaldi options of the features (default: features.config)"
+        "--features-conf", type=given, metavar="FILE", help="Kaldi options of the features (default: features.config)"
     )
     return parser.parse_args(arguments)
 
@@ -285,8 +287,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     try:
-        config = load(options.config, options.set)
-        data = read_data(config, options.lists, options.features_conf or Path(config.features.config))
+        config = load(options.config, options.overrides)
+        data = read_data(config, options.lists, options.features_conf or located(config.features.config))
         options.exp.mkdir(parents=True, exist_ok=True)
         run = prepare(config, data, options.exp, choose_device(options.device))
         write_whole(options.exp / "config.yaml", to_yaml(config).encode())

@@ -155,18 +155,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--targets-per-speaker", type=int, default=50, help="at most (default %(default)s)")
     parser.add_argument("--nontargets-per-target", type=int, default=1, help="default %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="default %(default)s")
+    parser.add_argument("--source", metavar="DIR", help="where the utterances come from, for messages")
     parser.add_argument("utt2spk")
     parser.add_argument("trials", help="file to write")
     args = parser.parse_args(argv)
     if args.targets_per_speaker < 1 or args.nontargets_per_target < 1:
         parser.error("--targets-per-speaker and --nontargets-per-target must be at least 1")
-    trials = make_trials(
-        read_pairs(args.utt2spk),
-        TrialCounts(args.targets_per_speaker, args.nontargets_per_target),
-        args.seed,
-        read_pairs(args.spk2gender) if args.spk2gender else None,
-        read_pairs(args.utt2rec) if args.utt2rec else None,
-    )
+    utt2spk = read_pairs(args.utt2spk)
+    gender, recordings = (read_pairs(table) if table else None for table in (args.spk2gender, args.utt2rec))
+    counts = TrialCounts(args.targets_per_speaker, args.nontargets_per_target)
+    try:
+        trials = make_trials(utt2spk, counts, args.seed, gender, recordings)
+    except ValueError as error:
+        where = f"{args.source} ({args.utt2spk})" if args.source else args.utt2spk
+        raise ValueError(f"{where}: {error}") from error
     write_trials(args.trials, trials)
     logger.info("%s: %d target and %d nontarget trials", args.trials, trials.num_targets, trials.num_nontargets)
     return 0

@@ -22,7 +22,7 @@ config=$1 lists=$2 exp=$3
 shift 3
 require "conf/nnet/ holds the configs, stage 5 makes the lists" "$config" "$lists/train.scp" "$lists/spk2int"
 overrides=()
-for override in "$@"; do overrides+=(--set "$override"); done
+for override in "$@"; do overrides+=(--set-as "$override" "$override"); done
 mkdir -p "$exp/log"
 export ONEDNN_PRIMITIVE_CACHE_CAPACITY=${ONEDNN_PRIMITIVE_CACHE_CAPACITY:-64}   # it keeps kernels for each chunk length: gigabytes
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}     # threads that spin are several times slower where another job shares the cores

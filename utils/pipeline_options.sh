@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # Sourced by pipeline.sh, which sets called_from: its options, their defaults, and how they are read. An unknown option, corpus or key is an error
-# that lists the choices. Order of precedence: command line, conf/pipeline/<corpus>.conf, the defaults here.
+# that lists the choices. Order of precedence: command line, conf/pipeline/<corpus>.conf, the defaults here;
+# nnet-opts add up, and win key by key.
 
 # name            default      what it is
 _option_table='
@@ -11,8 +12,8 @@ name              -            name of the data, data/<name>; default: the corpu
 data              -            where the data directories go; default data/<name>
 exp               -            where the experiment goes; default exp/<name>-<config>
 nnet-config       -            conf/nnet/<row>.yaml: encoder, pooling, loss, schedule
-nnet-opts         -            key.sub=value, changes one key of it; may be given again
-max-steps         -            training steps at most; of a YAML that asks for more, batch and chunks are cut too (python3 -m nnet.shorten); mini: 2000
+nnet-opts         -            key.sub=value, changes one key of it; may be given again, and is added to what conf/pipeline/<corpus>.conf changes
+max-steps         -            training steps at most; of a run that asks for more, batch and chunks are cut too (python3 -m nnet.shorten); mini: 2000
 inference         -            "key=value ...", how embeddings are taken, e.g. "mode=windows window=150"; no new training
 nj                -            jobs at once; default: the number of cores
 seed              1            of augmentation, held-out split and training
@@ -50,6 +51,8 @@ _flags=' force trust-earlier dry-run '
 _corpora='folder mini voxceleb'
 declare -A option=() _found_in=()
 declare -a nnet_opts=() train_roots=() test_roots=()
+declare -a corpus_opts=() _corpus_opts_in=()       # nnet-opts of conf/pipeline/<corpus>.conf, and file:line of each
+declare -a inference=() online=() shorter=() at_most=() overrides=() settings=()
 
 pipeline_usage() {
   cat <<'EOF'
@@ -64,6 +67,9 @@ Usage: ./pipeline.sh [options]
 Stages: 0 corpus  1 features, VAD  2 augmented copies  3 their features  4 CMVN, voiced frames  5 training lists
         6 training  7 test features  8 embeddings  9 models  10 LDA, PLDA  11 scores  12 results
 A stage that is up to date is not run again. Real Kaldi answers where KALDI_ROOT has the commands.
+Relative paths are those of the directory you call from. A configuration (--nnet-config, --augment-config, --vad-config,
+--test-vad-config, and the files that --nnet-opts or a YAML of yours name) is looked for there first, then in the
+checkout, so that conf/... works from anywhere; what a YAML of the checkout names is the checkout's.
 
 Options (--name value or --name=value; "-" stands for the default that is told):
 EOF
@@ -79,7 +85,10 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
   if [ -z "$name" ] || [ -z "${option[$name]+known}" ]; then die "$where: --$name is unknown; choose from: $(_option_names)"; fi
   case $name in
     data | exp | nnet-config | augment-config | vad-config | test-vad-config | *-root | trials | spk2gender)
-      if [ "$where" = "command line" ] && [ "${called_from:?}" != "$PWD" ] && [[ $value != [/-]* ]]; then value=${called_from:?}/$value; fi ;;
+      if [ "$where" = "command line" ] && [ "${called_from:?}" != "$PWD" ] && [[ $value != [/-]* ]]; then
+        # A configuration that the caller does not have is the checkout's.
+        if [[ $name != *-config ]] || [ -e "$called_from/$value" ]; then value=$called_from/$value; fi
+      fi ;;
   esac
   case $name in
     stage | stop-stage)
@@ -118,7 +127,12 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
       if [ "$value" != true ] && [ "$value" != false ]; then die "$where: --$name is \"$value\"; choose true or false"; fi ;;
   esac
   case $name in
-    nnet-opts) nnet_opts+=("$value") ;;
+    nnet-opts)
+      if [ "$where" != "command line" ]; then
+        corpus_opts+=("$value") _corpus_opts_in+=("$where")
+        return
+      fi
+      nnet_opts+=("$value") ;;
     test-root) test_roots+=("${value%/}") ;;
     train-root) value=${value%/} train_roots+=("$value") ;;      # <root>.spk2gender stands beside it
   esac
@@ -133,12 +147,55 @@ _set_option() {  # <name> <value> <where it was found>: checks the name and the 
 
 on_command_line() { [ "${_found_in[$1]-}" = "command line" ]; }    # <option>: whether it was given there
 
+_change() { overrides+=("$2") settings+=(--set-as "$1" "$2"); }      # <as it was given> <section.key=value>
+
+# -> overrides: changes of the YAML, the last win; settings: the same for nnet.config, each as it was given
+network_changes() {
+  local i change
+  overrides=() settings=()
+  _change "--seed ${option[seed]}" "training.seed=${option[seed]}"
+  for change in "${online[@]}"; do
+    case $change in
+      augment=*) _change "--augment-config ${change#*=}" "$change" ;;
+      *) _change "--augment online" "$change" ;;
+    esac
+  done
+  for i in "${!corpus_opts[@]}"; do
+    _change "${_corpus_opts_in[i]}: nnet_opts=${corpus_opts[i]}" "${corpus_opts[i]}"
+  done
+  for change in "${shorter[@]}"; do _change "--max-steps ${option[max-steps]}" "$change"; done
+  for change in "${nnet_opts[@]}"; do _change "--nnet-opts $change" "$change"; done
+  for change in "${at_most[@]}"; do _change "--max-steps ${option[max-steps]}" "$change"; done
+  for change in "${inference[@]}"; do            # only to be checked: they change no training
+    settings+=(--set-as "--inference $change" "inference.$change")
+  done
+}
+
+_steps_are_given() {  # whether --nnet-opts of the command line sets training.steps
+  local change
+  for change in "${nnet_opts[@]}"; do
+    if [[ $change == training?(.steps)=* ]]; then return 0; fi
+  done
+  return 1
+}
+
+# Sets shorter and at_most: what --max-steps changes. Steps on the command line win over the corpus file's --max-steps.
+choose_shorter() {
+  local told most=${option[max-steps]}
+  if [ "$most" = - ] || { _steps_are_given && ! on_command_line max-steps; }; then return; fi
+  told=$(python3 -m nnet.shorten --config "$nnet_config" "${settings[@]}" --max-steps "$most")
+  if [ -z "$told" ]; then return; fi
+  mapfile -t shorter <<< "$told"
+  if _steps_are_given; then at_most=("training.steps=$most"); fi
+  log "$nnet_config asks for more than the $most steps of --max-steps, and is changed: ${shorter[*]}"
+}
+
 choose_imported() {  # <exp>: its network is there already (python3 -m nnet.import_checkpoint); sets nnet_config, passed_over
   if on_command_line nnet-config && [ "${option[nnet-config]}" != "$1/config.yaml" ]; then
     die "--exp $1 holds an imported network with a config of its own; leave out --nnet-config"
   fi
   if on_command_line nnet-opts; then die "--nnet-opts changes nothing of the imported network in $1; --inference changes how embeddings are taken"; fi
-  nnet_config=$1/config.yaml passed_over=' 2 3 4 5 6 ' nnet_opts=()
+  nnet_config=$1/config.yaml passed_over=' 2 3 4 5 6 ' nnet_opts=() corpus_opts=()
   option[speed-perturb]=false option[augment]=-     # what training alone needs
 }
 
@@ -152,7 +209,7 @@ _read_corpus_conf() {  # <file>: key=value lines for what the command line left 
     if [[ $line != *=* ]] || ! [[ $key =~ ^[a-z][a-z0-9_-]*$ ]]; then die "$file:$number: found \"$line\", expected key=value"; fi
     read -r value <<< "${line#*=}"
     key=${key//_/-}
-    if ! on_command_line "$key"; then _set_option "$key" "$value" "$file:$number"; fi
+    if [ "$key" = nnet-opts ] || ! on_command_line "$key"; then _set_option "$key" "$value" "$file:$number"; fi
   done < "$file"
 }
 

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Makes sure that a Python with the packages the project needs is at hand, and says which in one line.
 #
-# A running Python that has the minimum versions (a cluster's CUDA build of torch, say) is used as it is. Otherwise .venv is
-# made from the pinned requirements. An interrupted installation is taken up where it stopped.
+# A running Python that has the minimum versions (a cluster's CUDA build of torch, say) is used as it is; nothing is
+# installed into it, ever. Otherwise .venv is made from the pinned requirements. An interrupted installation is taken up
+# where it stopped.
 set -euo pipefail
 
 usage() {
   cat >&2 <<'EOF'
 Usage: utils/prepare_environment.sh [--tests | --check]
-  --tests   also what ./tests/run.sh and .ci/run need (tests/requirements.txt)
+  --tests   also what ./tests/run.sh and .ci/run need (tests/requirements.txt); where the running Python has all but
+            that, .venv gets the test tools alone and sees its other packages
   --check   install nothing: say nothing and exit 0 where all is there, else exit 1
 EOF
   exit 1
@@ -16,15 +18,17 @@ EOF
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
-requirements=("$root/requirements.txt")
+tests=false requirements=("$root/requirements.txt")
 check=("$root/minikaldi/scripts/check_environment.py")
 check_only=false
 case "${1:-}" in
   "") ;;
   --check) check_only=true ;;
-  --tests) requirements+=("$root/tests/requirements.txt"); check+=(--tests) ;;
+  --tests) tests=true requirements+=("$root/tests/requirements.txt"); check+=(--tests) ;;
   *) usage ;;
 esac
+prefix() { realpath "$("$1" -c 'import sys; print(sys.prefix)')"; }          # <python>: the environment that it is of
+release() { "$1" -c 'import sys; print(*sys.version_info[:2])'; }           # <python>: packages serve one release alone
 
 if [ -e "$venv/.ready" ] && "$venv/bin/python3" "${check[@]}" --quiet; then
   if [ "$check_only" = true ]; then exit 0; fi
@@ -39,19 +43,41 @@ fi
 
 if [ "$check_only" = true ]; then exit 1; fi
 command -v python3 >/dev/null || { echo "prepare_environment.sh: no python3 on PATH; install Python 3.10 or newer" >&2; exit 1; }
-venv_options=()
-if python3 "$root/minikaldi/scripts/check_environment.py" --quiet; then
-  venv_options=(--system-site-packages)   # only the test tools are missing: keep the torch that is there
+
+# Where the test tools alone are missing, nothing else is installed: not where .venv has the rest, nor where the running
+# Python (an active environment, say) has it. Its packages are then lent to .venv by a .pth file, and its own folders
+# are left as they are.
+missing=all
+if [ "$tests" = true ]; then
+  if [ -e "$venv/.ready" ] && "$venv/bin/python3" "${check[0]}" --quiet; then
+    missing=tools
+  elif [ "$(prefix python3)" != "$(realpath -m "$venv")" ] && python3 "${check[0]}" --quiet; then
+    missing=tools-beside-running
+  fi
 fi
-echo "environment: making .venv from ${requirements[*]#"$root"/} (1 to 3 minutes and 1.3 GB with a CPU torch; the CUDA build is several GB)"
+needs="1 to 3 minutes and 1.3 GB with a CPU torch; the CUDA build is several GB"
+if [ "$missing" != all ]; then requirements=("$root/tests/requirements.txt") needs="half a minute and 200 MB"; fi
+if [ "$missing" = tools-beside-running ]; then
+  needs+="; the other packages are those of $(command -v python3), which stays as it is"
+fi
+echo "environment: making .venv from ${requirements[*]#"$root"/} ($needs)"
 started=$SECONDS
 rm -f "$venv/.ready"
-if [ ! -x "$venv/bin/pip" ]; then
-  python3 -m venv "${venv_options[@]}" "$venv" || {
+if [ "$missing" = tools-beside-running ] && [ -x "$venv/bin/python3" ]; then
+  # What an earlier installation left may be of another Python than the one whose packages are used.
+  if [ "$(release "$venv/bin/python3")" != "$(release python3)" ]; then rm -rf "$venv"; fi
+fi
+if ! [ -x "$venv/bin/python3" ] || ! [ -x "$venv/bin/pip" ]; then
+  python3 -m venv "$venv" || {
     echo "prepare_environment.sh: python3 -m venv failed; on Debian or Ubuntu: apt-get install python3-venv" >&2
     exit 1
   }
 fi
+lent_packages=$("$venv/bin/python3" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/lent_packages.pth
+case $missing in
+  all) rm -f "$lent_packages" ;;             # of an environment that lacks something, or is gone
+  tools-beside-running) python3 "${check[0]}" --lend-to "$venv" > "$lent_packages" ;;
+esac
 install=()
 for file in "${requirements[@]}"; do install+=(-r "$file"); done
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-warn-conflicts "${install[@]}" 2> "$venv/pip.log" || {

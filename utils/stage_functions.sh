@@ -6,8 +6,8 @@
 #     stage_done
 #   fi
 #
-# Reads the variables first_stage, last_stage, force, dry_run, trust_earlier, passed_over: numbers of stages between blanks that have nothing to do, and
-# run_facts: what utils/stage_times.py is to know of the run.
+# Reads the variables first_stage, last_stage, force, dry_run, trust_earlier, exp, passed_over: numbers of stages between
+# blanks that have nothing to do, and run_facts: what utils/stage_times.py is to know of the run.
 # A marker <dir>/.stages/<n>.json holds the fingerprints of inputs and outputs and the options of the stage's last complete run.
 
 log() { echo "$(date '+%H:%M:%S') $*" >&2; }
@@ -21,7 +21,7 @@ quoted() {  # the words as a shell would read them again, each behind a blank
 }
 die() { echo "pipeline.sh: $*" >&2; exit 1; }
 
-_stage_number='' _stage_marker='' _stage_stale='' _stage_started=0 _stage_cpu=0 _stage_lock=''
+_stage_number='' _stage_marker='' _stage_stale='' _stage_started=0 _stage_cpu=0 _stage_lock='' _stage_writable=''
 _stage_facts=() run_facts=()
 
 stage() {  # <n>[/<marker>] <dir that holds the marker> <title> [--input P | --output P | --option k=v]...: 0 where the stage is to run
@@ -67,12 +67,28 @@ _count_cpu() {  # into _cpu_now: CPU time of the processes that this one has wai
 }
 
 _check_stage() {  # into _stage_stale: why the stage is to run, or ""
-  local status=0
-  _stage_stale=$(utils/stage_marker.py check "$_stage_marker" "${_stage_facts[@]}") || status=$?
+  local status=0 gone=all            # tables whose files are looked for, before a job fails on them
+  if [ "$_stage_number" -lt "$first_stage" ]; then
+    if [ "$trust_earlier" = true ]; then gone=no; fi
+  elif [ "$force" = true ]; then
+    gone=inputs                      # the outputs are made again
+  fi
+  _stage_stale=$(utils/stage_marker.py check "$_stage_marker" "${_stage_facts[@]}" --gone "$gone") || status=$?
+  if [ "$status" -eq 1 ]; then exit 1; fi          # it has said why
   if [ "$status" -ne 0 ] && [ "$status" -ne 3 ]; then die "stage $_stage_number: utils/stage_marker.py failed (exit $status)"; fi
 }
 
+# <dir of a stage that is to run>: it, and the experiment of the stages to come. A stage that is up to date writes nothing.
+_need_writable() {
+  local places=(--data "$1")
+  if [ "$1" = "${exp-}" ]; then places=(--exp "$1"); elif [ "$last_stage" -ge 6 ]; then places+=(--exp "${exp:-.}"); fi
+  if [ "$_stage_writable" = "${places[*]}" ]; then return; fi
+  utils/check_writable.py "${places[@]}" || exit 1
+  _stage_writable=${places[*]}
+}
+
 _lock_stage() {  # <dir>: hold its lock, which every command of the stage inherits; 0 where it had to be waited for
+  _need_writable "$1"
   mkdir -p "$1/.stages"
   if [ -n "$_stage_lock" ]; then exec {_stage_lock}>&-; fi
   exec {_stage_lock}> "$1/.stages/lock"

@@ -7,16 +7,17 @@ Standard library only, and nothing is imported but package metadata: the answer 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from importlib import metadata
+from pathlib import Path
 
 MINIMUM_PYTHON = (3, 10)
 # Distribution name -> the oldest version that is known to serve. requirements.txt pins the versions that were tested.
 MINIMUM = {
     "numpy": "2.0",
     "PyYAML": "6.0",
-    "scikit-learn": "1.5",
     "scipy": "1.13",
     "soundfile": "0.12",
     "torch": "2.11",
@@ -55,12 +56,30 @@ def lacking(minimum: dict[str, str]) -> list[str]:
     return lines
 
 
+def lent_folders(paths: list[str], borrower: str) -> list[str]:
+    """Lines of a .pth file by which another environment sees the packages of the running Python.
+
+    Args:
+        paths: where the running Python looks for modules, sys.path.
+        borrower: the other environment, whose own folders are left out.
+    """
+    own = os.path.realpath(borrower) + os.sep
+    folders = [path for path in paths if path.rstrip("/").endswith(("site-packages", "dist-packages"))]
+    lent = [path for path in folders if not os.path.realpath(path).startswith(own)]
+    return [f"import site; site.addsitedir({str(Path(path).absolute())!r})" for path in lent]  # and their .pth files
+
+
 def main() -> int:
     """Name the packages that are lacking or too old; code 1 if one is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tests", action="store_true", help="look for the test tools too")
     parser.add_argument("--quiet", action="store_true", help="answer by the exit code alone")
+    about = "print the lines of a .pth file by which the environment VENV sees the packages of the running Python"
+    parser.add_argument("--lend-to", metavar="VENV", help=about)
     arguments = parser.parse_args()
+    if arguments.lend_to:
+        print("\n".join(lent_folders(sys.path, arguments.lend_to)))
+        return 0
     lines = lacking(MINIMUM | TESTS if arguments.tests else MINIMUM)
     if not arguments.quiet:
         for line in lines:

@@ -1,85 +1,33 @@
 """stage_marker.py: whether a stage's last complete run still holds, by fingerprints of what went in and came out.
 
-A marker is a JSON file. A fingerprint is of the content for a file below 1 MB, of size and modification time for a
-larger one; a directory's is that of its regular files, not of its folders, without hidden files and logs. A small .scp
-table also stands for the archives that it names, by their sizes and times: made anew, it reads the same although they
-differ. A path `root/**` is the whole tree below root: names, sizes and times of its files.
+A marker is a JSON file; minikaldi/scripts/fingerprints.py says what is noticed.
 """
 
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
 import os
-import re
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from minikaldi.scripts.cli import Parser, ScriptError, tell
+from minikaldi.scripts.fingerprints import TREE, difference, fingerprint
+from minikaldi.scripts.gone_files import gone
 
-SMALL_BYTES = 1 << 20
 STALE = 3
-TREE = "**"
-ARCHIVE_ENTRY = re.compile(rb"^\S+\s+(\S.*):\d+(?:\[[^]]*\])?\s*$", re.MULTILINE)
 
 USAGE = """
-  stage_marker.py check MARKER [--option k=v ...] [--input PATH ...] [--output PATH ...]
+  stage_marker.py check MARKER [--option k=v ...] [--input PATH ...] [--output PATH ...] [--gone no|inputs|all]
   stage_marker.py write MARKER (the same) [--seconds S] [--count in=N out=N dropped=N]
   stage_marker.py show DIR"""
-ABOUT = """check: exit code 0 where the stage is up to date, else 3 and one line that says why.
+ABOUT = """check: exit code 0 where the stage is up to date, else 3 and one line that says why. With --gone, a stage
+       that is to run is refused (exit code 1) where the files that its input tables name are gone; all: also where
+       those of an output table were moved.
 write: record that the stage is complete, with the time it took and its counts.
 show:  a table of the markers (*.json) in a directory."""
-
-
-def fingerprint(path: Path) -> str | dict[str, str] | None:
-    """What is compared of a file (a string) or of a directory (name -> string); None where there is nothing."""
-    if path.name == TREE:
-        return tree_fingerprint(path.parent) if path.parent.is_dir() else None
-    if path.is_dir():
-        names = sorted(entry.name for entry in os.scandir(path) if _counts(entry))
-        return {name: _file_fingerprint(path / name) for name in names}
-    return _file_fingerprint(path) if path.is_file() else None
-
-
-def _counts(entry: os.DirEntry[str]) -> bool:
-    return not entry.name.startswith(".") and not entry.name.endswith(".log") and entry.is_file()
-
-
-def _file_fingerprint(path: Path) -> str:
-    stat = path.stat()
-    if stat.st_size >= SMALL_BYTES:
-        return f"size:{stat.st_size} mtime_ns:{stat.st_mtime_ns}"
-    content = path.read_bytes()
-    digest = hashlib.sha256(content)
-    if path.suffix == ".scp":
-        for archive in sorted(set(ARCHIVE_ENTRY.findall(content))):
-            digest.update(_size_and_time(Path(os.fsdecode(archive))))
-    return "sha256:" + digest.hexdigest()
-
-
-def tree_fingerprint(root: Path) -> str:
-    """Of all files below a folder, hidden ones too; links are followed, but not up, and no folder is entered twice."""
-    digest = hashlib.sha256()
-    seen = {str(folder) for folder in Path(os.path.realpath(root)).parents}
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        subfolders[:] = [] if real in seen else sorted(subfolders)
-        for name in [] if real in seen else sorted(names):
-            path = Path(folder, name)
-            digest.update(os.fsencode(path) + b" " + _size_and_time(path))
-        seen.add(real)
-    return "tree:" + digest.hexdigest()
-
-
-def _size_and_time(path: Path) -> bytes:
-    try:
-        stat = path.stat()
-    except OSError:
-        return b"not there\n"  # whoever reads it will say so
-    return b"%d %d\n" % (stat.st_size, stat.st_mtime_ns)
 
 
 def read_options(pairs: Sequence[str]) -> dict[str, str]:
@@ -110,25 +58,17 @@ def changed_option(before: dict[str, str], now: dict[str, str]) -> str | None:
 
 def changed_path(kind: str, before: dict[str, Any], paths: Sequence[str]) -> str | None:
     """The first difference between recorded fingerprints and what is there now, in words; None where all are equal."""
-    for path in paths:
-        now = fingerprint(Path(path))
-        if now is None:
-            return f"{kind} {path} is not there"
-        if path not in before:
-            return f"{kind} {path} is new"
-        if now != before[path]:
-            return f"{kind} {_where(path, before[path], now)} changed"
-    gone = [path for path in before if path not in paths]
-    return f"{kind} {gone[0]} is no longer used" if gone else None
-
-
-def _where(path: str, before: Any, now: Any) -> str:
-    # In a directory: the file that differs.
-    if isinstance(before, dict) and isinstance(now, dict):
-        for name in sorted(before.keys() | now.keys()):
-            if before.get(name) != now.get(name):
-                return f"{path}/{name}"
-    return path
+    for text in paths:
+        path = Path(text)
+        if not (path.parent.is_dir() if path.name == TREE else path.is_dir() or path.is_file()):
+            return f"{kind} {text} is not there"
+        if text not in before:
+            return f"{kind} {text} is new"
+        differs = difference(path, before[text])
+        if differs:
+            return f"{kind} {differs}"
+    unused = [path for path in before if path not in paths]
+    return f"{kind} {unused[0]} is no longer used" if unused else None
 
 
 def check(marker: Path, options: dict[str, str], inputs: Sequence[str], outputs: Sequence[str]) -> str | None:
@@ -203,6 +143,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("marker", help="the marker's file; show: the directory")
     for name in ("option", "input", "output", "count"):
         parser.add_argument(f"--{name}", nargs="+", action="extend", default=[], metavar=name.upper())
+    parser.add_argument("--gone", choices=("no", "inputs", "all"), default="no", help="whose files are looked for")
     parser.add_argument("--seconds", type=float, help="how long the stage took")
     arguments = parser.parse(argv)
     marker = Path(arguments.marker)
@@ -216,7 +157,21 @@ def main(argv: Sequence[str]) -> int:
         except ScriptError as error:  # a damaged marker is told, and counts as none
             tell(str(error))
             reason = "its marker is damaged"
+        refuse_gone(arguments.gone, reason, arguments.input, arguments.output)
         if reason:
             print(reason)
             return STALE
     return 0
+
+
+def refuse_gone(which: str, reason: str | None, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """See --gone. reason: why the stage is to run; one that is up to date may be run again with --force.
+
+    Raises:
+        ScriptError: files are gone, and the stage cannot run or its outputs lie elsewhere.
+    """
+    found = gone(inputs) if which == "inputs" or (which == "all" and reason) else None
+    if found is None and which == "all" and reason and reason.startswith("output "):
+        found = gone(outputs, moved_alone=True)
+    if found:
+        raise ScriptError(found)

@@ -16,9 +16,10 @@ from nnet.imports import SYSTEMS
 from nnet.imports.reading import COUNTER, SourceFile, tensors_at, without_wrappers
 from nnet.imports.table import Choices, Plan, Renamed, System, Tensors, rename
 from nnet.model import build
+from nnet.overrides import Override, as_override
+from nnet.paths import ROOT
 from nnet.yaml_text import read_yaml
 
-ROOT = Path(__file__).resolve().parents[2]
 SHOWN = 20  # names in a message
 UNKNOWN_CLASSES = 2  # speakers of a file without class weights; a network must tell two apart
 
@@ -46,7 +47,9 @@ class Imported:
     notes: tuple[str, ...]
 
 
-def convert(source: SourceFile, choices: Choices, overrides: Sequence[str] = (), format: str | None = None) -> Imported:
+def convert(
+    source: SourceFile, choices: Choices, overrides: Sequence[str | Override] = (), format: str | None = None
+) -> Imported:
     """Recognise a file's system and bring its weights under our names.
 
     Args:
@@ -73,7 +76,7 @@ def convert(source: SourceFile, choices: Choices, overrides: Sequence[str] = (),
     config = _config(plan, source.path, overrides)
     num_classes = UNKNOWN_CLASSES if plan.num_classes is None else plan.num_classes
     not_trained = _fit(source.path, system, renamed, _shapes_of(source.path, system, config, num_classes))
-    changed = {override.partition("=")[0] for override in overrides}
+    changed = {as_override(override).text.partition("=")[0] for override in overrides}
     assumed = {key: get(config, key) for key in plan.assumed if not {key, key.partition(".")[0]} & changed}
     steps = source.top.get(system.steps) if system.steps else None
     left_out = {**renamed.left_out, **aside}
@@ -139,7 +142,7 @@ def _held(source: SourceFile, system: System) -> tuple[dict[str, torch.Tensor], 
     return tensors, {key: "no weights of the network" for key in source.top if key in system.beside}
 
 
-def _config(plan: Plan, path: Path, overrides: Sequence[str]) -> Config:
+def _config(plan: Plan, path: Path, overrides: Sequence[str | Override]) -> Config:
     base = read_yaml(ROOT / "conf" / "nnet" / f"{plan.base}.yaml")
     return from_mapping({**base, **plan.sections}, str(path), overrides)
 

@@ -34,6 +34,21 @@ def test_online_augmentation_makes_no_copies_and_ends_with_results(
 
 
 @pytest.mark.slow
+def test_ondisk_copies_are_made_of_every_kind_and_trained_on(finished: Place) -> None:
+    """The run that the tests of a restart begin with: stages 2 to 4 and 6 the on-disk way, from end to end."""
+    feats = finished.data / "fbank"
+    for kind in ("reverb", "noise", "music", "babble"):
+        assert len((feats / f"train_{kind}" / "wav.scp").read_text().splitlines()) == 30
+    copies = {line.split()[0] for line in (feats / "train_aug_subset" / "feats.scp").read_text().splitlines()}
+    trained_on = {line.split()[0] for line in (feats / "lists" / "train.scp").read_text().splitlines()}
+    assert len(copies) == 12 and copies & trained_on and trained_on - copies
+    assert not (feats / "lists_online").exists()
+    config = yaml.safe_load((finished.exp / "config.yaml").read_text())
+    assert config["data"]["source"] == "feats" and not config["augment"]
+    assert scores(finished.exp) and "PLDA" in (finished.exp / "RESULTS.md").read_text()
+
+
+@pytest.mark.slow
 def test_without_augmentation_the_lists_hold_clean_utterances_alone(recipe: Recipe, fresh: Place) -> None:
     recipe(*fresh.options("--stop-stage", "5", augment="none"))
     feats = fresh.data / "fbank"

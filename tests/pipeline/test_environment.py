@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -98,15 +100,91 @@ def test_check_says_nothing_where_all_is_there(checkout: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_check_installs_nothing_where_packages_are_lacking(own_checkout: Path, tmp_path: Path) -> None:
-    (own_checkout / ".venv").unlink(missing_ok=True)
-    (tmp_path / "bin").mkdir()
-    bare = tmp_path / "bin" / "python3"  # a Python that sees no package
+def bare_path(folder: Path) -> str:
+    """A PATH whose python3 sees no package."""
+    (folder / "bin").mkdir(exist_ok=True)
+    bare = folder / "bin" / "python3"
     bare.write_text(f'#!/bin/sh\nexec "{Path(sys.base_prefix) / "bin" / "python3"}" -S -E "$@"\n')
     bare.chmod(0o755)
-    done = prepare(own_checkout, "--check", path=f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    return f"{folder / 'bin'}:/usr/bin:/bin"
+
+
+def test_check_installs_nothing_where_packages_are_lacking(own_checkout: Path, tmp_path: Path) -> None:
+    (own_checkout / ".venv").unlink(missing_ok=True)
+    done = prepare(own_checkout, "--check", path=bare_path(tmp_path))
     assert done.returncode == 1
     assert not (own_checkout / ".venv").exists()
+
+
+def write_wheel(folder: Path, name: str, version: str) -> None:
+    """A package without a module, as pip installs it."""
+    stem = f"{name.replace('-', '_')}-{version}"
+    with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{stem}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(f"{stem}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{stem}.dist-info/RECORD", "")
+
+
+def active_environment(folder: Path, packages: dict[str, str]) -> Path:
+    """A virtual environment that has these packages; its bin/ is first on PATH where it is active."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (site_packages,) = folder.glob("lib/python3*/site-packages")
+    for name, version in packages.items():
+        metadata_file = site_packages / f"{name.replace('-', '_')}-{version}.dist-info" / "METADATA"
+        metadata_file.parent.mkdir()
+        metadata_file.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (site_packages / "torch.py").write_text("lent = True\n")
+    (site_packages / "editable.pth").write_text(f"{folder / 'source'}\n")
+    (folder / "source").mkdir()
+    return folder
+
+
+@pytest.mark.slow
+def test_an_active_environment_serves_the_tests_and_torch_is_not_installed_again(
+    own_checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_checkout / ".venv").unlink(missing_ok=True)
+    (own_checkout / "tests").mkdir()
+    tools = "".join(f"{name}=={version}.0\n" for name, version in check_environment.TESTS.items())
+    (own_checkout / "tests" / "requirements.txt").write_text(tools)
+    (tmp_path / "wheels").mkdir()
+    for name, version in check_environment.TESTS.items():
+        write_wheel(tmp_path / "wheels", name, f"{version}.0")  # and no other package: torch could not be installed
+    active = active_environment(tmp_path / "active", check_environment.MINIMUM)
+    before = sorted(active.rglob("*"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    path = f"{active / 'bin'}:/usr/bin:/bin"
+    done = prepare(own_checkout, "--tests", path=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"the other packages are those of {active}/bin/python3, which stays as it is" in done.stdout
+    assert sorted(active.rglob("*")) == before
+    own = own_checkout / ".venv" / "bin" / "python3"
+    show = "import sys, torch; print(torch.lent, sys.prefix, sys.path)"
+    shown = subprocess.run([own, "-c", show], capture_output=True, text=True, check=True).stdout
+    assert shown.startswith(f"True {own_checkout}/.venv ") and f"{active}/source" in shown
+    assert not list((own_checkout / ".venv").rglob("torch*"))
+    assert prepare(own_checkout, "--tests", path=path).stdout.startswith("environment: .venv (Python")
+
+    (own_checkout / "tests" / "requirements.txt").write_text(tools + "another-tool==1.0\n")
+    write_wheel(tmp_path / "wheels", "another-tool", "1.0")
+    script = own_checkout / "minikaldi" / "scripts" / "check_environment.py"
+    script.write_text(script.read_text().replace("TESTS = {", 'TESTS = {"another-tool": "1.0",'))
+    done = prepare(own_checkout, "--tests", path=bare_path(tmp_path))  # no longer active: .venv has the rest already
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    shutil.rmtree(active)  # what was lent is gone: all of it is to be installed, which fails here
+    done = prepare(own_checkout, "--tests", path=bare_path(tmp_path))
+    assert done.returncode == 1
+    assert "making .venv from requirements.txt tests/requirements.txt" in done.stdout and "numpy==" in done.stderr
+    assert not list((own_checkout / ".venv").rglob("lent_packages.pth"))
+
+
+def test_the_folders_that_are_lent_are_those_of_packages_and_not_the_borrowers(tmp_path: Path) -> None:
+    own, other, quoted = tmp_path / ".venv/lib/site-packages", tmp_path / "a/site-packages", "/b'c/dist-packages"
+    paths = ["", "/usr/lib/python3.11", str(own), str(other), quoted]
+    lines = check_environment.lent_folders(paths, str(tmp_path / ".venv"))
+    assert lines == [f"import site; site.addsitedir('{other}')", 'import site; site.addsitedir("/b\'c/dist-packages")']
 
 
 def test_the_cores_are_counted_before_each_job_is_held_to_one(checkout: Path) -> None:

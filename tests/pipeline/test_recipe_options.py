@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from .conftest import Place, Recipe
+from .conftest import Done, Place, Recipe, environment
 
 
 @pytest.mark.parametrize(
@@ -221,3 +222,108 @@ def test_a_network_for_large_corpora_trains_in_fewer_steps_on_the_mini_corpus(re
     for whole in (("--max-steps", "-"), ("--nnet-opts", "training.steps=4000")):
         told = overrides_of(recipe(*dry, *whole).stdout)
         assert not [each for each in told if each.startswith(("data.chunk_frames", "schedule."))]
+
+
+TINY = ("--dry-run", "--mini-size", "tiny")
+
+
+@pytest.mark.parametrize(
+    ("options", "steps", "valid_every"),
+    [
+        ((), "60", "30"),  # conf/pipeline/mini-tiny.conf
+        (("--nnet-opts", "encoder.width=64"), "60", "30"),
+        (("--nnet-opts", "training.steps=40"), "40", "30"),
+        (("--max-steps", "12", "--nnet-opts", "training.valid_every=5"), "12", "5"),
+        (("--max-steps", "12", "--nnet-opts", "training.steps=50"), "12", "2"),
+        (("--max-steps", "50", "--nnet-opts", "training.steps=12"), "12", "30"),
+    ],
+)
+def test_options_of_the_network_are_added_to_the_corpus_files_and_win_key_by_key(
+    recipe: Recipe, options: tuple[str, ...], steps: str, valid_every: str
+) -> None:
+    last = dict(each.split("=", 1) for each in overrides_of(recipe(*TINY, *options).stdout))
+    assert (last["training.steps"], last["training.valid_every"]) == (steps, valid_every)
+    assert last.get("encoder.width", "64") == "64"
+
+
+def test_both_sizes_of_the_mini_corpus_augment_while_training_reads(recipe: Recipe) -> None:
+    for plan in (recipe(*TINY).stdout, recipe("--dry-run").stdout):
+        assert {"data.source=wav", "augment=conf/augment/kaldi.yaml"} <= set(overrides_of(plan))
+        assert "stage 2:" not in plan and "lists_online" in plan
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--nnet-opts=optimizer.lr=0.1"], "--nnet-opts optimizer.lr=0.1: optimizer.lr is unknown; the learning rate"),
+        (["--nnet-opts", "trainin.steps=3"], "--nnet-opts trainin.steps=3: expected section.key=value"),
+        (["--nnet-opts", "encoder.width=["], "--nnet-opts encoder.width=[:1: "),
+        (["--nnet-opts", "augment=conf/augment/strnog.yaml"], '--nnet-opts augment=conf/augment/strnog.yaml: names a'),
+        (["--inference", "step=5 mode=window"], '--inference mode=window: inference.mode is "window"'),
+        (["--augment-config", "conf/augment/kaldy.yaml"],
+         '--augment-config conf/augment/kaldy.yaml: names a file that cannot be used: conf/augment/kaldy.yaml: cannot'),
+        (["--nnet-config", "conf/nnet/ldee3.yaml"], 'no such file; did you mean "conf/nnet/lde3.yaml"? choose one'),
+        (["--nnet-config", "lde33"], 'did you mean "conf/nnet/lde3.yaml"? choose one of: conf/nnet/lde3.yaml, conf/'),
+        (["--nnet-opts", "data.source=feats"], "kaldi.yaml: augment.wave changes audio, but data.source is feats"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_named_as_it_was_given(recipe: Recipe, options: list[str], says: str) -> None:
+    message = recipe("--dry-run", *options, code=1).stderr
+    assert says in message and "--set" not in message, message
+
+
+def test_what_the_corpus_file_changes_wrongly_is_named_by_file_and_line(recipe: Recipe, own_checkout: Path) -> None:
+    conf = own_checkout / "conf" / "pipeline" / "mini.conf"
+    conf.write_text("nnet_config=conf/nnet/mini.yaml\nnnet_opts=training.epochs=3\n")
+    message = recipe("--dry-run", "--nnet-opts", "training.steps=5", code=1, where=own_checkout).stderr
+    assert "conf/pipeline/mini.conf:2: nnet_opts=training.epochs=3: training.epochs is unknown; the length" in message
+
+
+def call_from(folder: Path, checkout: Path, *options: str, code: int = 0) -> Done:
+    """./pipeline.sh --dry-run, called from another directory."""
+    command = [str(checkout / "pipeline.sh"), "--dry-run", *options]
+    done = subprocess.run(command, cwd=folder, env=environment({}), capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def test_configs_of_the_checkout_work_from_any_directory(recipe: Recipe, checkout: Path, tmp_path: Path) -> None:
+    options = ("--nnet-config", "conf/nnet/lde3.yaml", "--vad-config", "conf/vad_relative.conf")
+    options += ("--augment-config", "conf/augment/strong.yaml", "--nnet-opts", "features.config=conf/fbank80.conf")
+    here = recipe("--dry-run", *options).stdout
+    assert "conf/fbank80.conf" in here and "conf/vad_relative.conf" in here
+    assert call_from(tmp_path, checkout, *options).stdout == here
+    message = call_from(tmp_path, checkout, "--nnet-config=ecap.yaml", code=1).stderr
+    assert 'did you mean "conf/nnet/ecapa.yaml"' in message
+
+
+def test_the_callers_own_configs_come_before_those_of_the_checkout(
+    root: Path, checkout: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "conf").mkdir()
+    for name in ("fbank", "vad"):
+        (tmp_path / "conf" / f"{name}.conf").write_text((root / "conf" / f"{name}.conf").read_text())
+    (tmp_path / "own.yaml").write_text((root / "conf" / "nnet" / "mini.yaml").read_text() + "augment: mine.yaml\n")
+    (tmp_path / "mine.yaml").write_text("features: [{name: time_mask}]\n")
+    own, vad = f"input   {tmp_path}/conf/fbank.conf ", f"input   {tmp_path}/conf/vad.conf "
+    done = call_from(tmp_path, checkout, "--nnet-config=own.yaml", "--vad-config=conf/vad.conf")
+    assert f"{tmp_path}/own.yaml has a section augment" in done.stderr
+    assert all(text in done.stdout for text in (own, vad, f"input   {tmp_path}/own.yaml "))
+    plan = call_from(tmp_path, checkout).stdout  # a YAML and a corpus file of the checkout mean the checkout's files
+    assert "input   conf/fbank.conf " in plan and "input   conf/vad.conf " in plan and str(tmp_path) not in plan
+    plan = call_from(tmp_path, checkout, "--nnet-opts=features.config=conf/fbank.conf", "--corpus=voxceleb").stdout
+    assert own in plan
+
+
+@pytest.mark.parametrize("option", ["data", "exp"])
+def test_a_place_that_cannot_be_written_to_is_named_once_before_anything_runs(
+    recipe: Recipe, fresh: Place, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "file").write_text("")  # a place below a file is refused to root too
+    done = recipe(*fresh.options(**{option: f"{tmp_path}/file/below"}), code=1)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("environment: ")]
+    assert lines == [
+        f"check_writable.py: --{option} is {tmp_path}/file/below: {tmp_path}/file is no directory;"
+        f" give another --{option}, or mend that"
+    ]
+    assert not fresh.data.exists() and not fresh.exp.exists()

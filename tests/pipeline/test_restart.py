@@ -205,3 +205,21 @@ def test_a_later_stage_that_fails_leaves_earlier_results_untouched(recipe: Recip
     assert "embedding.1.ark" in message
     assert times(finished.data, finished.exp / "embeddings_test", finished.exp / "scores") == before
     assert (finished.exp / "RESULTS.md").read_bytes() == results
+
+
+def test_a_moved_checkout_is_named_and_goes_on_once_the_old_place_leads_to_it(
+    recipe: Recipe, own_checkout: Path, fresh: Place
+) -> None:
+    options = [each for each in fresh.options("--stop-stage", "1") if not each.startswith(("--data=", "--exp="))]
+    recipe(*options, where=own_checkout)  # data/corpus, exp/corpus-small: the tables hold absolute paths
+    moved = own_checkout.rename(own_checkout.with_name("moved"))
+    lines = recipe(*options, where=moved, code=1).stderr.splitlines()
+    assert f"{own_checkout} was moved or copied to {moved}, and the tables hold absolute paths" in lines[-1]
+    assert lines[-1].startswith("stage_marker.py: data/corpus/mfcc/") and "stage 1/12" not in "".join(lines)
+    later = recipe(*options[:-1], "2", "--stage", "2", where=moved, code=1).stderr
+    assert f"{own_checkout} was moved or copied to {moved}" in later
+    own_checkout.symlink_to(moved)
+    assert stages_run(recipe(*options, where=moved)) == []
+    own_checkout.unlink()
+    assert stages_run(recipe(*options, "--force", where=moved)) == [0, 1]
+    assert stages_run(recipe(*options, where=moved)) == []

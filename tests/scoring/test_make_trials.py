@@ -98,6 +98,19 @@ def test_a_bad_line_ends_the_program_with_file_and_line(root: Path, tmp_path: Pa
     assert not (tmp_path / "trials").exists()
 
 
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [("a-1 a\nb-1 b\n", "no target trial is possible: no"), ("a-1 a\na-2 a\n", "no nontarget trial is possible")],
+)
+def test_an_impossible_list_names_the_folder(tmp_path: Path, lines: str, says: str) -> None:
+    table = tmp_path / "utt2spk"
+    table.write_text(lines)
+    with pytest.raises(ValueError, match=rf"^{table}: {says}"):
+        main([str(table), str(tmp_path / "trials")])
+    with pytest.raises(ValueError, match=rf"^/corpus/test \({table}\): {says}"):
+        main(["--source", "/corpus/test", str(table), str(tmp_path / "trials")])
+
+
 def test_the_program_writes_the_list(tmp_path: Path) -> None:
     (tmp_path / "utt2spk").write_text("".join(f"{utt_id} {speaker}\n" for utt_id, speaker in UTT2SPK.items()))
     (tmp_path / "spk2gender").write_text("".join(f"{speaker} {gender}\n" for speaker, gender in SPK2GENDER.items()))

@@ -13,11 +13,13 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def run(root: Path, tmp_path: Path) -> Run:
-    """Run a script of the checkout in an empty folder: run("utils/run.pl", "log", "true")."""
+    """Run a script of the checkout in an empty folder, or in `where`: run("utils/run.pl", "log", "true")."""
 
-    def call(script: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def call(
+        script: str, *arguments: str, stdin: str = "", where: Path = tmp_path
+    ) -> subprocess.CompletedProcess[str]:
         command = [str(root / script), *arguments]
-        return subprocess.run(command, cwd=tmp_path, input=stdin, capture_output=True, text=True, check=False)
+        return subprocess.run(command, cwd=where, input=stdin, capture_output=True, text=True, check=False)
 
     return call
 

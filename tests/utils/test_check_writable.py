@@ -1,0 +1,70 @@
+"""utils/check_writable.py: a place that refuses is named in one line before anything runs. Root is refused too."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from minikaldi.scripts.check_writable import check
+from minikaldi.scripts.cli import ScriptError
+
+from .conftest import Run, content, table
+
+SCRIPT = "utils/check_writable.py"
+
+
+def test_a_directory_that_takes_files_is_left_as_it_was(tmp_path: Path, run: Run) -> None:
+    table(tmp_path / "data" / ".stages", "0.json", "{}")
+    done = run(SCRIPT, "--data", "data", "--exp", "not/yet/there")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert content(tmp_path) == {"data/.stages/0.json": "{}\n"}
+
+
+@pytest.mark.parametrize("place", ["file", "file/below/it", "broken", "broken/below"])
+def test_a_place_below_a_file_or_a_broken_link_is_refused(tmp_path: Path, run: Run, place: str) -> None:
+    table(tmp_path, "file", "x")
+    (tmp_path / "broken").symlink_to("nowhere")
+    done = run(SCRIPT, "--exp", ".", "--data", place)
+    found = f"{place.split('/')[0]} is {'no directory' if 'file' in place else 'a link that leads nowhere'}"
+    wanted = f"check_writable.py: --data is {place}: {found}; give another --data, or mend that\n"
+    assert (done.returncode, done.stderr) == (1, wanted)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES, errno.EDQUOT])
+@pytest.mark.parametrize("step", ["TemporaryFile", "TemporaryDirectory"])
+def test_what_the_system_says_is_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, step: str
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(tempfile, step, refuse)
+    says = f"--exp is {tmp_path}/a: {tmp_path} cannot be written to: {os.strerror(number)}; give another --exp"
+    with pytest.raises(ScriptError) as caught:
+        check("--exp", tmp_path / "a")
+    assert str(caught.value).startswith(says)
+
+
+def test_a_read_only_mount_is_refused_to_root_as_well(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "data" / ".stages").mkdir(parents=True)
+    mount = "mount --bind data data && mount -o remount,bind,ro data data || exit 77"
+    command = ["unshare", "-rm", "sh", "-c", f"{mount}; exec '{root / SCRIPT}' --data data/mini"]
+    try:
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("no unshare here")
+    if "unshare" in done.stderr or done.returncode == 77:
+        pytest.skip("this machine allows no mounts")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("check_writable.py: --data is data/mini: data cannot be written to: Read-only file")
+
+
+def test_words_that_are_no_pairs_are_refused(run: Run) -> None:
+    for words in ((), ("--data",)):
+        assert "expected pairs of an option and a directory" in run(SCRIPT, *words).stderr
+    assert run(SCRIPT, "--help").returncode == 0
