@@ -62,6 +62,13 @@ ALLOWED = {
     ("local/voxceleb.py", "re.sub('[/\\\\s]')"): WIDER,
 }
 
+# A line of a shell script -> why it may stand.
+SHELL_ALLOWED = {
+    """awk '{ print $2 }' "$building/segments" > "$ark_dir/log/recordings_$name\"""": (
+        "in path.sh's locale awk parts at space and tab; filter_scp.pl has read and written this table just before"
+    ),
+}
+
 
 def reads_tables(tree: ast.Module) -> bool:
     """Whether a module imports a reader of tables."""
@@ -128,7 +135,8 @@ def test_shell_scripts_take_no_fields_out_of_tables(pattern: str, root: Path) ->
         f"{path.relative_to(root)}:{number}: {line}"
         for path in root.glob(pattern)
         for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1)
-        if any(word in line.split("#")[0] for word in ("cut -d", "cut -f ", "awk "))
+        if line.strip() not in SHELL_ALLOWED
+        and any(word in line.split("#")[0] for word in ("cut -d", "cut -f ", "awk "))
     ]
     assert not wrong, "print the fields by python3 -m scoring.trials, utils/clean_lines.sh or a script of utils/"
 
