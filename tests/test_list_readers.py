@@ -119,7 +119,7 @@ LOCAL = [
     Reader("metadata", metadata, "ID ,Gender ,Set \nid{odd}1 ,m ,dev \nid2 ,f ,test \n", ScriptError),
     Reader("tabbed metadata", metadata, "ID\tGender\tSet\nid{odd}1\tm\tdev\nid2\tf\ttest\n", ScriptError),
     Reader(
-        "annotations", partial(in_folder, read_vocals), "m{odd} jazz N one\nn pop Y two\n", ScriptError, "ANNOTATIONS"
+        "annotations", lambda path: read_vocals([path]), "m{odd} jazz N one\nn pop Y two\n", ScriptError, "ANNOTATIONS"
     ),
     Reader("rooms", lambda path: read_rooms(path, path.parent), "--rir-id r{odd} --room-id A x/input\n", ScriptError),
 ]
