@@ -10,11 +10,15 @@ import argparse
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from minikaldi.scripts.cli import ScriptError
+from minikaldi.scripts.tables import read_keys
+
 
 def speakers(directory: str) -> set[str]:
     """The speaker ids of a data directory."""
-    with (Path(directory) / "spk2utt").open(encoding="utf-8", errors="surrogateescape") as lines:
-        return {line.split(None, 1)[0] for line in lines if line.strip()}
+    return read_keys(Path(directory) / "spk2utt")
 
 
 def main() -> int:
@@ -37,4 +41,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ScriptError as error:
+        sys.exit(f"check_disjoint.py: {error}")

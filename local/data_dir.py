@@ -11,6 +11,7 @@ from local.program import first_of, printable, say
 from local.speaker_ids import without_blanks
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.data_dir import DirectoryWriter
+from minikaldi.text_lines import is_one_word
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def check_ids(directory: Path, ordered: Sequence[Utterance]) -> None:
     if not ordered:
         raise ScriptError(f"{directory}: not one utterance is left to write")
     for utterance in ordered:
-        if len(utterance.utt_id.split()) != 1 or len(utterance.spk_id.split()) != 1:
+        if not (is_one_word(utterance.utt_id) and is_one_word(utterance.spk_id)):
             raise ScriptError(f'{directory}: the id "{utterance.utt_id}" has a blank or is empty; rename the file')
         if not utterance.utt_id.startswith(utterance.spk_id):
             raise ScriptError(f'{directory}: "{utterance.utt_id}" does not begin with its speaker "{utterance.spk_id}"')

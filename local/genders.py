@@ -5,24 +5,23 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from local.program import say
 from minikaldi.scripts.cli import ScriptError
+from minikaldi.text_lines import clean_lines, numbered_fields, trimmed
 
 GENDERS = {"m": "m", "male": "m", "f": "f", "female": "f"}
 
 
 def read_spk2gender(path: Path) -> dict[str, str]:
-    """Speaker -> `m` or `f`, from lines `speaker m|f`; CR LF, a byte order mark and any case are accepted.
+    """Speaker -> `m` or `f`, from lines `speaker m|f`, in any case.
 
     Raises:
-        ScriptError: a line of another form, or a speaker with two genders.
+        ScriptError: a line of another form, UTF-16, or a speaker with two genders.
     """
     genders: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines(), start=1):
-        fields = line.split()
-        if not fields:
-            continue
+    for number, fields in numbered_fields(path, ScriptError, say):
         if len(fields) != 2 or fields[1].lower() not in GENDERS:
-            raise ScriptError(f'{path}:{number}: found "{line}", expected `speaker m` or `speaker f`')
+            raise ScriptError(f'{path}:{number}: found "{" ".join(fields)}", expected `speaker m` or `speaker f`')
         gender = GENDERS[fields[1].lower()]
         if genders.setdefault(fields[0], gender) != gender:
             raise ScriptError(f"{path}:{number}: {fields[0]} is m and f; keep one line")
@@ -39,25 +38,26 @@ def read_metadata(path: Path, key: str) -> list[dict[str, str]]:
         Column -> value of each row, both without surrounding blanks.
 
     Raises:
-        ScriptError: the columns `key`, `Gender` or `Set` are not there, or a row is short.
+        ScriptError: UTF-16, the columns `key`, `Gender` or `Set` are not there, or a row is short.
     """
-    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-    header = text.split("\n", 1)[0]
+    with path.open("rb") as stream:
+        raw = clean_lines(stream, str(path), ScriptError, say)
+        lines = [line.decode("utf-8", "surrogateescape") for line in raw]
     try:
-        rows = list(csv.reader(text.splitlines(), delimiter="\t" if "\t" in header else ","))
+        rows = list(csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ","))
     except csv.Error as error:
         raise ScriptError(f"{path}: cannot be read as a table: {error}") from error
-    columns = [column.strip() for column in rows[0]] if rows else []
+    columns = [trimmed(column) for column in rows[0]] if rows else []
     for column in (key, "Gender", "Set"):
         if column not in columns:
             raise ScriptError(f'{path}:1: there is no column "{column}"; found {", ".join(columns) or "an empty file"}')
     table = []
     for number, row in enumerate(rows[1:], start=2):
-        if not any(field.strip() for field in row):
+        if not any(trimmed(field) for field in row):
             continue
         if len(row) < len(columns):
             raise ScriptError(f"{path}:{number}: found {len(row)} columns, expected {len(columns)}")
-        table.append(dict(zip(columns, (field.strip() for field in row), strict=False)))
+        table.append(dict(zip(columns, (trimmed(field) for field in row), strict=False)))
     return table
 
 

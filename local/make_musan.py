@@ -24,6 +24,7 @@ from local.rir_lists import odd_paths, require_plain_paths
 from local.speaker_ids import without_blanks
 from local.walk import list_files
 from minikaldi.scripts.cli import ScriptError, boolean
+from minikaldi.text_lines import numbered_fields
 
 CLASSES = ("music", "noise", "speech")
 EXTENSIONS = (".wav", ".flac")
@@ -37,12 +38,9 @@ def read_vocals(annotations: Sequence[Path]) -> dict[str, bool]:
     """
     vocals: dict[str, bool] = {}
     for path in annotations:
-        for number, line in enumerate(path.read_text(encoding="utf-8", errors="surrogateescape").splitlines(), start=1):
-            fields = line.split()
-            if not fields:
-                continue
+        for number, fields in numbered_fields(path, ScriptError, say):
             if len(fields) < 4 or fields[2] not in ("Y", "N"):
-                raise ScriptError(f'{path}:{number}: found "{line}", expected `id genres Y|N musician`')
+                raise ScriptError(f'{path}:{number}: found "{" ".join(fields)}", expected `id genres Y|N musician`')
             vocals[fields[0]] = fields[2] == "Y"
     return vocals
 

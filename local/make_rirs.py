@@ -25,6 +25,7 @@ from local.rir_lists import RirEntry, odd_paths, require_plain_paths, write_list
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.rooms import RIR_OPTIONS, make_rir, read_line
 from minikaldi.scripts.wav_lines import TO_WAV
+from minikaldi.text_lines import filled_lines
 
 ROOMS = ("smallroom", "mediumroom")
 
@@ -51,11 +52,8 @@ def read_list(path: Path, root: Path) -> tuple[list[RirEntry], list[Dropped]]:
         ScriptError: a line of another form.
     """
     entries, dropped = [], []
-    lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        options, audio = read_line(path, number, line.replace("\t", " "), RIR_OPTIONS)
+    for number, line in filled_lines(path, ScriptError, say):
+        options, audio = read_line(path, number, line, RIR_OPTIONS)
         rir = make_rir(path, number, options, audio)
         if audio.endswith("|"):
             raise ScriptError(f'{path}:{number}: found the pipe "{audio}", expected a file; write its output to one')

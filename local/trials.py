@@ -11,8 +11,8 @@ from local.program import say
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.tables import open_text, read_table
 from minikaldi.scripts.trial_faults import Row, trial_fault
-
-LABELS = {"1": "target", "0": "nontarget", "target": "target", "nontarget": "nontarget"}
+from minikaldi.text_lines import numbered_fields
+from minikaldi.trial_forms import EITHER_FORM, NUM_FIELDS, TrialForm, form_of
 
 
 @dataclass(frozen=True)
@@ -26,23 +26,21 @@ class Trial:
 
 
 def read_trials(path: Path) -> list[Trial]:
-    """Read lines `1|0 a b` or `a b target|nontarget`; CR LF, a byte order mark, blank lines, no last newline are fine.
+    """Read lines `1|0 a b` or `a b target|nontarget`, all in the form of the first.
 
     Raises:
-        ScriptError: a line of another form, or a list without a trial.
+        ScriptError: a line of another form, UTF-16, or a list without a trial.
     """
-    trials = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="surrogateescape").split("\n"), start=1):
-        fields = line.split()
-        if not fields:
-            continue
-        if len(fields) == 3 and fields[0] in ("0", "1"):
-            label, enroll, test = fields
-        elif len(fields) == 3 and fields[2] in ("target", "nontarget"):
-            enroll, test, label = fields
-        else:
-            raise ScriptError(f'{path}:{number}: found "{line.strip()}", expected `1|0 a b` or `a b target|nontarget`')
-        trials.append(Trial(enroll, test, LABELS[label], number))
+    trials: list[Trial] = []
+    form: TrialForm | None = None
+    for number, fields in numbered_fields(path, ScriptError, say):
+        form = form or (form_of(fields) if len(fields) == NUM_FIELDS else None)
+        parsed = form.parse(fields) if form else None
+        if parsed is None:
+            expected = form.example if form else EITHER_FORM
+            raise ScriptError(f'{path}:{number}: found "{" ".join(fields)}", expected {expected}')
+        enroll, test, is_target = parsed
+        trials.append(Trial(enroll, test, "target" if is_target else "nontarget", number))
     if not trials:
         raise ScriptError(f"{path}: has no trial")
     return trials

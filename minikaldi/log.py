@@ -17,7 +17,7 @@ from types import FrameType
 current_command: ContextVar[str | None] = ContextVar("current_command", default=None)
 
 # The files that only pass a message on: it comes from their caller.
-_PASSED_ON_BY = ("log.py", "command.py")
+_PASSED_ON_BY = ("log.py", "command.py", "text_lines.py")
 
 
 def log(text: str) -> None:

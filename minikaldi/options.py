@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from minikaldi.errors import UsageError
 from minikaldi.io.primitives import decode, show, show_key, to_float, to_int32
+from minikaldi.text_lines import clean_lines, trimmed
 
 Value = bool | int | float | str
 Options = TypeVar("Options")
@@ -143,7 +144,7 @@ def _split(argv: list[str]) -> tuple[list[tuple[str, str | None, str]], list[str
 
 def _name_and_value(word: str) -> tuple[str, str | None]:
     name, equals, value = word[2:].partition("=")
-    return name.replace("_", "-").lower(), value.strip() if equals else None
+    return name.replace("_", "-").lower(), trimmed(value) if equals else None
 
 
 def _read_config(path: str, specs: dict[str, OptionSpec], values: dict[str, Any]) -> None:
@@ -152,7 +153,7 @@ def _read_config(path: str, specs: dict[str, OptionSpec], values: dict[str, Any]
     except (OSError, ValueError) as exc:  # ValueError: a zero byte in the name
         said = getattr(exc, "strerror", None) or exc
         raise UsageError(f"--config={path}: cannot read the configuration file: {said}") from exc
-    for number, line in enumerate(content.split(b"\n"), 1):
+    for number, line in enumerate(clean_lines(content.split(b"\n"), path, UsageError), 1):
         word = decode(line.partition(b"#")[0].strip())
         if not word:
             continue

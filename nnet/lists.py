@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from minikaldi.text_lines import numbered_fields
+from minikaldi.trial_forms import KALDI_FORM
 from nnet.errors import NnetError
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}")  # all fit into int32
@@ -21,24 +23,20 @@ LIST_FILES = ("train.scp", "valid.scp", "utt2num_frames", "utt2spk", "spk2int", 
 
 
 def read_table(path: Path) -> dict[str, str]:
-    """Lines `id value` as a dict in file order; values keep their inner spaces, line ends may be CRLF.
+    """Lines `id value` as a dict in file order; values keep their inner blanks.
 
     Raises:
-        NnetError: no such file, a line without a value, or an id that occurs twice.
+        NnetError: no such file, UTF-16, a line without a value, or an id that occurs twice.
     """
     if not path.is_file():
         raise NnetError(f"{path}: no such file")
     table: dict[str, str] = {}
-    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
-        for number, line in enumerate(lines, 1):
-            fields = line.split(None, 1)
-            if not fields:
-                continue
-            if len(fields) == 1:
-                raise NnetError(f"{path}:{number}: found {fields[0]!r} alone, expected an id and a value")
-            if fields[0] in table:
-                raise NnetError(f"{path}:{number}: the id {fields[0]} occurs twice; remove one of the lines")
-            table[fields[0]] = fields[1].rstrip()
+    for number, fields in numbered_fields(path, NnetError, most=1):
+        if len(fields) == 1:
+            raise NnetError(f"{path}:{number}: found {fields[0]!r} alone, expected an id and a value")
+        if fields[0] in table:
+            raise NnetError(f"{path}:{number}: the id {fields[0]} occurs twice; remove one of the lines")
+        table[fields[0]] = fields[1]
     return table
 
 
@@ -227,15 +225,13 @@ def read_trials(path: Path, utt_ids: list[str]) -> Trials:
     """
     places = {utt_id: place for place, utt_id in enumerate(utt_ids)}
     pairs: list[tuple[int, int, bool]] = []
-    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
-        for number, line in enumerate(lines, 1):
-            fields = line.split()
-            if len(fields) != 3 or fields[2] not in ("target", "nontarget"):
-                expected = "`enroll_id test_id target|nontarget`"
-                raise NnetError(f"{path}:{number}: found {line.strip()!r}, expected {expected}")
-            for utt_id in fields[:2]:
-                if utt_id not in places:
-                    raise NnetError(f"{path}:{number}: {utt_id} is not in valid.scp")
-            pairs.append((places[fields[0]], places[fields[1]], fields[2] == "target"))
+    for number, fields in numbered_fields(path, NnetError):
+        trial = KALDI_FORM.parse(fields)
+        if trial is None:
+            raise NnetError(f"{path}:{number}: found {' '.join(fields)!r}, expected {KALDI_FORM.example}")
+        for utt_id in trial[:2]:
+            if utt_id not in places:
+                raise NnetError(f"{path}:{number}: {utt_id} is not in valid.scp")
+        pairs.append((places[trial[0]], places[trial[1]], trial[2]))
     enroll, test, target = zip(*pairs, strict=True) if pairs else ((), (), ())
     return Trials(np.array(enroll, np.int32), np.array(test, np.int32), np.array(target, np.bool_))

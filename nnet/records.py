@@ -12,12 +12,15 @@ import yaml
 from nnet.checkpoint import Checkpoint, file_hash
 from nnet.device import describe_device
 from nnet.files import write_whole
+from nnet.overrides import Override
 from scoring.provenance import git_commit
 
 TRAINED = "trained.yaml"
 
 
-def training_record(state: Checkpoint, config: Path, overrides: Sequence[str], device: torch.device) -> dict[str, Any]:
+def training_record(
+    state: Checkpoint, config: Path, overrides: Sequence[Override], device: torch.device
+) -> dict[str, Any]:
     """Where the network came from and what trained it, as far as it is.
 
     Args:
@@ -27,7 +30,7 @@ def training_record(state: Checkpoint, config: Path, overrides: Sequence[str], d
     start = {"file": options["start_from"], "sha256": state.start_hash} if options["start_from"] else None
     return {
         "config": str(config),
-        "overrides": list(overrides),
+        "overrides": [override.text for override in overrides],
         "start_from": start,
         "steps": options["steps"],
         "step": state.step,

@@ -311,7 +311,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def record(run: Run, options: argparse.Namespace) -> None:
     """Write down what trained the network, as far as it is."""
-    write_record(run.exp / TRAINED, training_record(run.state, options.config, options.set, run.device))
+    write_record(run.exp / TRAINED, training_record(run.state, options.config, options.overrides, run.device))
 
 
 def log_result(run: Run) -> None:

@@ -24,7 +24,7 @@ from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.data_dir import read_segments
 from minikaldi.scripts.noises import read_noises
 from minikaldi.scripts.rooms import RIR_OPTIONS, make_rir, read_line, smoothed
-from minikaldi.scripts.tables import numbered_lines
+from minikaldi.text_lines import fields_of, filled_lines, number_of, trimmed
 from nnet.errors import NnetError
 from nnet.lists import StringTable, Utterances, look_up, read_table
 
@@ -99,9 +99,9 @@ def _noise_lines(directory: Path) -> list[str]:
 def _rir_lines(rir_sets: Path) -> list[str]:
     lines = [
         line
-        for _, text in numbered_lines(rir_sets)
+        for _, text in filled_lines(rir_sets, NnetError)
         for weight, comma, path in [text.partition(",")]
-        for line in _rirs_of_set(rir_sets, text, _positive(weight) if comma else 0.0, path.strip())
+        for line in _rirs_of_set(rir_sets, text, _positive(trimmed(weight)) if comma else 0.0, trimmed(path))
     ]
     if not lines:
         raise NnetError(f"{rir_sets}: is empty, expected lines `weight, list of impulse responses`")
@@ -110,10 +110,7 @@ def _rir_lines(rir_sets: Path) -> list[str]:
 
 def _positive(text: str) -> float:
     """A finite number above 0; 0 for anything else."""
-    try:
-        value = float(text)
-    except ValueError:
-        return 0.0
+    value = number_of(text)
     return value if 0 < value < float("inf") else 0.0
 
 
@@ -122,7 +119,7 @@ def _rirs_of_set(rir_sets: Path, text: str, weight: float, path: str) -> list[st
     if weight <= 0:
         raise NnetError(f"{rir_sets}: found {text!r}, expected `weight, list`, the weight above 0")
     rirs, given = [], []
-    for number, line in numbered_lines(path):
+    for number, line in filled_lines(path, NnetError):
         options, audio = read_line(Path(path), number, line, RIR_OPTIONS)
         rirs.append(make_rir(Path(path), number, options, audio))
         given.append(float(options["probability"]) if "probability" in options else None)
@@ -226,7 +223,7 @@ def _segments(path: Path, utt_ids: Sequence[str]) -> list[tuple[str, float, floa
 def _fields(path: Path, expected: str) -> list[list[str]]:
     """The lines of a table of files: as many fields as `expected` has words, the last with its blanks."""
     width = len(expected.split())
-    lines = [[key, *value.split(None, width - 2)] for key, value in read_table(path).items()]
+    lines = [[key, *fields_of(value, width - 2)] for key, value in read_table(path).items()]
     wrong = [fields for fields in lines if len(fields) != width]
     if wrong:
         raise NnetError(f"{path}: found {' '.join(wrong[0])!r}, expected `{expected}`")

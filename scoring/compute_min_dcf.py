@@ -18,6 +18,7 @@ if __package__ in (None, ""):  # run as a script: the checkout is one folder up
 
 import numpy as np
 
+from minikaldi.trial_forms import EITHER_FORM
 from scoring.metrics import SortedTrials, min_dcf_of_rates
 from scoring.program import run_program
 from scoring.trials import align, read_scores, read_trials
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--c-miss", type=float, default=1.0, help="cost of a rejected target (default %(default)s)")
     parser.add_argument("--c-fa", type=float, default=1.0, help="cost of an accepted nontarget (default %(default)s)")
     parser.add_argument("scores_filename", help="lines `enroll test score`")
-    parser.add_argument("trials_filename", help="lines `enroll test target|nontarget`")
+    parser.add_argument("trials_filename", help=f"lines {EITHER_FORM}")
     args = parser.parse_args(argv)
     trials = read_trials(args.trials_filename)
     scores = read_scores(args.scores_filename)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, read_object
 from minikaldi.ivector.vectors import apply_transform, paired_products
+from minikaldi.trial_forms import EITHER_FORM
 from scoring.embeddings import EmbeddingTable, read_embeddings
 from scoring.program import run_program
 from scoring.score_norm import cohort_statistics, normalised
@@ -96,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--cohort-top", type=int, default=COHORT_TOP, help=top)
     parser.add_argument("enroll", help="rspecifier or scp file")
     parser.add_argument("test", help="rspecifier or scp file")
-    parser.add_argument("trials", help="lines `enroll test target|nontarget`")
+    parser.add_argument("trials", help=f"lines {EITHER_FORM}")
     parser.add_argument("scores", help="file to write")
     args = parser.parse_args(argv)
     trials = read_trials(args.trials)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.ivector.equal_error_rate import kaldi_eer
+from minikaldi.trial_forms import EITHER_FORM
 from scoring.program import run_program
 from scoring.trials import align, read_scores, read_trials
 
@@ -163,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print EER, EER by Kaldi's convention and minDCF of a score file."""
     parser = argparse.ArgumentParser(prog="python3 -m scoring.metrics", description="EER and minDCF of a score file.")
     parser.add_argument("scores", help="lines `enroll test score`")
-    parser.add_argument("trials", help="lines `enroll test target|nontarget` or `1|0 enroll test`")
+    parser.add_argument("trials", help=f"lines {EITHER_FORM}")
     parser.add_argument("--p-target", type=float, action="append", help=f"prior, repeatable; default {P_TARGETS}")
     args = parser.parse_args(argv)
     trials = read_trials(args.trials)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.tables import numbered_lines, read_pairs
+from minikaldi.scripts.tables import read_pairs
+from scoring.enrollment import read_models
 from scoring.trials import Trials, read_trials
 
 
@@ -66,14 +67,11 @@ def model_speakers(path: Path, utt2spk: Mapping[str, str]) -> dict[str, str]:
     """The speaker of each enrolled model of `enroll2utt`: that of its first utterance.
 
     Raises:
-        ScriptError: a line has no utterance, its first is unknown, or a model is named as an utterance of someone else.
+        ScriptError: a line has no utterance, its first is unknown, a model comes twice, or is named as an utterance of
+            someone else.
     """
     speakers: dict[str, str] = {}
-    for number, line in numbered_lines(path):
-        fields = line.split()
-        if len(fields) < 2:
-            raise ScriptError(f"{path}:{number}: found {line!r}, expected `model utt1 utt2 …`")
-        model, first = fields[:2]
+    for model, (number, (first, *_)) in read_models(path).items():
         if first not in utt2spk:
             raise ScriptError(f"{path}:{number}: utterance {first!r} of model {model!r} is not in utt2spk")
         speaker = utt2spk[first]

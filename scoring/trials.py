@@ -1,28 +1,33 @@
 """Trial lists and score files: strict reading, and one score for every trial.
 
 A trial list has lines `enroll_id test_id target|nontarget` or, as the VoxCeleb lists, `1|0 enroll_id test_id`; a score
-file has lines `enroll_id test_id score`.
+file has lines `enroll_id test_id score`. As a program, for the steps:
+
+    python3 -m scoring.trials --pairs <trials>          prints `enroll_id test_id`, as ivector-plda-scoring reads them
+    python3 -m scoring.trials --check <scores> <pairs>  fails where one of these pairs has no score
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minikaldi.scripts.outputs import write_stdout
+from minikaldi.text_lines import number_of, numbered_fields
+from minikaldi.trial_forms import EITHER_FORM, KALDI_FORM, NUM_FIELDS, TrialForm, form_of
 from scoring.errors import ScoringError
+from scoring.program import run_program
 
 logger = logging.getLogger(__name__)
 
 Pair = tuple[str, str]
-
-LABELS = {"target": True, "nontarget": False}
-VOXCELEB_LABELS = {"1": True, "0": False}
 
 
 @dataclass(frozen=True)
@@ -55,26 +60,35 @@ def read_trials(path: str | Path) -> Trials:
     """
     line_of: dict[Pair, int] = {}
     labels: list[bool] = []
-    kaldi_form: bool | None = None
-    for number, fields in _three_fields(path, "`enroll test target|nontarget` or `1|0 enroll test`"):
-        if kaldi_form is None:
-            kaldi_form = fields[2] in LABELS or fields[0] not in VOXCELEB_LABELS
-        pair, label = _parse_trial(fields, kaldi_form, f"{path}:{number}")
-        _refuse_duplicate(line_of, pair, path, number)
-        labels.append(label)
+    form: TrialForm | None = None
+    for number, fields in _fields(path, NUM_FIELDS, EITHER_FORM):
+        form = form or form_of(fields)
+        trial = form.parse(fields)
+        if trial is None:
+            raise ScoringError(f"{path}:{number}: {_unknown_label(fields, form)}")
+        _refuse_duplicate(line_of, trial[:2], path, number)
+        labels.append(trial[2])
     if not labels:
-        raise ScoringError(f"{path}: no trials; expected lines `enroll test target|nontarget`")
+        raise ScoringError(f"{path}: no trials; expected lines {KALDI_FORM.example}")
     return Trials(list(line_of), np.array(labels, dtype=bool))
 
 
-def _parse_trial(fields: list[str], kaldi_form: bool, where: str) -> tuple[Pair, bool]:
-    known = LABELS if kaldi_form else VOXCELEB_LABELS
-    text = fields[2] if kaldi_form else fields[0]
-    if text not in known:
-        field = "third" if kaldi_form else "first"
-        raise ScoringError(f"{where}: label {text!r} in the {field} field is unknown; expected {' or '.join(known)}")
-    pair = (fields[0], fields[1]) if kaldi_form else (fields[1], fields[2])
-    return pair, known[text]
+def _unknown_label(fields: list[str], form: TrialForm) -> str:
+    place = ("first", "second", "third")[form.label_field]
+    found = f"label {fields[form.label_field]!r} in the {place} field is unknown"
+    return f"{found}; expected {' or '.join(form.labels)}"
+
+
+def read_printed_pairs(path: str | Path) -> Trials:
+    """Read lines `enroll test`, as this module prints them, as trials that are all nontargets.
+
+    Raises:
+        ScoringError: a line has not two fields, or a pair that an earlier line had.
+    """
+    line_of: dict[Pair, int] = {}
+    for number, (enroll, test) in _fields(path, 2, "`enroll test`"):
+        _refuse_duplicate(line_of, (enroll, test), path, number)
+    return Trials(list(line_of), np.zeros(len(line_of), dtype=bool))
 
 
 def write_trials(path: str | Path, trials: Trials) -> None:
@@ -92,11 +106,8 @@ def read_scores(path: str | Path) -> dict[Pair, float]:
     """
     scores: dict[Pair, float] = {}
     line_of: dict[Pair, int] = {}
-    for number, (enroll, test, text) in _three_fields(path, "`enroll test score`"):
-        try:
-            score = math.nan if "_" in text else float(text)  # Python alone takes 1_0 for a number
-        except ValueError:
-            score = math.nan
+    for number, (enroll, test, text) in _fields(path, 3, "`enroll test score`"):
+        score = number_of(text)
         if math.isnan(score):
             raise ScoringError(f"{path}:{number}: score {text!r} of trial `{enroll} {test}` is not a number")
         _refuse_duplicate(line_of, (enroll, test), path, number)
@@ -134,7 +145,7 @@ def align(scores: Mapping[Pair, float], trials: Trials, name: str = "scores") ->
     return np.array([scores[pair] for pair in trials.pairs], dtype=np.float64)
 
 
-def write_lines(path: str | Path, lines: Iterator[str]) -> None:
+def write_lines(path: str | Path, lines: Iterable[str]) -> None:
     """Write a text file whole or not at all."""
     target = Path(path)
     partial = target.with_name(f".{target.name}.partial")
@@ -150,18 +161,29 @@ def _refuse_duplicate(line_of: dict[Pair, int], pair: Pair, path: str | Path, nu
         raise ScoringError(f"{path}:{number}: {trial} is already on line {first}; remove one of them")
 
 
-def _three_fields(path: str | Path, expected: str) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and fields of the lines that are not blank; Windows line ends are accepted, and said once."""
-    carriage_returns = False
-    with Path(path).open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.endswith("\r\n") and not carriage_returns:
-                carriage_returns = True
-                logger.warning("%s: line ends are CRLF; read as if they were LF", path)
-            fields = line.split()
-            if not fields:
-                continue
-            if len(fields) != 3:
-                found = f"{len(fields)} fields in {line.strip()!r}"
-                raise ScoringError(f"{path}:{number}: found {found}, expected {expected}")
-            yield number, fields
+def _fields(path: str | Path, count: int, expected: str) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and the `count` fields of the lines that are not blank."""
+    for number, fields in numbered_fields(path, ScoringError):
+        if len(fields) != count:
+            found = f"{len(fields)} fields in {' '.join(fields)!r}"
+            raise ScoringError(f"{path}:{number}: found {found}, expected {expected}")
+        yield number, fields
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the pairs of a trial list, or check that each has a score."""
+    parser = argparse.ArgumentParser(prog="python3 -m scoring.trials", description="Trial lists, for the steps.")
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--pairs", metavar="TRIALS", help="print lines `enroll test` of a list in either form")
+    action.add_argument("--check", nargs=2, metavar=("SCORES", "PAIRS"), help="fail where one of PAIRS has no score")
+    args = parser.parse_args(argv)
+    if args.pairs:
+        write_stdout(" ".join(pair) for pair in read_trials(args.pairs).pairs)
+    else:
+        scores, pairs = args.check
+        align(read_scores(scores), read_printed_pairs(pairs), scores)
+    return 0
+
+
+if __name__ == "__main__":
+    run_program(main)

@@ -19,15 +19,17 @@ Options:
 
 . ./path.sh
 . utils/parse_options.sh
+. utils/clean_lines.sh
 . steps/functions.sh
 need_arguments 1 $#
 data=${1%/}
 require "stage 0 makes noises and rooms, stage 1 vad.scp and reco2dur" "$data/wav.scp" "$data/vad.scp" "$data/reco2dur" "${rir_sets:-rir_sets}" "$noise_dir/wav.scp" "$music_dir/wav.scp"
 
-rir_options=()
-while read -r line; do
+rir_options=() rir_lines=()
+clean_lines "$rir_sets" rir_lines
+for line in "${rir_lines[@]}"; do
   if [ -n "$line" ]; then rir_options+=(--rir-set-parameters "$line"); fi
-done < "$rir_sets"
+done
 rm -rf "$data"_{reverb,noise,music,babble,aug} "$data"_reverb.plain
 python3 steps/data/reverberate_data_dir.py "${rir_options[@]}" --speech-rvb-probability 1 \
   --pointsource-noise-addition-probability 0 --isotropic-noise-addition-probability 0 --num-replications 1 \

@@ -17,9 +17,6 @@ need_arguments 3 $#
 data=$1 embeddings=$2 out=$3
 require "stage 0 makes the trials, stage 8 the embeddings" "$data/trials" "$embeddings"
 mkdir -p "$out"
-if [ -s "$data/enroll2utt" ]; then
-  cp "$data/enroll2utt" "$out/enroll2utt"
-else
-  cut -d ' ' -f 1 "$data/trials" | sort -u | sed 's/.*/& &/' > "$out/enroll2utt"
-fi
+python3 -m scoring.enrollment "$data" > "$out/enroll2utt.partial"
+mv "$out/enroll2utt.partial" "$out/enroll2utt"
 steps/make_speaker_models.sh --cmd "$cmd" "$out/enroll2utt" "$embeddings" "$out"

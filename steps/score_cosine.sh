@@ -7,6 +7,7 @@ lda=false
 cohort=""
 help_message="Usage: steps/score_cosine.sh [options] <backend-dir> <enroll-dir> <test-embedding.scp> <trials> <scores>
  e.g.: steps/score_cosine.sh --lda true exp/a/backend exp/a/enroll_test exp/a/embeddings_test/embedding.scp data/test/trials exp/a/scores/cosine
+<trials>: lines \`enroll test target|nontarget\` or \`1|0 enroll test\`.
 Options:
   --lda true|false   project by the back end's LDA before the cosine (default false)
   --cohort <scp>     embeddings of strangers, e.g. exp/a/embeddings_train/spk_embedding.scp, or embedding.scp beside it:
@@ -25,6 +26,8 @@ if [ -n "$cohort" ]; then
   require "stage 8 makes the training embeddings, stage 9 the means of their speakers" "$cohort"
   options+=(--cohort "scp:$cohort")
 fi
-mkdir -p "$(dirname "$scores")/log"
-$cmd "$(dirname "$scores")/log/$(basename "$scores").log" \
+log=$(dirname "$scores")/log/$(basename "$scores").log
+mkdir -p "$(dirname "$log")"
+$cmd "$log" \
   python3 -m scoring.cosine "${options[@]}" "scp:$enroll/spk_embedding.scp" "scp:$test" "$trials" "$scores"
+sed -n 's/^WARNING /score_cosine.sh: /p' "$log" >&2     # of the lists that it read

@@ -15,6 +15,9 @@
 # Any other option, and a name for which the script has no variable, is an error that names it, code 1. Nothing is evaluated: a
 # value is only ever stored, and a config file is read, not sourced. Kaldi's parse_options.sh, but for that and `--name=value`.
 
+# shellcheck source=utils/clean_lines.sh
+. "$(dirname "${BASH_SOURCE[0]}")/clean_lines.sh"
+
 _parse_options_fail() {
   echo "$(basename "$0"): $1" >&2
   exit 1
@@ -41,10 +44,11 @@ _parse_options_set() {  # <where> <name as given> <value>
 _parse_options_config() {  # <file>
   local _line _number=0 _found=0
   local _assignment="^[[:space:]]*([A-Za-z][A-Za-z0-9_-]*)=(\"([^\"]*)\"|'([^']*)'|([^\"'#[:space:]]*))[[:space:]]*(#.*)?\$"
+  local LC_ALL=C _lines=()      # a no-break space is no [[:space:]], whatever the locale
   if [ ! -r "$1" ]; then _parse_options_fail "--config $1: no such file"; fi
-  while IFS= read -r _line || [ -n "$_line" ]; do
+  clean_lines "$1" _lines || exit 1
+  for _line in "${_lines[@]}"; do
     _number=$((_number + 1))
-    _line=${_line%$'\r'}
     if [[ $_line =~ ^[[:space:]]*(#.*)?$ ]]; then continue; fi
     if [[ $_line =~ $_assignment ]]; then
       _found=1
@@ -54,7 +58,7 @@ _parse_options_config() {  # <file>
     else
       _parse_options_fail "$1:$_number: found \"$_line\", expected name=value"
     fi
-  done < "$1"
+  done
 }
 
 _parse_options_configs() {  # "$@": reads every --config, so that the command line has the last word

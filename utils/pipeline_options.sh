@@ -3,6 +3,8 @@
 # that lists the choices. Order of precedence: command line, conf/pipeline/<corpus>.conf, the defaults here;
 # nnet-opts add up, and win key by key.
 
+. utils/clean_lines.sh
+
 # name            default      what it is
 _option_table='
 stage             0            first stage to run (0-12)
@@ -199,9 +201,10 @@ choose_imported() {  # <exp>: its network is there already (python3 -m nnet.impo
   option[speed-perturb]=false option[augment]=-     # what training alone needs
 }
 
-_read_corpus_conf() {  # <file>: key=value lines for what the command line left open
-  local file=$1 line key value number=0
-  while IFS= read -r line || [ -n "$line" ]; do
+_read_corpus_conf() {  # <file>: key=value lines for what the command line left open.
+  local file=$1 line key value number=0 lines=()
+  clean_lines "$file" lines || exit 1
+  for line in "${lines[@]}"; do
     number=$((number + 1))
     line=${line%%#*}
     if [ -z "${line//[[:space:]]/}" ]; then continue; fi
@@ -210,7 +213,7 @@ _read_corpus_conf() {  # <file>: key=value lines for what the command line left 
     read -r value <<< "${line#*=}"
     key=${key//_/-}
     if [ "$key" = nnet-opts ] || ! on_command_line "$key"; then _set_option "$key" "$value" "$file:$number"; fi
-  done < "$file"
+  done
 }
 
 parse_pipeline_options() {  # "$@" of pipeline.sh -> the array `option`, nnet_opts, train_roots, test_roots

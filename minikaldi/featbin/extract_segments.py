@@ -9,8 +9,9 @@ import numpy as np
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.io import WAVE, RandomAccessReader, Wave
-from minikaldi.io.primitives import to_float, to_int32
+from minikaldi.io.primitives import decode, to_float, to_int32
 from minikaldi.options import option
+from minikaldi.text_lines import clean_lines, fields_of
 
 TO_THE_END = -1.0
 
@@ -44,7 +45,7 @@ def parse_segment(line: str) -> Segment:
     Raises:
         UnusableSegmentError: another number of fields, no numbers, or no positive length.
     """
-    fields = line.split()
+    fields = fields_of(line)
     if len(fields) not in (4, 5):
         raise UnusableSegmentError(f"Invalid line in segments file: {line}")
     try:
@@ -134,10 +135,10 @@ def main(run: Run, options: ExtractSegmentsOptions, args: list[str]) -> int:
         run.writer(args[2], WAVE) as segments,
         run.open_read(args[1]) as lines,
     ):
-        for raw in lines:
+        for raw in clean_lines(lines, args[1], KaldiError):
             num_lines += 1
             try:
-                segments.write(*_extracted(waves, raw.decode("utf-8", "surrogateescape").rstrip("\r\n"), options))
+                segments.write(*_extracted(waves, decode(raw), options))
                 num_done += 1
             except UnusableSegmentError as error:
                 run.warning(str(error))

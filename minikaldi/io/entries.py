@@ -16,6 +16,7 @@ from minikaldi.io.holders import Holder, VectorHolder
 from minikaldi.io.objects import read_named
 from minikaldi.io.places import malformed
 from minikaldi.io.primitives import Reader, decode, encode, read_word, show, skip_space
+from minikaldi.text_lines import LONGEST_MARK, LineEnds
 
 T = TypeVar("T")
 _PLAIN_KEY = re.compile(rb"[^ \t\n\r\f\v]+[ \t]")
@@ -37,6 +38,7 @@ def archive_entries(stream: Reader, holder: Holder[T], name: str) -> Iterator[tu
     Raises:
         KaldiError: an entry cannot be read; the text names the archive, the key and the byte.
     """
+    _skip_mark(stream, name)
     of_vectors = _holds_floats(holder)
     while True:
         if of_vectors:
@@ -45,6 +47,17 @@ def archive_entries(stream: Reader, holder: Holder[T], name: str) -> Iterator[tu
         if not key:
             return
         yield key, read_named(stream, holder, name, key)
+
+
+def _skip_mark(stream: Reader, name: str) -> None:
+    """Pass over a byte order mark at the beginning of an archive (a spk2utt that an editor has saved), with a warning.
+
+    Raises:
+        KaldiError: the archive is UTF-16.
+    """
+    beginning = stream.peek(LONGEST_MARK)[:LONGEST_MARK]
+    if not beginning.isascii():
+        stream.read(len(beginning) - len(LineEnds(name, KaldiError).without_mark(beginning)))
 
 
 def buffer_bytes(holder: Holder[Any]) -> int:

@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from minikaldi.errors import KaldiError
+from minikaldi.text_lines import LineEnds
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _BUFFER_BYTES = 1 << 16
+_noted: WeakSet[io.BufferedReader] = WeakSet()  # streams whose line ends were reported
 
 
 class MalformedError(KaldiError):
@@ -71,6 +74,14 @@ def counted_stdin(stdin: io.BufferedReader) -> io.BufferedReader:
     One for all who ask: each would else keep a part of the bytes in a buffer of its own.
     """
     return stdin if stdin.seekable() else io.BufferedReader(CountingRaw(stdin, closing=False), _BUFFER_BYTES)
+
+
+def note_carriage_return(stream: io.BufferedReader) -> None:
+    """Report that lines of a text table end in CR LF: once for each stream."""
+    if stream not in _noted:
+        _noted.add(stream)
+        name = getattr(stream, "name", "")
+        LineEnds(name if isinstance(name, str) and name else "the table", KaldiError).note(b"\r\n")
 
 
 def counted_file(stream: io.BufferedReader) -> io.BufferedReader:

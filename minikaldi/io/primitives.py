@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.io.places import MalformedError, malformed
+from minikaldi.io.places import MalformedError, malformed, note_carriage_return
 
 Reader = io.BufferedReader
 Writer = BinaryIO
@@ -88,6 +88,8 @@ def read_line(stream: Reader, what: str, whole: bool = True) -> bytes:
         MalformedError: nothing is left, there is no end of line, or the line is longer than 256 MB.
     """
     line = stream.readline(_LONGEST_LINE)
+    if line.endswith(b"\r\n"):
+        note_carriage_return(stream)
     if whole and not line.endswith(b"\n"):
         if len(line) >= _LONGEST_LINE:
             raise malformed(stream, f"{what}: the line is longer than {_LONGEST_LINE} bytes", back=len(line))

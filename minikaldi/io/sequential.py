@@ -20,8 +20,10 @@ from minikaldi.io.primitives import Reader, show
 from minikaldi.io.read_ahead import ReadAhead
 from minikaldi.io.specifiers import Rspecifier, parse_rspecifier, parse_script_line
 from minikaldi.log import warning
+from minikaldi.text_lines import LineEnds
 
 T = TypeVar("T")
+CARRIAGE_RETURN = ord("\r")
 
 
 def sequential(rspecifier: str, holder: Holder[T], context: Context | None = None) -> SequentialReader[T]:
@@ -104,8 +106,13 @@ def close_table(opened: ExitStack, spec: Rspecifier) -> None:
 
 def script_lines(stream: Reader, rxfilename: str) -> Iterator[tuple[str, str]]:
     """(key, extended file name) of each line of a script file; a last line without an end is warned of."""
-    name, line = where(rxfilename), b"\n"
+    name, ends, line = where(rxfilename), LineEnds(where(rxfilename), KaldiError), b"\n"
     for number, line in enumerate(stream, 1):
-        yield parse_script_line(line, f"{name}:{number}")
+        if number == 1:
+            line = ends.without_mark(line)
+        entry = parse_script_line(line, name, number)
+        if line[-2] == CARRIAGE_RETURN:  # a line that could be read has three bytes at least
+            ends.note(line)
+        yield entry
     if not line.endswith(b"\n"):
         warning(f"{name}: the last line, {show(line)}, has no line end; truncated?")

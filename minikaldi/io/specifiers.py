@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from minikaldi.errors import KaldiError, UsageError
 from minikaldi.io.primitives import decode, quoted, show
+from minikaldi.text_lines import BLANKS, trimmed
 
 _READ_FLAGS = {"o", "no", "p", "np", "s", "ns", "cs", "ncs", "b", "t", "bg"}
 _WRITE_FLAGS = {"b", "t", "f", "nf", "p"}
@@ -77,7 +78,7 @@ def are_tables(source: str, target: str) -> bool:
     if is_rspecifier(source) == is_rspecifier(target):
         return is_rspecifier(source)
     table, file = (source, target) if is_rspecifier(source) else (target, source)
-    if _split_head(file.strip())[0]:
+    if _split_head(trimmed(file))[0]:
         raise UsageError(f"{file!r} is no table's name: it holds an option that there is not, or a space at an end")
     raise UsageError(
         f"cannot copy from {source!r} to {target!r}: {table!r} is a table, {file!r} is the name of one file; give two "
@@ -126,8 +127,8 @@ def parse_rxfilename(text: str) -> FileName:
     if text in ("", "-"):
         return FileName("std", text)
     if text.endswith("|") and not text.startswith("|"):
-        return FileName("pipe", text[:-1].strip())
-    if text != text.strip():
+        return FileName("pipe", trimmed(text[:-1]))
+    if text != trimmed(text):
         raise KaldiError(f"{quoted(text)} is no file name: it starts or ends with a space")
     _check_start(text)
     if "|" in text:
@@ -145,8 +146,8 @@ def parse_wxfilename(text: str) -> FileName:
     if text in ("", "-"):
         return FileName("std", text)
     if text.startswith("|") and not text.endswith("|"):
-        return FileName("pipe", text[1:].strip())
-    if text != text.strip() or "|" in text:
+        return FileName("pipe", trimmed(text[1:]))
+    if text != trimmed(text) or "|" in text:
         raise KaldiError(f"{quoted(text)} is no file name to write to; a command to write to starts with '|'")
     _check_start(text)
     if _OFFSET.fullmatch(text):
@@ -167,8 +168,8 @@ def split_range(text: str) -> tuple[str, tuple[Range, Range]]:
     return found[1], (_parse_range(rows, text), _parse_range(cols, text))
 
 
-def parse_script_line(line: bytes, where: str) -> tuple[str, str]:
-    """(key, extended file name) of one line of a script file; `where` names it in the error.
+def parse_script_line(line: bytes, where: str, number: int | None = None) -> tuple[str, str]:
+    """(key, extended file name) of one line of a script file; `where` and its number name it in the error.
 
     Only ASCII blanks part words, as in archives: to Python's strings a no-break space is a blank too.
 
@@ -177,6 +178,7 @@ def parse_script_line(line: bytes, where: str) -> tuple[str, str]:
     """
     words = line.split(None, 1)
     if len(words) < 2:
+        where = where if number is None else f"{where}:{number}"
         raise KaldiError(f"{where}: found {show(line.strip())}, expected a key and a file name")
     return decode(words[0]), os.fsdecode(words[1].strip())  # as the names on the command line, in any locale
 
@@ -200,7 +202,7 @@ def _split_head(text: str) -> tuple[list[str], list[str]]:
     """The kinds (ark, scp) and the options before the colon; no kinds where that is no head of a table's name."""
     head, colon, _ = text.partition(":")
     words = re.split("[, ]", head)
-    if not colon or text != text.rstrip():
+    if not colon or text != text.rstrip(BLANKS):
         return [], []
     return [word for word in words if word in _KINDS], [word for word in words if word not in _KINDS]
 

@@ -11,6 +11,7 @@ from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.ivector.equal_error_rate import kaldi_eer
 from minikaldi.options import NoOptions
+from minikaldi.text_lines import clean_lines
 
 
 @command(
@@ -23,8 +24,8 @@ def main(run: Run, options: NoOptions, args: list[str]) -> int:
     """Source: ivectorbin/compute-eer.cc."""
     scores: dict[str, list[float]] = {"target": [], "nontarget": []}
     with run.open_read(args[0]) as lines:
-        for number, raw in enumerate(lines, 1):
-            score, label = parse_line(raw.decode("utf-8", "backslashreplace"), f"{args[0]}:{number}")
+        for number, line in enumerate(clean_lines(lines, args[0], KaldiError), 1):
+            score, label = parse_line(line, f"{args[0]}:{number}")
             scores[label].append(score)
     if not scores["target"] and not scores["nontarget"]:
         raise KaldiError(f"{args[0]}: Empty input.")
@@ -34,7 +35,7 @@ def main(run: Run, options: NoOptions, args: list[str]) -> int:
     return 0
 
 
-def parse_line(line: str, where: str) -> tuple[float, str]:
+def parse_line(line: bytes, where: str) -> tuple[float, str]:
     """Score and label of a line.
 
     Raises:
@@ -42,10 +43,14 @@ def parse_line(line: str, where: str) -> tuple[float, str]:
     """
     fields = line.split()
     if len(fields) != 2:
-        raise KaldiError(f"{where}: Invalid input line (must have two fields): {line.strip()}")
-    if fields[1] not in ("target", "nontarget"):
-        raise KaldiError(f"{where}: Invalid input line (second field must be 'target' or 'nontarget'): {line.strip()}")
+        raise KaldiError(f"{where}: Invalid input line (must have two fields): {_shown(line)}")
+    if fields[1] not in (b"target", b"nontarget"):
+        raise KaldiError(f"{where}: Invalid input line (second field must be 'target' or 'nontarget'): {_shown(line)}")
     try:
-        return float(fields[0]), fields[1]
+        return float(fields[0]), fields[1].decode()
     except ValueError as error:
-        raise KaldiError(f"{where}: Invalid input line (first field must be float): {line.strip()}") from error
+        raise KaldiError(f"{where}: Invalid input line (first field must be float): {_shown(line)}") from error
+
+
+def _shown(line: bytes) -> str:
+    return line.strip().decode("utf-8", "backslashreplace")

@@ -18,6 +18,7 @@ from minikaldi.errors import KaldiError
 from minikaldi.io import Reader
 from minikaldi.ivector.vectors import IndexArray
 from minikaldi.ivectorbin.vector_blocks import vector_blocks
+from minikaldi.text_lines import LineEnds, line_blocks
 
 BYTES_PER_BLOCK = 1 << 20
 NOT_BLANK = bytes(set(range(256)) - set(b" \t\n\r\f\v"))
@@ -151,8 +152,11 @@ def tidy_blocks(lines: Reader, name: str) -> Iterator[bytes]:
     Raises:
         KaldiError: a line has not two fields; the text names file and line.
     """
-    num_before = 0
-    while block := lines.read(BYTES_PER_BLOCK) + lines.readline():
+    num_before, ends = 0, LineEnds(name, KaldiError)
+    for block in line_blocks(lines, BYTES_PER_BLOCK):
+        if not num_before:
+            block = ends.without_mark(block)
+        ends.note(block)
         if not block.endswith(b"\n"):
             block += b"\n"
         separators = block.translate(None, NOT_BLANK)

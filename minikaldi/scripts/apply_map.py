@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from minikaldi.scripts.cli import Parser, ScriptError, tell
-from minikaldi.scripts.lines import blocks, fields_of, split_keys
+from minikaldi.scripts.lines import blocks, split_keys
 from minikaldi.scripts.outputs import write_stdout
+from minikaldi.text_lines import fields_of
 
 USAGE = "apply_map.pl [-f <fields>] [--permissive] <map> < in > out"
 ABOUT = """Replace every field (-f 2: the second alone, -f 2-4, -f 2-, -f -3) by what stands behind it on its line of

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError
 from minikaldi.scripts.tables import key_of, numbered_lines, open_text
+from minikaldi.text_lines import BLANKS
 
 USAGE = "check_counts.py --what NAME --in TABLE --out TABLE [--reason-log GLOB] [--max-loss SHARE]"
 ABOUT = """Says `NAME: 1200 in, 1198 out, 2 dropped (0.17 %)` and writes <out>.dropped, lines `utt_id reason`.
 Exit code 1 where more than the share --max-loss is lost, or where <out> has ids that <in> has not."""
 
-WORD = re.compile(r"[^\s\"'(),;]+")
+WORD = re.compile(f"[^{BLANKS}\"'(),;]+")
 
 
 def ordered_keys(table: str) -> dict[str, None]:

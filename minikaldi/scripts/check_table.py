@@ -14,14 +14,14 @@ from minikaldi.scripts.lines import (
     SORT_MEND,
     ascending,
     check_line,
-    fields_of,
     in_order,
     is_clean,
     pairs_of,
     raw_blocks,
     split_keys,
 )
-from minikaldi.scripts.tables import are_positive, number_of, numbers_of
+from minikaldi.scripts.tables import are_positive, numbers_of
+from minikaldi.text_lines import fields_of, number_of
 
 MAX_PER_FILE = 3
 

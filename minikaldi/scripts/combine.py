@@ -13,7 +13,6 @@ from minikaldi.scripts.lines import (
     all_lines,
     ascending,
     c_sorted,
-    fields_of,
     have_heads,
     heads_of,
     in_order,
@@ -21,6 +20,7 @@ from minikaldi.scripts.lines import (
     pairs_of,
 )
 from minikaldi.scripts.tables import read_pairs, refuse_fields, speaker_lines
+from minikaldi.text_lines import fields_of
 
 USAGE = "combine_data.sh [--extra-files 'file1 file2'] [--skip-fix true] <dest-dir> <src-dir1> <src-dir2> ..."
 ABOUT = "Combine data directories. A table that one of them lacks is left out, and this is said."

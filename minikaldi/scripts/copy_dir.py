@@ -8,8 +8,9 @@ from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, tell
 from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, read_utt2spk, tables_of
-from minikaldi.scripts.lines import blocks, fields_of, keys_of, pairs_of, split_keys
+from minikaldi.scripts.lines import blocks, keys_of, pairs_of, split_keys
 from minikaldi.scripts.validate import validate
+from minikaldi.text_lines import fields_of
 
 USAGE = """copy_data_dir.sh [--utt-prefix P] [--utt-suffix S] [--spk-prefix P] [--spk-suffix S]
                         [--validate-opts "--no-feats ..."] <src-dir> <dest-dir>"""

@@ -19,14 +19,14 @@ from minikaldi.scripts.lines import (
     batches,
     byte_order,
     c_sorted,
-    fields_of,
     in_order,
     key_of,
     open_text,
     write_lines,
 )
 from minikaldi.scripts.outputs import hidden_name, remove_leftovers, signals_held
-from minikaldi.scripts.tables import number_of, read_pairs, read_table, speaker_lines
+from minikaldi.scripts.tables import read_pairs, read_table, speaker_lines
+from minikaldi.text_lines import fields_of, number_of
 
 
 @dataclass(frozen=True)

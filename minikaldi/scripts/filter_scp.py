@@ -7,9 +7,10 @@ from itertools import compress
 from operator import not_
 
 from minikaldi.scripts.cli import Parser, ScriptError, positive_int
-from minikaldi.scripts.lines import blocks, fields_of, keys_of
+from minikaldi.scripts.lines import blocks, keys_of
 from minikaldi.scripts.outputs import write_stdout
 from minikaldi.scripts.tables import read_keys
+from minikaldi.text_lines import fields_of
 
 USAGE = "filter_scp.pl [--exclude] [-f <field>] <id-list> [<in.scp>] > <out.scp>"
 ABOUT = """Keep the lines whose first field (-f: another) is among the first fields of <id-list>; - is stdin.

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, tell
 from minikaldi.scripts.data_dir import KINDS, DirectoryWriter, by_utterance, require_directory, tables_of
-from minikaldi.scripts.lines import ascending, c_sorted, fields_of, have_heads, heads_of, in_order, keys_of, pairs_of
+from minikaldi.scripts.lines import ascending, c_sorted, have_heads, heads_of, in_order, keys_of, pairs_of
 from minikaldi.scripts.mended_table import mend, mended_blocks, read_mended, sorted_lines
 from minikaldi.scripts.tables import refuse_fields
+from minikaldi.text_lines import fields_of
 
 USAGE = 'fix_data_dir.sh [--utt-extra-files "f1 f2"] [--spk-extra-files "f1 f2"] <data-dir>'
 ABOUT = "Sort a data directory's tables and keep only what all of them agree on; the old ones go to <data-dir>/.backup."

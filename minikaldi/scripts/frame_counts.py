@@ -12,7 +12,8 @@ from pathlib import Path
 from minikaldi.scripts.cli import Parser, ScriptError, positive_int, script_name
 from minikaldi.scripts.durations import is_complete, make_utt2dur, number_text, utterances_of, values_of
 from minikaldi.scripts.jobs import Jobs
-from minikaldi.scripts.tables import number_blocks, number_of, read_numbers
+from minikaldi.scripts.tables import number_blocks, read_numbers
+from minikaldi.text_lines import number_of, trimmed
 
 ABOUT_NUM = "Print the number of frames of a data directory: of utt2num_frames, else the seconds by the frame shift."
 ABOUT_SHIFT = "Print the frame shift of a data directory in seconds, by the durations and frames of some utterances."
@@ -31,7 +32,7 @@ def frame_shift(directory: Path, jobs: Jobs) -> float:
     """
     known = directory / "frame_shift"
     if known.is_file():
-        shift = number_of(known.read_text(errors="replace").strip())
+        shift = number_of(trimmed(known.read_text(errors="replace")))
         if not 0 < shift < 1:
             raise ScriptError(f"{known}: expected one number of seconds, e.g. 0.01; remove the file")
         return shift

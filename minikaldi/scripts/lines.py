@@ -1,8 +1,9 @@
-"""Kaldi's text tables as lines: opened, read some thousand at a time, checked, split into fields, ordered, written.
+"""The tables of data directories as lines: opened, read some thousand at a time, checked, ordered, written.
 
 Lines are strings without the newline, as they stand in the file: broken UTF-8 passes through unchanged
-(surrogateescape). Fields are parted by ASCII blanks alone and ids ordered by their bytes, as in Kaldi and LC_ALL=C,
-whatever the caller's locale. Lists of lines are handled as a whole where this is several times faster than line by
+(surrogateescape). Fields are parted by Kaldi's rule (`minikaldi.text_lines`) and ids ordered by their bytes, as in
+Kaldi and LC_ALL=C, whatever the caller's locale. Real Kaldi reads these tables too, so what it would stumble over is
+refused here, with the repair. Lists of lines are handled as a whole where this is several times faster than line by
 line.
 """
 
@@ -18,13 +19,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
 from minikaldi.scripts.cli import ScriptError
+from minikaldi.text_lines import BLANKS, BLOCK_BYTES, BYTE_ORDER_MARK, fields_of, has_ascii_blanks_only, line_blocks
 
 SORT_MEND = "sort it with LC_ALL=C, or run utils/fix_data_dir.sh"
-BLOCK_BYTES = 1 << 18  # some thousand lines, which stay in the processor's cache
 BLOCK_LINES = 4096
-BYTE_ORDER_MARK = "\ufeff"
+_UTF_16_MARKS = ("\udcff\udcfe", "\udcfe\udcff")  # as surrogateescape reads them
+_SIGNS = ("\r", "\0", BYTE_ORDER_MARK, *_UTF_16_MARKS)
 _BROKEN = re.compile("[\udc80-\udcff]")
-_BLANKS = re.compile(r"[ \t\n\v\f\r]+")  # str.split() parts at the blanks of all scripts, Kaldi only at these
 
 
 def open_text(path: Path | str, mode: str = "r") -> TextIO:
@@ -54,7 +55,7 @@ def raw_blocks(path: Path | str) -> Iterator[tuple[int, list[str]]]:
     """
     number = 1
     with _open_bytes(str(path)) as stream:
-        while data := stream.read(BLOCK_BYTES) + stream.readline():
+        for data in line_blocks(stream, BLOCK_BYTES):
             lines = data.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
             yield number, lines
             number += len(lines)
@@ -63,7 +64,7 @@ def raw_blocks(path: Path | str) -> Iterator[tuple[int, list[str]]]:
 def is_clean(lines: Sequence[str]) -> bool:
     """Whether `check_line` has nothing to say of any of these lines; errs on the side of False."""
     text = "\n".join(lines)
-    return not any(sign in text for sign in ("\r", "\0", BYTE_ORDER_MARK)) and all(map(str.strip, lines))
+    return not any(sign in text for sign in _SIGNS) and all(map(str.strip, lines))
 
 
 def check_line(name: str, number: int, line: str) -> None:
@@ -72,13 +73,15 @@ def check_line(name: str, number: int, line: str) -> None:
     Raises:
         ScriptError: a blank line, one that ends as Windows ends lines, one with a NUL byte, or a byte order mark.
     """
+    if number == 1 and line.startswith(_UTF_16_MARKS):
+        raise ScriptError(f"{name}:1: the file is UTF-16, by its byte order mark; save it as UTF-8")
     if number == 1 and line.startswith(BYTE_ORDER_MARK):
         raise ScriptError(
             f"{name}:1: the file begins with a byte order mark; remove it: sed -i '1s/^\\xef\\xbb\\xbf//' {name}"
         )
     if line.endswith("\r"):
         raise ScriptError(f"{name}:{number}: the line ends in CR LF, expected LF; repair it: sed -i 's/\\r$//' {name}")
-    if not line.strip(" \t\v\f\r"):
+    if not line.strip(BLANKS):
         raise ScriptError(f"{name}:{number}: found an empty line, expected `key value`; remove it")
     if "\0" in line:
         raise ScriptError(f"{name}:{number}: found a NUL byte, expected UTF-8 text; is it a table, and not UTF-16?")
@@ -108,34 +111,36 @@ def all_lines(path: Path | str) -> list[str]:
     return [line for _, lines in blocks(path) for line in lines]
 
 
-def fields_of(line: str, most: int = -1) -> list[str]:
-    """The fields of a line; after `most` of them the rest of the line is the last one, as in str.split."""
-    if line.isascii():
-        return line.split(None, most)
-    fields = _BLANKS.split(line.lstrip(" \t\n\v\f\r"), max(most, 0))
-    return fields if fields[-1] else fields[:-1]
-
-
 def key_of(line: str) -> str:
     """The first field."""
     return fields_of(line, 1)[0]
 
 
-def keys_of(lines: Iterable[str]) -> list[str]:
+def keys_of(lines: Sequence[str]) -> list[str]:
     """The first field of each line."""
-    return [line.split(None, 1)[0] if line.isascii() else key_of(line) for line in lines]
+    if _part_plainly(lines):
+        return [line.split(None, 1)[0] for line in lines]
+    return [key_of(line) for line in lines]
 
 
-def split_keys(lines: Iterable[str]) -> list[list[str]]:
-    """[key, rest] of each line; [key] where there is nothing behind the key."""
-    return [line.split(None, 1) if line.isascii() else fields_of(line, 1) for line in lines]
+def split_keys(lines: Sequence[str]) -> list[list[str]]:
+    """[key, rest] of each line; [key] where nothing follows the key."""
+    if _part_plainly(lines):
+        return [line.split(None, 1) for line in lines]
+    return [fields_of(line, 1) for line in lines]
+
+
+def _part_plainly(lines: Sequence[str]) -> bool:
+    """Whether str.split() parts these lines as `fields_of` does."""
+    starts = range(0, len(lines), BLOCK_LINES)
+    return all(has_ascii_blanks_only("\n".join(lines[start : start + BLOCK_LINES])) for start in starts)
 
 
 def pairs_of(lines: Sequence[str]) -> tuple[list[str], list[str]] | None:
     """First and second fields of clean lines; None where a line has not exactly two fields."""
     text = " \0 ".join(lines)
     # One split for all lines; each third word must then be the mark that stood for the newline.
-    words = text.split() if text.isascii() else _BLANKS.split(text.strip(" \t\v\f"))
+    words = fields_of(text)
     if len(words) != 3 * len(lines) - 1 or words[2::3].count("\0") != len(lines) - 1:
         return None
     return words[0::3], words[1::3]

@@ -9,7 +9,6 @@ from itertools import compress
 from pathlib import Path
 
 from minikaldi.scripts.lines import (
-    BYTE_ORDER_MARK,
     ascending,
     c_sorted,
     check_line,
@@ -21,6 +20,7 @@ from minikaldi.scripts.lines import (
     raw_blocks,
     side_by_side,
 )
+from minikaldi.text_lines import BLANKS, BYTE_ORDER_MARK
 
 
 def mended_blocks(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -32,7 +32,7 @@ def mended_blocks(path: Path) -> Iterator[tuple[int, list[str]]]:
         run: list[str] = []
         for number, raw in enumerate(lines, first):
             line = (raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw).rstrip("\r")
-            if line.strip():
+            if line.strip(BLANKS):
                 check_line(str(path), number, line)
                 run.append(line)
             elif run:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from minikaldi.scripts.cli import Parser, ScriptError, positive_int, tell
 from minikaldi.scripts.data_dir import by_utterance, read_utt2spk
-from minikaldi.scripts.lines import blocks, fields_of, split_keys
+from minikaldi.scripts.lines import blocks, split_keys
 from minikaldi.scripts.subset import write_subset
+from minikaldi.text_lines import fields_of
 
 USAGE = "remove_dup_utts.sh <max-count> <src-dir> <dest-dir>"
 ABOUT = """Copy a data directory, but of each text (in the table `text`) at most <max-count> utterances.

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from minikaldi.scripts.cli import ScriptError, tell
-from minikaldi.scripts.tables import numbered_lines
 from minikaldi.scripts.wav_lines import mono_at_rate, without_quotes
+from minikaldi.text_lines import filled_lines, head_and_rest, number_of, trimmed
 
 Item = TypeVar("Item")
 RIR_OPTIONS = (
@@ -66,17 +66,16 @@ def read_line(path: Path, number: int, line: str, known: Sequence[str]) -> tuple
         ScriptError: an option is unknown or has no value, a probability is none, or nothing stands behind them.
     """
     options: dict[str, str] = {}
-    rest = line.strip()
+    rest = trimmed(line)
     while rest.startswith("--"):
-        name, _, rest = rest.partition(" ")
+        name, rest = head_and_rest(rest)
         name, equals, value = name[2:].partition("=")
         if not equals:
-            value, _, rest = rest.lstrip().partition(" ")
+            value, rest = head_and_rest(rest)
         if name not in known:
             raise ScriptError(f"{path}:{number}: --{name} is unknown; choose from: {', '.join(known)}")
         options[name] = value
-        rest = rest.lstrip()
-    if "probability" in options and not 0 <= _number(options["probability"]) <= 1:
+    if "probability" in options and not 0 <= number_of(options["probability"]) <= 1:
         raise ScriptError(f"{path}:{number}: --probability is {options['probability']}, expected a number from 0 to 1")
     if not rest or not all(options.values()):
         raise ScriptError(f'{path}:{number}: found "{line}", expected `--{known[0]} <id> … <file or pipe>`')
@@ -156,7 +155,7 @@ def read_sets(
         weight, path = _weight_and_path(text)
         items: list[Item] = []
         given: list[float | None] = []
-        for number, line in numbered_lines(path):
+        for number, line in filled_lines(path, ScriptError):
             options, audio = read_line(path, number, line, known)
             items.append(make(path, number, options, resampled(path, number, audio, sample_rate)))
             given.append(float(options["probability"]) if "probability" in options else None)
@@ -170,19 +169,11 @@ def read_sets(
 def _weight_and_path(text: str) -> tuple[float, Path]:
     weight, comma, path = text.partition(",")
     if not comma:
-        return 1.0, Path(text.strip())
-    value = _number(weight)
+        return 1.0, Path(trimmed(text))
+    value = number_of(trimmed(weight))
     if not 0 < value < math.inf:
         raise ScriptError(f'found the set "{text}", expected "weight, list" with a weight above 0')
-    return value, Path(path.strip())
-
-
-def _number(text: str) -> float:
-    """A number; NaN for anything else."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+    return value, Path(trimmed(path))
 
 
 def smoothed(given: Sequence[float | None], weight: float, where: str) -> list[float]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from minikaldi.scripts.cli import Parser, ScriptError, script_name
-from minikaldi.scripts.lines import fields_of, numbered_lines
+from minikaldi.scripts.lines import numbered_lines
 from minikaldi.scripts.outputs import write_stdout
 from minikaldi.scripts.tables import read_pairs, speaker_lines
+from minikaldi.text_lines import fields_of
 
 
 def utterance_lines(spk2utt: str) -> Iterator[str]:

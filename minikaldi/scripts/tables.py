@@ -12,7 +12,6 @@ from typing import NoReturn
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.lines import (
     blocks,
-    fields_of,
     have_heads,
     heads_of,
     key_of,
@@ -22,6 +21,7 @@ from minikaldi.scripts.lines import (
     pairs_of,
     split_keys,
 )
+from minikaldi.text_lines import BLANKS, fields_of, has_ascii_blanks_only, number_of
 
 # From here too, for those that read a table line by line.
 __all__ = [
@@ -68,7 +68,7 @@ def read_table(path: Path | str) -> dict[str, str]:
         if min(map(len, parts)) < 2:
             index = [len(part) for part in parts].index(1)
             raise ScriptError(f'{path}:{first + index}: found "{lines[index]}", expected `key value`')
-        table.update((key, value.rstrip()) for key, value in parts)
+        table.update((key, value.rstrip(BLANKS)) for key, value in parts)
         if len(table) < before + len(lines):
             _refuse_repeat(path, first, [key for key, _ in parts], table, before)
     return table
@@ -108,18 +108,10 @@ def refuse_fields(path: Path | str, first: int, lines: Sequence[str]) -> NoRetur
     raise AssertionError("all lines have two fields")
 
 
-def number_of(text: str) -> float:
-    """A number as Kaldi reads it, NaN for anything else: Python alone would take 1_000 and digits of other scripts."""
-    try:
-        return float(text) if text.isascii() and "_" not in text else float("nan")
-    except ValueError:
-        return float("nan")
-
-
 def numbers_of(texts: Sequence[str]) -> list[float]:
     """`number_of` each."""
     joined = "".join(texts)
-    if joined.isascii() and "_" not in joined:
+    if joined.isascii() and has_ascii_blanks_only(joined) and "_" not in joined:
         with contextlib.suppress(ValueError):
             return list(map(float, texts))
     return list(map(number_of, texts))

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from minikaldi.errors import KaldiError
 from minikaldi.scripts.cli import ScriptError
+from minikaldi.text_lines import BLANKS
 
 TO_WAV = "utils/to_wav.py"
 
 
 def is_pipe(rxfilename: str) -> bool:
     """Whether a command writes the audio."""
-    return rxfilename.rstrip().endswith("|")
+    return rxfilename.rstrip(BLANKS).endswith("|")
 
 
 def _is_offset(rxfilename: str) -> bool:

@@ -163,7 +163,7 @@ READERS = [
     Reader("any trials", read_any_trials, b"\xef\xbb\xbf1 a/1.wav a/2.wav\n0 a/1.wav b/1.wav\n", ScriptError),
     Reader("genders", read_spk2gender, b"ann f\nbob M\n", ScriptError),
     Reader("metadata", metadata, b"\xef\xbb\xbfVoxCeleb2 ID ,Gender ,Set \nid1 ,m ,dev \nid2 ,f ,test \n", ScriptError),
-    Reader("annotations", partial(in_folder, read_vocals), VOCALS, ScriptError, name="ANNOTATIONS"),
+    Reader("annotations", lambda path: read_vocals([path]), VOCALS, ScriptError, name="ANNOTATIONS"),
     Reader("RIRS_NOISES", lambda path: read_list(path, path.parent), SIMULATED, (ScriptError, OSError), place="|"),
 ]  # fmt: skip
 EACH_READER = pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.what)
