@@ -23,6 +23,7 @@ WIDER = "names of files become ids: what any reader may take for a blank is repl
 OTHER_TEXT = {
     "minikaldi/scripts/check_environment.py": "versions",
     "minikaldi/scripts/command_table.py": "the usage of the commands",
+    "minikaldi/scripts/fingerprints.py": "its own markers",
     "minikaldi/scripts/progress.py": LOG,
     "minikaldi/scripts/run_jobs.py": f"{LOG}, and words that are quoted for the shell at any blank",
     "minikaldi/scripts/stage_times.py": "its own ledger of numbers",
@@ -54,6 +55,9 @@ ALLOWED = {
     ("minikaldi/scripts/copy_dir.py", "options.validate_opts.split()"): WORDS,
     ("minikaldi/scripts/fix.py", "options.spk_extra_files.split()"): WORDS,
     ("minikaldi/scripts/fix.py", "options.utt_extra_files.split()"): WORDS,
+    ("minikaldi/scripts/gone_files.py", "line.split(None, 1)"): BYTES,
+    ("minikaldi/scripts/gone_files.py", "stream.read().splitlines()"): BYTES,
+    ("minikaldi/scripts/gone_files.py", "stream.read(END_BYTES).splitlines()"): BYTES,
     ("minikaldi/scripts/lines.py", "line.split(None, 1)"): AFTER_A_CHECK,
     ("minikaldi/scripts/run_options.py", "listed.stdout.splitlines()"): "what nvidia-smi prints",
     ("nnet/curve.py", "path.read_text(encoding='utf-8', errors='replace').splitlines()"): "numbers that training wrote",

@@ -14,7 +14,7 @@ ENTRIES = 8  # that are looked at
 END_BYTES = 1 << 16  # of a large table: its first and its last lines
 PLACE = re.compile(r":\d+$")
 RANGE = re.compile(r"\[[^][]*\]$")
-PARTING = re.compile(r"[\s'\"=,|]+")  # between the words of a pipe
+PARTING = re.compile(r"[ \t\n\v\f\r'\"=,|]+")  # between the words of a pipe
 
 
 def gone(paths: Iterable[str], moved_alone: bool = False) -> str | None:

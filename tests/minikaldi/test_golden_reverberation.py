@@ -74,7 +74,7 @@ def test_a_process_that_reads_the_cases_as_pipes_gets_kaldis_waves(wav_scp: Path
 
 
 def test_features_of_the_pipes_are_those_of_kaldis_waves(wav_scp: Path, tmp_path: Path) -> None:
-    """Some samples differ by 1: up to one in 1,500 among noises, by the CPU's order of float32 sums, and one in sixty in
+    """Some samples differ by 1: up to one in 1,500 among noises, by the order of float32 sums, and one in sixty in
     a room, whose float32 FFT is another. The quiet frames of a room, a few units loud, then differ most.
     """
     (tmp_path / "kaldi.scp").write_text("".join(f"{name} {kaldis(name)}\n" for name in CASES))
