@@ -83,8 +83,8 @@ class Campaign:
 
     def forget_training(self) -> None:
         """What a message of training asks for, to train with another config."""
-        for name in ("last.pt", "best.pt"):
-            (self.exp / name).unlink(missing_ok=True)
+        for path in self.exp.glob("*.pt"):
+            path.unlink()
 
     def locked(self) -> bool:
         """Whether somebody holds the lock of a stage, or of the experiment."""
@@ -101,7 +101,8 @@ def places(tmp_path: Path, checkout: Path) -> Iterator[tuple[Campaign, Campaign]
     yield both
     for mark in [mark for place in both for mark in place.marks]:
         for pid in carrying(mark):  # of a test that failed
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def stage_seconds(log: str) -> dict[int, int]:

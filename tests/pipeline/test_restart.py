@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -9,6 +10,7 @@ import re
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,9 +142,23 @@ class Started:
         return int(named[1])
 
 
+_marks: list[dict[str, str]] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """A test that fails leaves no process either."""
+    yield
+    for pid in [pid for mark in _marks for pid in carrying(mark)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    _marks.clear()
+
+
 def start(finished: Place, checkout: Path, *options: str) -> Started:
     """The recipe in a process group of its own, as a terminal or a scheduler starts it."""
     mark = new_mark()
+    _marks.append(mark)
     with (finished.data.parent / "killed.log").open("ab") as log:
         run = subprocess.Popen(
             ["./pipeline.sh", *finished.options(*options)],
@@ -163,8 +179,8 @@ LONG = [f"--nnet-opts=training.{key}=50000" for key in ("steps", "save_every", "
 
 def forget_training(finished: Place) -> None:
     """Make the run one that never came to stage 6."""
-    for name in ("best.pt", "last.pt", ".stages/6.json"):
-        (finished.exp / name).unlink()
+    for path in (*finished.exp.glob("*.pt"), finished.exp / ".stages" / "6.json"):
+        path.unlink()
 
 
 def figures(exp: Path) -> object:
@@ -225,7 +241,7 @@ def test_a_signal_in_training_saves_and_leaves_no_process(
 ) -> None:
     forget_training(finished)
     started = start(finished, checkout, *LONG)
-    trainer = started.trainer(finished.exp, "step 1")
+    trainer = started.trainer(finished.exp, "\nstep ")
     if target == "group":
         os.killpg(started.run.pid, number)
     else:

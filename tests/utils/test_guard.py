@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -84,7 +85,8 @@ def chain(root: Path, tmp_path: Path) -> Iterator[Chain]:
     chain = Chain(root, tmp_path)
     yield chain
     for pid in carrying(chain.mark):  # of a test that failed
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
