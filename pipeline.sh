@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # From a corpus to a table of speaker-verification results, in 13 stages. ./pipeline.sh --help tells the options.
 set -euo pipefail
+if [[ ${PIPELINE_RUN-} != "$PPID"-* ]] && command -v python3 > /dev/null && python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
+  exec "$(dirname "${BASH_SOURCE[0]}")/utils/guard.py" "${BASH_SOURCE[0]}" "$@"     # runs this script, and leaves none of its processes
+fi
 called_from=$PWD          # paths on the command line are relative to it
 export PIPELINE_CALLED_FROM=$PWD      # for nnet/paths.py
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -270,6 +273,7 @@ start=()
 if [ -e "$start_from" ]; then start=(--input "$start_from"); fi     # it may be gone once training has begun
 if stage 6 "$exp" "$nnet_config -> $exp" --input "$nnet_config" "${augment_file[@]}" "${start[@]}" --option "overrides=${overrides[*]}" --input "$lists" \
   --output "$exp/config.yaml" --output "$exp/best.pt"; then
+  utils/wait_until_free.sh "$exp"
   begun=$exp/.stages/training_begun.json         # what an earlier training that is to be taken up was fed with
   if [ -e "$exp/last.pt" ] && ! why=$(utils/stage_marker.py check "$begun" --input "$lists"); then
     die "$exp/last.pt was trained on other features or lists ($why); give another --exp, or remove last.pt and best.pt there to start anew"

@@ -15,6 +15,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from nnet.data import check_finite
 from nnet.device import choose_device
 from nnet.embed import batches_by_length, embed_batch, embed_long
 from nnet.errors import NnetError
+from nnet.exp_lock import ExpLock
 from nnet.fine_tuning import LOSS_PREFIX
 from nnet.model import NORM_FLOOR, SpeakerNet, build
 from nnet.options import ConfigError
@@ -255,6 +257,16 @@ def count_lines(rspecifier: str) -> int:
         return sum(1 for _ in lines)
 
 
+def lock_for_writing(exp: Path, wspecifier: str) -> AbstractContextManager[object]:
+    """The lock of the experiment, shared with other extractions, where the output goes into its directory.
+
+    Entering it raises NnetError while training is at work there.
+    """
+    outputs = [Path(name) for name in wspecifier.partition(":")[2].split(",")]
+    inside = any(path.resolve().is_relative_to(exp.resolve()) for path in outputs)
+    return ExpLock(exp, "extraction", shared=True) if inside else nullcontext()
+
+
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python3 -m nnet.extract", description="Compute embeddings of utterances.")
@@ -286,11 +298,12 @@ def main(arguments: list[str] | None = None) -> int:
     path = options.exp / f"{options.checkpoint}.pt" if named else Path(options.checkpoint)
     torch.backends.cudnn.allow_tf32 = False  # 10 bits of precision would let an embedding depend on its batch
     try:
-        model = load_model(path, choose_device(options.device), options.inference)
-        limits = Limits(options.batch_frames, max(options.piece_frames, options.batch_frames))
-        counts = extract(model, options.rspecifier, options.wspecifier, limits)
-        if options.record:
-            write_record(options.record, extraction_record(path, options.inference, model.device))
+        with lock_for_writing(options.exp, options.wspecifier):
+            model = load_model(path, choose_device(options.device), options.inference)
+            limits = Limits(options.batch_frames, max(options.piece_frames, options.batch_frames))
+            counts = extract(model, options.rspecifier, options.wspecifier, limits)
+            if options.record:
+                write_record(options.record, extraction_record(path, options.inference, model.device))
     except (NnetError, KaldiError, ConfigError, OSError) as error:
         log.error("%s", error)
         return 1

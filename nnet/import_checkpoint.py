@@ -22,6 +22,7 @@ import yaml
 from nnet.checkpoint import Checkpoint, save
 from nnet.config import to_mapping, to_yaml
 from nnet.errors import NnetError
+from nnet.exp_lock import ExpLock
 from nnet.files import write_whole
 from nnet.imports import FORMATS
 from nnet.imports.convert import Imported, convert
@@ -38,7 +39,7 @@ def write_experiment(exp: Path, source: SourceFile, imported: Imported) -> None:
     """Write config.yaml, imported.yaml and, last of all, best.pt.
 
     Raises:
-        NnetError: there is an experiment already, no option file of the features, or no room.
+        NnetError: there is an experiment already, or training at work; no option file of the features; or no room.
     """
     taken = [name for name in ("best.pt", "last.pt", "config.yaml") if (exp / name).exists()]
     if taken:
@@ -52,9 +53,10 @@ def write_experiment(exp: Path, source: SourceFile, imported: Imported) -> None:
     if imported.not_trained:
         told += "# The loss was not trained: the file has no weights of it, and neither has best.pt.\n"
     told += "# The sections data, optimizer, schedule and training are those of a network like it, not its own.\n"
-    write_whole(exp / "config.yaml", (told + to_yaml(imported.config)).encode())
-    write_whole(exp / "imported.yaml", provenance(source, imported).encode())
-    save(exp / "best.pt", _checkpoint(source, imported, features_conf))
+    with ExpLock(exp, "import"):
+        write_whole(exp / "config.yaml", (told + to_yaml(imported.config)).encode())
+        write_whole(exp / "imported.yaml", provenance(source, imported).encode())
+        save(exp / "best.pt", _checkpoint(source, imported, features_conf))
 
 
 def provenance(source: SourceFile, imported: Imported) -> str:

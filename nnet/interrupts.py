@@ -1,17 +1,19 @@
-"""SIGINT and SIGTERM as a flag, so that a program can finish what it is doing and save."""
+"""A signal that asks to end as a flag, so that a program can finish what it is doing and save."""
 
 from __future__ import annotations
 
+import os
 import signal
-from types import FrameType
+
+from minikaldi.interrupts import Handlers, restore, when_asked_to_end
 
 
 class Interrupts:
-    """While entered, the first SIGINT or SIGTERM sets `received`; a second one acts as it did before."""
+    """While entered, the first signal that asks to end sets `received`; one a second later acts as it did before."""
 
     def __init__(self) -> None:
         self.received = 0
-        self._before: dict[int, signal.Handlers | int | None] = {}
+        self._before: Handlers = {}
 
     @property
     def name(self) -> str:
@@ -19,18 +21,15 @@ class Interrupts:
         return signal.Signals(self.received).name
 
     def __enter__(self) -> Interrupts:
-        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}  # type: ignore[misc]
-        for number in self._before:
-            signal.signal(number, self._receive)
+        self._before = when_asked_to_end(self._receive, self._act)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._restore()
+        restore(self._before)
 
-    def _receive(self, number: int, _: FrameType | None) -> None:
+    def _receive(self, number: int) -> None:
         self.received = number
-        self._restore()
 
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+    def _act(self, number: int) -> None:
+        restore(self._before)
+        os.kill(os.getpid(), number)

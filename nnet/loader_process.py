@@ -19,13 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from minikaldi.interrupts import ENDING
 from nnet.errors import NnetError
 from nnet.sampler import BatchPlan
 
 LESS = "lower data.workers ({workers} now; with 0 the trainer reads itself), data.batch_size or data.audio_cache_mb"
 AGAIN = "then give the same command again: it goes on from the last checkpoint"
-# The trainer gets them too: it saves, and then ends its loaders.
-_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 FloatArray = npt.NDArray[np.float32]
 Slots = npt.NDArray[np.float32]  # (places, floats of the largest batch)
@@ -121,7 +120,7 @@ def _work(read: Reader, slots: Slots, connection: Connection[Any, Any], others: 
     """The loader process, from its first instruction to its last."""
     status = 1
     try:
-        for number in _IGNORED:
+        for number in ENDING:  # the trainer gets them too: it saves, and then ends its loaders
             signal.signal(number, signal.SIG_IGN)
         os.setpgid(0, 0)
         for other in others:

@@ -3,10 +3,10 @@
     python3 -m nnet.train --config conf/nnet/mini.yaml [--set section.key=value ...] --lists DIR --exp DIR
 
 The experiment directory gets config.yaml, last.pt (the state to go on from; last-1.pt is the one before it), best.pt
-(the lowest valid EER), and curve.tsv. Called again, the program takes up last.pt where it stopped; SIGINT and SIGTERM
-save it first. On a CPU an interrupted run equals an uninterrupted one bit for bit; on CUDA up to the order of sums in
-the kernels, and up to which values the dropout between recurrent layers hides: cuDNN draws these from a state that
-begins anew with the process.
+(the lowest valid EER), and curve.tsv; its lock is held meanwhile (exp_lock.py). Called again, the program takes up
+last.pt where it stopped; SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 save it first. On a CPU an interrupted run equals
+an uninterrupted one bit for bit; on CUDA up to the order of sums in the kernels, and up to which values the dropout
+between recurrent layers hides: cuDNN draws these from a state that begins anew with the process.
 trained.yaml, written beside them, says what trained the network.
 """
 
@@ -29,6 +29,7 @@ from nnet.curve import Curve, Meter, Stopwatch
 from nnet.data import Batch, ChunkSource, Feed, training_batches
 from nnet.device import choose_device, describe_device
 from nnet.errors import NnetError
+from nnet.exp_lock import ExpLock
 from nnet.files import write_whole
 from nnet.fine_tuning import check_start, refuse_imported, take_start
 from nnet.forecast import Forecast, forecast_line
@@ -52,12 +53,16 @@ TIE = 1e-9  # error rates closer than this differ by rounding alone; of equal mo
 
 @dataclass
 class Run:
-    """What is trained, on what, and where the result goes. source: of the chunks, None for the lists' features."""
+    """What is trained, on what, and where the result goes, of which the lock is held.
+
+    source: of the chunks, None for the lists' features.
+    """
 
     config: Config
     lists: TrainingLists
     source: ChunkSource | None
     exp: Path
+    lock: ExpLock
     device: torch.device
     net: SpeakerNet
     optimizer: torch.optim.Optimizer
@@ -91,6 +96,7 @@ def train(run: Run, interrupts: Interrupts) -> int:
         expected = forecast.step(batch.feats.shape[0] * batch.feats.shape[1])
         if expected is not None:
             log.info("%s", forecast_line(expected, forecast.steps, *describe_compute(run)))
+        run.lock.touch()
 
         eer = None
         if last or step % options.valid_every == 0:
@@ -101,6 +107,7 @@ def train(run: Run, interrupts: Interrupts) -> int:
             pace = watch.lap()
             shown = "" if eer is None else f" valid EER {100 * eer:.2f} %"
             log.info("%s", watch.line(step, meter, lr, pace) + shown)
+            run.lock.check()
             curve.add(step, meter, lr, eer, pace)
             meter = Meter()
         elif early := watch.early_line(step):
@@ -132,8 +139,9 @@ def save_state(run: Run, best: bool) -> None:
     """Write last.pt and, where the model is the best so far, best.pt.
 
     Raises:
-        NnetError: one cannot be written; the earlier ones are untouched.
+        NnetError: one cannot be written, or the directory was taken by another; the earlier ones are untouched.
     """
+    run.lock.check()
     # Without held-out trials nothing tells the better model: the last one is taken for the best.
     if best or (run.state.step and not len(run.lists.trials)):
         ckpt.save(run.exp / "best.pt", run.state)
@@ -197,14 +205,15 @@ def update_state(run: Run, step: int, meter: Meter, seconds: float) -> None:
     state.rng = ckpt.rng_state(run.device)
 
 
-def prepare(config: Config, data: TrainingData, exp: Path, device: torch.device) -> Run:
-    """A fresh run, or the one that last.pt in `exp` holds.
+def prepare(config: Config, data: TrainingData, lock: ExpLock, device: torch.device) -> Run:
+    """A fresh run, or the one that last.pt in the locked directory holds.
 
     Raises:
         NnetError: last.pt belongs to another run, or cannot be read; training.start_from cannot be used; or a schedule
             that asks for held-out error rates where nothing is held out; an imported network is in `exp`; or a
             held-out utterance is too short for the encoder.
     """
+    exp = lock.exp
     refuse_imported(exp)
     torch.manual_seed(config.training.seed)
     if config.training.cpu_threads is not None:
@@ -238,7 +247,7 @@ def prepare(config: Config, data: TrainingData, exp: Path, device: torch.device)
         state = Checkpoint(0, {}, {}, rng, to_mapping(config), speaker_ids, digest, features_conf, precision)
         state.start_hash = start_hash
     warn_of_emulation(net, state.precision, device)
-    return Run(config, lists, data.source, exp, device, net, optimizer, state)
+    return Run(config, lists, data.source, exp, lock, device, net, optimizer, state)
 
 
 def fill_in_options(state: Checkpoint, path: Path) -> None:
@@ -290,13 +299,14 @@ def main(arguments: list[str] | None = None) -> int:
         config = load(options.config, options.overrides)
         data = read_data(config, options.lists, options.features_conf or located(config.features.config))
         options.exp.mkdir(parents=True, exist_ok=True)
-        run = prepare(config, data, options.exp, choose_device(options.device))
-        write_whole(options.exp / "config.yaml", to_yaml(config).encode())
-        record(run, options)
-        log.info("%s", describe(run))
-        with Interrupts() as interrupts:
-            number = train(run, interrupts)
+        with ExpLock(options.exp, "training") as lock:
+            run = prepare(config, data, lock, choose_device(options.device))
+            write_whole(options.exp / "config.yaml", to_yaml(config).encode())
             record(run, options)
+            log.info("%s", describe(run))
+            with Interrupts() as interrupts:
+                number = train(run, interrupts)
+                record(run, options)
     except (NnetError, ConfigError, OSError) as error:
         log.error("nnet.train: %s", error)
         return 1
@@ -311,6 +321,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def record(run: Run, options: argparse.Namespace) -> None:
     """Write down what trained the network, as far as it is."""
+    run.lock.check()
     write_record(run.exp / TRAINED, training_record(run.state, options.config, options.overrides, run.device))
 
 

@@ -30,6 +30,7 @@ exp=$1 data=$2 out=$3
 require "stage 6 trains the encoder, stage 7 makes the features" "$exp/config.yaml" "$data/feats.scp"
 mkdir -p "$out/log"
 out=$(cd "$out" && pwd)
+if [[ $out/ = "$(cd "$exp" && pwd)"/* ]]; then utils/wait_until_free.sh --shared "$exp"; fi
 split_for_jobs "$data/feats.scp" "$out/log/feats.scp"
 changes=()
 if [ -n "$inference" ]; then changes=(--inference "$inference"); fi

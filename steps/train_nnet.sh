@@ -24,9 +24,10 @@ require "conf/nnet/ holds the configs, stage 5 makes the lists" "$config" "$list
 overrides=()
 for override in "$@"; do overrides+=(--set-as "$override" "$override"); done
 mkdir -p "$exp/log"
+utils/wait_until_free.sh "$exp"       # before the log of a training that is at work there is begun again
 export ONEDNN_PRIMITIVE_CACHE_CAPACITY=${ONEDNN_PRIMITIVE_CACHE_CAPACITY:-64}   # it keeps kernels for each chunk length: gigabytes
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}     # threads that spin are several times slower where another job shares the cores
 export OMP_NUM_THREADS=${threads:-$PIPELINE_CORES}
-utils/progress.py --label "$label" --follow "$exp/log/train.log" --announce "expected: " -- \
+exec utils/progress.py --label "$label" --follow "$exp/log/train.log" --announce "expected: " -- \
   $cmd "$exp/log/train.log" \
   python3 -m nnet.train --config "$config" "${overrides[@]}" --lists "$lists" --exp "$exp" --device "$device"

@@ -91,10 +91,26 @@ _lock_stage() {  # <dir>: hold its lock, which every command of the stage inheri
   _need_writable "$1"
   mkdir -p "$1/.stages"
   if [ -n "$_stage_lock" ]; then exec {_stage_lock}>&-; fi
-  exec {_stage_lock}> "$1/.stages/lock"
-  if flock --nonblock "$_stage_lock"; then return 1; fi
-  log "stage $_stage_number: waiting for another run, or for what a killed one left behind, at work in $1"
-  flock "$_stage_lock"
+  exec {_stage_lock}>> "$1/.stages/lock"
+  local waited=0
+  if ! flock --nonblock "$_stage_lock"; then
+    log "stage $_stage_number: waiting for another run, or for what a killed one left, at work in $1
+  $(_who_holds "$1")"
+    flock "$_stage_lock"
+    waited=1
+  fi
+  echo "pid $PPID on $HOSTNAME since $(date '+%F %T') (run ${PIPELINE_RUN-})" > "$1/.stages/lock"
+  [ "$waited" -eq 1 ]
+}
+
+_who_holds() {  # <dir>: the run that has its lock, and those of its processes that are at work on this machine
+  local who run at_work worker=''
+  who=$(< "$1/.stages/lock")
+  run=${who##*(run }
+  at_work=$(grep -lzsxF "PIPELINE_RUN=${run%)}" /proc/[0-9]*/environ | cut -d/ -f3 | paste -sd ' ') || true
+  if [ -s "$1/lock" ]; then worker=$(< "$1/lock"); fi
+  echo "${who:-a run that has just begun}${at_work:+, its processes here: $at_work}${worker:+; $worker}"
+  echo "  wait for its end, or end it with kill and the pid (training saves first)"
 }
 
 stage_done() {  # record that the stage that was begun is complete
@@ -103,6 +119,7 @@ stage_done() {  # record that the stage that was begun is complete
   local cpu=()
   if [ -n "$_cpu_now" ]; then cpu=(--cpu "$((_cpu_now - _stage_cpu))e-2"); fi
   utils/stage_times.py record "${_stage_marker%/.stages/*}" "$_stage_number" --seconds $((SECONDS - _stage_started)) "${cpu[@]}"
+  : > "${_stage_marker%/*}/lock"                   # no line of one that has ended
   exec {_stage_lock}>&-
   _stage_lock=''
   log "stage $_stage_number/12: done in $((SECONDS - _stage_started)) s"

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import NoReturn, cast
 
 from minikaldi.errors import for_a_message
+from minikaldi.interrupts import ending_signals
 
 
 class ScriptError(Exception):
@@ -83,8 +84,8 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 def run(module: str) -> NoReturn:
     """Run `main(argv)` of minikaldi.scripts.<module> over the command line: the last line of a launcher in utils/."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `… | head` ends us silently, as it ends any filter
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+    for number in ending_signals():
+        if number != signal.SIGINT:  # Python raises KeyboardInterrupt
             signal.signal(number, _end)
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="surrogateescape")  # for paths that are no UTF-8
     gc.disable()  # millions of strings and no cycles: the collector would only walk over them again and again

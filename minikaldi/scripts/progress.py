@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import argparse
 import glob
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
+from minikaldi.interrupts import when_asked_to_end
 from minikaldi.progress import LOG_SECONDS, ProgressLine, format_seconds
 from minikaldi.scripts.cli import Parser
 
@@ -125,15 +124,20 @@ def wait_and_report(
 
 
 def run_watched(command: Sequence[str], label: str, report: LineCounter | str, total: int, announce: str = "") -> int:
-    """Run the command, pass SIGINT and SIGTERM on to it. Returns the exit code that a shell would give."""
+    """Run the command, pass what asks to end on to it. Returns the exit code that a shell would give."""
     announcement = Announcement(report if isinstance(report, str) else "", announce)
-    child = subprocess.Popen(command)
+    asked: list[int] = []
+    child: subprocess.Popen[bytes] | None = None
 
-    def pass_on(number: int, _: FrameType | None) -> None:
-        child.send_signal(number)
+    def pass_on(number: int) -> None:
+        asked.append(number)
+        if child is not None:
+            child.send_signal(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, pass_on)
+    when_asked_to_end(pass_on, pass_on)
+    child = subprocess.Popen(command, close_fds=False)  # the stage's lock is to last as long as what it starts
+    if asked:  # while it was starting
+        child.send_signal(asked[0])
     code = wait_and_report(child, label, report, total, announcement)
     return 128 - code if code < 0 else code
 

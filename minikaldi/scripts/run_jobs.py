@@ -10,6 +10,7 @@ Source: what utils/parallel/run.pl was seen to do.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -19,12 +20,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
+from minikaldi.interrupts import when_asked_to_end
 from minikaldi.scripts.cli import script_name
+from minikaldi.scripts.processes import group_is_alive
 from minikaldi.scripts.run_options import Options
 
-KILL_AFTER_SECONDS = 5.0
+KILL_AFTER_SECONDS = 120.0  # training finishes its step, perhaps a validation, and saves; nearly all else ends at once
+PAUSE_SECONDS = 0.02
 LOG_TAIL_BYTES = 65536
 ENDED = re.compile(r"# Ended \(code (\d+)(; signal \d+)?\)")
 ERROR_LINE = re.compile(r"\berror\b|exception|\bkilled\b|not found|no such|cannot|failed", re.IGNORECASE)
@@ -65,8 +68,8 @@ class Job:
         self.started = int(time.time())
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                ["bash"], stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
-            )
+                ["bash"], stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, close_fds=False
+            )  # it inherits the stage's lock, as long as it lives
         assert self.process.stdin is not None
         # The line goes through standard input, for it may be longer than an argument can be.
         self.process.stdin.write(os.fsencode(f"( {self.command})\n"))
@@ -92,11 +95,8 @@ class Job:
 
     def kill(self, signal_number: int) -> None:
         """Send a signal to the job and to whatever it started."""
-        if self.process is not None and self.process.returncode is None:
-            try:
-                os.killpg(self.pid, signal_number)
-            except ProcessLookupError:
-                return  # it ended by itself meanwhile
+        with contextlib.suppress(ProcessLookupError):  # all of it has ended meanwhile
+            os.killpg(self.pid, signal_number)
 
 
 class Stopped(Exception):
@@ -111,12 +111,12 @@ class Runner:
     running: dict[int, Job] = field(default_factory=dict)
     failed: list[Job] = field(default_factory=list)
     _stopped_by: int = 0
+    _asked_again: bool = False
     _waiting: bool = False
 
     def run(self, jobs: Sequence[Job]) -> None:
         """Run all, whether some fail or not; whatever ends this early ends the jobs too."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+        when_asked_to_end(self._on_signal, self._on_another)
         try:
             for job in jobs:
                 if len(self.running) >= self.limit:
@@ -143,27 +143,44 @@ class Runner:
         if job is not None and not job.finish(status):
             self.failed.append(job)
 
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        first = not self._stopped_by
-        self._stopped_by = self._stopped_by or number
-        if first and self._waiting:
+    def _on_signal(self, number: int) -> None:
+        self._stopped_by = number
+        if self._waiting:
             raise Stopped
 
+    def _on_another(self, _: int) -> None:
+        self._asked_again = True
+
     def _end_all(self) -> None:
+        """Ask the jobs to end and wait for them; kill them when that takes too long, or a second signal comes."""
         for job in self.running.values():
             job.kill(signal.SIGTERM)
+        statuses: dict[int, int] = {}
         deadline = time.monotonic() + KILL_AFTER_SECONDS
         while self.running:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return  # the last one had ended when the signal came
-            if pid:
-                self.running.pop(pid).finish(status)
-            elif time.monotonic() > deadline:
-                for job in self.running.values():
-                    job.kill(signal.SIGKILL)
-            time.sleep(0.02)
+            fetched = fetch_ended(statuses)
+            for job in list(self.running.values()):
+                # bash ends at once; what it runs may go on, to save.
+                if group_is_alive(job.pid):
+                    if self._asked_again or time.monotonic() > deadline:
+                        job.kill(signal.SIGKILL)
+                elif job.pid in statuses:
+                    self.running.pop(job.pid).finish(statuses[job.pid])
+                elif fetched:
+                    del self.running[job.pid]  # it had ended when the signal came
+            time.sleep(PAUSE_SECONDS)
+
+
+def fetch_ended(statuses: dict[int, int]) -> bool:
+    """Add pid -> wait status of each child that has ended; True where no child is left."""
+    try:
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return False
+            statuses[pid] = status
+    except ChildProcessError:
+        return True
 
 
 def previous_result(log: Path) -> str:

@@ -40,14 +40,19 @@ def equal_states(a: Checkpoint, b: Checkpoint) -> bool:
 
 
 @contextmanager
-def terminated_at(stop: int) -> Iterator[None]:
-    """Here a training run gets SIGTERM when the batch of step `stop` has come."""
+def terminated_at(stop: int, *numbers: int, loaders: bool = False) -> Iterator[None]:
+    """A training run, perhaps with its loaders, gets SIGTERM or these when the batch of step `stop` has come."""
     real = train_module.timed
 
     def timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, float]]:
         for batch, waited in real(batches):
             if batch.step == stop:
-                os.kill(os.getpid(), signal.SIGTERM)
+                for number in numbers or (signal.SIGTERM,):
+                    children = Path("/proc/thread-self/children").read_text().split() if loaders else []
+                    assert bool(children) == loaders
+                    for child in children:
+                        os.kill(int(child), number)
+                    os.kill(os.getpid(), number)
             yield batch, waited
 
     with pytest.MonkeyPatch.context() as patch:

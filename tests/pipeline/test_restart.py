@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from own_processes import DEADLINE_S, carrying, new_mark, wait_until
+
+from nnet.checkpoint import load
 
 from .conftest import Place, Recipe, contents, environment, scores, stages_run, times
 from .voices import voice, write
@@ -113,29 +120,67 @@ def test_another_cohort_changes_the_normalised_scores_alone(recipe: Recipe, fini
     assert {name for name in old if old[name] != new[name]} == {f"{s}scores/test_cosine_asnorm" for s in systems}
 
 
-def start(finished: Place, checkout: Path, *options: str) -> subprocess.Popen[bytes]:
+@dataclass
+class Started:
+    """A run in the background, and what its processes are found by."""
+
+    run: subprocess.Popen[bytes]
+    mark: dict[str, str]
+
+    def trainer(self, exp: Path, says: str) -> int:
+        """The process that trains, once its log says this."""
+        log, lock = exp / "log" / "train.log", exp / "lock"
+        log.unlink(missing_ok=True)
+
+        def begun() -> bool:
+            assert self.run.poll() is None, "the run ended before it trained"
+            return log.exists() and says in log.read_text() and lock.exists()
+
+        wait_until(begun, "training is at work")
+        named = re.match(r"training, pid (\d+) ", lock.read_text())
+        assert named and "-m nnet.train" in carrying(self.mark)[int(named[1])]
+        return int(named[1])
+
+
+_marks: list[dict[str, str]] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """A test that fails leaves no process either."""
+    yield
+    for pid in [pid for mark in _marks for pid in carrying(mark)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    _marks.clear()
+
+
+def start(finished: Place, checkout: Path, *options: str) -> Started:
     """The recipe in a process group of its own, as a terminal or a scheduler starts it."""
+    mark = new_mark()
+    _marks.append(mark)
     with (finished.data.parent / "killed.log").open("ab") as log:
-        return subprocess.Popen(
+        run = subprocess.Popen(
             ["./pipeline.sh", *finished.options(*options)],
-            cwd=checkout, env=environment({}), stdout=log, stderr=log, start_new_session=True,
+            cwd=checkout, env={**environment({}), **mark}, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
+    return Started(run, mark)
 
 
-def wait_until(there: Callable[[], bool], run: subprocess.Popen[bytes]) -> None:
-    """Wait for something that the run is to make."""
-    deadline = time.monotonic() + 60
-    while not there():
-        assert run.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def kill(started: Started, number: signal.Signals = signal.SIGTERM) -> None:
+    """End a run as Ctrl-C or a scheduler does; no process is left."""
+    os.killpg(started.run.pid, number)
+    assert started.run.wait(timeout=DEADLINE_S) == 128 + number
+    assert carrying(started.mark) == {}
 
 
-def kill(run: subprocess.Popen[bytes], at_work_in: Path) -> None:
-    """End a run as Ctrl-C or a scheduler does, and wait until its last process has ended, which holds the lock."""
-    os.killpg(run.pid, signal.SIGTERM)
-    assert run.wait(timeout=30) != 0
-    subprocess.run(["flock", at_work_in / ".stages" / "lock", "true"], check=True, timeout=60)
+LONG = [f"--nnet-opts=training.{key}=50000" for key in ("steps", "save_every", "valid_every")]
+
+
+def forget_training(finished: Place) -> None:
+    """Make the run one that never came to stage 6."""
+    for path in (*finished.exp.glob("*.pt"), finished.exp / ".stages" / "6.json"):
+        path.unlink()
 
 
 def figures(exp: Path) -> object:
@@ -164,13 +209,13 @@ def test_a_run_killed_in_stages_3_and_6_ends_as_one_that_was_not(
     subset = finished.data / "fbank" / "ark" / "raw_fbank_train_aug_subset.1.scp"
     subset.unlink()
     run = start(finished, checkout)
-    wait_until(lambda: subset.is_file() and subset.stat().st_size > 0, run)
-    kill(run, finished.data / "fbank")
+    wait_until(lambda: subset.is_file() and subset.stat().st_size > 0, "stage 3 is at work")
+    kill(run)
     assert not (finished.data / "fbank" / ".stages" / "3.json").exists()
 
     run = start(finished, checkout)
-    wait_until((finished.exp / "last.pt").is_file, run)
-    kill(run, finished.exp)
+    wait_until((finished.exp / "last.pt").is_file, "stage 6 is at work")
+    kill(run)
     assert "stopped by SIGTERM after step" in (finished.exp / "log" / "train.log").read_text()
 
     done = recipe(*finished.options())
@@ -181,18 +226,86 @@ def test_a_run_killed_in_stages_3_and_6_ends_as_one_that_was_not(
     assert figures(finished.exp) == table
 
 
-def test_what_a_killed_run_left_behind_is_waited_for(checkout: Path, finished: Place) -> None:
+@pytest.mark.parametrize(
+    ("target", "number"),
+    [
+        ("pipeline", signal.SIGUSR1),
+        ("pipeline", signal.SIGTERM),
+        ("group", signal.SIGINT),
+        ("trainer", signal.SIGHUP),
+        ("pipeline", signal.SIGKILL),
+    ],
+)
+def test_a_signal_in_training_saves_and_leaves_no_process(
+    checkout: Path, finished: Place, target: str, number: signal.Signals
+) -> None:
+    forget_training(finished)
+    started = start(finished, checkout, *LONG)
+    trainer = started.trainer(finished.exp, "\nstep ")
+    if target == "group":
+        os.killpg(started.run.pid, number)
+    else:
+        os.kill(trainer if target == "trainer" else started.run.pid, number)
+    code = started.run.wait(timeout=DEADLINE_S)
+    if number == signal.SIGKILL:  # then a second process ends the others, and this one cannot wait for it
+        wait_until(lambda: not carrying(started.mark), "no process is left")
+    assert carrying(started.mark) == {}
+    assert code == {"trainer": 1, "pipeline": 128 + number, "group": 128 + number}[target] or code == -signal.SIGKILL
+    step = re.search(r"stopped by SIG\w+ after step (\d+)", (finished.exp / "log" / "train.log").read_text())
+    assert step and load(finished.exp / "last.pt").step == int(step[1])
+    assert not (finished.exp / "lock").exists()
+
+
+def test_a_trainer_that_a_killed_run_left_is_named_and_waited_for_and_nothing_trains_beside_it(
+    recipe: Recipe, checkout: Path, finished: Place
+) -> None:
     wanted = scores(finished.exp)
-    lock, log = finished.exp / ".stages" / "lock", finished.data.parent / "killed.log"
-    left_behind = subprocess.Popen(["flock", lock, "sleep", "300"], start_new_session=True)
-    run = start(finished, checkout, "--stage", "8", "--force")
-    waits = f"waiting for another run, or for what a killed one left behind, at work in {finished.exp}"
-    wait_until(lambda: waits in log.read_text(), run)
-    assert scores(finished.exp) == wanted  # nothing was begun
-    os.killpg(left_behind.pid, signal.SIGTERM)
-    left_behind.wait()
-    assert run.wait(timeout=300) == 0
+    forget_training(finished)
+    first = start(finished, checkout)
+    trainer = first.trainer(finished.exp, " parameters, ")
+    os.kill(trainer, signal.SIGSTOP)  # it is to be at work as long as this test wants
+    guards = [pid for pid, command in carrying(first.mark).items() if "utils/guard.py" in command]
+    for pid in guards:
+        os.kill(pid, signal.SIGSTOP)  # neither may see the other one's end
+    for pid in guards:
+        os.kill(pid, signal.SIGKILL)
+    os.killpg(first.run.pid, signal.SIGKILL)
+    first.run.wait()
+    wait_until(lambda: not [c for c in carrying(first.mark).values() if "utils/" in c], "only the job is left")
+    assert trainer in carrying(first.mark)
+
+    config = (finished.exp / "config.yaml").read_bytes()
+    log = finished.data.parent / "killed.log"
+    other = start(finished, checkout, "--nnet-opts=schedule.peak_lr=0.005")
+    wait_until(lambda: f"training, pid {trainer} on {socket.gethostname()} since" in log.read_text(), "it is named")
+    assert "or for what a killed one left, at work in" in log.read_text() and "end it with kill" in log.read_text()
+    os.kill(trainer, signal.SIGTERM)  # as the message says
+    os.kill(trainer, signal.SIGCONT)
+    assert other.run.wait(timeout=DEADLINE_S) == 1
+    assert "was trained with another config: schedule.peak_lr" in (finished.exp / "log" / "train.log").read_text()
+    assert (finished.exp / "config.yaml").read_bytes() == config
+    assert carrying(first.mark) == carrying(other.mark) == {}
+
+    recipe(*finished.options())
     assert scores(finished.exp) == wanted
+
+
+def test_a_trainer_started_by_hand_is_waited_for_before_its_log_is_overwritten(
+    checkout: Path, finished: Place, tmp_path: Path
+) -> None:
+    lists = finished.data / "fbank" / "lists"
+    command = ["steps/train_nnet.sh", finished.exp / "config.yaml", lists, finished.exp]
+    lock = finished.exp / "lock"
+    with lock.open("w") as stream, (tmp_path / "log").open("wb") as log:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.write("training, pid 12 on here: by hand")
+        stream.flush()
+        before = (finished.exp / "log" / "train.log").read_bytes()
+        step = subprocess.Popen(command, cwd=checkout, env=environment({}), stdout=log, stderr=log)
+        wait_until(lambda: "training, pid 12 on here: by hand" in (tmp_path / "log").read_text(), "it is named")
+        assert (finished.exp / "log" / "train.log").read_bytes() == before
+        lock.unlink()
+    assert step.wait(timeout=DEADLINE_S) == 0
 
 
 def test_a_later_stage_that_fails_leaves_earlier_results_untouched(recipe: Recipe, finished: Place) -> None:

@@ -1,0 +1,53 @@
+"""The processes of this machine, as /proc shows them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Process:
+    """A living process and its process group."""
+
+    pid: int
+    group: int
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal; one that has ended meanwhile needs none."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+
+def living() -> Iterator[Process]:
+    """All that have not ended, in the order of their numbers, parents mostly first."""
+    for pid in sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+        with contextlib.suppress(OSError):  # it has ended since
+            state, _, group = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[:3]
+            if state not in "ZX":  # a zombie has ended, whether somebody fetches its exit code or not
+                yield Process(pid, int(group))
+
+
+def marked(name: str, value: str) -> list[Process]:
+    """Those that were started with this variable in their environment, or forked by one that was."""
+    line, found = f"{name}={value}".encode(), []
+    for process in living():
+        with contextlib.suppress(OSError):  # another user's, or it has ended since
+            if line in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
+                found.append(process)
+    return found
+
+
+def group_is_alive(group: int) -> bool:
+    """Whether a process of the group has not ended."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return any(process.group == group for process in living())

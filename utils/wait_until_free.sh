@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Waits until nobody is at work in an experiment directory; says for whom it waits, and how to end that.
+#
+# nnet.train, nnet.extract and nnet.import_checkpoint lock <exp-dir>/lock (flock) while they run; it names them: nnet/exp_lock.py.
+set -euo pipefail
+
+shared=()
+if [ "${1-}" = --shared ]; then
+  shared=(--shared)
+  shift
+fi
+if [ $# -ne 1 ]; then
+  echo "Usage: utils/wait_until_free.sh [--shared] <exp-dir>
+  --shared   extraction may be at work there, but no training" >&2
+  exit 1
+fi
+lock=$1/lock
+if [ ! -e "$lock" ] || flock "${shared[@]}" --nonblock "$lock" true; then exit 0; fi
+who=$(< "$lock")
+echo "$1 is in use: waiting for ${who:-a process that has just begun}
+  wait for its end, or end it with \`kill\` and this pid (training saves first), or give another --exp" >&2
+flock "${shared[@]}" "$lock" true
