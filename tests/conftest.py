@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
 
 import pytest
+
+# The import of kaldi_io sets KALDI_ROOT, if it is not set, with a long message, and changes PATH: for every process that
+# a later test starts.
+_environment = dict(os.environ)
+os.environ.setdefault("KALDI_ROOT", "/nowhere")
+with contextlib.suppress(ImportError):
+    import kaldi_io  # noqa: F401
+os.environ.clear()
+os.environ.update(_environment)
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
