@@ -9,17 +9,16 @@ from pathlib import Path
 
 import pytest
 
-# The import of kaldi_io sets KALDI_ROOT, if it is not set, with a long message, and changes PATH: for every process that
-# a later test starts.
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+# The import of kaldi_io changes PATH for every process that a later test starts, and complains of a missing KALDI_ROOT.
 _environment = dict(os.environ)
-os.environ.setdefault("KALDI_ROOT", "/nowhere")
+os.environ["KALDI_ROOT"] = str(ROOT)
 with contextlib.suppress(ImportError):
     import kaldi_io  # noqa: F401
 os.environ.clear()
 os.environ.update(_environment)
-
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
