@@ -13,6 +13,7 @@ import torch
 from nnet import train as train_module
 from nnet.checkpoint import Checkpoint, load, save
 from nnet.config import load as load_config
+from nnet.config import to_mapping
 from nnet.errors import NnetError
 from nnet.fine_tuning import take_start
 from nnet.model import SpeakerNet, build
@@ -27,7 +28,7 @@ def start(tiny_corpus: Any, tmp_path: Path) -> Path:
     config = load_config(tiny_corpus.config)
     torch.manual_seed(7)
     net = build(config, 6)
-    mapping = train_module.to_mapping(config)
+    mapping = to_mapping(config)
     save(tmp_path / "start.pt", Checkpoint(5, net.state_dict(), {}, {}, mapping, SPEAKERS, "", "conf", "float32"))
     return tmp_path / "start.pt"
 
@@ -77,7 +78,7 @@ def test_all_sub_centres_follow_their_speaker(tiny_corpus: Any, tmp_path: Path) 
     setting = "loss={name: aam, sub_centres: 2}"
     config = load_config(tiny_corpus.config, [setting])
     net = build(config, 6)
-    mapping = train_module.to_mapping(config)
+    mapping = to_mapping(config)
     save(tmp_path / "two.pt", Checkpoint(5, net.state_dict(), {}, {}, mapping, SPEAKERS, "", "conf", "float32"))
     given = net.state_dict()["loss_function.weight"]
     taken, _ = begin(tiny_corpus, tmp_path / "two.pt", ["s4", "s0", "s3"], setting)
@@ -100,7 +101,7 @@ def test_a_loss_without_class_weights_takes_any_speakers(tiny_corpus: Any, tmp_p
     config = load_config(tiny_corpus.config, groups)
     net = build(config, 6)
     torch.nn.init.constant_(net.loss_function.scale.raw, 3.0)  # type: ignore[union-attr,arg-type]
-    mapping = train_module.to_mapping(config)
+    mapping = to_mapping(config)
     save(tmp_path / "ge2e.pt", Checkpoint(5, net.state_dict(), {}, {}, mapping, SPEAKERS, "", "conf", "float32"))
     taken, _ = begin(tiny_corpus, tmp_path / "ge2e.pt", ["new", "newer"], *groups)
     assert float(taken.state_dict()["loss_function.scale.raw"]) == 3.0

@@ -23,6 +23,7 @@ from nnet import train as train_module
 from nnet.checkpoint import load, save
 from nnet.lists import StringTable, read_lists
 from nnet.train import main
+from nnet.training_data import list_digest
 
 
 def test_training_learns_the_speakers_and_keeps_the_best_model(tiny_corpus: Any, tmp_path: Path) -> None:
@@ -289,7 +290,7 @@ def test_lists_with_other_lengths_labels_or_trials_do_not_take_up_a_run(tiny_cor
         replace(lists, train=replace(train, utt_ids=StringTable(f"{n}" for n in range(len(train))))),
         replace(lists, valid=train),
     )
-    digests = [train_module.list_digest(each) for each in (lists, read_lists(tiny_corpus.lists), *changed)]
+    digests = [list_digest(each) for each in (lists, read_lists(tiny_corpus.lists), *changed)]
     assert digests[0] == digests[1] and len(set(digests)) == 1 + len(changed)
 
 
@@ -298,7 +299,7 @@ def test_ids_of_other_bytes_than_utf8_are_hashed(tiny_corpus: Any) -> None:
     digests = set()
     for letter in ("\udcf6", "\udce6"):  # of Latin-1
         ids = StringTable([f"j{letter}rg"] * len(lists.train))
-        digests.add(train_module.list_digest(replace(lists, train=replace(lists.train, utt_ids=ids))))
+        digests.add(list_digest(replace(lists, train=replace(lists.train, utt_ids=ids))))
     assert len(digests) == 2
 
 
