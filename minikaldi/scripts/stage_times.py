@@ -1,7 +1,7 @@
 """stage_times.py: how long each stage took, and how long the stages to come will take.
 
 A ledger is <dir>/.stages/times.tsv, in the directory that holds the stage's marker: a line a stage, with the seconds of
-its last complete run by the clock and, where known, of processor. A stage that has not run here is estimated only on
+its last complete run: wall time and, where known, CPU time. A stage that has not run here is estimated only on
 the mini corpus, by TYPICAL, scaled by what the stages that have run took against it.
 """
 
@@ -163,14 +163,14 @@ def time_left(jobs: Sequence[Job], current: Job, known: dict[Job, Times], typica
 
 
 def total_line(jobs: Sequence[Job], known: dict[Job, Times]) -> str:
-    """`4:40 by the clock, 8:10 of processor (stage 6: 3:09, 5:50)`, and what is not known."""
+    """`4:40 wall, 8:10 CPU; training 3:09 wall, 5:50 CPU`, and what is not known."""
     if not known:
         return "not known"
 
     def shown(times: Sequence[Times]) -> str:
         cpus = [each.cpu for each in times if each.cpu is not None]
-        processor = f"{format_seconds(sum(cpus))} of processor" if len(cpus) == len(times) else "processor not known"
-        return f"{format_seconds(sum(each.seconds for each in times))} by the clock, {processor}"
+        cpu = f"{format_seconds(sum(cpus))} CPU" if len(cpus) == len(times) else "CPU time not known"
+        return f"{format_seconds(sum(each.seconds for each in times))} wall, {cpu}"
 
     text = shown(list(known.values()))
     training = known.get(Job(6, "exp"))
@@ -230,8 +230,8 @@ def main(argv: Sequence[str]) -> int:
     parser = Parser(USAGE, ABOUT)
     parser.add_argument("action", choices=("record", "left", "total"))
     parser.add_argument("words", nargs="+", metavar="DIR STAGE, or ROLE=DIR", help="as above")
-    parser.add_argument("--seconds", type=float, default=0.0, help="record: by the clock")
-    parser.add_argument("--cpu", type=float, help="record: of processor")
+    parser.add_argument("--seconds", type=float, default=0.0, help="record: wall time")
+    parser.add_argument("--cpu", type=float, help="record: CPU time")
     parser.add_argument("--last", type=int, default=12, help="left: the last stage to run")
     parser.add_argument("--skip", default="", help="stages that have nothing to do")
     parser.add_argument("--corpus", default="", help="left: name of a typical run")

@@ -113,11 +113,11 @@ def test_the_times_of_a_run_are_summed_by_clock_and_processor(capsys: pytest.Cap
     assert say(capsys, "total", *ROLES) == "not known"
     ran(WHOLE)
     record(Path("d/fbank"), 1, Times(7.0, 7.0))
-    training = "training 3:20 by the clock, 6:40 of processor"
-    assert say(capsys, "total", *ROLES) == f"4:42 by the clock, 9:17 of processor; {training}"  # without stage 12
+    training = "training 3:20 wall, 6:40 CPU"
+    assert say(capsys, "total", *ROLES) == f"4:42 wall, 9:17 CPU; {training}"  # without stage 12
     record(Path("d"), 0, Times(30.0, None))
     (Path("d/mfcc") / stage_times.LEDGER).unlink()
-    expected = f"4:32 by the clock, processor not known; {training}; without stage 1"
+    expected = f"4:32 wall, CPU time not known; {training}; without stage 1"
     assert say(capsys, "total", *ROLES) == expected
 
 
