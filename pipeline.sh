@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
 # From a corpus to a table of speaker-verification results, in 13 stages. ./pipeline.sh --help tells the options.
 set -euo pipefail
-if [[ ${PIPELINE_RUN-} != "$PPID"-* ]] && command -v python3 > /dev/null && python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
-  exec "$(dirname "${BASH_SOURCE[0]}")/utils/guard.py" "${BASH_SOURCE[0]}" "$@"     # runs this script, and leaves none of its processes
+if [[ ${PIPELINE_RUN-} != "$PPID"-* ]]; then          # utils/guard.py runs this script, and leaves none of its processes
+  for python in "$(dirname "${BASH_SOURCE[0]}")/.venv/bin/python3" python3; do
+    if command -v "$python" > /dev/null && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
+      exec "$python" "$(dirname "${BASH_SOURCE[0]}")/utils/guard.py" "${BASH_SOURCE[0]}" "$@"
+    fi
+  done
 fi
 called_from=$PWD          # paths on the command line are relative to it
 export PIPELINE_CALLED_FROM=$PWD      # for nnet/paths.py
@@ -128,7 +132,7 @@ paths() {  # <flag> <prefix> <suffix> <set>...: the arguments `flag prefix/set/s
   for set in "$@"; do listed+=("$flag" "$prefix$set$suffix"); done
 }
 run_facts=("data=$data" "mfcc=$mfcc" "feats=$feats" "ready=$ready" "exp=$exp" --skip "$passed_over"
-  --corpus "$corpus-${option[mini-size]}" --way "$augment $nnet_config ${shorter[*]-} ${nnet_opts[*]-}")
+  --corpus "$corpus-${option[mini-size]}" --way "$augment $nnet_config ${corpus_opts[*]-} ${shorter[*]-} ${nnet_opts[*]-}")
 
 check_input
 

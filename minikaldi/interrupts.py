@@ -11,6 +11,9 @@ from types import FrameType
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 # One request may come twice: timeout(1) signals its child and then the child's group. A later signal is another one.
 AGAIN_SECONDS = 1.0
+# Below the guard of a run a second signal is mostly the first one, passed on late by a busy machine. When a second
+# request comes, the guard kills everything itself.
+LATE_SECONDS = 15.0
 
 Handlers = dict[int, Callable[[int, FrameType | None], object] | int | None]
 
@@ -34,7 +37,7 @@ def when_asked_to_end(first: Callable[[int], None], again: Callable[[int], None]
         if not begun:
             begun.append(now)
             first(number)
-        elif now - begun[0] >= AGAIN_SECONDS:
+        elif now - begun[0] >= LATE_SECONDS:
             again(number)
 
     return {number: signal.signal(number, receive) for number in ending_signals()}

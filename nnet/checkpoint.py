@@ -214,6 +214,13 @@ def check_same_run(
         raise NnetError(f"{path}: was trained on features with other options:\n{checkpoint.features_conf}{anew}")
 
 
+def same_run(one: Checkpoint, other: Checkpoint) -> bool:
+    """Whether two checkpoints are of one run, at whatever steps."""
+    changed = {key for key, _, _ in _differences(one.config, other.config)} - FREE_KEYS
+    fields = ("speaker_ids", "list_digest", "features_conf", "start_hash")
+    return not changed and all(getattr(one, name) == getattr(other, name) for name in fields)
+
+
 def _differences(
     before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]
 ) -> list[tuple[str, Any, Any]]:

@@ -160,13 +160,13 @@ class Feed:
     """
 
     def __init__(self, batches: Iterator[Batch]) -> None:
-        self.failure: NnetError | None = None
+        self.failure: Exception | None = None
         self._batches = batches
 
     def __iter__(self) -> Iterator[Batch]:
         try:
             yield from self._batches
-        except NnetError as error:
+        except Exception as error:
             self.failure = error
 
 

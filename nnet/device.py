@@ -53,7 +53,7 @@ def cpu_has_bf16() -> bool:
     """
     if not torch.backends.mkldnn.is_available():
         return False
-    found = torch.cpu.get_capabilities()
+    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}  # torch 2.11 may lack it
     if found.get("bf16", False):  # Arm's name of it
         return True
     if not (found.get("avx512_bf16", False) or found.get("amx_bf16", False)):

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from minikaldi.errors import why
-from nnet.checkpoint import REMOVED, Checkpoint, DamagedError, load, save
+from nnet.checkpoint import REMOVED, Checkpoint, DamagedError, load, same_run, save
+from nnet.config import from_mapping, to_mapping
 from nnet.errors import NnetError
 from nnet.files import write_whole
 
@@ -75,8 +76,8 @@ def _set_aside(bad: Path) -> None:
 
 
 def mend_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None:
-    """See to it that the best model is there: where best.pt is damaged or gone, it is written again from a kept
-    checkpoint of its step, or else the best of the steps to come is to take its place.
+    """See to it that the best model is there. If best.pt is damaged, gone or of another run, it is written again from a
+    kept checkpoint of its step, or else the best of the steps to come is to take its place.
 
     Args:
         exp: the experiment directory.
@@ -91,8 +92,9 @@ def mend_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None
     if not wanted:
         return
     try:
-        load(best)
-        return
+        if _is_of_run(best, state):
+            return
+        lost = f"{best}: is of another run"
     except DamagedError as error:
         lost = str(error)
     except NnetError:
@@ -111,6 +113,18 @@ def mend_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None
         )
     log.warning("%s; it was of step %d, which no other file holds; the best from here on takes its place", lost, wanted)
     state.best_eer, state.best_step = None, 0
+
+
+def _is_of_run(best: Path, state: Checkpoint) -> bool:
+    found = load(best)
+    fill_in_options(found, best)
+    return same_run(found, state)
+
+
+def fill_in_options(state: Checkpoint, path: Path) -> None:
+    """Write into a checkpoint's config the options that it is too old to know, as they were then."""
+    state.config.get("optimizer", {}).setdefault("decay", "all")
+    state.config = to_mapping(from_mapping(state.config, str(path)))
 
 
 def _step_of(path: Path) -> int | None:

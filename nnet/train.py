@@ -185,11 +185,15 @@ def main(arguments: list[str] | None = None) -> int:
         with ExpLock(options.exp, "training") as lock:
             run = prepare(config, data, lock, choose_device(options.device))
             write_whole(options.exp / "config.yaml", to_yaml(config).encode())
-            record(run, options)
+            # A session that has nothing left to train leaves the record of the one that trained.
+            finished = run.state.step >= config.training.steps and (options.exp / TRAINED).is_file()
+            if not finished:
+                record(run, options)
             log.info("%s", describe(run))
             with Interrupts() as interrupts:
                 number = train(run, interrupts)
-                record(run, options)
+                if not finished:
+                    record(run, options)
     except (NnetError, ConfigError, OSError) as error:
         log.error("nnet.train: %s", error)
         return 1

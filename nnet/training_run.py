@@ -10,14 +10,14 @@ import torch
 
 from nnet import checkpoint as ckpt
 from nnet.checkpoint import Checkpoint
-from nnet.config import Config, from_mapping, to_mapping
+from nnet.config import Config, to_mapping
 from nnet.curve import Meter
 from nnet.data import ChunkSource
 from nnet.device import describe_device
 from nnet.errors import NnetError
 from nnet.exp_lock import ExpLock
 from nnet.fine_tuning import check_start, refuse_imported, take_start
-from nnet.kept import mend_best, newest, save_last
+from nnet.kept import fill_in_options, mend_best, newest, save_last
 from nnet.lists import TrainingLists
 from nnet.model import SpeakerNet, build
 from nnet.optimizers import build_optimizer
@@ -89,12 +89,6 @@ def prepare(config: Config, data: TrainingData, lock: ExpLock, device: torch.dev
         state.start_hash = start_hash
     warn_of_emulation(net, state.precision, device)
     return Run(config, lists, data.source, exp, lock, device, net, optimizer, state)
-
-
-def fill_in_options(state: Checkpoint, path: Path) -> None:
-    """Write into a checkpoint's config the options that it is too old to know, as they were then."""
-    state.config.get("optimizer", {}).setdefault("decay", "all")
-    state.config = to_mapping(from_mapping(state.config, str(path)))
 
 
 def valid_frames(run: Run) -> int:

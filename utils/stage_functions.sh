@@ -92,14 +92,15 @@ _lock_stage() {  # <dir>: hold its lock, which every command of the stage inheri
   mkdir -p "$1/.stages"
   if [ -n "$_stage_lock" ]; then exec {_stage_lock}>&-; fi
   exec {_stage_lock}>> "$1/.stages/lock"
-  local waited=0
+  local waited=0 pid=$$
+  if [ -n "${PIPELINE_RUN-}" ]; then pid=$PPID; fi     # the guard, which passes a signal on
   if ! flock --nonblock "$_stage_lock"; then
     log "stage $_stage_number: waiting for another run, or for what a killed one left, at work in $1
   $(_who_holds "$1")"
     flock "$_stage_lock"
     waited=1
   fi
-  echo "pid $PPID on $HOSTNAME since $(date '+%F %T') (run ${PIPELINE_RUN-})" > "$1/.stages/lock"
+  echo "pid $pid on $HOSTNAME since $(date '+%F %T') (run ${PIPELINE_RUN-})" > "$1/.stages/lock"
   [ "$waited" -eq 1 ]
 }
 

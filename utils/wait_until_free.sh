@@ -15,7 +15,10 @@ if [ $# -ne 1 ]; then
   exit 1
 fi
 lock=$1/lock
-if [ ! -e "$lock" ] || flock "${shared[@]}" --nonblock "$lock" true; then exit 0; fi
+if [ ! -e "$lock" ]; then exit 0; fi
+status=0
+flock "${shared[@]}" --nonblock --conflict-exit-code 9 "$lock" true || status=$?
+if [ "$status" -ne 9 ]; then exit 0; fi     # free; or a file system without locks, where nnet/exp_lock.py looks at the line
 who=$(< "$lock")
 echo "$1 is in use: waiting for ${who:-a process that has just begun}
   wait for its end, or end it with \`kill\` and this pid (training saves first), or give another --exp" >&2

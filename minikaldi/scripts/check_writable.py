@@ -21,9 +21,13 @@ def check(option: str, folder: Path) -> None:
     """
     mend = f"give another {option}, or mend that"
     place = folder
-    while not place.exists() and not place.is_symlink() and place != place.parent:
-        place = place.parent
-    if not place.is_dir():
+    try:
+        while not place.exists() and not place.is_symlink() and place != place.parent:
+            place = place.parent
+        is_directory = place.is_dir()
+    except OSError as error:  # Python 3.11 raises where a folder above may not be entered
+        raise ScriptError(f"{option} is {folder}: {place} cannot be looked at: {error.strerror}; {mend}") from error
+    if not is_directory:
         found = "a link that leads nowhere" if place.is_symlink() else "no directory"
         raise ScriptError(f"{option} is {folder}: {place} is {found}; {mend}")
     for inner in (place, folder / ".stages"):

@@ -27,6 +27,8 @@ from minikaldi.scripts.processes import marked
 MARK = "PIPELINE_RUN"
 PAUSE_SECONDS = 0.05
 KILL_AFTER_SECONDS = 150.0  # more than utils/run.pl gives its jobs
+KILL_LEFT_SECONDS = 15.0  # what a script leaves when it ends by itself has nothing to save
+SAY_AFTER_SECONDS = 5.0
 
 
 def say(text: str) -> None:
@@ -35,20 +37,25 @@ def say(text: str) -> None:
         print(f"pipeline.sh: {text}", file=sys.stderr, flush=True)
 
 
-def end_all(mark: str, group: int, pause: Callable[[], bool]) -> None:
+def end_all(mark: str, group: int, pause: Callable[[], bool], patience: float = KILL_AFTER_SECONDS) -> None:
     """End every process with this mark: those of the group first, for they end what they started.
 
     Args:
         mark: value of PIPELINE_RUN.
         group: the process group of the recipe.
         pause: waits for PAUSE_SECONDS; True where everything is to be killed now.
+        patience: seconds after which everything is killed.
     """
     asked: set[int] = set()
-    kill, deadline = False, time.monotonic() + KILL_AFTER_SECONDS
+    begin, kill, said = time.monotonic(), False, False
     while left := marked(MARK, mark):
-        if not kill and time.monotonic() >= deadline:
+        waited = time.monotonic() - begin
+        if not said and waited >= SAY_AFTER_SECONDS:
+            said = True
+            say(f"waiting up to {patience:.0f} s for the end of {' '.join(str(process.pid) for process in left)}")
+        if not kill and waited >= patience:
             kill = True
-            say(f"{len(left)} processes did not end within {KILL_AFTER_SECONDS:.0f} s and are killed")
+            say(f"{len(left)} processes did not end within {patience:.0f} s and are killed")
         in_turn = [process for process in left if process.group == group] or left
         for process in left if kill else in_turn:
             if kill:
@@ -119,6 +126,7 @@ def _pause() -> bool:
 
 def main(command: Sequence[str]) -> int:
     """Run a bash script; returns its exit code, as a shell gives it, or 128 + the signal that asked to end."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # some parents leave it ignored: exit codes would be lost
     mark = f"{os.getpid()}-{time.time_ns()}"
     requests = Requests()
     keeper, lifeline = start_keeper(mark)
@@ -129,7 +137,8 @@ def main(command: Sequence[str]) -> int:
     )
     while script.poll() is None and not requests.first:
         requests.wait()
-    end_all(mark, os.getpgrp(), requests.pause)
+    by_itself = not requests.first and script.returncode >= 0
+    end_all(mark, os.getpgrp(), requests.pause, KILL_LEFT_SECONDS if by_itself else KILL_AFTER_SECONDS)
     os.close(lifeline)
     os.waitpid(keeper, 0)
     code = script.wait()

@@ -121,6 +121,8 @@ class Runner:
             for job in jobs:
                 if len(self.running) >= self.limit:
                     self._wait_for_one()
+                if self._stopped_by:
+                    raise Stopped
                 job.start()
                 self.running[job.pid] = job
             while self.running:

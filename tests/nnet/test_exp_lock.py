@@ -147,6 +147,19 @@ def test_nothing_is_imported_where_training_is_at_work(
 LEFT = "training, pid 12 on {} since 2026-01-01 00:00:00: python3 -m nnet.train\n"
 
 
+def test_extractions_side_by_side_take_over_what_another_host_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first to do so writes its line while the others still watch the one that was left."""
+    (tmp_path / "lock").write_text(LEFT.format("elsewhere"))
+    monkeypatch.setattr(exp_lock, "WATCH_SECONDS", 60.0)
+    other = threading.Timer(0.3, (tmp_path / "lock").write_text, ["extraction, pid 13 on here since then: x\n"])
+    other.start()
+    with ExpLock(tmp_path, "extraction", shared=True):
+        pass
+    other.join()
+
+
 @pytest.mark.parametrize("carried", [True, False], ids=["", "no locks there"])
 def test_what_another_host_left_is_taken_over_unless_it_shows_life(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, carried: bool

@@ -248,6 +248,19 @@ def test_a_damaged_best_model_is_written_again_from_the_checkpoint_of_its_step(
     assert "written again from last-1.pt, which is of the same step, 7" in caplog.text
 
 
+def test_a_best_model_of_another_run_is_not_taken_for_ours(
+    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    exp, other = tmp_path / "exp", tmp_path / "other"
+    stopped_run(tiny_corpus, exp, 8)  # the best is of step 7, and so is last-1.pt
+    assert main(tiny_corpus.command(other, "schedule.peak_lr=0.002")) == 0
+    best = (exp / "best.pt").read_bytes()
+    (exp / "best.pt").write_bytes((other / "best.pt").read_bytes())
+    stopped_run(tiny_corpus, exp, 9)
+    assert (exp / "best.pt").read_bytes() == best
+    assert "best.pt: is of another run; written again from last-1.pt" in caplog.text
+
+
 def test_a_lost_best_model_gives_way_to_the_best_from_here_on(
     tiny_corpus: Any, whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

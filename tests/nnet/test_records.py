@@ -59,6 +59,12 @@ def test_a_run_that_was_stopped_says_how_far_it_is(tiny_corpus: Any, tmp_path: P
     assert record(tmp_path / "exp" / "trained.yaml")["step"] == 8
 
 
+def test_a_session_that_has_nothing_to_train_leaves_the_record(tiny_corpus: Any, tmp_path: Path, exp: Path) -> None:
+    before = (exp / "trained.yaml").read_bytes()
+    assert main(tiny_corpus.command(exp, "training.steps=8", "training.log_every=3")) == 0
+    assert (exp / "trained.yaml").read_bytes() == before
+
+
 def test_a_fine_tuned_network_names_its_start_by_hash(tiny_corpus: Any, tmp_path: Path, exp: Path) -> None:
     start = exp / "best.pt"
     command = tiny_corpus.command(tmp_path / "tuned", f"training.start_from={start}", "training.steps=2")

@@ -187,6 +187,33 @@ def test_ctrl_c_on_a_terminal_ends_all(chain: Chain) -> None:
     os.close(end)
 
 
+def test_a_signal_that_is_passed_on_late_is_no_second_request(root: Path, tmp_path: Path) -> None:
+    """A busy guard repeats what the group has received; the job is still given its time to save."""
+    job = WORKER.replace("time.sleep(0.3)", "time.sleep(2)")
+    (tmp_path / "worker.py").write_text(job)
+    words = [sys.executable, "-S", f"{tmp_path}/worker.py", str(tmp_path), "hearing"]
+    log = f"{tmp_path}/job.log"
+    command = ["utils/progress.py", "--label", "x", "--follow", log, "--", "utils/run.pl", log, *words]
+    run = subprocess.Popen(command, cwd=root, start_new_session=True)
+    wait_until((tmp_path / "ready").exists, "the job is at work")
+    os.killpg(run.pid, signal.SIGINT)
+    time.sleep(1.3)
+    os.killpg(run.pid, signal.SIGTERM)
+    assert run.wait(timeout=60) == 128 + signal.SIGINT
+    assert (tmp_path / "saved").exists()
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_the_exit_code_counts_where_the_parent_ignores_its_children(root: Path, tmp_path: Path, code: int) -> None:
+    """As some daemons and cron wrappers do, with SIGCHLD ignored."""
+    (tmp_path / "script.sh").write_text(f"exit {code}")
+    command = [sys.executable, root / "utils/guard.py", "script.sh"]
+    ignoring = "import os, signal, sys; signal.signal(17, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-c", ignoring, *map(str, command)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137), ("sleep 300 & exit 3", 3), ("setsid sleep 300 & exit 0", 0)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -108,6 +109,25 @@ def test_a_signal_ends_the_jobs_and_their_children(root: Path, tmp_path: Path) -
     assert "signal 15" in (tmp_path / "a.1.log").read_text()
     alive = subprocess.run(["pgrep", "-f", "^sleep 61[.][12]$"], capture_output=True, text=True, check=False).stdout
     assert alive == ""
+
+
+def test_no_job_is_started_after_a_signal(root: Path, tmp_path: Path) -> None:
+    """Where it comes while the runner does not wait for a job."""
+    program = f"""
+import os, runpy, signal, sys
+sys.path.insert(0, {str(root)!r})
+from minikaldi.scripts import run_jobs
+start = run_jobs.Job.start
+def start_and_signal(job):
+    start(job)
+    os.kill(os.getpid(), signal.SIGTERM)
+run_jobs.Job.start = start_and_signal
+sys.argv = ["run.pl", "JOB=1:3", "a.JOB.log", "sleep", "0.2"]
+runpy.run_path({str(root / RUN)!r}, run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert [path.name for path in tmp_path.glob("*.log")] == ["a.1.log"]
 
 
 def test_jobs_do_not_wait_for_standard_input(root: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -44,6 +45,17 @@ def test_training_waits_for_all_and_extraction_for_training(
             assert process.wait(timeout=60) == 0
             assert log.read_text() == ""
     assert process.wait(timeout=60) == 0
+
+
+def test_where_a_file_system_has_no_locks_the_program_itself_is_asked(root: Path, tmp_path: Path) -> None:
+    """Its answer, by the line and the file's time, is that of nnet/exp_lock.py."""
+    (tmp_path / "lock").write_text(WHO)
+    (tmp_path / "flock").write_text("#!/bin/sh\nexit 71\n")
+    (tmp_path / "flock").chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = [root / "utils/wait_until_free.sh", tmp_path]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_directory_in_which_nobody_ever_worked_is_free_and_gets_no_file(run: Run, tmp_path: Path) -> None:
