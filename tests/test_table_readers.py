@@ -24,6 +24,7 @@ OTHER_TEXT = {
     "minikaldi/scripts/check_environment.py": "versions",
     "minikaldi/scripts/command_table.py": "the usage of the commands",
     "minikaldi/scripts/fingerprints.py": "its own markers",
+    "minikaldi/scripts/processes.py": "what the kernel says of a process",
     "minikaldi/scripts/progress.py": LOG,
     "minikaldi/scripts/run_jobs.py": f"{LOG}, and words that are quoted for the shell at any blank",
     "minikaldi/scripts/stage_times.py": "its own ledger of numbers",

@@ -108,7 +108,7 @@ _who_holds() {  # <dir>: the run that has its lock, and those of its processes t
   local who run at_work worker=''
   who=$(< "$1/.stages/lock")
   run=${who##*(run }
-  at_work=$(grep -lzsxF "PIPELINE_RUN=${run%)}" /proc/[0-9]*/environ | cut -d/ -f3 | paste -sd ' ') || true
+  at_work=$(grep -lzsxF "PIPELINE_RUN=${run%)}" /proc/[0-9]*/environ | sed "s,/proc/\([0-9]*\)/.*,\1," | paste -sd ' ') || true
   if [ -s "$1/lock" ]; then worker=$(< "$1/lock"); fi
   echo "${who:-a run that has just begun}${at_work:+, its processes here: $at_work}${worker:+; $worker}"
   echo "  wait for its end, or end it with kill and the pid (training saves first)"

@@ -10,7 +10,7 @@ from minikaldi.scripts.cli import Parser, ScriptError
 
 USAGE = "check_writable.py OPTION DIR [OPTION DIR ...]   e.g.: check_writable.py --data data/mini --exp exp/mini"
 ABOUT = "Exit code 1, and one line that names the option, where nothing can be written to a directory."
-SOME_BYTES = bytes(1 << 16)  # a full disk may take an empty file
+SOME_BYTES = bytes(1 << 12)  # a full disk may take an empty file
 
 
 def check(option: str, folder: Path) -> None:
@@ -43,7 +43,7 @@ def check(option: str, folder: Path) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Command line of utils/check_writable.py."""
-    if len(argv) % 2 or not argv or argv[0] in ("-h", "--help"):
+    if len(argv) % 2 or not argv or not all(word.startswith("--") for word in argv[::2]) or argv[0] == "--help":
         parser = Parser(USAGE, ABOUT)
         parser.parse(argv if argv[:1] in (["-h"], ["--help"]) else [])
         parser.error("expected pairs of an option and a directory")

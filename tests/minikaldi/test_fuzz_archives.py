@@ -54,7 +54,7 @@ pytestmark = pytest.mark.filterwarnings("error")  # numpy's warnings are silent 
 
 RNG = np.random.default_rng(20)
 MATRIX = RNG.normal(0, 10, (9, 3)).astype(np.float32)
-PLACE = r"^standard input: (key .+: )?byte \d+: "
+PLACE = r"^standard input: (key .+: )?byte \d+: |^standard input:1: the file is UTF-16"
 
 
 @dataclass(frozen=True)

@@ -290,6 +290,7 @@ def call_from(folder: Path, checkout: Path, *options: str, code: int = 0) -> Don
 def test_configs_of_the_checkout_work_from_any_directory(recipe: Recipe, checkout: Path, tmp_path: Path) -> None:
     options = ("--nnet-config", "conf/nnet/lde3.yaml", "--vad-config", "conf/vad_relative.conf")
     options += ("--augment-config", "conf/augment/strong.yaml", "--nnet-opts", "features.config=conf/fbank80.conf")
+    options += ("--nnet-opts", "features.dim=80")
     here = recipe("--dry-run", *options).stdout
     assert "conf/fbank80.conf" in here and "conf/vad_relative.conf" in here
     assert call_from(tmp_path, checkout, *options).stdout == here
@@ -311,7 +312,8 @@ def test_the_callers_own_configs_come_before_those_of_the_checkout(
     assert all(text in done.stdout for text in (own, vad, f"input   {tmp_path}/own.yaml "))
     plan = call_from(tmp_path, checkout).stdout  # a YAML and a corpus file of the checkout mean the checkout's files
     assert "input   conf/fbank.conf " in plan and "input   conf/vad.conf " in plan and str(tmp_path) not in plan
-    plan = call_from(tmp_path, checkout, "--nnet-opts=features.config=conf/fbank.conf", "--corpus=voxceleb").stdout
+    changes = ("--nnet-opts=features.config=conf/fbank.conf", "--nnet-opts=features.dim=13")  # of MFCC by this file
+    plan = call_from(tmp_path, checkout, *changes, "--corpus=voxceleb").stdout
     assert own in plan
 
 
