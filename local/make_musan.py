@@ -2,9 +2,10 @@
 """MUSAN as data directories <prefix>_music, <prefix>_noise and <prefix>_speech, each with reco2dur.
 
 Reads <root>/{music,noise,speech}/**/<file>.{wav,flac}; the id is the file's name or, where several files have the same
-(MUSAN cut into pieces, several collections), its path, with a number where two paths would be one id. ANNOTATIONS of a music source has lines `id genres vocals
-musician`, vocals Y or N: with --use-vocals false, only music known to be without is taken, also pieces of it.
-A class that is not there is said and left out; one without a file to take is an error.
+(MUSAN cut into pieces, several collections), its path, with a number where two paths would be one id. ANNOTATIONS of a
+music source has lines `id genres vocals musician`, vocals Y or N: with --use-vocals false, only music known to be
+without is taken, also pieces of it. A class that is not there is said and left out; one without a file to take is an
+error.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 """VoxCeleb1 as a Kaldi data directory: --part test has the speakers of the trial list, --part dev all others.
 
 Today's layout, wav/id10001/<video>/00001.wav, and the first one, voxceleb1_wav/<Name>/<video>_<segment>.wav. Below
-<root> may be wav/, {dev,test}/[wav/], vox1_{dev,test}_wav/[wav/], voxceleb1_wav/ or id10001/... itself. The trial list is
---trials, or veri_test.txt, veri_test2.txt or voxceleb1_test.txt in <root>; without one, the column Set of vox1_meta.csv
-parts the speakers. Genders come from vox1_meta.csv (--meta, or in <root>).
+<root> may be wav/, {dev,test}/[wav/], vox1_{dev,test}_wav/[wav/], voxceleb1_wav/ or id10001/... itself. The trial list
+is --trials, or veri_test.txt, veri_test2.txt or voxceleb1_test.txt in <root>; without one, the column Set of
+vox1_meta.csv parts the speakers. Genders come from vox1_meta.csv (--meta, or in <root>).
 """
 
 from __future__ import annotations

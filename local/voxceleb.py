@@ -106,6 +106,10 @@ def _has_speakers(root: Path) -> bool:
         return any(_SPEAKER.fullmatch(entry.name) and entry.is_dir() for entry in entries)
 
 
+def _is_speaker(name: str) -> bool:
+    return _SPEAKER.fullmatch(name) is not None
+
+
 def scan(trees: Sequence[Path], root: Path | None = None, bare: Collection[str] = ("",)) -> Tree:
     """List the segments of all trees, sorted by path; of WAV files the header is read, to find those cut short.
 
@@ -117,7 +121,7 @@ def scan(trees: Sequence[Path], root: Path | None = None, bare: Collection[str] 
     found = Tree([], [])
     only_speakers = {root / name for name in bare} if root else set()
     for tree in trees:
-        listing = list_files(tree, (lambda name: bool(_SPEAKER.fullmatch(name))) if tree in only_speakers else lambda name: True)
+        listing = list_files(tree, _is_speaker if tree in only_speakers else lambda name: True)
         for passed in listing.passed:
             is_lost = passed.is_fault and Path(passed.path).suffix.lower() in ("", *EXTENSIONS)
             found.dropped.append(Dropped.at(passed.path.replace("/", "-"), f"{tree}: {passed.reason}", is_lost))
