@@ -109,7 +109,7 @@ def find_sounds(root: Path, name: str) -> tuple[list[str], list[Dropped], list[P
             dropped.append(Dropped.at(passed.path.replace("/", "-"), passed.reason, is_lost))
     if not sounds:
         raise ScriptError(
-            f"{folder}: holds no {' or '.join(EXTENSIONS)} file; fetch the corpus anew, or remove the folder if the"
+            f"{folder}: holds no {' or '.join(EXTENSIONS)} file; fetch the corpus again, or remove the folder if the"
             " class is to be left out"
         )
     annotations = [folder / found.path for found in listing.files if found.path.rsplit("/", 1)[-1] == "ANNOTATIONS"]
