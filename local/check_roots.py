@@ -26,11 +26,14 @@ from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.trial_faults import balance_fault
 
 EXPECTED = "expected <root>/<speaker>/**/<audio>"
+MAX_SETS = 10  # of a corpus; more folders of such names are speakers
 _SET_NAME = re.compile(
-    "(train|training|dev|devel|development|valid|validation|val|eval|evaluation|test|testing|enrol|enroll|enrol?lment)"
+    "(?:.*[-_. ])?(train|training|dev|devel|development|valid|validation|val|eval|evaluation|test|testing|enrol|enroll"
+    "|enrol?lment|speakers|spks)"
     "([-_. ].*|[0-9]*)",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"([^\W\d_]+[-_. ]?)\d+")
 
 
 def speaker_folders(root: Path, option: str) -> list[str]:
@@ -75,24 +78,35 @@ def check_level(root: Path, folders: Sequence[str], option: str) -> None:
         ScriptError: the root is one level too high.
     """
     named = [name for name in folders if _SET_NAME.fullmatch(name)]
-    if len(named) < min(2, len(folders)):
+    if len(named) < min(2, len(folders)) or len(named) > MAX_SETS or are_numbered(named):
         return
-    sets = [name for name in named[:8] if holds_folders_alone(root / name)]
-    if len(sets) >= 2 or (sets and len(folders) == 1):
+    held = [(name, what_it_holds(root / name)) for name in named]
+    sets = [name for name, (has_audio, has_folder) in held if has_folder and not has_audio]
+    if sets and (len(folders) == 1 or sum(not has_audio for _, (has_audio, _) in held) >= 2):
         raise ScriptError(
             f"{option} {root} is a level too high: its folders {first_of(sets)} are sets, not speakers; {EXPECTED}, as"
             f" {option} {root / sets[0]}"
         )
 
 
-def holds_folders_alone(folder: Path) -> bool:
-    """Whether a folder has others in it, and no audio beside them."""
+def are_numbered(names: Sequence[str]) -> bool:
+    """Whether names are one word with different numbers, as speakers are called (`test01 test02`, `dev_001 dev_002`).
+
+    Sets have more words (`train-clean-100 train-clean-360`).
+    """
+    matches = [_NUMBERED.fullmatch(name) for name in names]
+    return all(matches) and len({match[1] for match in matches if match}) == 1
+
+
+def what_it_holds(folder: Path) -> tuple[bool, bool]:
+    """Whether there is audio directly in a folder, and whether there is a folder; a folder that cannot be listed has
+    both."""
     try:
         with os.scandir(folder) as entries:
             found = [(_is_dir(entry), is_named_audio(entry.name)) for entry in entries]
     except OSError:
-        return False
-    return any(is_dir for is_dir, _ in found) and not any(is_audio for is_dir, is_audio in found if not is_dir)
+        return True, True
+    return any(is_audio and not is_dir for is_dir, is_audio in found), any(is_dir for is_dir, _ in found)
 
 
 def check_number(roots: Sequence[Path], speakers: Sequence[tuple[Path, str]], option: str) -> None:
@@ -115,7 +129,7 @@ def check_number(roots: Sequence[Path], speakers: Sequence[tuple[Path, str]], op
 
 
 def check_apart(train: Sequence[Path], tests: Sequence[Path]) -> None:
-    """Refuse roots that are the same folder or lie in one another.
+    """Refuse roots that are the same folder or lie in one another, of one option too.
 
     Raises:
         ScriptError: names the two.
@@ -125,8 +139,11 @@ def check_apart(train: Sequence[Path], tests: Sequence[Path]) -> None:
         real, other_real = Path(os.path.realpath(root)), Path(os.path.realpath(other))
         if real == other_real:
             raise ScriptError(f"{option} {root} and {other_option} {other} are the same folder; give different ones")
-        if option != other_option and (real in other_real.parents or other_real in real.parents):
+        if real in other_real.parents or other_real in real.parents:
             inner, outer = (other, root) if real in other_real.parents else (root, other)
+            if option == other_option:
+                twice = "its files would be taken twice; give one"
+                raise ScriptError(f"{option} {inner} lies in {option} {outer}: {twice}")
             mend = "test speech must not be trained on"
             raise ScriptError(f"{inner} lies in {outer}, and is given as another set; {mend}")
 

@@ -62,6 +62,9 @@ def write_data_dir(
         ScriptError: no utterance, an id twice, an id with a blank, ids that do not sort by speaker.
     """
     ordered = sorted(utterances, key=lambda utterance: utterance.utt_id)
+    if not ordered:
+        reasons = first_of([f"{one.utt_id} ({one.reason})" for one in dropped or ()])
+        raise ScriptError(f"{directory}: not one utterance is left to write{reasons and ': '}{reasons}")
     check_ids(directory, ordered)
     with DirectoryWriter(directory) as writer:
         writer.write("wav.scp", (f"{u.utt_id} {u.audio}" for u in ordered))
@@ -87,8 +90,6 @@ def check_ids(directory: Path, ordered: Sequence[Utterance]) -> None:
     Raises:
         ScriptError: see `write_data_dir`.
     """
-    if not ordered:
-        raise ScriptError(f"{directory}: not one utterance is left to write")
     for utterance in ordered:
         if not (is_one_word(utterance.utt_id) and is_one_word(utterance.spk_id)):
             raise ScriptError(f'{directory}: the id "{utterance.utt_id}" has a blank or is empty; rename the file')

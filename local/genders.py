@@ -28,17 +28,17 @@ def read_spk2gender(path: Path) -> dict[str, str]:
     return genders
 
 
-def read_metadata(path: Path, key: str) -> list[dict[str, str]]:
+def read_metadata(path: Path, *keys: str) -> list[dict[str, str]]:
     """Rows of vox1_meta.csv (tab-separated) or vox2_meta.csv (commas, a byte order mark, stray blanks).
 
     Args:
-        key: the column that names the speaker, e.g. `VoxCeleb1 ID`.
+        keys: the columns that name the speaker, e.g. `VoxCeleb1 ID`.
 
     Returns:
         Column -> value of each row, both without surrounding blanks.
 
     Raises:
-        ScriptError: UTF-16, the columns `key`, `Gender` or `Set` are not there, or a row is short.
+        ScriptError: UTF-16, one of the columns `keys`, `Gender` and `Set` is not there, or a row is short.
     """
     with path.open("rb") as stream:
         raw = clean_lines(stream, str(path), ScriptError, say)
@@ -48,7 +48,7 @@ def read_metadata(path: Path, key: str) -> list[dict[str, str]]:
     except csv.Error as error:
         raise ScriptError(f"{path}: cannot be read as a table: {error}") from error
     columns = [trimmed(column) for column in rows[0]] if rows else []
-    for column in (key, "Gender", "Set"):
+    for column in (*keys, "Gender", "Set"):
         if column not in columns:
             raise ScriptError(f'{path}:1: there is no column "{column}"; found {", ".join(columns) or "an empty file"}')
     table = []

@@ -34,7 +34,7 @@ from local.genders import read_spk2gender
 from local.program import add_max_loss, first_of, new_parser, printable, run_script, say
 from local.speaker_ids import speaker_ids, without_blanks
 from local.trials import check_list, write_trials
-from local.walk import Listing, Passed, list_files
+from local.walk import Listing, Passed, drop_second_names, list_files
 from minikaldi.scripts.cli import ScriptError
 
 
@@ -88,6 +88,10 @@ def list_trees(roots: Sequence[Path]) -> dict[Path, Listing]:
         listings[root] = list_files(root)
         if not listings[root].files and not listings[root].passed:
             raise ScriptError(f"{root}: has no file; expected <root>/<speaker>/**/<audio>")
+    if len(roots) > 1:
+        count = drop_second_names(listings)
+        if count:
+            say(f"{count} files are links to files of another root, and are taken once")
     return listings
 
 

@@ -2,9 +2,10 @@
 """MUSAN as data directories <prefix>_music, <prefix>_noise and <prefix>_speech, each with reco2dur.
 
 Reads <root>/{music,noise,speech}/**/<file>.{wav,flac}; the id is the file's name or, where several files have the same
-(MUSAN cut into pieces, several collections), its path. ANNOTATIONS of a music source has lines `id genres vocals
-musician`, vocals Y or N: with --use-vocals false, only music known to be without is taken, also pieces of it.
-A class that is not there is said and left out; one without a file to take is an error.
+(MUSAN cut into pieces, several collections), its path, with a number where two paths would be one id. ANNOTATIONS of a
+music source has lines `id genres vocals musician`, vocals Y or N: with --use-vocals false, only music known to be
+without is taken, also pieces of it. A class that is not there is said and left out; one without a file to take is an
+error.
 """
 
 from __future__ import annotations
@@ -63,11 +64,27 @@ def unwanted_music(annotations: Sequence[Path], ids: Mapping[str, str]) -> dict[
 
 
 def ids_of(paths: Sequence[str]) -> dict[str, str]:
-    """Path relative to the class -> id: the file's name, or the whole path where several files have that name."""
+    """Path relative to the class -> id: the file's name, or the whole path where several files have that name.
+
+    Another sound whose id would be the same (`a/b.wav`, `a-b.wav`) gets a number; one sound as WAV and as FLAC has one
+    id.
+    """
     names = {path: without_blanks(without_extension(path.rsplit("/", 1)[-1])) for path in paths}
     counts = Counter(names.values())
     whole = {path: without_blanks(without_extension(path)).replace("/", "-") for path in paths}
-    return {path: name if counts[name] == 1 else whole[path] for path, name in names.items()}
+    wanted = {path: name if counts[name] == 1 else whole[path] for path, name in names.items()}
+    reserved, used = set(wanted.values()), set[str]()
+    id_of: dict[str, str] = {}  # path without the extension -> id
+    for path, want in wanted.items():
+        sound = without_extension(path)
+        if sound not in id_of:
+            utt_id, number = want, 1
+            while utt_id in used or (number > 1 and utt_id in reserved):
+                number += 1
+                utt_id = f"{want}-{number}"
+            used.add(utt_id)
+            id_of[sound] = utt_id
+    return {path: id_of[without_extension(path)] for path in paths}
 
 
 def find_sounds(root: Path, name: str) -> tuple[list[str], list[Dropped], list[Path]]:
@@ -92,7 +109,7 @@ def find_sounds(root: Path, name: str) -> tuple[list[str], list[Dropped], list[P
             dropped.append(Dropped.at(passed.path.replace("/", "-"), passed.reason, is_lost))
     if not sounds:
         raise ScriptError(
-            f"{folder}: holds no {' or '.join(EXTENSIONS)} file; fetch the corpus anew, or remove the folder if the"
+            f"{folder}: holds no {' or '.join(EXTENSIONS)} file; fetch the corpus again, or remove the folder if the"
             " class is to be left out"
         )
     annotations = [folder / found.path for found in listing.files if found.path.rsplit("/", 1)[-1] == "ANNOTATIONS"]

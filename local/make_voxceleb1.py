@@ -2,9 +2,9 @@
 """VoxCeleb1 as a Kaldi data directory: --part test has the speakers of the trial list, --part dev all others.
 
 Today's layout, wav/id10001/<video>/00001.wav, and the first one, voxceleb1_wav/<Name>/<video>_<segment>.wav. Below
-<root> may be wav/, {dev,test}/wav/, vox1_{dev,test}_wav/[wav/], voxceleb1_wav/ or id10001/... itself. The trial list is
---trials, or veri_test.txt, veri_test2.txt or voxceleb1_test.txt in <root>; without one, the column Set of vox1_meta.csv
-parts the speakers. Genders come from vox1_meta.csv (--meta, or in <root>).
+<root> may be wav/, {dev,test}/[wav/], vox1_{dev,test}_wav/[wav/], voxceleb1_wav/ or id10001/... itself. The trial list
+is --trials, or veri_test.txt, veri_test2.txt or voxceleb1_test.txt in <root>; without one, the column Set of
+vox1_meta.csv parts the speakers. Genders come from vox1_meta.csv (--meta, or in <root>).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from local.trials import check_repeats, read_trials, write_trials
 from local.voxceleb import Tree, as_utterances, check_decoders, existing_trees, scan
 from minikaldi.scripts.cli import ScriptError
 
+BARE = ("dev", "test", "")  # only where they have folders of speakers
 TREES = (
     "wav",
     "dev/wav",
@@ -31,7 +32,7 @@ TREES = (
     "vox1_dev_wav",
     "vox1_test_wav",
     "voxceleb1_wav",
-    "",
+    *BARE,
 )
 TRIAL_LISTS = ("veri_test.txt", "veri_test2.txt", "voxceleb1_test.txt", "voxceleb1_test_v2.txt")
 ID, NAME = "VoxCeleb1 ID", "VGGFace1 ID"
@@ -63,11 +64,13 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--part", required=True, choices=("dev", "test"))
     parser.add_argument("--trials", type=Path, help="the published list, lines `1|0 path path`")
     parser.add_argument("--meta", type=Path, help="vox1_meta.csv")
+    empty_help = "where all speakers are in the trials, say so and write nothing"
+    parser.add_argument("--may-be-empty", action="store_true", help=empty_help)
     add_max_loss(parser)
     parser.add_argument("data_dir", metavar="data-dir", type=Path)
     options = parser.parse_args(argv)
     meta = options.meta or first_existing(options.root, ("vox1_meta.csv",))
-    rows = read_metadata(meta, ID) if meta else []
+    rows = read_metadata(meta, ID, NAME) if meta else []
     genders = {spk: sex for key in (ID, NAME) for spk, sex in metadata_genders(meta, rows, key).items()} if meta else {}
     if not genders:
         say(f"{options.root}/vox1_meta.csv is not there: no genders; give it with --meta")
@@ -76,12 +79,18 @@ def main(argv: Sequence[str]) -> None:
         check_repeats(trials)  # now, not after an hour of listing
     if not trials and not rows:
         raise ScriptError(f"{options.root}: who is a test speaker? Give --trials veri_test.txt or --meta vox1_meta.csv")
-    tree = scan(existing_trees(options.root, TREES), options.root)
+    tree = scan(existing_trees(options.root, TREES, BARE), options.root, BARE)
     speakers = sorted({segment.speaker for segment in tree.segments})
     test_speakers = speakers_in_trials(trials, speakers) if trials else speakers_in_metadata(rows)
     chosen = [one for one in tree.segments if (one.speaker in test_speakers) == (options.part == "test")]
     num_chosen = len({segment.speaker for segment in chosen})
     say(f"{options.root}: {len(speakers)} speakers, {num_chosen} of them in {options.part} by {trials or meta}")
+    if options.part == "dev" and speakers and not chosen:
+        found = f"{options.root}: all speakers are in the trials {trials or meta}"
+        if not options.may_be_empty:
+            raise ScriptError(f"{found}: none is left to train on; give --voxceleb2-root, or another list")
+        say(f"{found}: training on VoxCeleb2 alone")
+        return
     check_decoders(chosen)
     utterances, dropped, paths = as_utterances(Tree(chosen, tree.dropped))
     write_data_dir(options.data_dir, utterances, genders, dropped)

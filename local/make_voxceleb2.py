@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """VoxCeleb2 as a Kaldi data directory: <root>/{dev,test}/{aac,wav}/<spk>/<video>/<segment>.{m4a,wav,flac}.
 
+Instead of {dev,test} may be vox2_{dev,test}_{aac,wav} and the like, as the archives are called, with or without a
+folder {dev,test} in them.
+
 m4a files go through ffmpeg (utils/to_wav.py in wav.scp); a segment that is there as WAV or FLAC too is read from that.
 Converted trees may also lie in aac/ with another extension, or directly in <root>/{dev,test}. Where both sets lie
 together, in <root>/{wav,aac} or <root> itself, vox2_meta.csv says which speaker is in which; without it all count as
@@ -23,7 +26,15 @@ from minikaldi.scripts.cli import ScriptError
 
 ID = "VoxCeleb2 ID"
 PARTS = {"dev": ("dev",), "test": ("test",), "both": ("dev", "test")}
+AUDIO_FOLDERS = ("/wav", "/aac")
 SHARED = ("wav", "aac", "")  # where both sets lie together
+
+
+def own_folders(part: str) -> list[str]:
+    """Where the speakers of dev or test may be alone."""
+    tops = [part, *(f"vox2_{part}{kind}" for kind in ("_aac", "_wav", ""))]
+    inner = [f"{top}/{part}" for top in tops[1:]]
+    return [f"{top}{sub}" for top in (*tops, *inner) for sub in (*AUDIO_FOLDERS, "")]
 
 
 def find_part(root: Path, part: str, rows: Sequence[Mapping[str, str]]) -> Tree:
@@ -32,11 +43,16 @@ def find_part(root: Path, part: str, rows: Sequence[Mapping[str, str]]) -> Tree:
     Raises:
         ScriptError: there is none of these folders, or nothing says who is a test speaker.
     """
-    own = [f"{name}{sub}" for name in PARTS[part] for sub in ("/wav", "/aac", "")]
+    own = {name: own_folders(name) for name in PARTS[part]}
+    names = [folder for folders in own.values() for folder in folders]
+    bare = [name for name in (*names, *SHARED) if name not in ("wav", "aac") and not name.endswith(AUDIO_FOLDERS)]
     shared = find_trees(root, SHARED)
     if not shared:
-        return scan(existing_trees(root, [*own, *SHARED]))
-    tree, both = scan(find_trees(root, own)), scan(shared, root)
+        for name, folders in own.items():
+            if part == "both" and not find_trees(root, folders, bare):
+                say(f"{root}/{name} is not there: training without VoxCeleb2's {name} part")
+        return scan(existing_trees(root, [*names, *SHARED], bare), root, bare)
+    tree, both = scan(find_trees(root, names, bare), root, bare), scan(shared, root)
     set_of = {row[ID]: row["Set"] for row in rows}
     if not set_of and part == "test":
         named = ", ".join(map(str, shared))

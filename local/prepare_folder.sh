@@ -43,4 +43,4 @@ for root in "${train_root[@]}"; do roots+=(--root "$root"); done
 python3 local/make_folder.py "${options[@]}" "${roots[@]}" "$data/train"
 utils/validate_data_dir.sh --no-text --no-feats "$data/train"
 python3 local/check_disjoint.py "$data/train" "${test_dirs[@]}"
-local/prepare_augmentation.sh --data "$data" --nj "$nj" --musan-root "$musan_root" --rirs-root "$rirs_root"
+local/prepare_augmentation.sh --data "$data" --nj "$nj" --max-loss "$max_loss" --musan-root "$musan_root" --rirs-root "$rirs_root"

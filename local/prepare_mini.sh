@@ -4,9 +4,9 @@ set -euo pipefail
 
 # shellcheck disable=SC2034  # the corpora are called alike; not each needs every option
 data="" nj=2 size=full mini_seed=- musan_root=- rirs_root=- seed=1 max_loss=0.01
-help_message="Usage: local/prepare_mini.sh --data <dir> [--size full|tiny] [--mini-seed <n>] [--nj <n>] [--musan-root <dir>] [--rirs-root <dir>]
+help_message="Usage: local/prepare_mini.sh --data <dir> [--size full|tiny] [--mini-seed <n>] [--nj <n>] [--musan-root <dir>] [--rirs-root <dir>] [--max-loss <share>]
 Audio goes to <dir>/audio, data directories to <dir>/train, test, musan_noise, musan_music; \"-\" is as if not given.
-(--seed and --max-loss are accepted, as by the other corpora; the corpus has a seed of its own.)"
+(--seed is accepted, as by the other corpora; the corpus has a seed of its own. --max-loss is of MUSAN and the rooms.)"
 
 . ./path.sh
 . utils/parse_options.sh
@@ -17,7 +17,7 @@ fi
 options=(--size "$size" --nj "$nj")
 if [ "$mini_seed" != - ]; then options+=(--seed "$mini_seed"); fi
 python3 local/make_mini_corpus.py "${options[@]}" "$data/audio" "$data"
-local/prepare_augmentation.sh --data "$data" --nj "$nj" --musan-root "$musan_root" --rirs-root "$rirs_root" --made true
+local/prepare_augmentation.sh --data "$data" --nj "$nj" --max-loss "$max_loss" --musan-root "$musan_root" --rirs-root "$rirs_root" --made true
 for set in train test; do utils/validate_data_dir.sh --no-text --no-feats "$data/$set"; done
 python3 -m scoring.check_trials "$data/test"
 python3 local/check_disjoint.py "$data/train" "$data/test"

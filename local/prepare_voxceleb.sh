@@ -24,25 +24,20 @@ list=()
 if [ "$trials" != - ]; then list=(--trials "$trials"); fi
 python3 local/make_voxceleb1.py "${options[@]}" "${list[@]}" --root "$voxceleb1" --part test "$data/test"
 python3 -m scoring.check_trials "$data/test"
-python3 local/make_voxceleb1.py "${options[@]}" "${list[@]}" --root "$voxceleb1" --part dev "$data/voxceleb1_dev"
-parts=("$data/voxceleb1_dev")
+others=()
+if [ "$voxceleb2" != - ]; then others=(--may-be-empty); fi      # of lists of all its speakers, such as VoxCeleb1-E
+rm -rf "$data/voxceleb1_dev"
+python3 local/make_voxceleb1.py "${options[@]}" "${list[@]}" "${others[@]}" --root "$voxceleb1" --part dev "$data/voxceleb1_dev"
+parts=()
+if [ -s "$data/voxceleb1_dev/wav.scp" ]; then parts+=("$data/voxceleb1_dev"); fi
 if [ "$voxceleb2" = - ]; then
   echo "prepare_voxceleb.sh: no --voxceleb2-root: training on VoxCeleb1 dev alone"
-elif [ ! -d "$voxceleb2/dev" ] && [ ! -d "$voxceleb2/test" ]; then      # both sets lie together
+else
   python3 local/make_voxceleb2.py "${options[@]}" --root "$voxceleb2" --part both "$data/voxceleb2"
   parts+=("$data/voxceleb2")
-else
-  for part in dev test; do
-    if [ "$part" = test ] && [ ! -d "$voxceleb2/test" ]; then
-      echo "prepare_voxceleb.sh: $voxceleb2/test is not there: training without VoxCeleb2's test part"
-      continue
-    fi
-    python3 local/make_voxceleb2.py "${options[@]}" --root "$voxceleb2" --part "$part" "$data/voxceleb2_$part"
-    parts+=("$data/voxceleb2_$part")
-  done
 fi
 rm -rf "$data/train"
 utils/combine_data.sh --extra-files utt2rec "$data/train" "${parts[@]}"
 for set in train test; do utils/validate_data_dir.sh --no-text --no-feats "$data/$set"; done
 python3 local/check_disjoint.py "$data/train" "$data/test"
-local/prepare_augmentation.sh --data "$data" --nj "$nj" --musan-root "$musan_root" --rirs-root "$rirs_root"
+local/prepare_augmentation.sh --data "$data" --nj "$nj" --max-loss "$max_loss" --musan-root "$musan_root" --rirs-root "$rirs_root"

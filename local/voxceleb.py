@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -66,27 +66,32 @@ class Tree:
     dropped: list[Dropped]
 
 
-def existing_trees(root: Path, candidates: Iterable[str]) -> list[Path]:
+def existing_trees(root: Path, candidates: Iterable[str], bare: Collection[str] = ("",)) -> list[Path]:
     """Those of the candidate folders that are there, once each, whatever links lead to them; one inside another counts
-    once. Candidate "" is the root itself, if it has folders of speakers (`id10001`).
+    once. Candidate "" is the root itself.
+
+    Args:
+        root: where the corpus lies.
+        candidates: relative to it.
+        bare: those that count only if they have folders of speakers (`id10001`).
 
     Raises:
         ScriptError: there is none.
     """
     candidates = list(candidates)
-    trees = find_trees(root, candidates)
+    trees = find_trees(root, candidates, bare)
     if not trees:
         named = ", ".join(name or f"id... in {root} itself" for name in candidates)
         raise ScriptError(f"{root}: found none of the folders {named}; give the folder that holds one")
     return trees
 
 
-def find_trees(root: Path, candidates: Iterable[str]) -> list[Path]:
+def find_trees(root: Path, candidates: Iterable[str], bare: Collection[str] = ("",)) -> list[Path]:
     """The same; empty where there is none."""
     trees: list[Path] = []
     for name in candidates:
         folder = root / name
-        is_there = folder.is_dir() if name else _has_speakers(root)
+        is_there = _has_speakers(folder) if name in bare else folder.is_dir()
         real = Path(os.path.realpath(folder))
         known = [Path(os.path.realpath(tree)) for tree in trees if tree != root]
         if is_there and not any(real == tree or (name and real in tree.parents) for tree in known):
@@ -101,16 +106,22 @@ def _has_speakers(root: Path) -> bool:
         return any(_SPEAKER.fullmatch(entry.name) and entry.is_dir() for entry in entries)
 
 
-def scan(trees: Sequence[Path], root: Path | None = None) -> Tree:
+def _is_speaker(name: str) -> bool:
+    return _SPEAKER.fullmatch(name) is not None
+
+
+def scan(trees: Sequence[Path], root: Path | None = None, bare: Collection[str] = ("",)) -> Tree:
     """List the segments of all trees, sorted by path; of WAV files the header is read, to find those cut short.
 
     Args:
         trees: folders of speakers.
-        root: where the corpus lies; if it is one of the trees, only its folders `id10001` are looked at.
+        root: where the corpus lies.
+        bare: of these trees, relative to the root, only the folders `id10001` are looked at.
     """
     found = Tree([], [])
+    only_speakers = {root / name for name in bare} if root else set()
     for tree in trees:
-        listing = list_files(tree, (lambda name: bool(_SPEAKER.fullmatch(name))) if tree == root else lambda name: True)
+        listing = list_files(tree, _is_speaker if tree in only_speakers else lambda name: True)
         for passed in listing.passed:
             is_lost = passed.is_fault and Path(passed.path).suffix.lower() in ("", *EXTENSIONS)
             found.dropped.append(Dropped.at(passed.path.replace("/", "-"), f"{tree}: {passed.reason}", is_lost))

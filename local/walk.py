@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,9 +88,9 @@ def list_files(root: Path, wanted: Callable[[str], bool] = lambda name: True) ->
         entered = [path for path in sorted(links) if _may_enter(path, listing, seen)]
         links = []  # those that are found in these
         _walk_all(str(root), entered, True, listing, seen, links)
-    listing.files = _without_second_names(root, listing)
     listing.files.sort(key=lambda found: found.path)
     listing.passed.sort(key=lambda passed: passed.path)
+    drop_second_names({root: listing})
     return listing
 
 
@@ -249,24 +249,36 @@ def _trouble(error: OSError) -> str:
     return "a link that leads in a circle" if error.errno == errno.ELOOP else str(error.strerror)
 
 
-def _without_second_names(root: Path, listing: Listing) -> list[Found]:
-    """The files without those that a link gives a second name: of these the file's own name is kept, or the first."""
-    linked = sorted((found for found in listing.files if found.linked), key=lambda found: found.path)
+def drop_second_names(listings: Mapping[Path, Listing]) -> int:
+    """Drop files that a link gives a second name: of these the file's own name is kept, or the first.
+
+    Args:
+        listings: root -> what is below it, which is changed; a link may lead into another root.
+
+    Returns:
+        How many are dropped.
+    """
+    linked = [(root, found) for root, one in listings.items() for found in one.files if found.linked]
     if not linked:
-        return listing.files
-    inodes = {found.inode for found in linked}
-    kept = [found for found in listing.files if not found.linked]
-    names: dict[int, list[str]] = {}
-    for found in kept:
-        if found.inode in inodes:
-            names.setdefault(found.inode, []).append(found.path)
-    for found in linked:
+        return 0
+    inodes = {found.inode for _, found in linked}
+    names: dict[int, list[tuple[Path, str]]] = {}
+    for root, listing in listings.items():
+        for found in listing.files:
+            if not found.linked and found.inode in inodes:
+                names.setdefault(found.inode, []).append((root, found.path))
+    dropped: set[tuple[Path, str]] = set()
+    for root, found in linked:
         others = names.setdefault(found.inode, [])
-        another = next((path for path in others if (root / path).samefile(root / found.path)), None)
-        if another is None:
-            kept.append(found)
-            others.append(found.path)
-        else:
-            reason = f"a link to a file that is there already, {another}"
-            listing.passed.append(Passed(found.path, reason, is_fault=False, another=another))
-    return kept
+        known = next((other for other in others if (other[0] / other[1]).samefile(root / found.path)), None)
+        if known is None:
+            others.append((root, found.path))
+            continue
+        dropped.add((root, found.path))
+        where = known[1] if known[0] == root else f"{known[0]}/{known[1]}"
+        reason = f"a link to a file that is there already, {where}"
+        listings[root].passed.append(Passed(found.path, reason, is_fault=False, another=known[1]))
+    for root, listing in listings.items():
+        listing.files = [found for found in listing.files if not found.linked or (root, found.path) not in dropped]
+        listing.passed.sort(key=lambda passed: passed.path)
+    return len(dropped)

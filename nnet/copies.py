@@ -1,47 +1,20 @@
 """Which utterance each one was made of: a copy belongs to the recording of its source, on the same side of the split.
 
 The table `utt2uniq` (`copy source`, an original its own source) of the tools that make copies says it. What it leaves
-open is read from the names: the prefixes and suffixes that the recipe gives, and any other that turns the ids of
-several utterances into those of others.
+open is read from the names: see nnet/copy_names.py.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from nnet.copy_names import Affixes, learn_affixes
 from nnet.errors import NnetError
-from nnet.hold_out import SPEED_PREFIX, source_of
+from nnet.hold_out import SPEED_PREFIX
 
-MIN_PAIRS = 2  # utterances that an affix must turn into others: one pair of such names may be chance
-MIN_SHARE = 0.1  # of all utterances, where the affix is not set off by `-`, `_` and the like (`yes` and `yesterday`)
 FIRST = 3  # examples in a message
-
-
-@dataclass(frozen=True)
-class Affixes:
-    """What stands before or after the ids of copies, the longest first."""
-
-    prefixes: tuple[str, ...] = ()
-    suffixes: tuple[str, ...] = ()
-
-    def stripped(self, utt_id: str) -> str:
-        """The id without those, and without those that the recipe gives."""
-        while True:
-            shorter = source_of(utt_id) or self._once(utt_id)
-            if shorter == utt_id:
-                return utt_id
-            utt_id = shorter
-
-    def _once(self, utt_id: str) -> str:
-        for suffix in self.suffixes:
-            if utt_id.endswith(suffix) and len(utt_id) > len(suffix):
-                return utt_id.removesuffix(suffix)
-        for prefix in self.prefixes:
-            if utt_id.startswith(prefix) and len(utt_id) > len(prefix):
-                return utt_id.removeprefix(prefix)
-        return utt_id
 
 
 @dataclass(frozen=True)
@@ -92,49 +65,6 @@ def _root(utt_id: str, table: Mapping[str, str], where: str) -> str:
             raise NnetError(f"{where}/utt2uniq: {circle}: a copy of its own copy; mend the lines")
         chain.append(source)
     return chain[-1]
-
-
-def learn_affixes(utt2spk: Mapping[str, str], candidates: set[str]) -> Affixes:
-    """The prefixes and suffixes that make ids of copies out of other ids.
-
-    Such an affix has a letter (`-2` is a second take), turns several utterances into others of the same speaker (whose
-    id may have it too), and is set off by another character than a letter or digit, or very frequent.
-
-    Args:
-        candidates: the utterances that may be copies.
-    """
-    suffixes: Counter[str] = Counter()
-    for longer, shorter in _prefix_pairs(utt2spk):
-        suffix = longer[len(shorter) :]
-        own, other = utt2spk[longer], utt2spk[shorter]
-        if longer in candidates and own in (other, other + suffix):
-            suffixes[suffix] += 1
-    prefixes: Counter[str] = Counter()
-    for longer, shorter in _prefix_pairs(utt_id[::-1] for utt_id in utt2spk):
-        longer, shorter = longer[::-1], shorter[::-1]
-        prefix = longer[: -len(shorter)]
-        own, other = utt2spk[longer], utt2spk[shorter]
-        if longer in candidates and own in (other, prefix + other):
-            prefixes[prefix] += 1
-    common = MIN_SHARE * len(utt2spk)
-
-    def chosen(counts: Counter[str], inner: int) -> tuple[str, ...]:
-        known = [affix for affix, count in counts.items() if count >= MIN_PAIRS and any(map(str.isalpha, affix))]
-        apart = [affix for affix in known if not affix[inner].isalnum() or counts[affix] >= common]
-        return tuple(sorted(apart, key=lambda affix: (-len(affix), affix)))
-
-    return Affixes(chosen(prefixes, -1), chosen(suffixes, 0))
-
-
-def _prefix_pairs(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """(text, the longest other one that it begins with)."""
-    open_ones: list[str] = []
-    for text in sorted(texts):
-        while open_ones and not text.startswith(open_ones[-1]):
-            open_ones.pop()
-        if open_ones:
-            yield text, open_ones[-1]
-        open_ones.append(text)
 
 
 def _clean(sources: Mapping[str, str]) -> frozenset[str]:

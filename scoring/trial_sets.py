@@ -64,17 +64,22 @@ def read_trial_set(name: str, data_dir: Path) -> TrialSet:
 
 
 def model_speakers(path: Path, utt2spk: Mapping[str, str]) -> dict[str, str]:
-    """The speaker of each enrolled model of `enroll2utt`: that of its first utterance.
+    """The speaker of each enrolled model of `enroll2utt`: that of all its utterances.
 
     Raises:
-        ScriptError: a line has no utterance, its first is unknown, a model comes twice, or is named as an utterance of
-            someone else.
+        ScriptError: a line has no utterance, an unknown one, or those of two speakers; a model comes twice, or is named
+            as an utterance of someone else.
     """
     speakers: dict[str, str] = {}
-    for model, (number, (first, *_)) in read_models(path).items():
-        if first not in utt2spk:
-            raise ScriptError(f"{path}:{number}: utterance {first!r} of model {model!r} is not in utt2spk")
-        speaker = utt2spk[first]
+    for model, (number, utt_ids) in read_models(path).items():
+        speaker = utt2spk.get(utt_ids[0], "")
+        for utt_id in utt_ids:
+            if utt_id not in utt2spk:
+                found = f"utterance {utt_id!r} of model {model!r} is not in utt2spk"
+                raise ScriptError(f"{path}:{number}: {found}; add it there, or take it out of the model")
+            if utt2spk[utt_id] != speaker:
+                found = f"{utt_ids[0]!r} is of speaker {speaker!r}, {utt_id!r} of {utt2spk[utt_id]!r}"
+                raise ScriptError(f"{path}:{number}: model {model!r} has two speakers: {found}; expected one")
         if utt2spk.get(model, speaker) != speaker:
             found = f"model {model!r} is of speaker {speaker!r}, the utterance of the same name of {utt2spk[model]!r}"
             raise ScriptError(f"{path}:{number}: {found}; rename the model")

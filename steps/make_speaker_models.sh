@@ -19,5 +19,6 @@ mkdir -p "$out/log"
 out=$(cd "$out" && pwd)
 $cmd "$out/log/speaker_mean.log" \
   ivector-mean "ark:$spk2utt" "scp:$embeddings" "ark,scp:$out/spk_embedding.ark,$out/spk_embedding.scp" "ark,t:$out/num_utts.ark"
+show_warnings "$out/log/speaker_mean.log"
 utils/check_counts.py --what "models of $(basename "$out")" --in "$spk2utt" --out "$out/spk_embedding.scp" \
   --reason-log "$out/log/speaker_mean.log" --max-loss 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from local.make_musan import ids_of
 from local.rir_lists import RirEntry, write_rir_lists
 from minikaldi.scripts.cli import ScriptError
 
@@ -41,7 +43,7 @@ def test_a_class_without_a_file_is_refused_by_its_folder(musan: Path, tmp_path: 
     for path in (musan / "music/fma").glob("*.wav"):
         path.unlink()
     result = script("make_musan.py", "--root", musan, tmp_path / "m", code=1)
-    assert f"{musan}/music: holds no .wav or .flac file; fetch the corpus anew" in result.stderr
+    assert f"{musan}/music: holds no .wav or .flac file; fetch the corpus again" in result.stderr
     assert not (tmp_path / "m_music").exists()
 
 
@@ -50,6 +52,45 @@ def test_a_vocals_filter_that_leaves_no_music_is_refused_with_the_reasons(musan:
     result = script("make_musan.py", "--root", musan, "--use-vocals", "false", tmp_path / "m", code=1)
     said = f"{musan}/music: --use-vocals false leaves none of 2 files: 1 has vocals, 1 ANNOTATIONS does not say"
     assert said in result.stderr and not (tmp_path / "m_music").exists()
+
+
+def test_sounds_of_one_id_are_numbered_and_one_sound_in_two_formats_is_taken_once(
+    tmp_path: Path, write_audio, script, read_pairs
+) -> None:
+    names = ("a/b.wav", "a-b.wav", "a/x/b.wav", "a-b-2.wav", "c d.wav", "c_d.wav", "e/f.wav", "e/f.flac")
+    for name in names:
+        write_audio(tmp_path / "musan" / "noise" / name)
+    ids = ids_of(sorted(names))
+    assert ids["e/f.wav"] == ids["e/f.flac"] and len(set(ids.values())) == len(names) - 1
+    assert ids["a-b.wav"] == "a-b" and ids["a-b-2.wav"] == "a-b-2" and ids["a/b.wav"] == "a-b-3"
+    (tmp_path / "musan/noise/c d.wav").unlink()      # commands cannot carry it
+    script("make_musan.py", "--root", tmp_path / "musan", tmp_path / "m")
+    assert len(read_pairs(tmp_path / "m_noise" / "wav.scp")) == len(names) - 2
+    assert list(read_pairs(tmp_path / "m_noise" / "dropped").values()) == ["e/f.wav has the id of another file"]
+
+
+def test_the_share_that_may_be_lost_reaches_musan_and_the_rooms(
+    tmp_path: Path, write_audio, root: Path, command_env: dict[str, str]
+) -> None:
+    musan, rirs = tmp_path / "musan", tmp_path / "rirs"
+    for name in ("music", "noise"):
+        write_audio(musan / name / "a.wav")
+        (musan / name / "b.wav").write_bytes(b"no audio")
+    write_audio(rirs / "a.wav")
+    (rirs / "rir_list").write_text("--rir-id a --room-id r rirs/a.wav\n--rir-id b --room-id r rirs/b.wav\n")
+    command = ["local/prepare_augmentation.sh", "--data", tmp_path / "d", "--musan-root", musan, "--rirs-root", rirs]
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        arguments = [*map(str, command), *more]
+        return subprocess.run(arguments, cwd=root, env=command_env, capture_output=True, text=True, check=False)
+
+    done = run("--max-loss", "0.5")
+    assert done.returncode == 0, done.stderr
+    done = run()
+    assert done.returncode == 1 and "allow it with --max-loss" in done.stderr
+    for corpus in ("folder", "mini", "voxceleb"):
+        calls = (root / "local" / f"prepare_{corpus}.sh").read_text().splitlines()
+        assert any("prepare_augmentation.sh" in line and '--max-loss "$max_loss"' in line for line in calls)
 
 
 def test_an_earlier_class_that_is_gone_is_removed(musan: Path, tmp_path: Path, script, write_audio) -> None:

@@ -66,6 +66,45 @@ def test_wrong_roots_are_refused(corpus: Path, train: str, test: str, says: str)
 
 
 @pytest.mark.parametrize(
+    "names",
+    [
+        ("test01", "test02", "test03"),
+        ("dev_001", "dev_002"),
+        ("test01", "test02", "anna"),
+        ("dev", "anna", "bob"),
+        tuple(f"test-{name}" for name in "abcdefghijkl"),
+    ],
+)
+def test_speakers_whose_names_are_like_those_of_sets_are_accepted(corpus: Path, names: tuple[str, ...]) -> None:
+    touch(corpus, *(f"named/{name}/session/{utt}.wav" for name in names for utt in "12"))
+    check("--train-root", corpus / "named", "--test-root", corpus / "test")
+
+
+@pytest.mark.parametrize(
+    ("paths", "sets"),
+    [
+        (("data/id1/a.flac", "data/id2/a.flac", "dev/dev.lst", "eval/test/a.wav", "eval/enroll/a.wav"), "eval"),
+        (("vox1_dev_wav/id1/v/1.wav", "vox1_test_wav/id2/v/1.wav"), "vox1_dev_wav, vox1_test_wav"),
+        (("vox1_dev_wav/wav/id1/v/1.wav", "vox1_test_wav/wav/id2/v/1.wav"), "vox1_dev_wav, vox1_test_wav"),
+        (("speakers_a/x/1.wav", "speakers_b/y/1.wav"), "speakers_a, speakers_b"),
+        (("train-clean-100/1/2/3.flac", "train-clean-360/4/5/6.flac"), "train-clean-100, train-clean-360"),
+    ],
+)
+def test_the_top_of_a_corpus_of_several_sets_is_refused(corpus: Path, paths: tuple[str, ...], sets: str) -> None:
+    touch(corpus / "top", *paths)
+    with pytest.raises(ScriptError, match=f"top is a level too high: its folders {sets} are sets, not speakers"):
+        check("--train-root", corpus / "top", "--test-root", corpus / "test")
+
+
+def test_a_root_in_another_of_the_same_option_is_refused(corpus: Path) -> None:
+    touch(corpus, "big/anna/s1/1.wav", "big/anna/s2/1.wav", "big/bob/1.wav")
+    for roots in (("big", "big/anna"), ("big/anna", "big")):
+        given = [word for root in roots for word in ("--train-root", corpus / root)]
+        with pytest.raises(ScriptError, match=r"big/anna lies in --train-root .*big: its files would be taken twice"):
+            check(*given, "--test-root", corpus / "test")
+
+
+@pytest.mark.parametrize(
     ("lines", "says"),
     [
         (None, "--trials is .*list, which is no file"),

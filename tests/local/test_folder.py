@@ -127,6 +127,22 @@ def test_an_empty_or_missing_root_says_what_was_expected(tmp_path: Path, script)
         assert "<root>/<speaker>/**/<audio>" in script("make_folder.py", "--root", root, tmp_path / "d", code=1).stderr
 
 
+def test_links_from_one_root_to_files_of_another_are_taken_once(
+    tree: Path, tmp_path: Path, script, read_pairs, write_audio
+) -> None:
+    other = tmp_path / "other"
+    write_audio(other / "x" / "own.wav")
+    (other / "x" / "again.wav").symlink_to(tree / "s1" / "a.wav")
+    (other / "s2").symlink_to(tree / "s2")
+    for first, second in ((tree, other), (other, tree)):
+        done = script("make_folder.py", "--root", first, "--root", second, tmp_path / "data")
+        audio = list(read_pairs(tmp_path / "data" / "wav.scp").values())
+        assert len(audio) == 7 and not any("again.wav" in one or "other/s2" in one for one in audio)
+        assert "5 files are links to files of another root, and are taken once" in done.stderr
+        reasons = read_pairs(tmp_path / "data" / "dropped")
+        assert reasons["x-again.wav"] == f"a link to a file that is there already, {tree}/s1/a.wav"
+
+
 def test_links_that_lead_in_a_circle_are_entered_once(tree: Path, tmp_path: Path, script) -> None:
     (tree / "s1" / "circle").symlink_to(tree)
     script("make_folder.py", "--root", tree, tmp_path / "data")

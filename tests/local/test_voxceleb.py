@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 import soundfile
 
 from local.genders import metadata_genders, read_metadata
+from local.make_voxceleb2 import find_part
 from minikaldi.scripts.cli import ScriptError
 
 META1 = (
@@ -205,6 +208,94 @@ def ffmpeg() -> bool:
 def test_a_tree_that_is_not_there_says_what_was_looked_for(tmp_path: Path, script) -> None:
     result = script("make_voxceleb2.py", "--root", tmp_path, "--part", "dev", tmp_path / "data", code=1)
     assert "dev/wav, dev/aac" in result.stderr
+
+
+def test_a_part_without_an_utterance_says_why(tmp_path: Path, script) -> None:
+    put(tmp_path / "v", ["dev/wav/id00012/video/deep/1.wav", "dev/wav/id00012/2.wav"], tiny_wav())
+    done = script("make_voxceleb2.py", "--root", tmp_path / "v", "--part", "dev", tmp_path / "data", code=1)
+    assert "not one utterance is left to write: id00012-2.wav (neither <spk>/<video>/<segment> nor " in done.stderr
+
+
+def test_voxceleb1_metadata_without_the_old_names_is_one_clear_error(vox1: Path, tmp_path: Path, script) -> None:
+    (vox1 / "vox1_meta.csv").write_text("VoxCeleb1 ID\tGender\tSet\nid10001\tm\tdev\n")
+    done = script("make_voxceleb1.py", "--root", vox1, "--part", "test", tmp_path / "test", code=1)
+    assert 'vox1_meta.csv:1: there is no column "VGGFace1 ID"; found VoxCeleb1 ID, Gender, Set' in done.stderr
+
+
+def test_voxceleb1_in_folders_dev_and_test_without_wav(vox1: Path, tmp_path: Path, script, read_pairs) -> None:
+    (vox1 / "dev").mkdir()
+    (vox1 / "wav/id10001").rename(vox1 / "dev/id10001")
+    (vox1 / "wav").rename(vox1 / "test")
+    put(vox1, ["dev/aac/id00012/video/00001.m4a"], b"x")     # VoxCeleb2 beside it
+    for part, speakers in (("dev", {"id10001"}), ("test", {"id10270", "id10300"})):
+        script("make_voxceleb1.py", "--root", vox1, "--part", part, tmp_path / part)
+        assert set(read_pairs(tmp_path / part / "utt2spk").values()) == speakers
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("dev/aac", "aac"),
+        ("dev/wav", "test"),
+        ("vox2_dev_aac", "vox2_test_aac"),
+        ("vox2_dev_wav", "vox2_test_wav/wav"),
+        ("vox2_dev_aac/aac", "vox2_test_aac/test/aac"),
+        ("vox2_dev_aac/dev/aac", "vox2_test_wav/test"),
+    ],
+)
+def test_voxceleb2_as_it_unpacks(tmp_path: Path, folders: tuple[str, str]) -> None:
+    put(tmp_path, [f"{folders[0]}/id00012/video/00001.wav", f"{folders[1]}/id00017/video/00001.wav"], tiny_wav())
+    rows = [{"VoxCeleb2 ID": "id00012", "Set": "dev"}, {"VoxCeleb2 ID": "id00017", "Set": "test"}]
+    for part, speakers in (("dev", ["id00012"]), ("test", ["id00017"]), ("both", ["id00012", "id00017"])):
+        assert sorted(one.speaker for one in find_part(tmp_path, part, rows).segments) == speakers
+
+
+Prepare = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def prepare(tmp_path: Path, write_audio, root: Path, command_env: dict[str, str]) -> Prepare:
+    """prepare(voxceleb1, voxceleb2, *options): stage 0 into tmp_path/data, with a noise and a room."""
+    for name in ("musan/music/a.wav", "musan/noise/a.wav", "rirs/a.wav"):
+        write_audio(tmp_path / name)
+    (tmp_path / "rirs/rir_list").write_text("--rir-id a --room-id r rirs/a.wav\n")
+    material = ["--musan-root", tmp_path / "musan", "--rirs-root", tmp_path / "rirs"]
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = ["local/prepare_voxceleb.sh", "--data", tmp_path / "data", *material, *arguments]
+        return subprocess.run(
+            [*map(str, command)], cwd=root, env=command_env, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def test_the_test_part_beside_the_folder_dev_is_trained_on(vox1: Path, tmp_path: Path, prepare: Prepare) -> None:
+    vox2 = tmp_path / "vox2"
+    put(vox2, ["dev/aac/id00012/video/00001.wav", "aac/id00017/video/00001.wav"], tiny_wav())
+    (vox2 / "vox2_meta.csv").write_text("VoxCeleb2 ID,Gender,Set\nid00012,m,dev\nid00017,f,test\n")
+    done = prepare(vox1, vox2)
+    assert done.returncode == 0, done.stderr
+    speakers = [line.split()[0] for line in (tmp_path / "data/train/spk2utt").read_text().splitlines()]
+    assert speakers == ["id00012", "id00017", "id10001"]
+
+
+def test_a_list_of_all_voxceleb1_speakers_trains_on_voxceleb2_alone(
+    vox1: Path, tmp_path: Path, prepare: Prepare
+) -> None:
+    vox2 = tmp_path / "vox2"
+    put(vox2, ["dev/aac/id00012/video/00001.wav", "dev/aac/id00013/video/00001.wav"], tiny_wav())
+    with (vox1 / "veri_test.txt").open("a") as stream:
+        stream.write("\n0 id10001/vid-a/00001.wav id10300/ize_eiCFEg0/00003.wav\n")
+    put(tmp_path, ["data/voxceleb1_dev/wav.scp"], b"an earlier run's\n")
+    done = prepare(vox1, vox2)
+    assert done.returncode == 0, done.stderr
+    assert "all speakers are in the trials" in done.stderr and "training on VoxCeleb2 alone" in done.stderr
+    assert f"{vox2}/test is not there: training without VoxCeleb2's test part" in done.stderr
+    speakers = [line.split()[0] for line in (tmp_path / "data/train/spk2utt").read_text().splitlines()]
+    assert speakers == ["id00012", "id00013"]
+    done = prepare(vox1, "-")
+    assert done.returncode == 1 and "none is left to train on; give --voxceleb2-root" in done.stderr
 
 
 def test_metadata_with_other_columns_is_refused(tmp_path: Path) -> None:

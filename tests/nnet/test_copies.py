@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -99,12 +100,69 @@ def test_second_takes_words_and_other_speakers_are_no_copies(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     words = [f"w{place}" for place in range(24)]
-    utts = {f"s{spk}-{word}": f"s{spk}" for spk in range(4) for word in [*words, "yes", "yesterday", "yes-2"]}
+    utts = {f"s{spk}-{word}": f"s{spk}" for spk in range(4) for word in [*words, "yes", "yesterday"]}
     utts |= {f"s5-s{spk}-yes": "s5" for spk in range(4)}   # of another speaker
+    utts |= {f"s{spk}-take{number}": f"s{spk}" for spk in range(4) for number in (1, 2, 10)}
+    utts |= {f"s6-u{number}": "s6" for number in range(6)} | {"s6": "s6"}    # one such name is chance
     data = write_data(tmp_path / "data", utts)
     make_lists(data, tmp_path / "lists", 100, 2, HoldOutOptions(share=0.3))
     assert "look like copies" not in caplog.text
     assert not (tmp_path / "lists" / "dropped").read_text()
+
+
+NOISY = {
+    "number": "{utt}-{place}",
+    "number_": "{utt}_{place}",
+    "rate": "{utt}-snr{random}",
+    "babble": "{utt}-babble{few}",
+    "sound": "{utt}-noise-free-sound-{random}",
+    "fraction": "{utt}_snr{few}.{random}",
+    "before": "rev{random}-{utt}",
+    "within": "{spk}-noisy-{rest}",
+    "within_": "{spk}_noisy-{rest}",
+    "within_number": "{spk}-babble-{few}-{rest}",
+    "within_others": "{spk}-{word}-{rest}",
+    "glued": "{utt}far{few}",
+}
+
+
+@pytest.mark.parametrize("form", NOISY.values(), ids=NOISY)
+def test_copies_whose_names_differ_by_a_number_or_within_are_kept_together(
+    tmp_path: Path, form: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sources = {utt: utt for utt in ORIGINALS}
+    for place, (utt, spk) in enumerate(ORIGINALS.items()):
+        rest, random, word = utt.split("-")[1], 7919 * (place + 3) % 10007, "abcdefghijklmnopqrstuvwx"[place] * 3
+        again = form.format(utt=utt, spk=spk, rest=rest, place=place + 1, random=random, few=place % 9, word=word)
+        sources[again] = utt
+    assert len(sources) == 48
+    everything = {utt: ORIGINALS[source] for utt, source in sources.items()}
+    data = write_data(tmp_path / "data", everything)
+    assert not leaked(data, tmp_path / "lists", sources)
+    assert "24 utterances look like copies of others by their names" in caplog.text
+
+
+def test_names_of_known_corpora_are_no_copies() -> None:
+    utts = {}
+    for spk in range(11, 31):
+        for take in range(12):
+            utts[f"{spk}-{spk * take % 7}-{take:04d}"] = f"{spk}"                           # LibriSpeech
+            video = ("k-9a_Zq", "1zc-_b", "-noise_", "_a-1", "a-1-2", "aug")[take % 6]
+            utts[f"id100{spk}-{video}{spk % 3}-{take:05d}"] = f"id100{spk}"                 # VoxCeleb
+            genre = ("singing", "live_broadcast", "speech", "vlog")[take % 4]
+            utts[f"id000{spk}-{genre}-{take // 4:02d}-{take:03d}"] = f"id000{spk}"          # CN-Celeb
+            utts[f"CN{spk}-take{take}"] = f"CN{spk}"
+    found = find_sources(utts, None, "data")
+    assert not found.warnings and all(utt == source for utt, source in found.of.items())
+
+
+def test_copies_are_looked_for_fast() -> None:
+    utts = {f"id{spk:05d}-v{utt % 9}_a{utt}-b-{utt:05d}": f"id{spk:05d}" for spk in range(100) for utt in range(300)}
+    utts |= {f"{utt}-{place % 5000}x-babble{place}": spk for place, (utt, spk) in enumerate(list(utts.items()))}
+    start = time.process_time()
+    found = find_sources(utts, None, "data")
+    assert len(set(found.of.values())) == len(utts) // 2
+    assert time.process_time() - start < 6          # 60,000 ids; a million take as much longer
 
 
 def test_copies_of_an_absent_original_go_together_and_one_of_them_is_held_out(

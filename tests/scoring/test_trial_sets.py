@@ -21,7 +21,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_model_is_of_the_speaker_of_its_first_utterance(data: Path) -> None:
+def test_a_model_is_of_the_speaker_of_its_utterances(data: Path) -> None:
     trial_set = read_trial_set("test", data)
     enroll, test = trial_speakers(trial_set.trials, trial_set.speaker_of)
     assert (enroll.tolist(), test.tolist()) == ([0, 0, 1], [0, 1, 1])
@@ -33,6 +33,8 @@ def test_a_model_is_of_the_speaker_of_its_first_utterance(data: Path) -> None:
     [
         ("m1", r"enroll2utt:1: found 'm1', expected `model utt1 utt2 …`"),
         ("m1 s9-u1", r"enroll2utt:1: utterance 's9-u1' of model 'm1' is not in utt2spk"),
+        ("m1 s1-u1 s1-u9", r"enroll2utt:1: utterance 's1-u9' of model 'm1' is not in utt2spk"),
+        ("m1 s1-u1 s1-u2 s2-u1", r"enroll2utt:1: model 'm1' has two speakers: 's1-u1' is of speaker 's1', 's2-u1' of"),
         ("s2-u3 s1-u1", r"enroll2utt:1: model 's2-u3' is of speaker 's1', the utterance of the same name of 's2'"),
     ],
 )

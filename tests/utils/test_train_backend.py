@@ -175,6 +175,15 @@ def test_what_the_commands_warn_of_is_in_the_steps_own_output(backend: Backend) 
     assert "train_backend.sh: WARNING (ivector-compute-lda" in said and "Floored 1 of 5 eigenvalues" in said
 
 
+def test_an_utterance_without_an_embedding_is_in_the_output_of_the_step_that_makes_models(backend: Backend) -> None:
+    backend.write(drawn(3, 2, 4))
+    table = backend.folder / "e.scp"
+    table.write_text("".join(line for line in table.read_text().splitlines(True) if not line.startswith("s01-u01 ")))
+    models = [backend.folder / "data" / "spk2utt", table, backend.folder / "models"]
+    said = backend._run(0, None, "steps/make_speaker_models.sh", *models)
+    assert "make_speaker_models.sh: WARNING (ivector-mean" in said and "s01-u01" in said
+
+
 @pytest.mark.parametrize(
     ("vectors", "complaint"),
     [
