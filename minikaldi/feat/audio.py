@@ -139,11 +139,14 @@ def _through_ffmpeg(name: str, data: bytes, container: str, path: str | None) ->
     if ffmpeg is None:
         raise KaldiError(f"{name}: is {container}, which needs ffmpeg, and there is none on PATH; install ffmpeg")
     given = ["-i", f"file:{path}"] if path is not None else ["-i", "pipe:0"]
-    command = [ffmpeg, "-nostdin", "-v", "error", *given, "-vn", "-c:a", "pcm_f32le", "-f", "wav", "pipe:1"]
+    command = [ffmpeg, "-nostdin", "-v", "error", "-xerror", *given, "-vn", "-c:a", "pcm_f32le", "-f", "wav", "pipe:1"]
     result = subprocess.run(command, input=None if path is not None else data, capture_output=True, check=False)
-    if result.returncode != 0 or not result.stdout:
-        said = result.stderr.decode(errors="replace").strip()[-400:] or "nothing"
-        raise KaldiError(f"{name}: ffmpeg could not decode this {container} file (exit {result.returncode}): {said}")
+    said = result.stderr.decode(errors="replace").strip()[-400:]
+    if result.returncode != 0 or not result.stdout or said:  # of a partial file it writes what came, and ends with 0
+        raise KaldiError(
+            f"{name}: ffmpeg did not decode all of this {container} file (exit {result.returncode}): "
+            f"{said or 'it said nothing'}; {_MEND}"
+        )
     return result.stdout
 
 

@@ -162,3 +162,17 @@ def test_what_a_failing_ffmpeg_says_is_told(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(KaldiError, match=r"x\.m4a: .*exit 3.*moov atom not found"):
         read_audio(tmp_path / "x.m4a")
+
+
+def test_what_ffmpeg_decodes_in_part_is_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.m4a").write_bytes(M4A)
+    decoded = write(tmp_path / "decoded.wav", subtype="FLOAT")
+    fake_ffmpeg(tmp_path, f'echo "$@" > "{tmp_path}/args"; echo "x.m4a: partial file" >&2; cat "{decoded}"')
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(KaldiError, match=r"x\.m4a: .*not decode.*partial file; fetch it again"):
+        read_audio(tmp_path / "x.m4a")
+    with pytest.raises(KaldiError, match=r"standard input: .*partial file"):
+        read_audio(io.BytesIO(M4A))
+    assert " -xerror " in (tmp_path / "args").read_text()
