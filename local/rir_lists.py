@@ -78,5 +78,5 @@ def write_rir_lists(target: Path, sets: Mapping[str, Sequence[RirEntry]]) -> Non
 def write_list(path: Path, lines: Sequence[str]) -> None:
     """Write a list whole or not at all."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="surrogateescape")
     partial.replace(path)

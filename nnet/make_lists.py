@@ -128,7 +128,8 @@ def write_directory(out_dir: Path, contents: dict[str, list[str]]) -> None:
     fresh.mkdir()
     try:
         for name, lines in contents.items():
-            (fresh / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            text = "".join(f"{line}\n" for line in lines)
+            (fresh / name).write_text(text, encoding="utf-8", errors="surrogateescape")
     except OSError:
         shutil.rmtree(fresh)
         raise

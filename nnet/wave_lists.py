@@ -170,8 +170,8 @@ class AudioLists:
         digest = hashlib.sha256(self.starts.tobytes() + self.ends.tobytes())
         for kind in sorted(self.noises):
             names = [f"{entry.noise_id} {entry.spk_id}" for entry in self.noises[kind]]
-            digest.update("\n".join([kind, *names]).encode())
-        digest.update("\n".join(f"{rir.rir_id} {rir.weight!r}" for rir in self.rirs).encode())
+            digest.update("\n".join([kind, *names]).encode("utf-8", "surrogateescape"))
+        digest.update("\n".join(f"{rir.rir_id} {rir.weight!r}" for rir in self.rirs).encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.errors import KaldiError
+from minikaldi.io.primitives import encode
 from minikaldi.options import option
 
 FLOAT32_EPSILON = np.finfo(np.float32).eps
@@ -141,7 +142,7 @@ def window_function(window_type: str, length: int, blackman_coeff: float) -> NDA
 
 def dither_generator(key: str) -> np.random.Generator:
     """A generator seeded by the utterance's key alone: the same on every machine, in every order, in every job."""
-    return np.random.default_rng(int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little"))
+    return np.random.default_rng(int.from_bytes(hashlib.blake2b(encode(key), digest_size=8).digest(), "little"))
 
 
 def gaussian_noise(generator: np.random.Generator, num_rows: int, num_columns: int) -> NDArray[np.float32]:

@@ -155,3 +155,12 @@ def test_the_shared_corpora_are_read(shared: Path, tmp_path: Path, script, valid
     assert len((tmp_path / "musan_noise" / "reco2dur").read_text().splitlines()) == 96
     assert len((tmp_path / "musan_music" / "reco2dur").read_text().splitlines()) == 11
     assert len((tmp_path / "rir_list").read_text().splitlines()) == 25
+
+
+def test_rir_ids_that_are_not_utf8_pass_unchanged(tmp_path: Path, write_audio, script) -> None:
+    write_audio(tmp_path / "rirs" / "a.wav")
+    lines = [b"--rir-id \xe9%d --room-id \xe9 rirs/%s.wav\n" % (n, name) for n, name in ((1, b"a"), (2, b"none"))]
+    (tmp_path / "rirs" / "rir_list").write_bytes(b"".join(lines))
+    script("make_rirs.py", "--root", tmp_path / "rirs", "--max-loss", 0.6, tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == b"--rir-id \xe91 --room-id \xe9 %s/rirs/a.wav\n" % bytes(tmp_path)
+    assert (tmp_path / "out.dropped").read_bytes().startswith(rb"\udce92 ")  # readable in a terminal

@@ -12,6 +12,7 @@ from minikaldi.feat.frames import (
     BLOCK_FRAMES,
     FLOAT32_EPSILON,
     FrameOptions,
+    dither_generator,
     frame_blocks,
     gaussian_noise,
     log_energy,
@@ -157,3 +158,7 @@ def test_options_without_meaning_are_refused(changed: dict, said: str) -> None:
         frames = np.zeros((1, 400), np.float32)
         windowed(frames, FrameOptions(**changed))
         list(frame_blocks(np.zeros(1600, np.float32), FrameOptions(**changed)))
+
+
+def test_a_key_that_is_not_utf8_seeds_its_dither() -> None:
+    assert dither_generator("s\udce9").random() != dither_generator("s\udce8").random()

@@ -224,3 +224,12 @@ def test_string_table_keeps_any_text_and_refuses_places_outside() -> None:
     with pytest.raises(IndexError):
         table[3]
     assert len(StringTable([])) == 0
+
+
+def test_ids_that_are_not_utf8_pass_unchanged(tmp_path: Path) -> None:
+    data = write_data_dir(tmp_path / "data", with_rec=False)
+    for path in data.iterdir():
+        path.write_bytes(path.read_bytes().replace(b"s1-", b"s\xe9-"))
+    run(data, tmp_path / "lists")
+    ids = {line.split()[0] for line in (tmp_path / "lists" / "utt2spk").read_bytes().splitlines()}
+    assert any(utt_id.startswith(b"s\xe9-r") for utt_id in ids)

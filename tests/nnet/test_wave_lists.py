@@ -134,6 +134,8 @@ def test_the_digest_tells_what_is_drawn_from_and_not_where_it_lies(audio_corpus:
     assert read_audio_lists(lists_dir, train).digest() == before
     (lists_dir / "noise.list").write_text("".join(text.splitlines(keepends=True)[1:]))
     assert read_audio_lists(lists_dir, train).digest() != before
+    (lists_dir / "noise.list").write_text("\udce9" + text, errors="surrogateescape")  # an id that is not UTF-8
+    assert read_audio_lists(lists_dir, train).digest() != before
 
 
 def test_speed_copies_share_the_strings_and_have_classes_of_their_own(audio_corpus: Any) -> None:
