@@ -80,7 +80,9 @@ def path_of_entry(entry: str) -> str | None:
 
 
 def inspect(path: str, sample_rate: int) -> AudioFile | Unreadable:
-    """Find out what a file is; of what is no MP3, no Ogg and from no pipe only the header is read.
+    """Find out what a file is, by its bytes; of what is no MP3, no Ogg and from no pipe only the header is read.
+
+    Of a file that only ffmpeg reads, and that is named so, the caller looks for an ffmpeg (`require_ffmpeg`).
 
     Args:
         sample_rate: Hz that the features need.
@@ -88,10 +90,10 @@ def inspect(path: str, sample_rate: int) -> AudioFile | Unreadable:
     extension = Path(path).suffix.lower()
     named_audio = extension in SOUNDFILE_EXTENSIONS or extension in FFMPEG_EXTENSIONS
     try:
-        if extension in FFMPEG_EXTENSIONS and Path(path).stat().st_size:
-            return AudioFile(path, extension[1:], plain=False, seconds=None, by_ffmpeg=True)
         info = audio_info(path)
     except ForeignAudioError as error:
+        if extension in FFMPEG_EXTENSIONS:
+            return AudioFile(path, extension[1:], plain=False, seconds=None, by_ffmpeg=True)
         if shutil.which("ffmpeg") is None:
             return Unreadable(path, f"is {error}, which needs ffmpeg, and there is none on PATH", is_audio=True)
         return AudioFile(path, f"misnamed {extension}", plain=False, seconds=None, by_ffmpeg=True)

@@ -218,10 +218,8 @@ def _container(head: bytes) -> str:
         b"\x1a\x45\xdf\xa3": "Matroska/WebM",
         b"\x30\x26\xb2\x75": "WMA",
         b"#!AMR": "AMR",
-        b"\xff\xf1": "AAC",
-        b"\xff\xf9": "AAC",
-        b"ADIF": "AAC",
+        **dict.fromkeys((b"\xff\xf0", b"\xff\xf1", b"\xff\xf8", b"\xff\xf9", b"ADIF"), "AAC"),
     }
-    if head[4:8] == b"ftyp":
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):  # the others: QuickTime's before MP4
         return "MP4/M4A"
     return next((kind for start, kind in starts.items() if head.startswith(start)), "")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.audio_files import AudioFile, inspect, path_of_entry, through_to_wav, without_extension
+from minikaldi.errors import KaldiError
 from minikaldi.feat.audio import load_audio
 from minikaldi.feat.audio_lengths import missing_in_file
 from minikaldi.io import WAVE, read_object
@@ -93,6 +94,41 @@ def test_m4a_without_ffmpeg_is_an_error_before_anything_is_written(
         command_env["PATH"] = command_env_path
     assert "1 files need ffmpeg" in result.stderr and "apt-get install ffmpeg" in result.stderr
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("has_ffmpeg", [True, False])
+def test_a_file_named_m4a_is_what_its_bytes_are(
+    tree: Path, tmp_path: Path, script, read_pairs, root: Path, command_env: dict[str, str], has_ffmpeg: bool
+) -> None:
+    for folder, name in (("s1", "wave.m4a"), ("s2", "wave.amr")):
+        (tree / folder / name).write_bytes((tree / "s1" / "a.wav").read_bytes())
+    (tree / "s1" / "flac.mp4").write_bytes((tree / "s2" / "it's.flac").read_bytes())
+    (tree / "s1" / "page.m4a").write_text("<!DOCTYPE html><html><title>404 Not Found</title></html>")
+    (tree / "s1" / "zeros.aac").write_bytes(bytes(1000))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "ffmpeg").write_text("#!/bin/sh\n")
+    (tmp_path / "bin" / "ffmpeg").chmod(0o755)
+    env = {**command_env, "PATH": f"{root}/.venv/bin{f':{tmp_path}/bin' if has_ffmpeg else ''}"}
+    script("make_folder.py", "--root", tree, "--max-loss", 0.5, tmp_path / "data", env=env)
+    wav = read_pairs(tmp_path / "data" / "wav.scp")
+    assert wav["s1-wave"] == f"{tree}/s1/wave.m4a" and wav["s2-wave"] == f"{tree}/s2/wave.amr"
+    assert wav["s1-flac"] == f"utils/to_wav.py {tree}/s1/flac.mp4 16000 |"
+    dropped = read_pairs(tmp_path / "data" / "dropped")
+    assert dropped["s1-page"].startswith("not audio: ") and dropped["s1-zeros"].startswith("not audio: ")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"\0\0\0\x14ftypqt  ", b"\0\0\0\x08wide\0\0\1\0mdat", b"\xff\xf1\x50\x80", b"\xff\xf0\x50\x80", b"#!AMR\n", b"#!AMR-WB\n",
+     b"\x1a\x45\xdf\xa3", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"],
+    ids=["MP4", "QuickTime", "AAC", "AAC with CRC", "AMR", "AMR-WB", "Matroska", "WMA"],
+)  # fmt: skip
+def test_containers_that_ffmpeg_reads_go_to_it_whatever_their_extension(tmp_path: Path, start: bytes) -> None:
+    path = tmp_path / "x.m4a"
+    path.write_bytes(start + bytes(200))
+    assert inspect(str(path), 16000) == AudioFile(str(path), "m4a", False, None, by_ffmpeg=True)
+    with pytest.raises(KaldiError, match=r"x\.m4a: .*ffmpeg"):
+        load_audio(path, 16000)
 
 
 def test_genders_beside_the_root_are_used_and_an_unknown_speaker_is_said(

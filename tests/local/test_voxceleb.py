@@ -145,8 +145,8 @@ def test_voxceleb2_m4a_goes_through_to_wav_and_a_converted_twin_wins(
         assert "2 files need ffmpeg" in result.stderr or "1 files need ffmpeg" in result.stderr
         put(fake, ["ffmpeg"], b"#!/bin/sh\n")
         (fake / "ffmpeg").chmod(0o755)
-        command_env["PATH"] += f":{fake}"
-        script("make_voxceleb2.py", "--root", root, "--part", "dev", tmp_path / "data")
+        env = {**command_env, "PATH": f"{command_env['PATH']}:{fake}"}
+        script("make_voxceleb2.py", "--root", root, "--part", "dev", tmp_path / "data", env=env)
     validate(tmp_path / "data")
     assert read_pairs(tmp_path / "data" / "wav.scp") == {
         "id00012-21Uxsk56VDQ-00001": f"utils/to_wav.py {root}/dev/aac/id00012/21Uxsk56VDQ/00001.m4a 16000 |",
