@@ -3,7 +3,8 @@
 
 <root> is RIRS_NOISES, whose small and medium simulated rooms become two sets of weight 0.5, or any folder with a
 rir_list of lines `--rir-id X --room-id Y path`, with whatever other options Kaldi's lists have (--rt60 …), which are
-kept. As in RIRS_NOISES the paths begin with the folder's own name, which may be another by now. Files that are not
+kept. As in RIRS_NOISES the paths begin with the folder's own name, which may be another by now; paths relative to the
+folder, absolute ones and those that lead to a file from here are taken where there is no such file. Files that are not
 16-bit mono PCM WAV at --rate become a `utils/to_wav.py … |`, of several channels the first. Responses that are not
 there or cannot be read are lines of <rir-list>.dropped.
 """
@@ -45,6 +46,14 @@ def find_lists(root: Path) -> dict[str, Path]:
     raise ScriptError(f"{root}: expected the lists of RIRS_NOISES or one rir_list; looked for {wanted}")
 
 
+def file_of(path: str, root: Path) -> Path:
+    """The file that a list's path means: the first of its readings that is there, or of none the first."""
+    if path.startswith("/"):
+        return Path(path)
+    readings = (root / path.split("/", 1)[-1], root / path, Path(path))
+    return next((file for file in readings if file.is_file()), readings[0])
+
+
 def read_list(path: Path, root: Path) -> tuple[list[RirEntry], list[Dropped]]:
     """The entries of a rir_list whose files are there, by paths that lead to them, and the others with why.
 
@@ -57,10 +66,10 @@ def read_list(path: Path, root: Path) -> tuple[list[RirEntry], list[Dropped]]:
         rir = make_rir(path, number, options, audio)
         if audio.endswith("|"):
             raise ScriptError(f'{path}:{number}: found the pipe "{audio}", expected a file; write its output to one')
-        file = root / audio.split("/", 1)[-1]
+        file = file_of(audio, root)
         others = tuple((name, value) for name, value in options.items() if name not in ("rir-id", "room-id"))
         if not file.is_file():
-            dropped.append(Dropped.at(rir.rir_id, f"line {number}: {file}"))
+            dropped.append(Dropped.at(rir.rir_id, f"line {number}: {file} is not there"))
         elif odd_paths([str(file)]):
             reason = f"line {number}: {file} has characters that commands cannot carry"
             dropped.append(Dropped.at(rir.rir_id, reason))
@@ -124,7 +133,7 @@ def main(argv: Sequence[str]) -> None:
     for name, path in find_lists(root).items():
         entries, missing = read_list(path, root)
         num_in, rooms = len(entries) + len(missing), len({entry.room_id for entry in entries})
-        check_loss(path, num_in, missing, options.max_loss, "files are not there")
+        check_loss(path, num_in, missing, options.max_loss, "files are missing")
         sets[name], unreadable = as_wav(entries, options.rate, f"headers of {path}")
         check_loss(path, num_in, unreadable, options.max_loss, "responses cannot be read")
         lost = len(missing) + len(unreadable)

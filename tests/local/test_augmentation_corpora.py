@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -139,7 +140,26 @@ def test_of_a_response_of_several_microphones_the_first_is_taken(tmp_path: Path,
 def test_missing_impulse_responses_are_named(tmp_path: Path, script) -> None:
     (tmp_path / "rir_list").write_text("--rir-id a --room-id b rirs/none.wav\n")
     result = script("make_rirs.py", "--root", tmp_path, tmp_path / "out", code=1)
-    assert f"1 of 1 files are not there: line 1: {tmp_path}/none.wav" in result.stderr
+    assert f"1 of 1 files are missing: line 1: {tmp_path}/none.wav is not there" in result.stderr
+
+
+def test_paths_of_a_rir_list_may_be_absolute_or_begin_at_the_root(
+    tmp_path: Path, root: Path, write_audio, script
+) -> None:
+    own = tmp_path / "own"
+    for name in ("a", "b", "c", "d"):
+        write_audio(own / "rooms" / f"{name}.wav")
+    paths = [f"{own}/rooms/a.wav", "rooms/b.wav", "own/rooms/c.wav", f"{os.path.relpath(own, root)}/rooms/d.wav"]
+    gone = [f"{own}/rooms/gone.wav", "rooms/gone.wav"]
+    lines = [f"--rir-id {number} --room-id r {path}\n" for number, path in enumerate(paths + gone, 1)]
+    (own / "rir_list").write_text("".join(lines))
+    script("make_rirs.py", "--root", own, "--max-loss", 0.5, tmp_path / "out")
+    written = [line.split()[-1] for line in (tmp_path / "out").read_text().splitlines()]
+    assert written[:3] == [f"{own}/rooms/{name}.wav" for name in "abc"]
+    assert (root / written[3]).samefile(own / "rooms" / "d.wav")
+    assert (tmp_path / "out.dropped").read_text() == (
+        f"5 line 5: {own}/rooms/gone.wav is not there\n6 line 6: {own}/gone.wav is not there\n"
+    )
 
 
 def test_a_rir_id_twice_is_refused(tmp_path: Path) -> None:

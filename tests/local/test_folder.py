@@ -119,8 +119,8 @@ def test_a_file_named_m4a_is_what_its_bytes_are(
 
 @pytest.mark.parametrize(
     "start",
-    [b"\0\0\0\x14ftypqt  ", b"\0\0\0\x08wide\0\0\1\0mdat", b"\xff\xf1\x50\x80", b"\xff\xf0\x50\x80", b"#!AMR\n", b"#!AMR-WB\n",
-     b"\x1a\x45\xdf\xa3", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"],
+    [b"\0\0\0\x14ftypqt  ", b"\0\0\0\x08wide\0\0\1\0mdat", b"\xff\xf1\x50\x80", b"\xff\xf0\x50\x80",
+     b"#!AMR\n", b"#!AMR-WB\n", b"\x1a\x45\xdf\xa3", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"],
     ids=["MP4", "QuickTime", "AAC", "AAC with CRC", "AMR", "AMR-WB", "Matroska", "WMA"],
 )  # fmt: skip
 def test_containers_that_ffmpeg_reads_go_to_it_whatever_their_extension(tmp_path: Path, start: bytes) -> None:

@@ -203,7 +203,7 @@ def test_the_attributes_of_a_rir_list_are_kept_and_missing_files_are_dropped(
         f"--rir-id a --room-id A {kept} {root}/a.wav",
         f"--rir-id b --room-id B 'utils/to_wav.py {root}/b.wav 16000 |'",
     ]
-    assert (tmp_path / "out" / "rir_list.dropped").read_text() == f"c line 4: {root}/gone.wav\n"
+    assert (tmp_path / "out" / "rir_list.dropped").read_text() == f"c line 4: {root}/gone.wav is not there\n"
     assert "3 impulse responses of 2 rooms in, 2 out, 1 dropped" in said
     with pytest.raises(ScriptError, match=r"--color is unknown; choose from: rir-id, room-id"):
         (root / "rir_list").write_text("--rir-id a --room-id A --color red rooms/a.wav\n")
