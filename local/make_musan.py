@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """MUSAN as data directories <prefix>_music, <prefix>_noise and <prefix>_speech, each with reco2dur.
 
-Reads <root>/{music,noise,speech}/**/<file>.{wav,flac}; the id is the file's name or, where several files have the same
-(MUSAN cut into pieces, several collections), its path, with a number where two paths would be one id. ANNOTATIONS of a
-music source has lines `id genres vocals musician`, vocals Y or N: with --use-vocals false, only music known to be
-without is taken, also pieces of it. A class that is not there is said and left out; one without a file to take is an
-error.
+Reads <root>/{music,noise,speech}/**/<file> of any audio extension; the id is the file's name or, where several files
+have the same (MUSAN cut into pieces, several collections), its path, with a number where two paths would be one id.
+ANNOTATIONS of a music source has lines `id genres vocals musician`, vocals Y or N: with --use-vocals false, only music
+known to be without is taken, also pieces of it. A class that is not there is said and left out; one without a file to
+take is an error.
 """
 
 from __future__ import annotations
@@ -18,17 +18,27 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from local.audio_files import AudioFile, inspect_all, say_conversions, wav_scp_entry, without_extension
+from local.audio_files import (
+    AudioFile,
+    Unreadable,
+    inspect_all,
+    is_named_audio,
+    require_ffmpeg,
+    say_conversions,
+    wav_scp_entry,
+    without_extension,
+)
 from local.data_dir import Dropped, Utterance, say_counts, write_data_dir
 from local.program import add_max_loss, first_of, new_parser, run_script, say
 from local.rir_lists import odd_paths, require_plain_paths
 from local.speaker_ids import without_blanks
 from local.walk import list_files
+from minikaldi.errors import KaldiError
+from minikaldi.feat.audio import read_audio
 from minikaldi.scripts.cli import ScriptError, boolean
 from minikaldi.text_lines import numbered_fields
 
 CLASSES = ("music", "noise", "speech")
-EXTENSIONS = (".wav", ".flac")
 
 
 def read_vocals(annotations: Sequence[Path]) -> dict[str, bool]:
@@ -99,21 +109,33 @@ def find_sounds(root: Path, name: str) -> tuple[list[str], list[Dropped], list[P
     folder = root / name
     require_plain_paths([str(folder)])
     listing = list_files(folder)
-    sounds = [found.path for found in listing.files if found.path.lower().endswith(EXTENSIONS)]
+    sounds = [found.path for found in listing.files if is_named_audio(found.path)]
     odd = set(odd_paths(sounds))
     dropped = [Dropped.at(path.replace("/", "-"), "the name has characters that commands cannot carry") for path in odd]
     for passed in listing.passed:
-        is_sound = passed.path.lower().endswith(EXTENSIONS)
+        is_sound = is_named_audio(passed.path)
         is_lost = passed.is_fault and (is_sound or not Path(passed.path).suffix)
         if is_sound or is_lost:
             dropped.append(Dropped.at(passed.path.replace("/", "-"), passed.reason, is_lost))
     if not sounds:
         raise ScriptError(
-            f"{folder}: holds no {' or '.join(EXTENSIONS)} file; fetch the corpus again, or remove the folder if the"
-            " class is to be left out"
+            f"{folder}: holds no file with an audio extension (.wav, .flac, .mp3, …); fetch the corpus again, or remove"
+            " the folder if the class is to be left out"
         )
     annotations = [folder / found.path for found in listing.files if found.path.rsplit("/", 1)[-1] == "ANNOTATIONS"]
     return [path for path in sounds if path not in odd], dropped, annotations
+
+
+def seconds_of(audio: AudioFile) -> float:
+    """Its length, without which nothing is added to speech; what only ffmpeg reads is decoded for it.
+
+    Raises:
+        KaldiError: it does not decode.
+    """
+    if audio.seconds is not None:
+        return audio.seconds
+    samples, rate = read_audio(audio.path)
+    return samples.shape[1] / rate
 
 
 def make_class(name: str, root: Path, data: Path, sample_rate: int, use_vocals: bool, max_loss: float) -> None:
@@ -133,18 +155,24 @@ def make_class(name: str, root: Path, data: Path, sample_rate: int, use_vocals: 
         )
     utterances: dict[str, Utterance] = {}
     files = []
-    inspected = inspect_all([f"{folder}/{path}" for path in paths], sample_rate, f"headers of {folder}")
+    inspected = list(inspect_all([f"{folder}/{path}" for path in paths], sample_rate, f"headers of {folder}"))
+    require_ffmpeg([audio.path for audio in inspected if isinstance(audio, AudioFile) and audio.by_ffmpeg])
     for path, audio in zip(paths, inspected, strict=True):
         utt_id = ids[path]
         if utt_id in unwanted:
             dropped.append(Dropped(utt_id, unwanted[utt_id], lost=False))
         elif utt_id in utterances:
             dropped.append(Dropped(utt_id, f"{path} has the id of another file", lost=False))
-        elif isinstance(audio, AudioFile):
-            files.append(audio)
-            utterances[utt_id] = Utterance(utt_id, utt_id, wav_scp_entry(audio, sample_rate), seconds=audio.seconds)
-        else:
+        elif isinstance(audio, Unreadable):
             dropped.append(Dropped.at(utt_id, audio.reason))
+        else:
+            try:
+                seconds = seconds_of(audio)
+            except KaldiError as error:
+                dropped.append(Dropped.at(utt_id, str(error)))
+                continue
+            files.append(audio)
+            utterances[utt_id] = Utterance(utt_id, utt_id, wav_scp_entry(audio, sample_rate), seconds=seconds)
     if not utterances:
         reasons = first_of([f"{one.utt_id} ({one.reason})" for one in dropped])
         raise ScriptError(f"{folder}: none of {len(dropped)} files is usable audio: {reasons}")

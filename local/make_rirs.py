@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from local.audio_files import AudioFile, inspect_all, say_conversions, wav_scp_entry
+from local.audio_files import AudioFile, inspect_all, require_ffmpeg, say_conversions, wav_scp_entry
 from local.data_dir import Dropped
 from local.program import add_max_loss, first_of, new_parser, run_script, say
 from local.rir_lists import RirEntry, odd_paths, require_plain_paths, write_list, write_rir_lists
@@ -81,7 +81,8 @@ def read_list(path: Path, root: Path) -> tuple[list[RirEntry], list[Dropped]]:
 def as_wav(entries: Sequence[RirEntry], sample_rate: int, label: str) -> tuple[list[RirEntry], list[Dropped]]:
     """The entries that are audio, with pipes where Kaldi cannot read the file itself, and the others with why."""
     kept, files, dropped = [], [], []
-    inspected = inspect_all([entry.audio for entry in entries], sample_rate, label)
+    inspected = list(inspect_all([entry.audio for entry in entries], sample_rate, label))
+    require_ffmpeg([file.path for file in inspected if isinstance(file, AudioFile) and file.by_ffmpeg])
     for entry, file in zip(entries, inspected, strict=True):
         if isinstance(file, AudioFile):
             files.append(file)

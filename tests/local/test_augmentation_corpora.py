@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from local.make_musan import ids_of
 from local.rir_lists import RirEntry, write_rir_lists
@@ -34,6 +37,26 @@ def test_musan_classes_become_data_directories_with_durations(
     assert not (tmp_path / "data" / "musan_speech").exists()
 
 
+def test_sounds_of_every_audio_extension_are_taken(
+    musan: Path, tmp_path: Path, script, read_pairs, write_audio, root: Path, command_env: dict[str, str]
+) -> None:
+    for name in ("b.flac", "e.aiff"):
+        write_audio(musan / "noise" / "free" / name, seconds=0.5)
+    for name, form, subtype in (("c.mp3", "MP3", "MPEG_LAYER_III"), ("d.ogg", "OGG", "VORBIS")):
+        soundfile.write(musan / "noise" / "free" / name, np.full(8000, 0.1), 16000, format=form, subtype=subtype)
+    (musan / "noise" / "free" / "f.m4a").write_bytes(b"\0\0\0\x14ftypM4A " + bytes(100))
+    env = {**command_env, "PATH": f"{root}/.venv/bin:{tmp_path}/bin:/usr/bin:/bin"}
+    if not shutil.which("ffmpeg", path=env["PATH"]):
+        result = script("make_musan.py", "--root", musan, tmp_path / "m", env=env, code=1)
+        assert "1 files need ffmpeg" in result.stderr and not (tmp_path / "m_noise").exists()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "ffmpeg").write_text(f'#!/bin/sh\ncat "{musan}/noise/free/noise-free-0000.wav"\n')
+    (tmp_path / "bin" / "ffmpeg").chmod(0o755)
+    script("make_musan.py", "--root", musan, tmp_path / "m", env=env)
+    durations = read_pairs(tmp_path / "m_noise" / "reco2dur")
+    assert durations == dict.fromkeys(["b", "c", "d", "e", "f", "noise-free-0000"], "0.5000")
+
+
 def test_music_with_vocals_is_left_out_on_request(musan: Path, tmp_path: Path, script, read_pairs) -> None:
     script("make_musan.py", "--root", musan, "--use-vocals", "false", tmp_path / "m")
     assert list(read_pairs(tmp_path / "m_music" / "wav.scp")) == ["music-fma-0001"]
@@ -41,10 +64,12 @@ def test_music_with_vocals_is_left_out_on_request(musan: Path, tmp_path: Path, s
 
 
 def test_a_class_without_a_file_is_refused_by_its_folder(musan: Path, tmp_path: Path, script) -> None:
+    (musan / "music/fma/cover.jpg").touch()
     for path in (musan / "music/fma").glob("*.wav"):
         path.unlink()
     result = script("make_musan.py", "--root", musan, tmp_path / "m", code=1)
     assert f"{musan}/music: holds no .wav or .flac file; fetch the corpus again" in result.stderr
+    assert f"{musan}/music: holds no file with an audio extension (.wav, .flac, .mp3, …); fetch" in result.stderr
     assert not (tmp_path / "m_music").exists()
 
 
