@@ -44,7 +44,8 @@ def wave_form(rxfilename: str) -> tuple[int, int] | None:
 
 
 def mono_at_rate(rxfilename: str, sample_rate: int, first_channel: bool = False) -> str:
-    """The audio as mono at `sample_rate` Hz: a file that is so as it is, anything else through utils/to_wav.py.
+    """The audio as mono at `sample_rate` Hz: a file or a pipe of utils/to_wav.py that is so as it is, anything else
+    through utils/to_wav.py.
 
     The bare path costs real Kaldi no Python start for each utterance.
 
@@ -54,12 +55,38 @@ def mono_at_rate(rxfilename: str, sample_rate: int, first_channel: bool = False)
         first_channel: take the first of several channels, not their mean.
     """
     form = wave_form(rxfilename)
-    if form == (1, sample_rate):
+    if form == (1, sample_rate) or to_wav_rate(rxfilename) == sample_rate:
         return rxfilename
     several = form is not None and form[0] > 1
     return through_to_wav(
         rxfilename, f"--rate {sample_rate}" + (" --channel 0" if first_channel and several else "")
     )
+
+
+def to_wav_rate(rxfilename: str) -> int | None:
+    """The rate in Hz of a pipe that ends in utils/to_wav.py, which writes mono; None of anything else."""
+    if not is_pipe(rxfilename):
+        return None
+    lexer = shlex.shlex(rxfilename.rstrip(BLANKS)[:-1], posix=True, punctuation_chars="|")
+    lexer.whitespace_split, lexer.commenters = True, ""
+    try:
+        words = list(lexer)
+    except ValueError:  # a quote that does not end: what runs the pipe says so
+        return None
+    last = words[len(words) - words[::-1].index("|") :] if "|" in words else words
+    if not last or not (last[0] == TO_WAV or last[0].endswith(f"/{TO_WAV}")):
+        return None
+    rates, others, rest = [], [], iter(last[1:])
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if name in ("--rate", "--speed", "--channel"):
+            value = value if equals else next(rest, "")
+            rates += [value] if name == "--rate" else []
+        else:
+            others.append(word)
+    rates += others[1:]
+    known = len(others) in (1, 2) and len(set(rates)) == 1 and rates[0].isascii() and rates[0].isdecimal()
+    return int(rates[0]) if known else None
 
 
 def as_pipe(rxfilename: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from minikaldi.scripts.cli import ScriptError
 from minikaldi.scripts.rooms import smoothed
-from minikaldi.scripts.wav_lines import through_to_wav, without_quotes
+from minikaldi.scripts.wav_lines import mono_at_rate, through_to_wav, without_quotes
 
 from .conftest import Run, content, table
 
@@ -256,6 +256,26 @@ def test_audio_behind_any_name_can_be_resampled_and_put_into_quotes() -> None:
     assert without_quotes("cat 'a b' | x \"c|d\" |", "here") == "cat a\\ b | x c\\|d |"
     with pytest.raises(ScriptError, match="here"):
         without_quotes("it's.wav", "here")
+
+
+@pytest.mark.parametrize(
+    ("audio", "is_so"),
+    [
+        ("utils/to_wav.py a.flac 16000 |", True),
+        ("utils/to_wav.py --channel 0 'a b.flac' 16000 |", True),
+        ("sox a.mp3 -t wav - | /opt/x/utils/to_wav.py --rate=16000 --speed 1.1 - |", True),
+        ("utils/to_wav.py a\\ |b.flac --rate 16000 | ", False),  # three words after the bar
+        ("utils/to_wav.py a.flac 8000 |", False),
+        ("utils/to_wav.py a.flac |", False),
+        ("utils/to_wav.py a.flac 16000 | sox -t wav - -r 8000 -t wav - |", False),
+        ("utils/to_wav.py a.flac 16000 > x; cat y |", False),
+        ("utils/to_wav.py 'a.flac 16000 |", False),
+        ("to_wav.py.txt", False),
+    ],
+)
+def test_a_pipe_that_ends_in_to_wav_at_the_rate_gets_no_second_one(audio: str, is_so: bool) -> None:
+    for first_channel in (True, False):
+        assert (mono_at_rate(audio, 16000, first_channel) == audio) == is_so
 
 
 def write_silence(path: Path, rate: int = 16000, channels: int = 1, width: int = 2) -> None:
