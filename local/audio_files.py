@@ -71,14 +71,6 @@ def through_to_wav(path: str, sample_rate: int) -> str:
     return f"{TO_WAV} {shlex.quote(path)} {sample_rate} |"
 
 
-def path_of_entry(entry: str) -> str | None:
-    """The file that an entry made here names; None for any other pipe."""
-    if not entry.endswith("|"):
-        return entry
-    words = shlex.split(entry)
-    return words[1] if words[0] == TO_WAV and len(words) == 4 else None
-
-
 def inspect(path: str, sample_rate: int) -> AudioFile | Unreadable:
     """Find out what a file is, by its bytes; of what is no MP3, no Ogg and from no pipe only the header is read.
 

@@ -114,11 +114,6 @@ class BatchPlanner:
             self._entries = np.arange(len(utterances))
         self._pass, self._pass_order = -1, self._entries
 
-    @property
-    def pass_length(self) -> int:
-        """Chunks in a pass of balance `none`, `speakers` or `seed`."""
-        return len(self._entries)
-
     def plan(self, step: int) -> BatchPlan:
         """The batch of update `step`, from 1 on."""
         if self._layout is None:

@@ -107,19 +107,6 @@ def source_name(source: str | Path | BinaryIO) -> str:
     return str(source) if isinstance(source, (str, Path)) else "standard input"
 
 
-def needs_ffmpeg(path: str | Path) -> bool:
-    """Whether the file is of a kind that libsndfile cannot read and ffmpeg can. Reads its first bytes.
-
-    Raises:
-        KaldiError: it cannot be opened.
-    """
-    try:
-        with Path(path).open("rb") as stream:
-            return bool(foreign_container(stream))
-    except OSError as error:
-        raise KaldiError(f"{path}: cannot open: {error.strerror}") from error
-
-
 def _is_stream(source: str | Path | BinaryIO) -> bool:
     return not isinstance(source, (str, Path))
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from minikaldi.feat.mpeg import tag_bytes
 from minikaldi.io import Reader
@@ -160,26 +158,6 @@ def sphere_coding(data: bytes) -> str:
         return ""
     found = re.search(rb"^sample_coding -s\d+ (\S*embedded\S*|\S*(?:shorten|shortpack|wavpack)\S*)", data, re.MULTILINE)
     return found[1].decode("ascii", "replace") if found else ""
-
-
-def missing_bytes(stream: Reader, total_bytes: int) -> int | None:
-    """How many bytes of its samples a file lacks; 0 of a kind that does not count them, None where it could and its
-    writer did not know the length (a WAV from a pipe). Arguments as `find_samples`.
-    """
-    found = find_samples(stream, total_bytes)
-    if found is None:
-        return 0
-    return None if found.claimed is None else max(0, found.claimed - found.present)
-
-
-def missing_in_file(path: str) -> int | None:
-    """`missing_bytes` of a file.
-
-    Raises:
-        OSError: it cannot be opened.
-    """
-    with Path(path).open("rb") as stream:
-        return missing_bytes(stream, os.fstat(stream.fileno()).st_size)
 
 
 def length_fault(stream: Reader, total_bytes: int, found: Samples) -> str:
