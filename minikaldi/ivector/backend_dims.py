@@ -6,30 +6,35 @@ or floors eigenvalues, and PLDA's scores reach -1e7. The vectors are then reduce
 of n vectors in n / 2 dimensions has its smallest eigenvalue near a tenth of the true one, in n dimensions near zero
 (Marchenko and Pastur 1967).
 
+Directions along which the vectors vary by less than LDA's floor, of its largest eigenvalue, carry nothing: rounding, as
+that of vectors that were kept as text, leaves them some variance.
+
 LDA keeps S - 1 dimensions, but two where it can: length normalisation makes a vector of one dimension 1 or -1, and a
 speaker's vectors the same.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from minikaldi.errors import KaldiError
-from minikaldi.ivector.lda import SpeakerScatter
-from minikaldi.ivector.vectors import Float64Array, spanned_dims
+from minikaldi.ivector.lda import COVARIANCE_FLOOR, SpeakerScatter
+from minikaldi.ivector.vectors import Float64Array, spanned_dims, varying_dims
 
 LEAST_DIMS = 2
+MOST_LISTED = 5
 
 
 @dataclass(frozen=True)
 class BackendDims:
-    """`pca`: the vectors' own dimension where no PCA is needed; `lda`: after it."""
+    """`pca`: the vectors' own dimension where no PCA is needed; `lda`: after it; `why`: PCA is needed, in words."""
 
     vectors: int
     pca: int
     lda: int
+    why: str = field(default="", compare=False)
 
 
 def choose_dims(scatter: SpeakerScatter, lda_dim: int) -> BackendDims:
@@ -51,11 +56,11 @@ def choose_dims(scatter: SpeakerScatter, lda_dim: int) -> BackendDims:
         raise KaldiError(f"found {found}; LDA and PLDA need speakers with two or more utterances: add some")
     total, between = scatter.covariances()
     variances, mean = np.diag(total), scatter.mean()
-    within_dims = spanned_dims(total - between, variances, mean)
     between_dims = max(num_speakers - 1, LEAST_DIMS)
-    if within_dims == scatter.dim:
+    above_floor = directions_above_floor(total, total - between)
+    if above_floor == spanned_dims(total - between, variances, mean) == scatter.dim:
         return BackendDims(scatter.dim, scatter.dim, min(lda_dim, between_dims, scatter.dim))
-    total_dims = spanned_dims(total, variances, mean)
+    total_dims = min(above_floor, spanned_dims(total, variances, mean))
     most = total_dims if num_more >= total_dims else min(total_dims, max(num_more // 2, LEAST_DIMS))
     pca = regular_dims(total, total - between, mean, most)
     if pca == 0:
@@ -63,7 +68,32 @@ def choose_dims(scatter: SpeakerScatter, lda_dim: int) -> BackendDims:
             f"found {found} that do not differ within speakers along their main directions; LDA and PLDA need speakers "
             "with two or more different utterances: are some there twice?"
         )
-    return BackendDims(scatter.dim, pca, min(lda_dim, between_dims, pca))
+    reasons = [f"{scatter.num_vectors} training embeddings of {num_speakers} speakers carry no more"]
+    if most == total_dims:
+        reasons.clear()
+    constant = np.flatnonzero(~varying_dims(variances, mean)).tolist()
+    if constant:
+        listed = ", ".join(map(str, constant[:MOST_LISTED])) + (", …" if len(constant) > MOST_LISTED else "")
+        is_one = len(constant) == 1
+        reasons.append(
+            f"{'dimension' if is_one else 'dimensions'} {listed}, counted from 0, {'is' if is_one else 'are'} the same "
+            f"in all {scatter.num_vectors} training embeddings"
+        )
+    if pca < min(most, total_dims):
+        reasons.append("within speakers the embeddings vary along no more directions")
+    elif most == total_dims < scatter.dim - len(constant):
+        reasons.append("the embeddings vary along no more directions")
+    return BackendDims(scatter.dim, pca, min(lda_dim, between_dims, pca), "; ".join(reasons))
+
+
+def directions_above_floor(total: Float64Array, within: Float64Array) -> int:
+    """Principal directions along which the vectors vary by more than what LDA raises its eigenvalues to.
+
+    Args:
+        total, within: covariances (D, D).
+    """
+    floor = COVARIANCE_FLOOR * np.linalg.eigvalsh(within)[-1]
+    return int(np.count_nonzero(np.linalg.eigvalsh(total) > floor))
 
 
 def regular_dims(total: Float64Array, within: Float64Array, mean: Float64Array, most: int) -> int:

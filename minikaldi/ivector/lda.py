@@ -11,6 +11,9 @@ from minikaldi.errors import KaldiError
 from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.vectors import NULL_SHARE, SAME_SHARE, Float64Array, orient_rows
 
+COVARIANCE_FLOOR = 1e-6
+"""Kaldi's: eigenvalues below this share of the largest are raised to it."""
+
 
 class SpeakerScatter:
     """Sums from which the total, within-speaker and between-speaker covariances follow.
@@ -79,7 +82,7 @@ class LdaResult:
 
 
 def compute_lda(
-    scatter: SpeakerScatter, dim: int, total_covariance_factor: float = 0.0, covariance_floor: float = 1e-6
+    scatter: SpeakerScatter, dim: int, total_covariance_factor: float = 0.0, covariance_floor: float = COVARIANCE_FLOOR
 ) -> LdaResult:
     """The `dim` directions with the most between-speaker variance once the within-speaker covariance is unit.
 

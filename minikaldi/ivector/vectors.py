@@ -104,6 +104,12 @@ SAME_SHARE = 1.0e-24  # variance below this share of the mean's square is roundi
 NULL_SHARE = 1.0e-12  # so is variance below this share of all variance along the same direction
 
 
+def varying_dims(variances: Float64Array, mean: Float64Array) -> NDArray[np.bool_]:
+    """Which dimensions (D,) are not the same in all vectors, by their variances (D,) and mean (D,)."""
+    varying: NDArray[np.bool_] = variances > SAME_SHARE * mean**2
+    return varying
+
+
 def spanned_dims(covariance: Float64Array, total_variances: Float64Array, mean: Float64Array) -> int:
     """Along how many directions vectors with this covariance vary, 0 to D.
 
@@ -115,7 +121,7 @@ def spanned_dims(covariance: Float64Array, total_variances: Float64Array, mean: 
         mean: (D,) of the vectors.
     """
     scale = np.zeros_like(total_variances)
-    varying = total_variances > SAME_SHARE * mean**2
+    varying = varying_dims(total_variances, mean)
     scale[varying] = 1.0 / np.sqrt(total_variances[varying])
     relative = covariance * np.outer(scale, scale)
     try:  # a fifth of the time that eigenvalues take

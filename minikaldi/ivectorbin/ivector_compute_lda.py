@@ -13,7 +13,7 @@ import numpy as np
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, TOKEN
-from minikaldi.ivector.lda import SpeakerScatter, compute_lda
+from minikaldi.ivector.lda import COVARIANCE_FLOOR, SpeakerScatter, compute_lda
 from minikaldi.ivectorbin.log_format import shown
 from minikaldi.ivectorbin.vector_blocks import vector_blocks
 from minikaldi.options import option
@@ -30,7 +30,8 @@ class LdaOptions:
         0.0, "Normalize this much of the total covariance to unit, and the rest of the within-class covariance"
     )
     covariance_floor: float = option(
-        1.0e-06, "Floor the eigenvalues of the interpolated covariance matrix to this share of its largest eigenvalue"
+        COVARIANCE_FLOOR,
+        "Floor the eigenvalues of the interpolated covariance matrix to this share of its largest eigenvalue",
     )
     binary: bool = option(True, "Write output in binary mode")
 

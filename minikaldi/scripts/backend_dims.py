@@ -56,12 +56,12 @@ def training_scatter(vectors: str, utt2spk: str) -> SpeakerScatter:
 
 def explanation(scatter: SpeakerScatter, dims: BackendDims, lda_dim: int) -> str:
     """One line on what was chosen, and why."""
-    num_speakers, num_vectors = scatter.num_speakers, scatter.num_vectors
+    num_speakers = scatter.num_speakers
     words = f"LDA: {dims.vectors} -> {dims.lda} dimensions ({num_speakers} training speakers"
     if dims.pca < dims.vectors:
         words = (
-            f"PCA: {dims.vectors} -> {dims.pca} dimensions first ({num_vectors} training embeddings of {num_speakers} "
-            f"speakers carry no more), then LDA: {dims.pca} -> {dims.lda} dimensions ({num_speakers} training speakers"
+            f"PCA: {dims.vectors} -> {dims.pca} dimensions first ({dims.why}), then LDA: {dims.pca} -> {dims.lda} "
+            f"dimensions ({num_speakers} training speakers"
         )
     return f"{words}; asked for at most {lda_dim})"
 

@@ -166,13 +166,23 @@ def test_a_back_end_of_more_embeddings_leaves_no_transform_of_an_earlier_one(bac
 
 
 def test_what_the_commands_warn_of_is_in_the_steps_own_output(backend: Backend) -> None:
-    """A direction of far less variance is floored by ivector-compute-lda."""
+    """A direction along which speakers differ far more than their utterances makes ivector-compute-lda floor others."""
+    vectors = drawn(10, 8, 5)
+    for number, rows in enumerate(vectors):
+        rows[:, 4] += 1e4 * number
+    backend.write(vectors)
+    said = backend.train("--total-covariance-factor", "1.0")
+    assert "train_backend.sh: WARNING (ivector-compute-lda" in said and "Floored 4 of 5 eigenvalues" in said
+
+
+@pytest.mark.parametrize(("power", "dims"), [(-5, 4), (0, 5)])
+def test_directions_that_lda_would_floor_are_left_out_before_it(backend: Backend, power: int, dims: int) -> None:
     vectors = drawn(10, 8, 5)
     for rows in vectors:
-        rows[:, 4] *= 1e-5
+        rows[:, 4] *= 10.0**power
     backend.write(vectors)
     said = backend.train()
-    assert "train_backend.sh: WARNING (ivector-compute-lda" in said and "Floored 1 of 5 eigenvalues" in said
+    assert f"LDA: {dims} -> {dims} dimensions" in said and "WARNING" not in said
 
 
 def test_an_utterance_without_an_embedding_is_in_the_output_of_the_step_that_makes_models(backend: Backend) -> None:
@@ -242,6 +252,21 @@ def test_a_dimension_that_is_constant_within_speakers_never_makes_the_covariance
     directions = np.linalg.svd(rows - rows.mean(axis=0))[2][: dims.pca]
     offsets = np.concatenate([speaker - speaker.mean(axis=0) for speaker in vectors]) @ directions.T
     assert np.linalg.matrix_rank(offsets) == dims.pca >= 1
+
+
+def test_rounding_is_no_direction_and_constant_dimensions_are_named() -> None:
+    mixed = [rows @ np.random.default_rng(1).normal(size=(5, 8)) for rows in drawn(20, 8, 5)]
+    for digits in (3, 4, 6):
+        dims = dims_of([np.array([[float(f"{x:.{digits}f}") for x in row] for row in rows]) for rows in mixed])
+        assert (dims.pca, dims.lda, dims.why) == (5, 5, "the embeddings vary along no more directions")
+    constant = [np.insert(rows, [1, 4], [2.5, 0.0], axis=1) for rows in drawn(20, 10, 6)]
+    dims = dims_of(constant)
+    assert (dims.pca, dims.why) == (6, "dimensions 1, 5, counted from 0, are the same in all 200 training embeddings")
+    dims = dims_of([np.insert(rows, 0, 1.5, axis=1) for rows in drawn(16, 6, 128)])
+    assert dims.pca == 40 and dims.why == (
+        "96 training embeddings of 16 speakers carry no more; dimension 0, counted from 0, is the same in all 96 "
+        "training embeddings"
+    )
 
 
 def test_composed_transforms_do_one_after_the_other() -> None:
