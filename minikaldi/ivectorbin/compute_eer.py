@@ -5,13 +5,15 @@ Differs from Kaldi: a score that is NaN is an error; Kaldi's sorting leaves it a
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from minikaldi.command import Run, command
 from minikaldi.errors import KaldiError
 from minikaldi.ivector.equal_error_rate import kaldi_eer
 from minikaldi.options import NoOptions
-from minikaldi.text_lines import clean_lines
+from minikaldi.text_lines import clean_lines, number_of
 
 
 @command(
@@ -46,10 +48,11 @@ def parse_line(line: bytes, where: str) -> tuple[float, str]:
         raise KaldiError(f"{where}: Invalid input line (must have two fields): {_shown(line)}")
     if fields[1] not in (b"target", b"nontarget"):
         raise KaldiError(f"{where}: Invalid input line (second field must be 'target' or 'nontarget'): {_shown(line)}")
-    try:
-        return float(fields[0]), fields[1].decode()
-    except ValueError as error:
-        raise KaldiError(f"{where}: Invalid input line (first field must be float): {_shown(line)}") from error
+    text = fields[0].decode("utf-8", "replace")
+    score = number_of(text)
+    if math.isnan(score) and text.lower().lstrip("+-") != "nan":
+        raise KaldiError(f"{where}: Invalid input line (first field must be float): {_shown(line)}")
+    return score, fields[1].decode()
 
 
 def _shown(line: bytes) -> str:

@@ -163,6 +163,10 @@ def test_compute_eer_compares_scores_as_float32() -> None:
         (b"", "-: Empty input."),
         (b"1 target\n", "No non-target scores seen."),
         (b"nan target\n1 nontarget\n", "a score is NaN"),
+        (b"1 target\n1_0 nontarget\n", "-:2: Invalid input line (first field must be float): 1_0 nontarget"),
+        ("\u0661 target\n".encode(), "-:1: Invalid input line (first field must be float)"),
+        (b"1\xe9 target\n", "-:1: Invalid input line (first field must be float)"),
+        (b"x target\n", "-:1: Invalid input line (first field must be float)"),
     ],
 )
 def test_compute_eer_refuses(lines: bytes, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
