@@ -30,4 +30,4 @@ log=$(dirname "$scores")/log/$(basename "$scores").log
 mkdir -p "$(dirname "$log")"
 $cmd "$log" \
   python3 -m scoring.cosine "${options[@]}" "scp:$enroll/spk_embedding.scp" "scp:$test" "$trials" "$scores"
-sed -n 's/^WARNING /score_cosine.sh: /p' "$log" >&2     # of the lists that it read
+show_warnings "$log"

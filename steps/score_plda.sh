@@ -24,6 +24,7 @@ mkdir -p "$(dirname "$log")"
 chain() {  # <scp>: mean subtraction, LDA, length normalisation
   echo "ark:ivector-subtract-global-mean $backend/mean.vec scp:$1 ark:- | transform-vec $backend/transform.mat ark:- ark:- | ivector-normalize-length ark:- ark:- |"
 }
+trap 'rm -f "$scores.pairs" "$scores.partial"' EXIT
 python3 -m scoring.trials --pairs "$trials" > "$scores.pairs"
 $cmd "$log" \
   ivector-plda-scoring --normalize-length=true "--num-utts=ark:$enroll/num_utts.ark" \
@@ -31,4 +32,3 @@ $cmd "$log" \
   "$(chain "$enroll/spk_embedding.scp")" "$(chain "$test")" "$scores.pairs" "$scores.partial"
 python3 -m scoring.trials --check "$scores.partial" "$scores.pairs"
 mv "$scores.partial" "$scores"
-rm "$scores.pairs"

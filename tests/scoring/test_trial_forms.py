@@ -96,13 +96,58 @@ def models(root: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def step(root: Path, name: str, *arguments: Path) -> str:
+def step(root: Path, name: str, *arguments: Path | str) -> str:
     """Run a step; returns what it printed."""
     command = [str(root / "steps" / name), *map(str, arguments)]
     env = {name: value for name, value in os.environ.items() if name != "KALDI_ROOT"}
     done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
+
+
+@pytest.fixture
+def sides(tmp_path: Path) -> list[Path]:
+    """The arguments of a scoring step, for a runner that computes nothing."""
+    for name in ("plda", "mean.vec", "transform.mat", "spk_embedding.scp", "num_utts.ark", "test.scp"):
+        (tmp_path / name).write_text("x\n")
+    (tmp_path / "trials").write_text("1 a b\n0 a c\n")
+    return [tmp_path, tmp_path, tmp_path / "test.scp", tmp_path / "trials", tmp_path / "scores"]
+
+
+def runner(folder: Path, script: str) -> Path:
+    """A stand-in for run.pl, whose first argument is the log."""
+    path = folder / "runner"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("trials", "script"),
+    [
+        ("1 a b\n", "exit 1"),
+        ("1 a b\n", ": > $SCORES.partial"),  # a score is missing
+        ("1 a b\n0 a\n", "exit 0"),
+    ],
+)
+def test_a_failed_scoring_leaves_no_file_but_its_log(
+    root: Path, tmp_path: Path, sides: list[Path], trials: str, script: str
+) -> None:
+    (tmp_path / "trials").write_text(trials)
+    command = [root / "steps/score_plda.sh", "--cmd", runner(tmp_path, script), *sides]
+    env = {**os.environ, "SCORES": str(sides[-1])}
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert not list(tmp_path.glob("scores*")), done.stderr
+
+
+def test_cosine_scoring_shows_the_first_warnings_of_its_job(root: Path, tmp_path: Path, sides: list[Path]) -> None:
+    script = runner(tmp_path, 'for n in 1 2 3 4 5 6 7; do echo "WARNING (x) number $n"; done > "$1"')
+    said = step(root, "score_cosine.sh", "--cmd", script, *sides)
+    assert said.splitlines() == [
+        *(f"score_cosine.sh: WARNING (x) number {number}" for number in range(1, 6)),
+        f"score_cosine.sh: ... 7 warnings in all: {tmp_path}/log/scores.log",
+    ]
 
 
 @pytest.mark.slow
