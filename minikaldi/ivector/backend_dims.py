@@ -68,22 +68,22 @@ def choose_dims(scatter: SpeakerScatter, lda_dim: int) -> BackendDims:
             f"found {found} that do not differ within speakers along their main directions; LDA and PLDA need speakers "
             "with two or more different utterances: are some there twice?"
         )
-    reasons = [f"{scatter.num_vectors} training embeddings of {num_speakers} speakers carry no more"]
-    if most == total_dims:
-        reasons.clear()
+    reasons = []
+    if most < total_dims:
+        reasons.append(f"{scatter.num_vectors} training embeddings of {num_speakers} speakers carry no more")
     constant = np.flatnonzero(~varying_dims(variances, mean)).tolist()
     if constant:
-        listed = ", ".join(map(str, constant[:MOST_LISTED])) + (", …" if len(constant) > MOST_LISTED else "")
-        is_one = len(constant) == 1
-        reasons.append(
-            f"{'dimension' if is_one else 'dimensions'} {listed}, counted from 0, {'is' if is_one else 'are'} the same "
-            f"in all {scatter.num_vectors} training embeddings"
-        )
-    if pca < min(most, total_dims):
+        reasons.append(f"{_named(constant)} the same in all {scatter.num_vectors} training embeddings")
+    if pca < most:
         reasons.append("within speakers the embeddings vary along no more directions")
     elif most == total_dims < scatter.dim - len(constant):
         reasons.append("the embeddings vary along no more directions")
     return BackendDims(scatter.dim, pca, min(lda_dim, between_dims, pca), "; ".join(reasons))
+
+
+def _named(dims: list[int]) -> str:
+    listed = ", ".join(map(str, dims[:MOST_LISTED])) + (", …" if len(dims) > MOST_LISTED else "")
+    return f"dimension {listed}, counted from 0, is" if len(dims) == 1 else f"dimensions {listed}, counted from 0, are"
 
 
 def directions_above_floor(total: Float64Array, within: Float64Array) -> int:
