@@ -6,8 +6,9 @@ or floors eigenvalues, and PLDA's scores reach -1e7. The vectors are then reduce
 of n vectors in n / 2 dimensions has its smallest eigenvalue near a tenth of the true one, in n dimensions near zero
 (Marchenko and Pastur 1967).
 
-Directions along which the vectors vary by less than LDA's floor, of its largest eigenvalue, carry nothing: rounding, as
-that of vectors that were kept as text, leaves them some variance.
+Directions along which the vectors vary by less than a tenth of LDA's floor carry nothing: rounding, as that of vectors
+that were kept as text, leaves them some variance. A direction just below the floor is real (statistics of
+MFCC have one), and LDA raises it, as Kaldi does.
 
 LDA keeps S - 1 dimensions, but two where it can: length normalisation makes a vector of one dimension 1 or -1, and a
 speaker's vectors the same.
@@ -57,10 +58,10 @@ def choose_dims(scatter: SpeakerScatter, lda_dim: int) -> BackendDims:
     total, between = scatter.covariances()
     variances, mean = np.diag(total), scatter.mean()
     between_dims = max(num_speakers - 1, LEAST_DIMS)
-    above_floor = directions_above_floor(total, total - between)
-    if above_floor == spanned_dims(total - between, variances, mean) == scatter.dim:
+    above_rounding = directions_above_rounding(total, total - between)
+    if above_rounding == spanned_dims(total - between, variances, mean) == scatter.dim:
         return BackendDims(scatter.dim, scatter.dim, min(lda_dim, between_dims, scatter.dim))
-    total_dims = min(above_floor, spanned_dims(total, variances, mean))
+    total_dims = min(above_rounding, spanned_dims(total, variances, mean))
     most = total_dims if num_more >= total_dims else min(total_dims, max(num_more // 2, LEAST_DIMS))
     pca = regular_dims(total, total - between, mean, most)
     if pca == 0:
@@ -86,14 +87,14 @@ def _named(dims: list[int]) -> str:
     return f"dimension {listed}, counted from 0, is" if len(dims) == 1 else f"dimensions {listed}, counted from 0, are"
 
 
-def directions_above_floor(total: Float64Array, within: Float64Array) -> int:
-    """Principal directions along which the vectors vary by more than what LDA raises its eigenvalues to.
+def directions_above_rounding(total: Float64Array, within: Float64Array) -> int:
+    """Principal directions along which the vectors vary by more than a tenth of what LDA raises its eigenvalues to.
 
     Args:
         total, within: covariances (D, D).
     """
-    floor = COVARIANCE_FLOOR * np.linalg.eigvalsh(within)[-1]
-    return int(np.count_nonzero(np.linalg.eigvalsh(total) > floor))
+    rounding = 0.1 * COVARIANCE_FLOOR * np.linalg.eigvalsh(within)[-1]
+    return int(np.count_nonzero(np.linalg.eigvalsh(total) > rounding))
 
 
 def regular_dims(total: Float64Array, within: Float64Array, mean: Float64Array, most: int) -> int:
