@@ -67,15 +67,15 @@ TYPICAL: dict[str, Typical] = {
     "mini-full": _typical(
         "online conf/nnet/mini.yaml",
         {
-            **{"data": {0: 30}, "mfcc": {1: 5}, "feats": {1: 4}, "ready": {4: 2, 5: 1}},
-            "exp": {6: 60, 8: 9, 9: 2, 10: 3, 11: 3, 12: 3},
+            **{"data": {0: 31}, "mfcc": {1: 3}, "feats": {1: 3}, "ready": {4: 3, 5: 1}},
+            "exp": {6: 76, 8: 11, 9: 2, 10: 3, 11: 5, 12: 5},
         },
     ),
     "mini-tiny": _typical(
-        "ondisk conf/nnet/mini.yaml training.steps=60 training.valid_every=30",
+        "online conf/nnet/mini.yaml training.steps=60 training.valid_every=30",
         {
-            **{"data": {0: 5}, "mfcc": {1: 2}, "feats": {1: 2, 2: 1, 3: 2}, "ready": {4: 1, 5: 1, 7: 2}},
-            "exp": {6: 7, 8: 5, 9: 2, 10: 2, 11: 2, 12: 2},
+            **{"data": {0: 6}, "mfcc": {1: 2}, "feats": {1: 2}, "ready": {4: 2, 5: 1}},
+            "exp": {6: 15, 8: 6, 9: 2, 10: 3, 11: 3, 12: 3},
         },
     ),
 }
