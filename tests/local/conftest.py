@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,9 +36,7 @@ def script(root: Path, command_env: dict[str, str]) -> RunScript:
     def run(
         name: str, *arguments: object, code: int = 0, env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        command = [str(root / ".venv" / "bin" / "python"), str(root / "local" / name), *map(str, arguments)]
-        if not Path(command[0]).exists():
-            command[0] = "python3"
+        command = [sys.executable, str(root / "local" / name), *map(str, arguments)]
         result = subprocess.run(
             command, cwd=root, env=env or command_env, capture_output=True, text=True, check=False
         )

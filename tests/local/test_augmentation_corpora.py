@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def test_sounds_of_every_audio_extension_are_taken(
     for name, form, subtype in (("c.mp3", "MP3", "MPEG_LAYER_III"), ("d.ogg", "OGG", "VORBIS")):
         soundfile.write(musan / "noise" / "free" / name, np.full(8000, 0.1), 16000, format=form, subtype=subtype)
     (musan / "noise" / "free" / "f.m4a").write_bytes(b"\0\0\0\x14ftypM4A " + bytes(100))
-    env = {**command_env, "PATH": f"{root}/.venv/bin:{tmp_path}/bin:/usr/bin:/bin"}
+    env = {**command_env, "PATH": f"{Path(sys.executable).parent}:{tmp_path}/bin:/usr/bin:/bin"}
     if not shutil.which("ffmpeg", path=env["PATH"]):
         result = script("make_musan.py", "--root", musan, tmp_path / "m", env=env, code=1)
         assert "1 files need ffmpeg" in result.stderr and not (tmp_path / "m_noise").exists()

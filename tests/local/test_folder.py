@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,7 @@ def test_a_file_named_m4a_is_what_its_bytes_are(
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "ffmpeg").write_text("#!/bin/sh\n")
     (tmp_path / "bin" / "ffmpeg").chmod(0o755)
-    env = {**command_env, "PATH": f"{root}/.venv/bin{f':{tmp_path}/bin' if has_ffmpeg else ''}"}
+    env = {**command_env, "PATH": f"{Path(sys.executable).parent}{f':{tmp_path}/bin' if has_ffmpeg else ''}"}
     script("make_folder.py", "--root", tree, "--max-loss", 0.5, tmp_path / "data", env=env)
     wav = read_pairs(tmp_path / "data" / "wav.scp")
     assert wav["s1-wave"] == f"{tree}/s1/wave.m4a" and wav["s2-wave"] == f"{tree}/s2/wave.amr"

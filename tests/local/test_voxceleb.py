@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -172,7 +173,7 @@ def test_m4a_bytes_named_wav_are_treated_alike_in_every_corpus(
     (tmp_path / "corpus" / "vox1_meta.csv").write_text(META1.replace("id10001", "id00012"))
     put(tmp_path / "bin", ["ffmpeg"], b"#!/bin/sh\n")
     (tmp_path / "bin" / "ffmpeg").chmod(0o755)
-    env = {**command_env, "PATH": f"{root}/.venv/bin{f':{tmp_path}/bin' if has_ffmpeg else ''}"}
+    env = {**command_env, "PATH": f"{Path(sys.executable).parent}{f':{tmp_path}/bin' if has_ffmpeg else ''}"}
     arguments = ("--root", tmp_path / "corpus", *part, "--max-loss", "0.9", tmp_path / "data")
     result = script(corpus, *arguments, env=env)
     audio = read_pairs(tmp_path / "data" / "wav.scp")

@@ -105,6 +105,7 @@ VOCALS = b"m1 jazz N someone\nm2 pop Y other\n"
 MARKER = b'{"options": {"a": "1"}, "inputs": {"x": "sha256:0"}, "outputs": {"d": {"f": "size:1 mtime_ns:2"}}}\n'
 MANIFEST = b'{"hash": "abc", "sounds": [["a", "b.wav", "c", "d", 16000]]}'
 
+SPEAKERS = {"utt1": "a", "utt2": "a"}
 READERS = [
     Reader("option file", options_of, b"# MFCC\n--num-ceps=30\n--low-freq=20 # Hz\n--use-energy=false\n", UsageError),
     Reader("Kaldi conf", options_of, (ROOT / "conf/mfcc.conf").read_bytes(), UsageError),
@@ -159,7 +160,7 @@ READERS = [
     Reader("trials", read_scored_trials, TRIALS, ScoringError),
     Reader("VoxCeleb trials", read_scored_trials, b"1 a/1.wav a/2.wav\r\n0 a/1.wav b/1.wav\r\n", ScoringError),
     Reader("scores", read_scores, b"utt1 utt2 1.5\nutt1 utt3 -2e1\nutt2 utt3 -inf\n", ScoringError),
-    Reader("models", partial(model_speakers, utt2spk={"utt1": "a"}), b"m1 utt1 utt2\nm2 utt1\n", ScriptError),
+    Reader("models", partial(model_speakers, utt2spk=SPEAKERS), b"m1 utt1 utt2\nm2 utt1\n", ScriptError),
     Reader("any trials", read_any_trials, b"\xef\xbb\xbf1 a/1.wav a/2.wav\n0 a/1.wav b/1.wav\n", ScriptError),
     Reader("genders", read_spk2gender, b"ann f\nbob M\n", ScriptError),
     Reader("metadata", metadata, b"\xef\xbb\xbfVoxCeleb2 ID ,Gender ,Set \nid1 ,m ,dev \nid2 ,f ,test \n", ScriptError),

@@ -173,7 +173,11 @@ def test_an_active_environment_serves_the_tests_and_torch_is_not_installed_again
     done = prepare(own_checkout, "--tests", path=bare_path(tmp_path))  # no longer active: .venv has the rest already
     assert done.returncode == 0, done.stdout + done.stderr
 
-    shutil.rmtree(active)  # what was lent is gone: all of it is to be installed, which fails here
+    shutil.rmtree(active)  # what was lent is gone: another environment that is active serves the recipe as it is
+    other = active_environment(tmp_path / "other", check_environment.MINIMUM)
+    assert f"{other}/bin/python3 as it is" in prepare(own_checkout, path=f"{other / 'bin'}:/usr/bin:/bin").stdout
+    assert not (own_checkout / ".venv" / ".ready").exists()
+    # Without one all of it is to be installed, which fails here.
     done = prepare(own_checkout, "--tests", path=bare_path(tmp_path))
     assert done.returncode == 1
     assert "making .venv from requirements.txt tests/requirements.txt" in done.stdout and "numpy==" in done.stderr
