@@ -9,7 +9,7 @@ if [[ ${PIPELINE_RUN-} != "$PPID"-* ]]; then          # utils/guard.py runs this
   done
 fi
 called_from=$PWD          # paths on the command line are relative to it
-export PIPELINE_CALLED_FROM=$PWD      # for nnet/paths.py
+export PIPELINE_CALLED_FROM=$PWD      # for nnet/config/paths.py
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 . utils/stage_functions.sh

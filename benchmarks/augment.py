@@ -28,13 +28,13 @@ import numpy as np  # noqa: E402
 
 from benchmarks.minikaldi_cases.report import machine  # noqa: E402
 from minikaldi.io import FLOAT_VECTOR, WAVE, Wave, write_object, writer  # noqa: E402
-from nnet.config import load  # noqa: E402
-from nnet.hold_out import HoldOutOptions  # noqa: E402
-from nnet.lists import read_lists  # noqa: E402
+from nnet.config.experiment import load  # noqa: E402
+from nnet.data.hold_out import HoldOutOptions  # noqa: E402
+from nnet.data.lists import read_lists  # noqa: E402
+from nnet.data.sampler import BatchPlanner  # noqa: E402
+from nnet.data.wave_data import WaveChunks, open_waves  # noqa: E402
+from nnet.data.wave_lists import AudioSources  # noqa: E402
 from nnet.make_lists import make_lists  # noqa: E402
-from nnet.sampler import BatchPlanner  # noqa: E402
-from nnet.wave_data import WaveChunks, open_waves  # noqa: E402
-from nnet.wave_lists import AudioSources  # noqa: E402
 
 RATE, BATCH, FRAMES, BINS = 16000, 64, 225, 30
 SPEAKERS, UTTERANCES, SECONDS = 40, 8, 6

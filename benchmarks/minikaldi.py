@@ -26,8 +26,8 @@ from benchmarks.minikaldi_cases import backend, features, growth, start  # noqa:
 from benchmarks.minikaldi_cases.measure import has_all  # noqa: E402
 from benchmarks.minikaldi_cases.place import SCALES, Place, Row  # noqa: E402
 from benchmarks.minikaldi_cases.report import Report  # noqa: E402
+from common.doc_sections import replace_section  # noqa: E402
 from minikaldi.commands import MODULES  # noqa: E402
-from minikaldi.scripts.doc_sections import replace_section  # noqa: E402
 
 ROW_PARTS: dict[str, Callable[[Place], Iterator[Row]]] = {
     "features": features.rows,

@@ -29,12 +29,12 @@ from benchmarks.minikaldi_cases.report import machine  # noqa: E402
 from benchmarks.network_cases.count import frame_rate, macs_per_second, parameters  # noqa: E402
 from benchmarks.network_cases.steps import time_step  # noqa: E402
 from benchmarks.network_cases.table import Figures, Report, figures_from  # noqa: E402
-from minikaldi.errors import KaldiError  # noqa: E402
-from minikaldi.scripts.doc_sections import replace_section  # noqa: E402
-from nnet.config import load, to_mapping  # noqa: E402
+from common.doc_sections import replace_section  # noqa: E402
+from common.errors import KaldiError  # noqa: E402
+from common.options import ConfigError  # noqa: E402
+from nnet.config.experiment import load, to_mapping  # noqa: E402
 from nnet.errors import NnetError  # noqa: E402
 from nnet.model import build  # noqa: E402
-from nnet.options import ConfigError  # noqa: E402
 
 SECTION = "figures"
 SAME_NETWORK = ("small", "mini_large_margin")  # the network of mini.yaml

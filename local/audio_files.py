@@ -16,12 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.errors import KaldiError
+from common.program import ScriptError
+from common.progress import with_progress
 from local.program import first_of, say
-from minikaldi.errors import KaldiError
+from minikaldi.data_dir.wav_lines import TO_WAV
 from minikaldi.feat.audio_info import NO_AUDIO, ForeignAudioError, audio_info
-from minikaldi.progress import with_progress
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.wav_lines import TO_WAV
 
 FFMPEG_EXTENSIONS = frozenset((".m4a", ".m4b", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".mov", ".3gp", ".amr"))
 SOUNDFILE_EXTENSIONS = frozenset(

@@ -12,8 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.tables import read_keys
+from common.program import ScriptError
+from minikaldi.data_dir.tables import read_keys
 
 
 def speakers(directory: str) -> set[str]:

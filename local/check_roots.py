@@ -18,12 +18,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from common.program import ScriptError
+from common.trial_faults import balance_fault
 from local.audio_files import is_named_audio
 from local.program import first_of, new_parser, printable, run_script
 from local.trials import check_repeats, read_trials
 from local.walk import has_name_of_others
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.trial_faults import balance_fault
 
 EXPECTED = "expected <root>/<speaker>/**/<audio>"
 MAX_SETS = 10  # of a corpus; more folders of such names are speakers

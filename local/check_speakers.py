@@ -17,10 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from common.program import ScriptError
 from local.program import new_parser, run_script
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.data_dir import read_utt2spk
-from minikaldi.scripts.tables import read_numbers, read_pairs
+from minikaldi.data_dir.directory import read_utt2spk
+from minikaldi.data_dir.tables import read_numbers, read_pairs
 
 MIN_SPEAKERS = 2  # to tell apart, and to hold out
 MIN_RECORDINGS = 3  # of a held-out speaker: two are held out, one is trained on

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from common.program import ScriptError
+from common.text_lines import is_one_word
 from local.program import first_of, printable, say
 from local.speaker_ids import without_blanks
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.data_dir import DirectoryWriter
-from minikaldi.text_lines import is_one_word
+from minikaldi.data_dir.directory import DirectoryWriter
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from common.program import ScriptError
+from common.text_lines import clean_lines, numbered_fields, trimmed
 from local.program import say
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.text_lines import clean_lines, numbered_fields, trimmed
 
 GENDERS = {"m": "m", "male": "m", "f": "f", "female": "f"}
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from common.program import ScriptError
 from local.audio_files import (
     AudioFile,
     Unreadable,
@@ -35,7 +36,6 @@ from local.program import add_max_loss, first_of, new_parser, printable, run_scr
 from local.speaker_ids import speaker_ids, without_blanks
 from local.trials import check_list, write_trials
 from local.walk import Listing, Passed, drop_second_names, list_files
-from minikaldi.scripts.cli import ScriptError
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from common.program import ScriptError, positive_int
 from local.data_dir import Utterance, write_data_dir
 from local.minicorpus.augmentation import count_of, make_augmentation, write_augmentation_dirs
 from local.minicorpus.config import ConfigError, MiniCorpusConfig, read_config
@@ -24,7 +25,6 @@ from local.minicorpus.corpus import genders, make_speech, make_trials, split_opt
 from local.minicorpus.speech import SPLITS
 from local.minicorpus.store import SoundFile
 from local.program import new_parser, run_script, say
-from minikaldi.scripts.cli import ScriptError, positive_int
 
 DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "conf" / "mini_corpus.yaml"
 

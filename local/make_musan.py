@@ -18,6 +18,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from common.errors import KaldiError
+from common.program import ScriptError, boolean
+from common.text_lines import numbered_fields
 from local.audio_files import (
     AudioFile,
     Unreadable,
@@ -33,10 +36,7 @@ from local.program import add_max_loss, first_of, new_parser, run_script, say
 from local.rir_lists import odd_paths, require_plain_paths
 from local.speaker_ids import without_blanks
 from local.walk import list_files
-from minikaldi.errors import KaldiError
 from minikaldi.feat.audio import read_audio
-from minikaldi.scripts.cli import ScriptError, boolean
-from minikaldi.text_lines import numbered_fields
 
 CLASSES = ("music", "noise", "speech")
 

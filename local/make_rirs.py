@@ -19,14 +19,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from common.program import ScriptError
+from common.text_lines import filled_lines
 from local.audio_files import AudioFile, inspect_all, require_ffmpeg, say_conversions, wav_scp_entry
 from local.data_dir import Dropped
 from local.program import add_max_loss, first_of, new_parser, run_script, say
 from local.rir_lists import RirEntry, odd_paths, require_plain_paths, write_list, write_rir_lists
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.rooms import RIR_OPTIONS, make_rir, read_line
-from minikaldi.scripts.wav_lines import TO_WAV
-from minikaldi.text_lines import filled_lines
+from minikaldi.copies.rooms import RIR_OPTIONS, make_rir, read_line
+from minikaldi.data_dir.wav_lines import TO_WAV
 
 ROOMS = ("smallroom", "mediumroom")
 

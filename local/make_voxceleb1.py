@@ -15,12 +15,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from common.program import ScriptError
 from local.data_dir import say_counts, write_data_dir
 from local.genders import metadata_genders, read_metadata
 from local.program import add_max_loss, new_parser, run_script, say
 from local.trials import check_repeats, read_trials, write_trials
 from local.voxceleb import Tree, as_utterances, check_decoders, existing_trees, scan
-from minikaldi.scripts.cli import ScriptError
 
 BARE = ("dev", "test", "")  # only where they have folders of speakers
 TREES = (

@@ -18,11 +18,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from common.program import ScriptError
 from local.data_dir import say_counts, write_data_dir
 from local.genders import metadata_genders, read_metadata
 from local.program import add_max_loss, first_of, new_parser, run_script, say
 from local.voxceleb import Tree, as_utterances, check_decoders, existing_trees, find_trees, scan
-from minikaldi.scripts.cli import ScriptError
 
 ID = "VoxCeleb2 ID"
 PARTS = {"dev": ("dev",), "test": ("test",), "both": ("dev", "test")}

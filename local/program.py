@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from minikaldi.errors import KaldiError, for_a_message
-from minikaldi.scripts.cli import ScriptError, script_name
+from common.errors import KaldiError, for_a_message
+from common.program import ScriptError, script_name
 
 _ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.program import ScriptError
 from local.program import first_of
-from minikaldi.scripts.cli import ScriptError
 
 # Paths stand inside two levels of quotes in an augmented wav.scp line, and commas part the signals there.
 _PLAIN_PATH = re.compile(r"[\w.+@%:=/-]+")

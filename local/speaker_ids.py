@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from minikaldi.scripts.cli import ScriptError
+from common.program import ScriptError
 
 # Characters that sort before "-", and "-" itself: after a shared beginning they break the order of `<speaker>-<rest>`.
 _SORTS_EARLY = re.compile(r"[!-\-]")

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from common.program import ScriptError
+from common.text_lines import numbered_fields
+from common.trial_faults import Row, trial_fault
+from common.trial_forms import EITHER_FORM, NUM_FIELDS, TrialForm, form_of
 from local.audio_files import without_extension
 from local.program import say
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.tables import open_text, read_table
-from minikaldi.scripts.trial_faults import Row, trial_fault
-from minikaldi.text_lines import numbered_fields
-from minikaldi.trial_forms import EITHER_FORM, NUM_FIELDS, TrialForm, form_of
+from minikaldi.data_dir.tables import open_text, read_table
 
 
 @dataclass(frozen=True)

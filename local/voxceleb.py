@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from common.program import ScriptError
+from common.progress import with_progress
 from local.audio_files import AudioFile, Unreadable, inspect, require_ffmpeg, through_to_wav
 from local.data_dir import Dropped, Utterance
 from local.program import say
 from local.speaker_ids import speaker_ids, without_blanks
 from local.walk import Found, list_files
-from minikaldi.progress import with_progress
-from minikaldi.scripts.cli import ScriptError
 
 SAMPLE_RATE = 16000
 WAV_HEADER_BYTES = 44

@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.program import ScriptError
+from common.progress import with_progress
 from local.program import printable
 from local.speaker_ids import check_name
-from minikaldi.progress import with_progress
-from minikaldi.scripts.cli import ScriptError
 
 # Folders that file servers and archivers put beside the user's own.
 _OTHERS_FOLDERS = frozenset(

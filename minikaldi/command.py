@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from common.errors import KaldiError, UsageError
 from minikaldi import commands, log
-from minikaldi.errors import KaldiError, UsageError
 from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder
 from minikaldi.io.inner import BROKEN_PIPE
@@ -34,7 +34,7 @@ USAGE_ERROR, ERROR = 1, 255
 
 @dataclass(frozen=True)
 class Run:
-    """All of the outside world that a command may touch; errors are `minikaldi.errors.KaldiError`."""
+    """All of the outside world that a command may touch; errors are `common.errors.KaldiError`."""
 
     name: str
     context: Context

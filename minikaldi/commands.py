@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 
 if TYPE_CHECKING:
     from minikaldi.command import Command

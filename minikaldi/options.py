@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from minikaldi.errors import UsageError
+from common.errors import UsageError
+from common.text_lines import clean_lines, trimmed
 from minikaldi.io.primitives import decode, show, show_key, to_float, to_int32
-from minikaldi.text_lines import clean_lines, trimmed
 
 Value = bool | int | float | str
 Options = TypeVar("Options")

@@ -24,22 +24,22 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
+from common.options import ConfigError
+from common.progress import Progress
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
-from minikaldi.progress import Progress
-from nnet.checkpoint import DamagedError, load
-from nnet.config import from_mapping
-from nnet.data import check_finite
+from nnet.config.experiment import from_mapping
+from nnet.config.sections import InferenceOptions
+from nnet.data.batches import check_finite
 from nnet.device import choose_device
-from nnet.embed import batches_by_length, embed_batch, embed_long
 from nnet.errors import NnetError
-from nnet.exp_lock import ExpLock
-from nnet.fine_tuning import LOSS_PREFIX
+from nnet.inference.embed import batches_by_length, embed_batch, embed_long
+from nnet.inference.windows import WindowCounts, cut, lengthened, override_inference
 from nnet.model import NORM_FLOOR, SpeakerNet, build
-from nnet.options import ConfigError
-from nnet.records import extraction_record, write_record
-from nnet.sections import InferenceOptions
-from nnet.windows import WindowCounts, cut, lengthened, override_inference
+from nnet.training.checkpoint import DamagedError, load
+from nnet.training.exp_lock import ExpLock
+from nnet.training.fine_tuning import LOSS_PREFIX
+from nnet.training.records import extraction_record, write_record
 
 log = logging.getLogger("extract")
 

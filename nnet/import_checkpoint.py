@@ -19,18 +19,18 @@ from pathlib import Path
 import torch
 import yaml
 
-from nnet.checkpoint import Checkpoint, save
-from nnet.config import to_mapping, to_yaml
+from common.options import ConfigError
+from nnet.config.experiment import to_mapping, to_yaml
+from nnet.config.overrides import add_arguments
+from nnet.config.paths import located
 from nnet.errors import NnetError
-from nnet.exp_lock import ExpLock
-from nnet.files import write_whole
-from nnet.imports import FORMATS
-from nnet.imports.convert import Imported, convert
-from nnet.imports.reading import SourceFile, read_source
-from nnet.imports.table import Choices
-from nnet.options import ConfigError
-from nnet.overrides import add_arguments
-from nnet.paths import located
+from nnet.published import FORMATS
+from nnet.published.convert import Imported, convert
+from nnet.published.reading import SourceFile, read_source
+from nnet.published.table import Choices
+from nnet.training.checkpoint import Checkpoint, save
+from nnet.training.exp_lock import ExpLock
+from nnet.training.files import write_whole
 
 log = logging.getLogger("import")
 

@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import KaldiError
 from minikaldi.command import Command, Run, run_command
-from minikaldi.errors import KaldiError
 from minikaldi.feat.resample import wideband_resample
 from minikaldi.io import DOUBLE, FLOAT_MATRIX, WAVE, Wave
 from minikaldi.options import option
-from nnet.inputs import INPUTS, InputKind
-from nnet.inputs.librosa_mfcc import LibrosaMfccOptions
-from nnet.inputs.logmel import LogmelOptions
-from nnet.inputs.wave import WaveOptions
+from nnet.features import INPUTS, InputKind
+from nnet.features.librosa_mfcc import LibrosaMfccOptions
+from nnet.features.logmel import LogmelOptions
+from nnet.features.wave import WaveOptions
 
 LOG_EVERY = 10  # utterances, as Kaldi does
 

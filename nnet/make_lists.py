@@ -8,11 +8,11 @@ spk2int valid.trials dropped, all at once.
 
 The split is by source recording: an augmented copy belongs to the recording of its clean utterance, and no recording is
 on both sides. Were twins on both sides, the held-out score would measure memory. The copies are those of the table
-utt2uniq, and those whose names say so: see nnet/copies.py.
+utt2uniq, and those whose names say so: see nnet/data/copies.py.
 The same seed gives the same lists, whatever the order of the input lines.
 
-With --audio-dir the lists serve training from audio too (data.source wav): see nnet/wave_lists.py for the files that
-are added. The features then serve validation, and utt2num_frames still counts their voiced frames.
+With --audio-dir the lists serve training from audio too (data.source wav): see nnet/data/wave_lists.py for
+the files that are added. The features then serve validation, and utt2num_frames still counts their voiced frames.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnet.copies import Sources, find_sources
+from nnet.data.copies import Sources, find_sources
+from nnet.data.hold_out import HoldOutOptions, Split, Utterance, draw_trials, split_by_recording
+from nnet.data.lists import look_up, read_int_table, read_table
+from nnet.data.wave_lists import AUDIO_FILES, AudioSources, audio_contents
 from nnet.errors import NnetError
-from nnet.hold_out import HoldOutOptions, Split, Utterance, draw_trials, split_by_recording
-from nnet.lists import look_up, read_int_table, read_table
-from nnet.wave_lists import AUDIO_FILES, AudioSources, audio_contents
 
 log = logging.getLogger("make_lists")
 

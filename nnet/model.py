@@ -9,12 +9,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from nnet.config import Config
+from common.options import name_of, part_of
+from nnet.config.experiment import Config
+from nnet.config.sections import HeadOptions
 from nnet.encoders import ENCODERS
 from nnet.errors import NnetError
-from nnet.options import name_of, part_of
 from nnet.pooling.fit import fitted
-from nnet.sections import HeadOptions
 
 NORM_FLOOR = 1e-6  # least length that an embedding is divided by: zero stays zero, its gradient finite
 

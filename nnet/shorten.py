@@ -18,10 +18,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from nnet.config import Config, get, load
-from nnet.options import ConfigError
-from nnet.overrides import add_arguments
-from nnet.sections import DataOptions
+from common.options import ConfigError
+from nnet.config.experiment import Config, get, load
+from nnet.config.overrides import add_arguments
+from nnet.config.sections import DataOptions
 
 ROWS = 32  # of a batch, at most
 CHUNK_SECONDS = (1.0, 2.0)  # at most: utterances of small corpora are short

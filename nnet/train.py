@@ -21,24 +21,24 @@ from pathlib import Path
 
 import torch
 
-from nnet.config import load, to_yaml
-from nnet.curve import Curve, Meter, Stopwatch
-from nnet.data import Batch, Feed, training_batches
+from common.options import ConfigError
+from nnet.config.experiment import load, to_yaml
+from nnet.config.overrides import add_arguments
+from nnet.config.paths import given, located
+from nnet.data.batches import Batch, Feed, training_batches
 from nnet.device import choose_device
 from nnet.errors import NnetError
-from nnet.exp_lock import ExpLock
-from nnet.files import write_whole
-from nnet.forecast import Forecast, forecast_line
-from nnet.interrupts import Interrupts
-from nnet.optimizers import clip_gradients
-from nnet.options import ConfigError
-from nnet.overrides import add_arguments
-from nnet.paths import given, located
-from nnet.precision import autocast
-from nnet.records import TRAINED, training_record, write_record
-from nnet.training_data import read_data
-from nnet.training_run import Run, describe, describe_compute, prepare, save_state, update_state, valid_frames
-from nnet.validation import valid_eer
+from nnet.training.curve import Curve, Meter, Stopwatch
+from nnet.training.data import read_data
+from nnet.training.exp_lock import ExpLock
+from nnet.training.files import write_whole
+from nnet.training.forecast import Forecast, forecast_line
+from nnet.training.interrupts import Interrupts
+from nnet.training.optimizers import clip_gradients
+from nnet.training.precision import autocast
+from nnet.training.records import TRAINED, training_record, write_record
+from nnet.training.run import Run, describe, describe_compute, prepare, save_state, update_state, valid_frames
+from nnet.training.validation import valid_eer
 
 log = logging.getLogger("train")
 

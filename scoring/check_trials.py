@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from minikaldi.scripts.trial_faults import Row, balance_fault, trial_fault
+from common.trial_faults import Row, balance_fault, trial_fault
 from scoring.errors import ScoringError
 from scoring.program import run_program
 from scoring.trial_sets import read_trial_set

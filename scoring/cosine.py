@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from common.trial_forms import EITHER_FORM
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, read_object
 from minikaldi.ivector.vectors import apply_transform, paired_products
-from minikaldi.trial_forms import EITHER_FORM
 from scoring.embeddings import EmbeddingTable, read_embeddings
 from scoring.program import run_program
 from scoring.score_norm import cohort_statistics, normalised
@@ -45,7 +45,7 @@ def unit_length(
 
     Raises:
         ValueError: the mean has another dimension than the vectors.
-        minikaldi.errors.KaldiError: the transform has.
+        common.errors.KaldiError: the transform has.
     """
     values = np.asarray(vectors, dtype=np.float64)
     if mean is not None:

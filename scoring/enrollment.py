@@ -12,10 +12,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.lines import c_sorted
-from minikaldi.scripts.outputs import write_stdout
-from minikaldi.text_lines import numbered_fields
+from common.program import ScriptError
+from common.text_lines import numbered_fields
+from common.whole_files import write_stdout
+from minikaldi.data_dir.lines import c_sorted
 from scoring.program import run_program
 from scoring.trials import read_trials
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minikaldi.errors import for_a_message
+from common.errors import for_a_message
 
 
 class ScoringError(ValueError):

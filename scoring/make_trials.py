@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minikaldi.scripts.tables import read_pairs
+from minikaldi.data_dir.tables import read_pairs
 from scoring.program import run_program
 from scoring.trials import Pair, Trials, write_trials
 

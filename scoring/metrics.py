@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from common.trial_forms import EITHER_FORM
 from minikaldi.ivector.equal_error_rate import kaldi_eer
-from minikaldi.trial_forms import EITHER_FORM
 from scoring.program import run_program
 from scoring.trials import align, read_scores, read_trials
 
@@ -136,7 +136,7 @@ def eer_by_kaldi(scores: Scores, is_target: Labels) -> float:
     """EER as a share by the convention of Kaldi's compute-eer: a multiple of one over the number of targets.
 
     Raises:
-        minikaldi.errors.KaldiError: no targets, no nontargets, or a NaN.
+        common.errors.KaldiError: no targets, no nontargets, or a NaN.
     """
     values, labels = np.asarray(scores), np.asarray(is_target, dtype=bool)
     return kaldi_eer(values[labels], values[~labels])[0]

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from minikaldi.errors import KaldiError, for_a_message
-from minikaldi.scripts.cli import ScriptError
+from common.errors import KaldiError, for_a_message
+from common.program import ScriptError
 
 
 def run_program(main: Callable[[], int]) -> NoReturn:

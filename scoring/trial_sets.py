@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.tables import read_pairs
+from common.program import ScriptError
+from minikaldi.data_dir.tables import read_pairs
 from scoring.enrollment import read_models
 from scoring.trials import Trials, read_trials
 

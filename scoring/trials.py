@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.scripts.outputs import write_stdout
-from minikaldi.text_lines import number_of, numbered_fields
-from minikaldi.trial_forms import EITHER_FORM, KALDI_FORM, NUM_FIELDS, TrialForm, form_of
+from common.text_lines import number_of, numbered_fields
+from common.trial_forms import EITHER_FORM, KALDI_FORM, NUM_FIELDS, TrialForm, form_of
+from common.whole_files import write_stdout
 from scoring.errors import ScoringError
 from scoring.program import run_program
 

@@ -48,7 +48,7 @@ selection=()
 decisions="scp,s,cs:$data_in/vad.scp"
 if [ "$vad" = true ] && [ "$fit_vad" = true ]; then
   for part in "${parts[@]}"; do utils/filter_scp.pl "$part" "$data_in/utt2num_frames" > "$part.num_frames"; done
-  decisions="ark,s,cs:python3 -m nnet.inputs.fit_vad ark,t:$ark_dir/log/feats_$name.scp.JOB.num_frames scp,s,cs:$data_in/vad.scp ark:- |"
+  decisions="ark,s,cs:python3 -m nnet.features.fit_vad ark,t:$ark_dir/log/feats_$name.scp.JOB.num_frames scp,s,cs:$data_in/vad.scp ark:- |"
 fi
 if [ "$vad" = true ]; then
   selection=(select-voiced-frames "$feats" "$decisions" ark:- \|)

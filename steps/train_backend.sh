@@ -26,7 +26,7 @@ rm -f "$out"/{embedding.scp,mean.vec,pca.mat,lda.mat,transform.mat,plda} "$out/l
 
 utils/filter_scp.pl "$embeddings" "$data/utt2spk" > "$out/utt2spk"
 utils/utt2spk_to_spk2utt.pl "$out/utt2spk" > "$out/spk2utt"
-chosen=$(python3 -m minikaldi.scripts.backend_dims --lda-dim "$lda_dim" "scp:$embeddings" "ark:$out/utt2spk")
+chosen=$(python3 -m scoring.backend_dims --lda-dim "$lda_dim" "scp:$embeddings" "ark:$out/utt2spk")
 read -r dim pca_dim used explanation <<< "$chosen"
 echo "$explanation"
 
@@ -42,7 +42,7 @@ $cmd "$out/log/lda.log" \
   ivector-compute-lda "--total-covariance-factor=$total_covariance_factor" "--dim=$used" \
   "ark:$reduced" "ark:$out/utt2spk" "$lda"
 if [ "$pca_dim" -lt "$dim" ]; then
-  python3 -m minikaldi.scripts.compose_transforms "$lda" "$out/pca.mat" "$out/transform.mat"
+  python3 -m scoring.compose_transforms "$lda" "$out/pca.mat" "$out/transform.mat"
 fi
 $cmd "$out/log/plda.log" \
   ivector-compute-plda "ark:$out/spk2utt" \

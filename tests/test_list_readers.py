@@ -1,4 +1,4 @@
-"""Every reader of a list follows `minikaldi.text_lines`; those of data directories refuse what Kaldi cannot read."""
+"""Every reader of a list follows `common.text_lines`; those of data directories refuse what Kaldi cannot read."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import Any
 
 import pytest
 
+from common.errors import KaldiError, UsageError
+from common.program import ScriptError
+from common.text_lines import BLANKS
 from local.genders import read_metadata, read_spk2gender
 from local.make_musan import read_vocals
 from local.make_rirs import read_list as read_rooms
 from local.trials import read_trials as read_listed_trials
 from minikaldi.command import run_command
-from minikaldi.errors import KaldiError, UsageError
+from minikaldi.copies.noises import read_noises
+from minikaldi.copies.rooms import RIR_OPTIONS, make_rir, read_sets
+from minikaldi.data_dir.directory import read_segments
+from minikaldi.data_dir.tables import read_keys, read_numbers, read_pairs, read_table
+from minikaldi.data_dir.validate import validate
 from minikaldi.featbin.compute_mfcc_feats import main as compute_mfcc_feats
 from minikaldi.io import TOKEN, TOKEN_VECTOR, Holder, random_access, sequential
 from minikaldi.options import parse
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.data_dir import read_segments
-from minikaldi.scripts.noises import read_noises
-from minikaldi.scripts.rooms import RIR_OPTIONS, make_rir, read_sets
-from minikaldi.scripts.tables import read_keys, read_numbers, read_pairs, read_table
-from minikaldi.scripts.validate import validate
-from minikaldi.text_lines import BLANKS
-from nnet.lists import read_table as read_training_list
-from nnet.lists import read_trials as read_held_out_trials
-from nnet.wave_lists import _rir_lines
+from nnet.data.lists import read_table as read_training_list
+from nnet.data.lists import read_trials as read_held_out_trials
+from nnet.data.wave_lists import _rir_lines
 from scoring.enrollment import enrollment_lines
 from scoring.errors import ScoringError
 from scoring.trials import read_scores, read_trials

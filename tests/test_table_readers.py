@@ -1,4 +1,4 @@
-"""No module splits text at Python's blanks or line ends: `minikaldi.text_lines` is the only home of that rule.
+"""No module splits text at Python's blanks or line ends: `common.text_lines` is the only home of that rule.
 
 `str.split()` without arguments also splits at U+00A0, U+3000 and U+001C, `splitlines()` at U+0085 and U+2028, `strip()`
 takes them away, and `\\s` in a pattern of text matches them; in Kaldi's tables they are parts of ids and of file names.
@@ -14,20 +14,20 @@ from pathlib import Path
 import pytest
 
 PACKAGES = ("minikaldi", "scoring", "nnet", "local", "steps", "utils")
-HOMES = {"minikaldi.text_lines", "minikaldi.trial_forms", "minikaldi.scripts.lines", "minikaldi.scripts.tables"}
+HOMES = {"common.text_lines", "common.trial_forms", "minikaldi.data_dir.lines", "minikaldi.data_dir.tables"}
 BYTES, LOG, WORDS = "bytes, whose blanks are ASCII's", "a program's messages", "words of a command line or a docstring"
 AFTER_A_CHECK = "lines in which has_ascii_blanks_only has found no other blank"
 WIDER = "names of files become ids: what any reader may take for a blank is replaced"
 
 # Modules that read no table of ids -> what they read.
 OTHER_TEXT = {
-    "minikaldi/scripts/check_environment.py": "versions",
-    "minikaldi/scripts/command_table.py": "the usage of the commands",
-    "minikaldi/scripts/fingerprints.py": "its own markers",
-    "minikaldi/scripts/processes.py": "what the kernel says of a process",
-    "minikaldi/scripts/progress.py": LOG,
-    "minikaldi/scripts/run_jobs.py": f"{LOG}, and words that are quoted for the shell at any blank",
-    "minikaldi/scripts/stage_times.py": "its own ledger of numbers",
+    "recipe/environment.py": "versions",
+    "minikaldi/command_table.py": "the usage of the commands",
+    "recipe/fingerprints.py": "its own markers",
+    "minikaldi/jobs/processes.py": "what the kernel says of a process",
+    "recipe/progress.py": LOG,
+    "minikaldi/jobs/run_jobs.py": f"{LOG}, and words that are quoted for the shell at any blank",
+    "recipe/stage_times.py": "its own ledger of numbers",
     "scoring/provenance.py": "what git and the system print",
 }
 # (module, call) -> why it may stand.
@@ -49,22 +49,24 @@ ALLOWED = {
     ("minikaldi/ivectorbin/trial_scores.py", "line.split()"): BYTES,
     ("minikaldi/ivectorbin/trial_scores.py", "line.decode('utf-8', 'backslashreplace').rstrip()"): LOG,
     ("minikaldi/options.py", "line.partition(b'#')[0].strip()"): BYTES,
-    ("minikaldi/text_lines.py", "line.split(None, most)"): AFTER_A_CHECK,
-    ("minikaldi/scripts/check_counts.py", "line.strip()"): LOG,
-    ("minikaldi/scripts/check_counts.py", "line[position + 1:].lstrip(':').strip()"): LOG,
-    ("minikaldi/scripts/combine.py", "options.extra_files.split()"): WORDS,
-    ("minikaldi/scripts/copy_dir.py", "options.validate_opts.split()"): WORDS,
-    ("minikaldi/scripts/fix.py", "options.spk_extra_files.split()"): WORDS,
-    ("minikaldi/scripts/fix.py", "options.utt_extra_files.split()"): WORDS,
-    ("minikaldi/scripts/gone_files.py", "line.split(None, 1)"): BYTES,
-    ("minikaldi/scripts/gone_files.py", "stream.read().splitlines()"): BYTES,
-    ("minikaldi/scripts/gone_files.py", "stream.read(END_BYTES).splitlines()"): BYTES,
-    ("minikaldi/scripts/lines.py", "line.split(None, 1)"): AFTER_A_CHECK,
-    ("minikaldi/scripts/run_options.py", "listed.stdout.splitlines()"): "what nvidia-smi prints",
-    ("nnet/curve.py", "path.read_text(encoding='utf-8', errors='replace').splitlines()"): "numbers that training wrote",
-    ("nnet/windows.py", "text.split()"): "numbers of an option",
-    ("nnet/wave_lists.py", "expected.split()"): WORDS,
-    ("nnet/yaml_text.py", "str(problem).split()"): LOG,
+    ("common/text_lines.py", "line.split(None, most)"): AFTER_A_CHECK,
+    ("recipe/counts.py", "line.strip()"): LOG,
+    ("recipe/counts.py", "line[position + 1:].lstrip(':').strip()"): LOG,
+    ("minikaldi/data_dir/combine.py", "options.extra_files.split()"): WORDS,
+    ("minikaldi/data_dir/copy_dir.py", "options.validate_opts.split()"): WORDS,
+    ("minikaldi/data_dir/fix.py", "options.spk_extra_files.split()"): WORDS,
+    ("minikaldi/data_dir/fix.py", "options.utt_extra_files.split()"): WORDS,
+    ("recipe/gone_files.py", "line.split(None, 1)"): BYTES,
+    ("recipe/gone_files.py", "stream.read().splitlines()"): BYTES,
+    ("recipe/gone_files.py", "stream.read(END_BYTES).splitlines()"): BYTES,
+    ("minikaldi/data_dir/lines.py", "line.split(None, 1)"): AFTER_A_CHECK,
+    ("minikaldi/jobs/run_options.py", "listed.stdout.splitlines()"): "what nvidia-smi prints",
+    ("nnet/training/curve.py", "path.read_text(encoding='utf-8', errors='replace').splitlines()"): (
+        "numbers that training wrote"
+    ),
+    ("nnet/inference/windows.py", "text.split()"): "numbers of an option",
+    ("nnet/data/wave_lists.py", "expected.split()"): WORDS,
+    ("common/yaml_text.py", "str(problem).split()"): LOG,
     ("local/speaker_ids.py", "re.sub('\\\\s')"): WIDER,
     ("local/voxceleb.py", "re.sub('[/\\\\s]')"): WIDER,
 }
@@ -134,7 +136,7 @@ def test_text_is_split_by_the_one_reader_alone(package: str, root: Path) -> None
         for line, call in faults_of(path.read_text(encoding="utf-8"))
         if not allowed(name, call)
     ]
-    assert not found, "use minikaldi.text_lines (fields_of, trimmed, numbered_fields …), or say above why not"
+    assert not found, "use common.text_lines (fields_of, trimmed, numbered_fields …), or say above why not"
 
 
 @pytest.mark.parametrize("pattern", ["steps/**/*.sh", "local/*.sh", "utils/*.sh", "pipeline.sh"])
@@ -168,6 +170,6 @@ def test_shell_scripts_take_no_fields_out_of_tables(pattern: str, root: Path) ->
     ],
 )
 def test_a_sixth_reader_would_be_found(line: str, faults: int) -> None:
-    assert len(list(faults_of(f"from minikaldi.text_lines import fields_of\n{line}\n"))) == faults
+    assert len(list(faults_of(f"from common.text_lines import fields_of\n{line}\n"))) == faults
     alone = 0 if "strip" in line or "isspace" in line else faults
     assert len(list(faults_of(f"{line}\n"))) == alone

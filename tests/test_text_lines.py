@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from minikaldi import text_lines
-from minikaldi.errors import KaldiError
+from common import text_lines
+from common.errors import KaldiError
+from common.program import ScriptError
+from common.text_lines import BLANKS, LineEnds, clean_lines, fields_of, head_and_rest, number_of, numbered_fields
+from minikaldi.data_dir.wav_lines import is_pipe
 from minikaldi.io.specifiers import parse_rxfilename
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.wav_lines import is_pipe
-from minikaldi.text_lines import BLANKS, LineEnds, clean_lines, fields_of, head_and_rest, number_of, numbered_fields
 
 MARK = b"\xef\xbb\xbf"
 # All characters that are blanks or line ends to Python's strings, and are neither to Kaldi.

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Fields replaced by what a map says: see --help, and minikaldi/scripts/apply_map.py."""
+"""Fields replaced by what a map says: see --help, and minikaldi/data_dir/apply_map.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("apply_map")
+run("minikaldi.data_dir.apply_map")

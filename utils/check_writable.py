@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Whether the places of a run's results can be written to: see --help, and minikaldi/scripts/check_writable.py."""
+"""Whether the places of a run's results can be written to: see --help, and recipe/check_writable.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("check_writable")
+run("recipe.check_writable")

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by shell scripts that read a list or an option file: the rule of minikaldi/text_lines.py, in bash.
+# Sourced by shell scripts that read a list or an option file: the rule of common/text_lines.py, in bash.
 
 clean_lines() {  # <file> <array>: sets the array to the file's lines without byte order mark and CR, each reported once
   local _path=$1 _text _ends='' _mark=$'\xef\xbb\xbf' LC_ALL=C

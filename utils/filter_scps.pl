@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""One table cut into several by lists of ids: see --help, and minikaldi/scripts/filter_scps.py."""
+"""One table cut into several by lists of ids: see --help, and minikaldi/data_dir/filter_scps.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("filter_scps")
+run("minikaldi.data_dir.filter_scps")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Sort a data directory and keep what its tables agree on: see --help, and minikaldi/scripts/fix.py."""
+"""Sort a data directory and keep what its tables agree on: see --help, and minikaldi/data_dir/fix.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("fix")
+run("minikaldi.data_dir.fix")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A copy that is spoken faster or slower: see --help, and minikaldi/scripts/speed.py."""
+"""A copy that is spoken faster or slower: see --help, and minikaldi/copies/speed.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("speed")
+run("minikaldi.copies.speed")

@@ -19,7 +19,7 @@ EOF
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
 tests=false requirements=("$root/requirements.txt")
-check=("$root/minikaldi/scripts/check_environment.py")
+check=("$root/recipe/environment.py")
 check_only=false
 case "${1:-}" in
   "") ;;

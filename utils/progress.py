@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Run a command and say how far it is: see --help, and minikaldi/scripts/progress.py."""
+"""Run a command and say how far it is: see --help, and recipe/progress.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("progress")
+run("recipe.progress")

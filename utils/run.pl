@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Run a command, or many at once, on this machine: see --help, and minikaldi/scripts/run_options.py."""
+"""Run a command, or many at once, on this machine: see --help, and minikaldi/jobs/run_options.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("run_options")
+run("minikaldi.jobs.run_options")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Parts of a data directory for parallel jobs: see --help, and minikaldi/scripts/split.py."""
+"""Parts of a data directory for parallel jobs: see --help, and minikaldi/data_dir/split.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("split")
+run("minikaldi.data_dir.split")

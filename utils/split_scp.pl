@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Cut a table into parts: see --help, and minikaldi/scripts/split_scp.py."""
+"""Cut a table into parts: see --help, and minikaldi/data_dir/split_scp.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("split_scp")
+run("minikaldi.data_dir.split_scp")

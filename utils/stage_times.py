@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How long stages took and will take: see --help, and minikaldi/scripts/stage_times.py."""
+"""How long stages took and will take: see --help, and recipe/stage_times.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("stage_times")
+run("recipe.stage_times")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Some lines of a table: see --help, and minikaldi/scripts/subset_scp.py."""
+"""Some lines of a table: see --help, and minikaldi/data_dir/subset_scp.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("subset_scp")
+run("minikaldi.data_dir.subset_scp")

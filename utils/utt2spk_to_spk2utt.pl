@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""utt2spk -> spk2utt: see --help, and minikaldi/scripts/spk2utt.py."""
+"""utt2spk -> spk2utt: see --help, and minikaldi/data_dir/spk2utt.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("spk2utt")
+run("minikaldi.data_dir.spk2utt")

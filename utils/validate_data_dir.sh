@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Check a data directory: see --help, and minikaldi/scripts/validate.py."""
+"""Check a data directory: see --help, and minikaldi/data_dir/validate.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("validate")
+run("minikaldi.data_dir.validate")

@@ -19,9 +19,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from nnet.inputs import frame_rate as frame_rates
+from nnet.config.sections import FeatureOptions
+from nnet.features import frame_rate as frame_rates
 from nnet.model import SpeakerNet
-from nnet.sections import FeatureOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("encoder", "pooling", "embedding", "head_and_loss")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.network_cases.count import ROOT
-from nnet.config import load
+from nnet.config.experiment import load
 from nnet.errors import NnetError
 
 

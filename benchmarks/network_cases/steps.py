@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import torch
 
-from nnet.config import Config
+from nnet.config.experiment import Config
+from nnet.config.sections import DataOptions
 from nnet.errors import NnetError
 from nnet.model import SpeakerNet
-from nnet.optimizers import build_optimizer, clip_gradients
-from nnet.precision import autocast, choose_precision
-from nnet.sections import DataOptions
 from nnet.shorten import smaller_batch
+from nnet.training.optimizers import build_optimizer, clip_gradients
+from nnet.training.precision import autocast, choose_precision
 
 CPU = torch.device("cpu")
 PROBE = 16  # a step of a so-manieth of the batch tells what the whole would take

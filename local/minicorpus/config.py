@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from minikaldi.errors import for_a_message
-from nnet.options import ConfigError as YamlError
-from nnet.yaml_text import read_yaml
+from common.errors import for_a_message
+from common.options import ConfigError as YamlError
+from common.yaml_text import read_yaml
 
 Range = tuple[float, float]
 

@@ -12,10 +12,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from common.progress import with_progress
 from local.minicorpus.config import MiniCorpusConfig, SizeOptions, SplitOptions, TrialOptions
 from local.minicorpus.speech import SPLITS, babble_voice, gender, recordings, speaker_id
 from local.minicorpus.store import SoundFile, fingerprint, put_in_place, stored, write_manifest, write_sound
-from minikaldi.progress import with_progress
 
 MANIFEST = "speech.json"
 TRIALS_STREAM = 100     # of the seed; the splits have the streams 0 and 1

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.io import INT32_VECTOR, Reader, Writer, are_tables, read_binary_header, write_binary_header
 from minikaldi.io.primitives import read_array, read_exactly, read_token, to_int32
 from minikaldi.options import option

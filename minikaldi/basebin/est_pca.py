@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR
 from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.pca import SMALLEST_VARIANCE, compute_pca

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.audio_info import DAMAGED, end_decodes, foreign_container, require_alike, with_soundfile
 from minikaldi.feat.audio_lengths import reader_of
 from minikaldi.feat.audio_parts import AudioPart, BytesFile, audio_parts

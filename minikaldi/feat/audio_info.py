@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.audio_lengths import Samples, libsndfile_knows
 from minikaldi.feat.audio_parts import AudioPart, BytesFile, audio_parts, checked_samples, holds_mpeg, leading_tags
 from minikaldi.feat.flac import is_one_counted_flac

@@ -14,7 +14,7 @@ import re
 from contextlib import suppress
 from typing import NamedTuple
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.audio_lengths import Samples, find_samples, length_fault, reader_of, sphere_coding, with_length
 from minikaldi.feat.flac import flac_streams
 from minikaldi.feat.mpeg import begins_mpeg, mpeg_stretches, tag_bytes

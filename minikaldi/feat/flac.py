@@ -11,7 +11,7 @@ import mmap
 import re
 from typing import NamedTuple
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import Reader
 
 _FLAC_BEGIN = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # the mark, and the header of STREAMINFO, which is the first

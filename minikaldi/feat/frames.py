@@ -19,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io.primitives import encode
 from minikaldi.options import option
 

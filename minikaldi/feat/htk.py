@@ -12,7 +12,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io.primitives import Reader, Writer, read_array, read_exactly
 
 MFCC_KIND = 6

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.frames import FLOAT32_EPSILON, FrameOptions, frame_blocks, log_energy, num_frames, windowed
 from minikaldi.feat.mel import MelOptions, log_mel_energies, mel_filters
 from minikaldi.feat.spectrum import at_rate, floored_energy, power_spectrum

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 
 _SYNC = 0xFFE00000
 _VARIANT = 0xFFFFFFC0  # the bits of a header that the length and the kind of its frame depend on

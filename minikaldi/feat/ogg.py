@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 
 _FIRST = 2  # the flag of a logical stream's first page
 _PAGE_BYTES = 27 + 255 + 255 * 255  # at most

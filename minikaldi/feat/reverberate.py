@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.log import warning
 from minikaldi.options import option
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.frames import FrameOptions
 from minikaldi.feat.resample import kaldi_resample
 

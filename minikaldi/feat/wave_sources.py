@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from common.errors import KaldiError
 from minikaldi import commands
-from minikaldi.errors import KaldiError
 from minikaldi.io.inner import parse_pipeline
 from minikaldi.io.specifiers import FileName, parse_rxfilename
 from minikaldi.options import parse

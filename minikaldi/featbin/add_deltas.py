@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.feat.deltas import DeltaOptions, add_deltas
 from minikaldi.io import FLOAT_MATRIX
 from minikaldi.options import option

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.featbin.general_matrix import GENERAL_MATRIX
 from minikaldi.io import DOUBLE_MATRIX, FLOAT_MATRIX, TOKEN, is_rspecifier
 from minikaldi.options import option

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.feat.sliding_cmvn import SlidingCmvnOptions, sliding_cmvn
 from minikaldi.io import FLOAT_MATRIX
 

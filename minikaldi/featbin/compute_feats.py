@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import KaldiError
 from minikaldi.command import Run
-from minikaldi.errors import KaldiError
 from minikaldi.feat.fbank import FbankOptions
 from minikaldi.feat.htk import HtkHolder
 from minikaldi.feat.mfcc import MfccOptions

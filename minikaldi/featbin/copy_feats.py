@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.feat.htk import HtkHolder, SphinxHolder
 from minikaldi.io import FLOAT_MATRIX, INT32, Holder, are_tables, compressed_matrix
 from minikaldi.options import option

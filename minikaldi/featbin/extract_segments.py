@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.errors import KaldiError
+from common.text_lines import clean_lines, fields_of
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.io import WAVE, RandomAccessReader, Wave
 from minikaldi.io.primitives import decode, to_float, to_int32
 from minikaldi.options import option
-from minikaldi.text_lines import clean_lines, fields_of
 
 TO_THE_END = -1.0
 

@@ -13,8 +13,8 @@ from typing import BinaryIO, ClassVar
 
 import numpy as np
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.feat.audio import changed_rate, one_channel, read_audio, source_name
 from minikaldi.io import WAVE, Wave
 from minikaldi.options import option

@@ -14,8 +14,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.feat.reverberate import CorruptionOptions, Noise, corrupted
 from minikaldi.feat.wave_cache import SHARED_WAVES
 from minikaldi.io import WAVE, Wave

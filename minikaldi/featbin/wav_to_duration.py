@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT, Reader, Writer
 from minikaldi.io.specifiers import parse_rspecifier
 from minikaldi.io.wave import read_wave, read_wave_header

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io.places import malformed
 from minikaldi.io.primitives import Reader, Writer, read_array, read_exactly, read_token
 

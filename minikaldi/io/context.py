@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io.places import counted_stdin, naming
 from minikaldi.io.primitives import Reader, show_name
 

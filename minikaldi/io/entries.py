@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
+from common.text_lines import LONGEST_MARK, LineEnds
 from minikaldi.io.holders import Holder, VectorHolder
 from minikaldi.io.objects import read_named
 from minikaldi.io.places import malformed
 from minikaldi.io.primitives import Reader, decode, encode, read_word, show, skip_space
-from minikaldi.text_lines import LONGEST_MARK, LineEnds
 
 T = TypeVar("T")
 _PLAIN_KEY = re.compile(rb"[^ \t\n\r\f\v]+[ \t]")

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io.compressed import write_compressed
 from minikaldi.io.matrices import read_matrix, read_vector_object, write_matrix, write_vector
 from minikaldi.io.places import malformed

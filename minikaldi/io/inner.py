@@ -19,8 +19,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from common.errors import KaldiError
 from minikaldi.commands import MODULES
-from minikaldi.errors import KaldiError
 from minikaldi.io.channel import Channel, ChannelReader, ChannelWriter
 from minikaldi.io.context import Context
 from minikaldi.io.primitives import Reader

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io.compressed import decompress, read_compressed_header, read_compressed_parts
 from minikaldi.io.places import malformed
 from minikaldi.io.primitives import (

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder, MatrixHolder
 from minikaldi.io.matrices import converted

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from minikaldi.errors import KaldiError, why
+from common.errors import KaldiError, why
 from minikaldi.io.context import Context
 from minikaldi.io.pipes import open_input_pipe, open_output_pipe
 from minikaldi.io.places import counted_file

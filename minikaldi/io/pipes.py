@@ -14,7 +14,7 @@ import signal
 import subprocess
 from typing import IO, TYPE_CHECKING, BinaryIO
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import inner
 from minikaldi.io.context import Context
 

@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from minikaldi.errors import KaldiError
-from minikaldi.text_lines import LineEnds
+from common.errors import KaldiError
+from common.text_lines import LineEnds
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io.context import Context
 from minikaldi.io.entries import archive_entries, buffer_bytes
 from minikaldi.io.holders import Holder

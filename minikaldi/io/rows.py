@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.errors import KaldiError, no_handles, why
+from common.errors import KaldiError, no_handles, why
 from minikaldi.io.holders import FLOAT_MATRIX
 from minikaldi.io.matrices import converted
 from minikaldi.io.objects import read_object

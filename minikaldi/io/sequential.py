@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
+from common.text_lines import LineEnds
 from minikaldi.io.context import Context
 from minikaldi.io.entries import archive_entries, buffer_bytes
 from minikaldi.io.holders import Holder
@@ -20,7 +21,6 @@ from minikaldi.io.primitives import Reader, show
 from minikaldi.io.read_ahead import ReadAhead
 from minikaldi.io.specifiers import Rspecifier, parse_rspecifier, parse_script_line
 from minikaldi.log import warning
-from minikaldi.text_lines import LineEnds
 
 T = TypeVar("T")
 CARRIAGE_RETURN = ord("\r")

@@ -16,9 +16,9 @@ import os
 import re
 from dataclasses import dataclass
 
-from minikaldi.errors import KaldiError, UsageError
+from common.errors import KaldiError, UsageError
+from common.text_lines import BLANKS, trimmed
 from minikaldi.io.primitives import decode, quoted, show
-from minikaldi.text_lines import BLANKS, trimmed
 
 _READ_FLAGS = {"o", "no", "p", "np", "s", "ns", "cs", "ncs", "b", "t", "bg"}
 _WRITE_FLAGS = {"b", "t", "f", "nf", "p"}

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import BinaryIO, Generic, TypeVar
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder
 from minikaldi.io.objects import where, write_object

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.ivector.lda import COVARIANCE_FLOOR, SpeakerScatter
 from minikaldi.ivector.vectors import Float64Array, spanned_dims, varying_dims
 

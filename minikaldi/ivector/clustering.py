@@ -19,7 +19,7 @@ import heapq
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 
 Float32Array = NDArray[np.float32]
 IndexArray = NDArray[np.intp]

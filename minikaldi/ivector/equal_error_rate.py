@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 
 
 def kaldi_eer(targets: NDArray[np.floating], nontargets: NDArray[np.floating]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.vectors import NULL_SHARE, SAME_SHARE, Float64Array, orient_rows
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.vectors import SAME_SHARE, Float64Array, orient_rows
 

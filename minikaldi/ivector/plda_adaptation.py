@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.plda import Plda, plda_of_covariances
 from minikaldi.ivector.vectors import Float64Array

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.ivector.vectors import Float64Array, require_finite, spanned_dims
 
 ROWS_PER_PRODUCT = 1024

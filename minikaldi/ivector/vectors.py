@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 
 Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.intp]

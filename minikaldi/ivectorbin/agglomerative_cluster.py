@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, INT32, TOKEN_VECTOR
 from minikaldi.ivector.clustering import cluster
 from minikaldi.options import option

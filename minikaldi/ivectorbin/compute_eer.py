@@ -9,11 +9,11 @@ import math
 
 import numpy as np
 
+from common.errors import KaldiError
+from common.text_lines import clean_lines, number_of
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.ivector.equal_error_rate import kaldi_eer
 from minikaldi.options import NoOptions
-from minikaldi.text_lines import clean_lines, number_of
 
 
 @command(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.plda_adaptation import AdaptationOptions, AdaptedPlda, adapt_plda
 from minikaldi.ivectorbin.log_format import shown

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.ivector.vectors import paired_products
 from minikaldi.ivectorbin.trial_scores import NamedRows, TrialScoring, read_table
 from minikaldi.options import NoOptions

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, TOKEN
 from minikaldi.ivector.lda import COVARIANCE_FLOOR, SpeakerScatter, compute_lda
 from minikaldi.ivectorbin.log_format import shown

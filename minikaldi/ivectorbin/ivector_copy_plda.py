@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.ivectorbin.log_format import shown
 from minikaldi.ivectorbin.plda_holder import PLDA
 from minikaldi.ivectorbin.plda_options import PldaOptions

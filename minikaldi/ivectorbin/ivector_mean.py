@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.io import DOUBLE_VECTOR, FLOAT_VECTOR, INT32, TOKEN_VECTOR
 from minikaldi.ivectorbin.speaker_vectors import SpeakerCounts, speaker_vectors
 from minikaldi.ivectorbin.vector_blocks import vector_blocks

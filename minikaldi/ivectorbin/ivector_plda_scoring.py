@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.io import INT32
 from minikaldi.ivector.plda import Plda, TrialScorer
 from minikaldi.ivector.vectors import Float64Array

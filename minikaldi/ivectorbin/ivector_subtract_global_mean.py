@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import KaldiError
 from minikaldi.command import Run, command
-from minikaldi.errors import KaldiError
 from minikaldi.io import DOUBLE_VECTOR, FLOAT_VECTOR
 from minikaldi.ivector.vectors import require_finite
 from minikaldi.ivectorbin.vector_blocks import VectorBlock, vector_blocks, write_block

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import (
     Reader,
     Writer,

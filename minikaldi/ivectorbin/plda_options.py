@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.ivector.plda import Plda, normalization_factors
 from minikaldi.ivector.vectors import Float64Array
 from minikaldi.options import option

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import KaldiError
 from minikaldi.command import Run
-from minikaldi.errors import KaldiError
 from minikaldi.io import RandomAccessReader
 from minikaldi.ivector.vectors import require_finite
 

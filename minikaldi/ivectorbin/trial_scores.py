@@ -13,12 +13,12 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import KaldiError
+from common.text_lines import LineEnds, line_blocks
 from minikaldi.command import Run
-from minikaldi.errors import KaldiError
 from minikaldi.io import Reader
 from minikaldi.ivector.vectors import IndexArray
 from minikaldi.ivectorbin.vector_blocks import vector_blocks
-from minikaldi.text_lines import LineEnds, line_blocks
 
 BYTES_PER_BLOCK = 1 << 20
 NOT_BLANK = bytes(set(range(256)) - set(b" \t\n\r\f\v"))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import KaldiError
 from minikaldi.command import Run
-from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_VECTOR, TableWriter
 from minikaldi.ivector.vectors import apply_transform, require_finite
 

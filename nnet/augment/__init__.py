@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from nnet.options import OptionTable, at_least, require
+from common.options import OptionTable, at_least, require
 
 Law = Literal["mu", "a", "any"]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.audio import changed_rate, one_channel, read_audio
 from minikaldi.feat.audio_info import audio_info, with_soundfile
 from minikaldi.featbin.to_wav import ToWavOptions

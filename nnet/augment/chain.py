@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from common.options import name_of
 from nnet.augment import WAVE_STEPS, AugmentOptions, OneOf, Step
 from nnet.augment.material import Material
 from nnet.augment.signal import Signal
-from nnet.options import name_of
 
 
 class WaveStep(Protocol):

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnet.augment.speed import num_samples_at
-from nnet.inputs.framing import Framing
+from nnet.features.framing import Framing
 
 IntArray = npt.NDArray[np.int64]
 

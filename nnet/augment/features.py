@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.fbank import compute_fbank
 from minikaldi.feat.frames import FrameOptions
 from minikaldi.feat.mfcc import compute_mfcc
@@ -19,8 +19,8 @@ from minikaldi.featbin.compute_feats import ComputeFbankOptions, ComputeMfccOpti
 from minikaldi.options import parse
 from nnet.augment.signal import NOTHING, FloatArray, to_sixteen_bits
 from nnet.errors import NnetError
-from nnet.inputs import INPUTS, InputKind
-from nnet.inputs.framing import Framing, kaldi_framing
+from nnet.features import INPUTS, InputKind
+from nnet.features.framing import Framing, kaldi_framing
 
 Compute = Callable[..., FloatArray]
 KINDS: dict[str, tuple[type[Any], Compute]] = {

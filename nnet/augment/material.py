@@ -12,9 +12,9 @@ import numpy.typing as npt
 from minikaldi.featbin.extract_segments import TO_THE_END
 from nnet.augment.audio import Audio, AudioReader
 from nnet.augment.signal import FloatArray
+from nnet.data.lists import StringTable
+from nnet.data.wave_lists import AudioLists, NoiseEntry, RirEntry
 from nnet.errors import NnetError
-from nnet.lists import StringTable
-from nnet.wave_lists import AudioLists, NoiseEntry, RirEntry
 
 MAX_OVERSHOOT = 0.5  # seconds by which a segment may end behind its recording, as extract-segments allows
 FEW_TRIES = 20

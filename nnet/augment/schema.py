@@ -16,8 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from nnet.augment import FEATURE_STEPS, WAVE_STEPS, AugmentOptions, OneOf, SpeedOptions, Step
-from nnet.options import (
+from common.options import (
     OptionError,
     OptionTable,
     choices,
@@ -29,6 +28,7 @@ from nnet.options import (
     plain,
     show,
 )
+from nnet.augment import FEATURE_STEPS, WAVE_STEPS, AugmentOptions, OneOf, SpeedOptions, Step
 
 KEYS = ("speed", "wave", "features")
 

@@ -15,6 +15,7 @@ To add one: its file here, its options (``options_*.py``) and its line below, a 
 
 from __future__ import annotations
 
+from common.options import OptionTable
 from nnet.encoders.options_convolution import (
     DenseNet62Options,
     EcapaOptions,
@@ -34,7 +35,6 @@ from nnet.encoders.options_sequence import (
     ResidualLstmOptions,
     ScaledTransformerOptions,
 )
-from nnet.options import OptionTable
 
 ENCODERS: OptionTable = {
     "convgru": ConvGruOptions,

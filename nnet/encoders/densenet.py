@@ -23,10 +23,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from common.options import ConfigError
 from nnet.encoders.options_convolution import DenseNet62Options
 from nnet.encoders.short import lengthen
 from nnet.masks import frame_mask, zero_padding
-from nnet.options import ConfigError
 
 LAYERS = (3, 6, 12, 8)  # of each dense block
 BOTTLENECK = 4  # times the growth: channels of a layer's 1×1 convolution

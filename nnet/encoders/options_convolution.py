@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from common.options import at_least, require
 from nnet.encoders.options import EncoderOptions
-from nnet.options import at_least, require
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from common.options import ConfigError
 from nnet.encoders.options_convolution import ResNetOptions
 from nnet.encoders.resnet_blocks import BasicBlock, BottleneckBlock
 from nnet.masks import frame_mask, zero_padding
-from nnet.options import ConfigError
 
 SEED_COLUMNS = 3  # frequency columns that the published systems average
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from nnet.options import OptionError, OptionTable, Weighted, at_least, require
+from common.options import OptionError, OptionTable, Weighted, at_least, require
 
 Layout = Literal["any", "groups", "triplets"]
 

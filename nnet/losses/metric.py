@@ -1,7 +1,8 @@
 """What the metric losses share: directions, scores from cosines, and the check of how a batch is laid out.
 
 A metric loss has no class weights: it compares the utterances of a batch with one another, so it must know which rows
-are of one speaker. It reads that off the labels and refuses another layout than its own (nnet/sampler.py makes them).
+are of one speaker. It reads that off the labels and refuses another layout than its own
+(nnet/data/sampler.py makes them).
 """
 
 from __future__ import annotations

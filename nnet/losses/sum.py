@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from common.options import part_of
 from nnet.losses import SumOptions
-from nnet.options import part_of
 
 
 class Sum(nn.Module):

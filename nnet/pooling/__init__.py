@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from nnet.options import OptionTable, at_least, require
+from common.options import OptionTable, at_least, require
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from common.options import name_of
 from nnet.errors import NnetError
-from nnet.options import name_of
 from nnet.pooling import POOLINGS, LastOptions
 
 

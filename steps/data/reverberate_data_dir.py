@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Copies of a data directory as they sound in rooms: see --help, and minikaldi/scripts/reverberate.py."""
+"""Copies of a data directory as they sound in rooms: see --help, and minikaldi/copies/reverberate.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("reverberate")
+run("minikaldi.copies.reverberate")

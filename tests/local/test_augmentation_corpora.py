@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from common.program import ScriptError
 from local.make_musan import ids_of
 from local.rir_lists import RirEntry, write_rir_lists
-from minikaldi.scripts.cli import ScriptError
 
 
 @pytest.fixture

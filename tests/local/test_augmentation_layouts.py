@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from minikaldi.data_dir.wav_lines import as_pipe
 from minikaldi.io import WAVE, read_object, sequential
-from minikaldi.scripts.wav_lines import as_pipe
 
 RATE = 16000
 RNG = np.random.default_rng(0)

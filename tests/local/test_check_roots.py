@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from common.program import ScriptError
 from local import check_roots, check_speakers
-from minikaldi.scripts.cli import ScriptError
 
 
 def touch(root: Path, *paths: str) -> Path:

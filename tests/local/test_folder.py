@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import KaldiError
 from local.audio_files import AudioFile, inspect, without_extension
-from minikaldi.errors import KaldiError
 from minikaldi.feat.audio import load_audio
 from minikaldi.io import WAVE, read_object
 from minikaldi.io.wave import UNKNOWN_SIZES

@@ -12,7 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from odd_audio import (
+
+from common.errors import KaldiError
+from local.audio_files import AudioFile, Unreadable, inspect
+from minikaldi.command import run_command
+from minikaldi.feat.audio import read_audio
+from minikaldi.feat.audio_info import audio_info
+from minikaldi.io import WAVE, Context, read_object
+from nnet.augment.audio import AudioReader
+from nnet.errors import NnetError
+from tests.local.helpers.odd_audio import (
     LONG,
     MP3,
     MP3_SHORT,
@@ -28,15 +37,6 @@ from odd_audio import (
     noise,
     of_pipe,
 )
-
-from local.audio_files import AudioFile, Unreadable, inspect
-from minikaldi.command import run_command
-from minikaldi.errors import KaldiError
-from minikaldi.feat.audio import read_audio
-from minikaldi.feat.audio_info import audio_info
-from minikaldi.io import WAVE, Context, read_object
-from nnet.augment.audio import AudioReader
-from nnet.errors import NnetError
 
 
 class RefusedError(Exception):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.program import ScriptError
 from local.speaker_ids import check_name, speaker_ids
-from minikaldi.scripts.cli import ScriptError
 
 UTTERANCES = ("!x", "-x", "a", "zz")
 

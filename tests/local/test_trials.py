@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from common.program import ScriptError
 from local.trials import read_trials, write_trials
-from minikaldi.scripts.cli import ScriptError
 
 PATHS = {"s1-a": "s1/a.wav", "s1-deep-b": "s1/deep/b.flac", "s2-take.2": "s2/take.2.wav"}
 

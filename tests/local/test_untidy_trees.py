@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from common.program import ScriptError
 from local import make_folder, make_musan, make_rirs, make_voxceleb1, make_voxceleb2
 from local.voxceleb import find_trees
-from minikaldi.scripts.cli import ScriptError
 
 Main = Callable[[Sequence[str]], None]
 

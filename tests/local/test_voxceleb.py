@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from common.program import ScriptError
 from local.genders import metadata_genders, read_metadata
 from local.make_voxceleb2 import find_part
-from minikaldi.scripts.cli import ScriptError
 
 META1 = (
     "VoxCeleb1 ID\tVGGFace1 ID\tGender\tNationality\tSet\n"

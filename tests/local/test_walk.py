@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from common.program import ScriptError
 from local import walk
 from local.walk import Listing, list_files
-from minikaldi.scripts.cli import ScriptError
 
 
 def fill(root: Path, *paths: str) -> Path:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from common.doc_sections import replace_section, section
+from common.errors import KaldiError
+from minikaldi import command_table
 from minikaldi.commands import MODULES
-from minikaldi.errors import KaldiError
-from minikaldi.scripts import command_table
-from minikaldi.scripts.doc_sections import replace_section, section
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def doc(root: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["commands", "agreement"])
 def test_tables_are_those_that_the_program_writes(doc: Path, name: str) -> None:
-    again = "python3 -m minikaldi.scripts.command_table --update docs/minikaldi.md"
+    again = "python3 -m minikaldi.command_table --update docs/minikaldi.md"
     assert section(doc, name) == command_table.sections()[name], f"run {again}"
 
 
@@ -46,7 +46,7 @@ def test_every_golden_case_passed_and_was_counted(doc: Path, root: Path) -> None
         words = re.findall(r"[\w.-]+", (root / "tests" / "golden" / "cases" / name / "cmd").read_text())
         for command in set(words) & set(MODULES):
             called[command] = called.get(command, 0) + 1
-    again = "run python3 tests/minikaldi/agreement.py --json docs/minikaldi-agreement.json"
+    again = "run python3 tests/minikaldi/helpers/agreement.py --json docs/minikaldi-agreement.json"
     assert {name: found.synthetic for name, found in figures.items()} == called, again
     assert {name: found.passed for name, found in figures.items()} == {
         name: found.cases for name, found in figures.items()
@@ -124,7 +124,7 @@ def test_missing_or_doubled_markers_are_refused(text: str, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_agreement_program_passes_every_case_and_finds_what_is_stored(root: Path, tmp_path: Path) -> None:
     found = tmp_path / "agreement.json"
-    program = [sys.executable, root / "tests" / "minikaldi" / "agreement.py", "--json", found]
+    program = [sys.executable, root / "tests" / "minikaldi" / "helpers" / "agreement.py", "--json", found]
     done = subprocess.run(program, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     figures, stored = json.loads(found.read_text()), command_table.read_agreement()

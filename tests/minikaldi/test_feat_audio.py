@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.audio import load_audio, read_audio
 
 RATE = 16000

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from running import make_table, random_feats, run, table
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import DOUBLE_MATRIX, FLOAT_MATRIX, FLOAT_VECTOR, compressed_matrix, read_object, write_object
 from minikaldi.transform.cmvn import apply_cmvn, cmvn_stats, without_dims
+from tests.minikaldi.helpers.running import make_table, random_feats, run, table
 
 FEATS = {"a": random_feats(20, 3, 1), "b": random_feats(5, 3, 2), "c": random_feats(1, 3, 3)}
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import make_table, random_feats, run, table
 
 from minikaldi.io import (
     DOUBLE_MATRIX,
@@ -19,6 +18,7 @@ from minikaldi.io import (
     read_object,
     write_object,
 )
+from tests.minikaldi.helpers.running import make_table, random_feats, run, table
 
 MATRIX = random_feats(3, 4) - 3
 VECTOR = np.float32([1, -2, 3])

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from running import make_table, random_feats, run, table
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.deltas import DeltaOptions, add_deltas
+from tests.minikaldi.helpers.running import make_table, random_feats, run, table
 
 
 @pytest.fixture(autouse=True)

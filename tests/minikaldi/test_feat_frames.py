@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.frames import (
     BLOCK_FRAMES,
     FLOAT32_EPSILON,

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import random_feats, run, table
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.htk import FBANK_KIND, HtkHolder, SphinxHolder
 from minikaldi.io import FLOAT_MATRIX, INT32, read_object
+from tests.minikaldi.helpers.running import random_feats, run, table
 
 FEATS = random_feats(4, 13)
 # by hand: rows, period of 100 ns, bytes of a row, kind USER with C0

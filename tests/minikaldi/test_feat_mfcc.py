@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.fbank import FbankOptions, compute_fbank
 from minikaldi.feat.mel import MelOptions, inverse_mel_scale, mel_filters, mel_scale, warped_frequency
 from minikaldi.feat.mfcc import MfccOptions, compute_mfcc, lifted_dct

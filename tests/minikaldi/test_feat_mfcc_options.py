@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import run, table
-from slow_features import Definition, mel, slow_fbank, slow_mfcc, slow_resampled
 
 from minikaldi.io import FLOAT, WAVE, Wave, write_object
+from tests.minikaldi.helpers.running import run, table
+from tests.minikaldi.helpers.slow_features import Definition, mel, slow_fbank, slow_mfcc, slow_resampled
 
 # White noise far above the rounding of float32, so that no filter is quiet; an offset that has to be taken off.
 NOISE = np.rint(300 + 1000 * np.random.default_rng(0).standard_normal(2400)).astype(np.float32)

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pytest
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.reverberate import CorruptionOptions, Noise, block_convolved, corrupted, early_response, power
 
 RATE = 16000.0

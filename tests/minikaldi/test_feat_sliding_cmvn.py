@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.sliding_cmvn import SlidingCmvnOptions, sliding_cmvn, window_bounds
 
 

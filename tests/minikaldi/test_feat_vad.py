@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.ivector.energy_vad import EnergyVadOptions, energy_vad
 from minikaldi.ivectorbin.select_voiced_frames import UnusableUtteranceError, voiced_frames
 

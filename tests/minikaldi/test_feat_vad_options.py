@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import make_table, random_feats, run, table
-from slow_features import slow_sliding_cmvn, slow_vad
 
 from minikaldi.io import FLOAT_VECTOR
+from tests.minikaldi.helpers.running import make_table, random_feats, run, table
+from tests.minikaldi.helpers.slow_features import slow_sliding_cmvn, slow_vad
 
 FEATS = {"a": random_feats(40, 3, 1), "b": random_feats(7, 3, 2), "one": random_feats(1, 3, 3)}
 EMPTY = np.zeros((0, 0), np.float32)

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from running import run
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.feat.wave_cache import SHARED_WAVES, WaveCache
 from minikaldi.feat.wave_sources import wave_source
 from minikaldi.featbin import to_wav
 from minikaldi.io import WAVE, Wave, read_object, sequential, write_object
+from tests.minikaldi.helpers.running import run
 
 RNG = np.random.default_rng(0)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from running import make_table, run, table
-from slow_waves import SlowNoise, samples_in, slow_corrupted
 
 from minikaldi.io import WAVE, Wave, read_object, write_object
+from tests.minikaldi.helpers.running import make_table, run, table
+from tests.minikaldi.helpers.slow_waves import SlowNoise, samples_in, slow_corrupted
 
 RATE = 8000
 RNG = np.random.default_rng(0)

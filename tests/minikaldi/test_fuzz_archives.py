@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fuzzing import Refusal, damaged, memory_limit, refusal_or_value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import KaldiError
 from minikaldi.basebin.copy_int_vector import IntVectorFileHolder
-from minikaldi.errors import KaldiError
 from minikaldi.feat.htk import HtkHolder, SphinxHolder
 from minikaldi.featbin.general_matrix import GENERAL_MATRIX, CompressedMatrix
 from minikaldi.io import (
@@ -49,6 +48,7 @@ from minikaldi.io import (
 )
 from minikaldi.ivector.plda import Plda
 from minikaldi.ivectorbin.plda_holder import PLDA
+from tests.minikaldi.helpers.fuzzing import Refusal, damaged, memory_limit, refusal_or_value
 
 pytestmark = pytest.mark.filterwarnings("error")  # numpy's warnings are silent faults
 

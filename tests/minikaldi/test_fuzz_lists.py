@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fuzzing import Refusal, cuts, damaged, memory_limit, refusal_or_value
 
+from common.errors import UsageError
+from common.options import ConfigError, NnetError
+from common.program import ScriptError
 from local.genders import metadata_genders, read_metadata, read_spk2gender
 from local.make_musan import read_vocals
 from local.make_rirs import read_list
@@ -23,26 +25,24 @@ from local.minicorpus.config import ConfigError as MiniConfigError
 from local.minicorpus.config import read_config
 from local.minicorpus.store import stored
 from local.trials import read_trials as read_any_trials
-from minikaldi.errors import UsageError
+from minikaldi.copies.noises import read_noises
+from minikaldi.copies.rooms import NOISE_OPTIONS, RIR_OPTIONS, make_noise, make_rir, read_sets
+from minikaldi.copies.speed import segment_lines
+from minikaldi.data_dir.directory import read_utt2spk
+from minikaldi.data_dir.tables import read_numbers, read_pairs, read_table
+from minikaldi.data_dir.validate import validate
 from minikaldi.featbin.compute_mfcc_feats import main as compute_mfcc_feats
 from minikaldi.options import parse
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.data_dir import read_utt2spk
-from minikaldi.scripts.noises import read_noises
-from minikaldi.scripts.rooms import NOISE_OPTIONS, RIR_OPTIONS, make_noise, make_rir, read_sets
-from minikaldi.scripts.speed import segment_lines
-from minikaldi.scripts.stage_marker import check as check_marker
-from minikaldi.scripts.tables import read_numbers, read_pairs, read_table
-from minikaldi.scripts.validate import validate
-from nnet.config import load
-from nnet.curve import CURVE_HEADER, Curve
-from nnet.lists import StringTable, read_int_table, read_trials
-from nnet.lists import read_table as read_list_table
-from nnet.options import ConfigError, NnetError
+from nnet.config.experiment import load
+from nnet.data.lists import StringTable, read_int_table, read_trials
+from nnet.data.lists import read_table as read_list_table
+from nnet.training.curve import CURVE_HEADER, Curve
+from recipe.markers import check as check_marker
 from scoring.errors import ScoringError
 from scoring.trial_sets import model_speakers
 from scoring.trials import read_scores, write_trials
 from scoring.trials import read_trials as read_scored_trials
+from tests.minikaldi.helpers.fuzzing import Refusal, cuts, damaged, memory_limit, refusal_or_value
 
 pytestmark = pytest.mark.filterwarnings("error")
 

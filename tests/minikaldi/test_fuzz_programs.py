@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzzing import cuts, damaged, memory_limit, mixtures
 
 from minikaldi import commands
 from minikaldi.command import Command, Run, run_command
 from minikaldi.io import WAVE, Wave, write_object
 from minikaldi.options import NoOptions
+from tests.minikaldi.helpers.fuzzing import cuts, damaged, memory_limit, mixtures
 
 pytestmark = pytest.mark.filterwarnings("error")
 

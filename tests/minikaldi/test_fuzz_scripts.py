@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fuzzing import Refusal, cuts, damaged, memory_limit, refusal_or_value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import KaldiError
 from minikaldi.command import run_command
-from minikaldi.errors import KaldiError
 from minikaldi.io import (
     FLOAT_MATRIX,
     WAVE,
@@ -36,6 +35,7 @@ from minikaldi.io import (
     write_object,
     writer,
 )
+from tests.minikaldi.helpers.fuzzing import Refusal, cuts, damaged, memory_limit, refusal_or_value
 
 pytestmark = pytest.mark.filterwarnings("error")
 

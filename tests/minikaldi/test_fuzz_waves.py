@@ -14,15 +14,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from fuzzing import EXTREMES, Refusal, cuts, damaged, flips, memory_limit, mixtures, refusal_or_value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import KaldiError
 from local.audio_files import AudioFile, inspect
-from minikaldi.errors import KaldiError
 from minikaldi.feat.audio import read_audio
 from minikaldi.io import WAVE, Context, Wave, read_object, sequential
 from minikaldi.io.wave import UNKNOWN_SIZES, samples_place
+from tests.minikaldi.helpers.fuzzing import (
+    EXTREMES,
+    Refusal,
+    cuts,
+    damaged,
+    flips,
+    memory_limit,
+    mixtures,
+    refusal_or_value,
+)
 
 pytestmark = pytest.mark.filterwarnings("error")
 

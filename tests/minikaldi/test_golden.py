@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from golden_files import EXACT_ARITHMETIC, FEATURES, Tolerance, compare_files, compare_text
+
+from tests.minikaldi.helpers.golden_files import EXACT_ARITHMETIC, FEATURES, Tolerance, compare_files, compare_text
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 CASES = sorted(path.name for path in (GOLDEN / "cases").iterdir())

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from golden_files import SAMPLES, compare_files
-from running import run, table
 
 from minikaldi.feat.wave_cache import SHARED_WAVES
 from minikaldi.io import WAVE, read_object, sequential
 from minikaldi.io.inner import parse_pipeline
+from tests.minikaldi.helpers.golden_files import SAMPLES, compare_files
+from tests.minikaldi.helpers.running import run, table
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 CASES = sorted(

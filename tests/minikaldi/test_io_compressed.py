@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, compressed, compressed_matrix
 
 RNG = np.random.default_rng(5)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import (
     DOUBLE_MATRIX,
     DOUBLE_VECTOR,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import (
     DOUBLE_MATRIX,
     FLOAT_MATRIX,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import GAUSS_POSTERIOR, POSTERIOR, Holder, sequential, writer
 
 POST = [[(2, 1.0)], [(6, 0.75), (1, 0.25)], []]

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import KaldiError
 from minikaldi.command import run_command
-from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, INT32, sequential, writer
 from minikaldi.io.read_ahead import ReadAhead
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import (
     DOUBLE_MATRIX,
     FLOAT_MATRIX,
@@ -109,7 +109,7 @@ def test_named_pipe_is_read_whole(tmp_path: Path) -> None:
 
 READING = """
 import os, sys
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import read_matrix_rows
 places = sys.argv[2:]
 def read(names):

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from minikaldi.errors import KaldiError, UsageError
+from common.errors import KaldiError, UsageError
 from minikaldi.io.specifiers import (
     are_tables,
     is_rspecifier,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import run, table
 
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, write_object, writer
+from tests.minikaldi.helpers.running import run, table
 
 LIMIT_S = 60
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minikaldi.errors import UsageError
+from common.errors import UsageError
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, WAVE, Wave, are_tables, write_object
 
 COPIES = ["copy-feats", "copy-int-vector", "copy-matrix", "copy-vector", "wav-copy"]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ivector_tables import write_vectors
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import DOUBLE_VECTOR, FLOAT_VECTOR, random_access, sequential, writer
 from minikaldi.io.entries import archive_entries, next_key
 from minikaldi.io.matrices import read_vector
 from minikaldi.io.primitives import read_binary_header
+from tests.minikaldi.helpers.ivector_tables import write_vectors
 
 KEYS = {
     "of one length": [f"utt{i:05}" for i in range(400)],

@@ -9,7 +9,7 @@ import struct
 import numpy as np
 import pytest
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import WAVE, WAVE_HEADER, Wave
 from minikaldi.io.wave import UNKNOWN_SIZES
 

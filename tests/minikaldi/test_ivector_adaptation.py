@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.linalg
-from ivector_tables import run, write_vectors
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import read_object, write_object
 from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.plda import Plda, plda_of_covariances
 from minikaldi.ivector.plda_adaptation import AdaptationOptions, adapt_plda
 from minikaldi.ivectorbin.plda_holder import PLDA
+from tests.minikaldi.helpers.ivector_tables import run, write_vectors
 
 DIM = 4
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ivector_tables import run, write_vectors
 
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, read_object, write_object, writer
 from minikaldi.ivector.plda import Plda
 from minikaldi.ivectorbin.plda_holder import PLDA
+from tests.minikaldi.helpers.ivector_tables import run, write_vectors
 
 VECTORS = {"a1": [1.0, 2.0], "a2": [3.0, 5.0], "b1": [5.0, 1.0], "b2": [4.0, 2.0]}
 

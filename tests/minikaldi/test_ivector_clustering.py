@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ivector_tables import run
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, writer
 from minikaldi.ivector.clustering import cluster
+from tests.minikaldi.helpers.ivector_tables import run
 
 
 def naive_groups(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ivector_tables import run, write_vectors
 
 from minikaldi.io import FLOAT_MATRIX, read_object, write_object
 from minikaldi.ivector.plda import Plda
 from minikaldi.ivectorbin.plda_holder import PLDA
+from tests.minikaldi.helpers.ivector_tables import run, write_vectors
 
 
 @pytest.fixture(autouse=True)

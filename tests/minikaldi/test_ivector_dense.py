@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ivector_tables import run, write_vectors
 from scipy.stats import multivariate_normal
 
 from minikaldi.io import DOUBLE_MATRIX, sequential, write_object
 from minikaldi.ivector.plda import Plda, plda_of_covariances
 from minikaldi.ivectorbin.plda_holder import PLDA
+from tests.minikaldi.helpers.ivector_tables import run, write_vectors
 
 DIM = 6
 

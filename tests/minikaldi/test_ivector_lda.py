@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.ivector.lda import SpeakerScatter, compute_lda
 from minikaldi.ivector.vectors import apply_transform, length_ratios, orient_rows, paired_products
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.linalg
-from ivector_tables import read_vectors, run, write_vectors
 from scipy.stats import multivariate_normal
 
 from minikaldi.io import DOUBLE_MATRIX, DOUBLE_VECTOR, read_object, write_object
 from minikaldi.ivector.plda import Plda, plda_of_covariances
 from minikaldi.ivectorbin.plda_holder import PLDA
+from tests.minikaldi.helpers.ivector_tables import read_vectors, run, write_vectors
 
 DIM = 4
 WRITTEN = 2e-7  # tables hold float32 and text seven digits: relative error of what is read back

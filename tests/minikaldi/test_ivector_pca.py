@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ivector_tables import run, write_vectors
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import DOUBLE_MATRIX, FLOAT_MATRIX, read_object, writer
 from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.pca import Pca, compute_pca
+from tests.minikaldi.helpers.ivector_tables import run, write_vectors
 
 
 def pca_of(vectors: np.ndarray) -> Pca:

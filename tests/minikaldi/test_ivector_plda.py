@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.ivector.plda import Plda, TrialScorer, normalization_factors
 from minikaldi.ivector.plda_estimation import (
     PldaStats,

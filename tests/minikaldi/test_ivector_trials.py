@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ivector_tables import run, write_vectors
 
 from minikaldi.ivectorbin import trial_scores
+from tests.minikaldi.helpers.ivector_tables import run, write_vectors
 
 KEYS = {"a": [1.0, 2.0], "b%s": [3.0, -4.0], "ä-%d": [0.5, 0.25], "id\u00a0x": [1e-9, 1e6]}
 

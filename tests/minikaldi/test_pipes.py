@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import KaldiError
 from minikaldi.command import run_command
-from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, Context, read_object, sequential, write_object, writer
 from minikaldi.io.channel import Channel, ChannelReader, ChannelWriter
 from minikaldi.io.inner import parse_pipeline

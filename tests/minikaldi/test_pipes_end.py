@@ -13,8 +13,8 @@ from types import FrameType
 import numpy as np
 import pytest
 
+from common.errors import KaldiError
 from minikaldi.command import run_command
-from minikaldi.errors import KaldiError
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, open_read, random_access, sequential, writer
 from minikaldi.io.inner import parse_pipeline
 

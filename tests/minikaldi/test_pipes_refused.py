@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
 from minikaldi.io import (
     FLOAT_MATRIX,
     FLOAT_VECTOR,

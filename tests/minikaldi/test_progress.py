@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from minikaldi.progress import Progress, ProgressLine, about, format_seconds, with_progress
-from minikaldi.scripts import progress as watcher
+from common.progress import Progress, ProgressLine, about, format_seconds, with_progress
+from recipe import progress as watcher
 
 
 class Terminal(io.StringIO):
@@ -97,7 +97,7 @@ def test_a_followed_log_line_is_printed_once(
     log.write_text("step 10, loss 3.1, left 1:00\nsaved\n")
     monkeypatch.setattr(watcher, "LOG_SECONDS", 0.0)
     monkeypatch.setattr(watcher, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr("minikaldi.progress.LOG_SECONDS", 0.0)
+    monkeypatch.setattr("common.progress.LOG_SECONDS", 0.0)
     with subprocess.Popen(["sleep", "0.2"]) as child:
         assert watcher.wait_and_report(child, "training", str(log), 0) == 0
     assert capsys.readouterr().err == "training: step 10, loss 3.1, left 1:00\n"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from audio_corpus import AudioCorpus, make_audio_corpus
-from tiny_corpus import CONFIG, DIM, TinyCorpus
 
 from minikaldi.io import FLOAT_MATRIX, writer
-from nnet.hold_out import HoldOutOptions
+from nnet.data.hold_out import HoldOutOptions
 from nnet.make_lists import make_lists
+from tests.nnet.helpers.audio_corpus import AudioCorpus, make_audio_corpus
+from tests.nnet.helpers.tiny_corpus import CONFIG, DIM, TinyCorpus
 
 
 @pytest.fixture(autouse=True)

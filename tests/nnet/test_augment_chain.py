@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from audio_corpus import write_waves
 
 from minikaldi.feat.fbank import FbankOptions, compute_fbank
 from minikaldi.feat.sliding_cmvn import SlidingCmvnOptions, sliding_cmvn
@@ -16,8 +15,9 @@ from nnet.augment.chain import Chain, Costs
 from nnet.augment.features import read_feature_maker, without_mean
 from nnet.augment.material import Material
 from nnet.augment.signal import Signal, power
+from nnet.data.wave_lists import RirEntry
 from nnet.errors import NnetError
-from nnet.wave_lists import RirEntry
+from tests.nnet.helpers.audio_corpus import write_waves
 
 RNG = np.random.default_rng(0)
 WAVE = (500 * RNG.standard_normal(3000)).astype(np.float32)

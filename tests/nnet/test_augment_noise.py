@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from audio_corpus import voice, write_waves
 
 from minikaldi.feat.reverberate import power
 from nnet.augment import BabbleOptions, MusicOptions, NoiseOptions
@@ -15,8 +14,9 @@ from nnet.augment.audio import AudioReader, DecodedAudio
 from nnet.augment.material import Material, NoiseFiles, NoiseSet
 from nnet.augment.noise import Babble, Music, Noise, Piece, draw_level, mixed, passage_of
 from nnet.augment.signal import Signal
+from nnet.data.wave_lists import NoiseEntry
 from nnet.errors import NnetError
-from nnet.wave_lists import NoiseEntry
+from tests.nnet.helpers.audio_corpus import voice, write_waves
 
 RATE = 16000.0
 RNG = np.random.default_rng(0)

@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from audio_corpus import run, voice, write_waves
 
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, WAVE, read_object
 from nnet.augment.noise import Piece, mixed
 from nnet.augment.room import least_length, make_response, response_spectra, reverberated
 from nnet.augment.signal import Signal, power, to_sixteen_bits
 from nnet.augment.spectra import fast_length
-from nnet.config import load
-from nnet.lists import read_lists
-from nnet.sampler import BatchPlan
-from nnet.wave_data import open_waves
+from nnet.config.experiment import load
+from nnet.data.lists import read_lists
+from nnet.data.sampler import BatchPlan
+from nnet.data.wave_data import open_waves
+from tests.nnet.helpers.audio_corpus import run, voice, write_waves
 
 UTTS = (0, 7, 20)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from audio_corpus import write_waves
 
 from minikaldi.feat.reverberate import early_response, power
 from nnet.augment import RoomOptions
@@ -15,8 +14,9 @@ from nnet.augment.material import Material
 from nnet.augment.room import Room, least_length, make_response, response_spectra, reverberated
 from nnet.augment.signal import Signal
 from nnet.augment.spectra import fast_length
+from nnet.data.wave_lists import RirEntry
 from nnet.errors import NnetError
-from nnet.wave_lists import RirEntry
+from tests.nnet.helpers.audio_corpus import write_waves
 
 RATE = 16000.0
 RNG = np.random.default_rng(0)

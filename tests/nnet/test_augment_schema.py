@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nnet import config as nnet_config
+from common.options import ConfigError, OptionError
 from nnet.augment import (
     WAVE_STEPS,
     AugmentOptions,
@@ -21,8 +21,8 @@ from nnet.augment import (
     TimeMaskOptions,
 )
 from nnet.augment.schema import augment_mapping, parse_augment
-from nnet.config import from_mapping, load, to_mapping, to_yaml
-from nnet.options import ConfigError, OptionError
+from nnet.config import experiment as nnet_config
+from nnet.config.experiment import from_mapping, load, to_mapping, to_yaml
 
 EXPERIMENT = """\
 features: {type: fbank, config: conf/fbank.conf, dim: 30}

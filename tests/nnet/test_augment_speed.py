@@ -9,7 +9,7 @@ from minikaldi.feat.audio import changed_rate
 from minikaldi.feat.frames import FrameOptions
 from nnet.augment.crop import chunk_frames, crop, voiced_at
 from nnet.augment.speed import change_speed, num_samples_at, passage, ratio
-from nnet.inputs.framing import kaldi_framing
+from nnet.features.framing import kaldi_framing
 
 RNG = np.random.default_rng(0)
 WAVE = np.rint(3000 * RNG.standard_normal(30000)).astype(np.float32)

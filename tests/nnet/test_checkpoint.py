@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from nnet.checkpoint import Checkpoint, check_same_run, load, restore_rng, rng_state, save
-from nnet.checkpoint_fields import FIELDS
 from nnet.errors import NnetError
+from nnet.training.checkpoint import Checkpoint, check_same_run, load, restore_rng, rng_state, save
+from nnet.training.checkpoint_fields import FIELDS
 
 CPU = torch.device("cpu")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nnet import config as nnet_config
-from nnet.config import from_mapping, get, load, to_mapping, to_yaml
-from nnet.options import ConfigError
+from common.options import ConfigError
+from nnet.config import experiment as nnet_config
+from nnet.config.experiment import from_mapping, get, load, to_mapping, to_yaml
 from nnet.pooling import LdeOptions, StatisticsOptions
 
 GOOD = """\

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from nnet.config import from_mapping, get, load, to_mapping
-from nnet.foreign_keys import ELSEWHERE, hint
-from nnet.options import ConfigError
-from nnet.overrides import Override, add_arguments
-from nnet.paths import CALLED_FROM, ROOT, given, located
+from common.options import ConfigError
+from nnet.config.experiment import from_mapping, get, load, to_mapping
+from nnet.config.foreign_keys import ELSEWHERE, hint
+from nnet.config.overrides import Override, add_arguments
+from nnet.config.paths import CALLED_FROM, ROOT, given, located
 from nnet.train import parse_arguments
 
 MINI = "conf/nnet/mini.yaml"

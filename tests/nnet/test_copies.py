@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from nnet.copies import find_sources
+from nnet.data.copies import find_sources
+from nnet.data.hold_out import HoldOutOptions
+from nnet.data.lists import read_table
 from nnet.errors import NnetError
-from nnet.hold_out import HoldOutOptions
-from nnet.lists import read_table
 from nnet.make_lists import make_lists
 
 ORIGINALS = {f"s{spk}-u{utt}": f"s{spk}" for spk in range(4) for utt in range(6)}

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from training_runs import curve
 
-from nnet import curve as curve_module
-from nnet.checkpoint import load, save
-from nnet.curve import Curve, Meter, Pace, Stopwatch
 from nnet.losses.triplet import Triplet
 from nnet.train import main
+from nnet.training import curve as curve_module
+from nnet.training.checkpoint import load, save
+from nnet.training.curve import Curve, Meter, Pace, Stopwatch
+from tests.nnet.helpers.training_runs import curve
 
 PACE = Pace(seconds=1.0, chunks_per_second=12.0, data_wait=0.0, made_per_second=24.0)
 TRIPLETS = ("loss={name: triplet}", "data.balance=triplets", "data.batch_size=12", "training.steps=5")

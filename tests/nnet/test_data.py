@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from minikaldi.io import FLOAT_MATRIX, read_object, writer
-from nnet.config import load
-from nnet.data import read_frames, training_batches
+from nnet.config.experiment import load
+from nnet.data.batches import read_frames, training_batches
+from nnet.data.lists import StringTable, Utterances, read_lists
 from nnet.errors import NnetError
-from nnet.lists import StringTable, Utterances, read_lists
 
 
 @pytest.fixture

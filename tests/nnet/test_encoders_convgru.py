@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from slow_networks import convolve, gelu, gru, weights_of
 
 from nnet.encoders import ConvGruOptions
 from nnet.encoders.convgru import FIELD, KERNEL_STRIDE, STRIDE, ChannelNorm, ConvGru
+from tests.nnet.helpers.slow_networks import convolve, gelu, gru, weights_of
 
 SMALL = ConvGruOptions(channels=3, width=2, layers=2)
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from common.options import OptionError, parse_named
 from nnet.encoders import ENCODERS
 from nnet.encoders.options_convolution import EcapaOptions, EtdnnOptions, TdnnOptions
 from nnet.encoders.squeeze import SqueezeExcitation
 from nnet.masks import frame_mask
-from nnet.options import OptionError, parse_named
 from nnet.pooling import LdeOptions
 from nnet.pooling.lde import LdePooling
 

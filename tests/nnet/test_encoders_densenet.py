@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import slow_convolution as slow
 import torch
 from torch import nn
 
+import tests.nnet.helpers.slow_convolution as slow
+from common.options import ConfigError
 from nnet.encoders import DenseNet62Options
 from nnet.encoders.densenet import DenseLayer, DenseNet62, Transition
-from nnet.options import ConfigError
 
 SMALL = DenseNet62Options(growth=2, stem=3)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import slow_convolution as slow
 import torch
 from torch import nn
 
+import tests.nnet.helpers.slow_convolution as slow
 from nnet.encoders import EcapaOptions
 from nnet.encoders.ecapa import Ecapa, SeRes2Block
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nnet.config import load
+from nnet.config.experiment import load
 from nnet.model import SpeakerNet, build
 
 SYSTEMS = ("att", "ecapa", *(f"lde{n}" for n in range(1, 8)), "resnet34_aam", "xvector", "xvector_asoftmax")

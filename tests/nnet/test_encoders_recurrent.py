@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from slow_networks import gru, lstm, weights_of
 
 from nnet.encoders import GruOptions, LstmOptions
 from nnet.encoders.recurrent import Gru, Lstm
+from tests.nnet.helpers.slow_networks import gru, lstm, weights_of
 
 LENGTHS = (9, 4, 1)
 

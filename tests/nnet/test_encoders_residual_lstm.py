@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from slow_networks import lstm, weights_of
 
 from nnet.encoders import LstmOptions, ResidualLstmOptions
 from nnet.encoders.recurrent import Lstm
 from nnet.encoders.residual_lstm import ResidualLstm
+from tests.nnet.helpers.slow_networks import lstm, weights_of
 
 LENGTHS = (9, 4, 1)
 

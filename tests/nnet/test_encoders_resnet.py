@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import slow_convolution as slow
 import torch
 
+import tests.nnet.helpers.slow_convolution as slow
+from common.options import ConfigError, OptionError
 from nnet.encoders import ResNet18Options, ResNet34Options, ResNet50Options, SeResNet34Options
 from nnet.encoders.resnet import ResNet
 from nnet.encoders.resnet_blocks import BasicBlock, BottleneckBlock
-from nnet.options import ConfigError, OptionError
 
 SMALL = ResNet34Options(width=2)
 

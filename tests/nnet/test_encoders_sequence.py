@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from common.options import OptionError, parse_named
 from nnet.device import cpu_refuses_bf16_lstm
 from nnet.encoders import (
     ENCODERS,
@@ -23,7 +24,6 @@ from nnet.encoders.query_transformer import QueryTransformer
 from nnet.encoders.recurrent import Gru, Lstm
 from nnet.encoders.residual_lstm import ResidualLstm
 from nnet.encoders.scaled_transformer import ScaledTransformer
-from nnet.options import OptionError, parse_named
 
 GRU, LSTM = GruOptions(width=6, layers=2), LstmOptions(width=5, layers=2)
 CONV_GRU = ConvGruOptions(channels=6, width=5, layers=2)

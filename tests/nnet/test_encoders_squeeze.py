@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import slow_convolution as slow
 import torch
 
+import tests.nnet.helpers.slow_convolution as slow
 from nnet.encoders.squeeze import SqueezeExcitation, masked_mean
 from nnet.masks import frame_mask
 

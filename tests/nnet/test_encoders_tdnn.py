@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import slow_convolution as slow
 import torch
 
+import tests.nnet.helpers.slow_convolution as slow
 from nnet.encoders import EtdnnOptions, TdnnOptions
 from nnet.encoders.tdnn import ExtendedTdnn, Tdnn
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from embedder import Embedder
 from torch import nn
 
-from nnet.config import load
+from nnet.config.experiment import load
 from nnet.encoders import ConvGruOptions, GruOptions, LstmOptions, ResidualLstmOptions
 from nnet.encoders.convgru import ConvGru
 from nnet.encoders.recurrent import Gru, Lstm
 from nnet.encoders.residual_lstm import ResidualLstm
 from nnet.model import build
+from tests.nnet.helpers.embedder import Embedder
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "nnet"
 GRU, LSTM = GruOptions(width=3, layers=2, dropout=0.2, input_shift=0.5), LstmOptions(width=3, layers=3)

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from slow_networks import decoder_layer, encoder_layer, layer_norm, sigmoid, weights_of
 
 from nnet.encoders import QueryTransformerOptions, ScaledTransformerOptions
 from nnet.encoders.query_transformer import QueryTransformer
 from nnet.encoders.scaled_transformer import ScaledTransformer, sinusoids
+from tests.nnet.helpers.slow_networks import decoder_layer, encoder_layer, layer_norm, sigmoid, weights_of
 
 QUERY = QueryTransformerOptions(width=6, heads=2, layers=2, feed_forward=5)
 SCALED = ScaledTransformerOptions(width=6, heads=3, layers=2, feed_forward=5)

@@ -18,20 +18,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from training_runs import terminated_at
 
 from minikaldi.io import FLOAT_MATRIX, writer
-from nnet import exp_lock, extract, import_checkpoint
+from nnet import extract, import_checkpoint
 from nnet import train as train_module
-from nnet.checkpoint import load
 from nnet.errors import NnetError
-from nnet.exp_lock import ExpLock
 from nnet.train import main
+from nnet.training import exp_lock
+from nnet.training.checkpoint import load
+from nnet.training.exp_lock import ExpLock
+from tests.nnet.helpers.training_runs import terminated_at
 
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from nnet.exp_lock import ExpLock
+from nnet.training.exp_lock import ExpLock
 with ExpLock(Path(sys.argv[1]), sys.argv[2], shared=sys.argv[2] == "extraction"):
     child = os.fork()
     if child:

@@ -13,9 +13,9 @@ import torch
 
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
 from nnet import extract as extract_module
-from nnet.checkpoint import load, save
 from nnet.extract import load_model, main
 from nnet.train import main as train
+from nnet.training.checkpoint import load, save
 
 CPU = torch.device("cpu")
 

@@ -11,14 +11,14 @@ import torch
 
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
 from nnet import extract as extract_module
-from nnet.checkpoint import load, save
-from nnet.config import load as load_config
+from nnet.config.experiment import load as load_config
+from nnet.config.sections import InferenceOptions
 from nnet.errors import NnetError
 from nnet.extract import Limits, Model, embed_group, load_model, main
+from nnet.inference.windows import WindowCounts, cut, lengthened
 from nnet.model import build
-from nnet.sections import InferenceOptions
 from nnet.train import main as train
-from nnet.windows import WindowCounts, cut, lengthened
+from nnet.training.checkpoint import load, save
 
 CPU = torch.device("cpu")
 LENGTHS = [90, 15, 33, 70, 16, 100, 47, 64, 1, 99]

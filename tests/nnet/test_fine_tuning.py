@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from nnet import train as train_module
-from nnet.checkpoint import Checkpoint, load, save
-from nnet.config import load as load_config
-from nnet.config import to_mapping
+from nnet.config.experiment import load as load_config
+from nnet.config.experiment import to_mapping
 from nnet.errors import NnetError
-from nnet.fine_tuning import take_start
 from nnet.model import SpeakerNet, build
 from nnet.train import main
+from nnet.training.checkpoint import Checkpoint, load, save
+from nnet.training.fine_tuning import take_start
 
 SPEAKERS = ["s0", "s1", "s2", "s3", "s4", "s5"]
 

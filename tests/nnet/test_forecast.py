@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_runs import terminated_at
 
-from nnet import forecast as forecast_module
-from nnet import precision
-from nnet.forecast import Forecast, forecast_line
-from nnet.sections import DataOptions, TrainingOptions
+from nnet.config.sections import DataOptions, TrainingOptions
 from nnet.train import main
+from nnet.training import forecast as forecast_module
+from nnet.training import precision
+from nnet.training.forecast import Forecast, forecast_line
+from tests.nnet.helpers.training_runs import terminated_at
 
 DATA = DataOptions(chunk_frames=(100, 300), batch_size=10)  # 2000 frames a batch
 

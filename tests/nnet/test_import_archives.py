@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import published_files as files
 import pytest
 import torch
 
+import tests.nnet.helpers.published_files as files
 from nnet.import_checkpoint import main
-from nnet.imports.archive import PICKLE_BYTES, asked_for
+from nnet.published.archive import PICKLE_BYTES, asked_for
 
 LSTM = files.wq_lstm(width=8)
 

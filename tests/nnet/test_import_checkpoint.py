@@ -8,19 +8,19 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import published_files as files
 import pytest
 import torch
 import yaml
 
-from nnet.checkpoint import load
-from nnet.config import load as load_config
-from nnet.config import to_mapping
+import tests.nnet.helpers.published_files as files
+from nnet.config.experiment import load as load_config
+from nnet.config.experiment import to_mapping
 from nnet.extract import Model, load_model
-from nnet.fine_tuning import take_start
 from nnet.import_checkpoint import main
-from nnet.imports.archive import asked_for
 from nnet.model import build
+from nnet.published.archive import asked_for
+from nnet.training.checkpoint import load
+from nnet.training.fine_tuning import take_start
 
 CPU = torch.device("cpu")
 TOLERANCE = 1e-5  # float32 sums in another order, and seven decimals in the file

@@ -6,19 +6,19 @@ import math
 from pathlib import Path
 from typing import Any
 
-import published_files as files
 import pytest
 import torch
 import yaml
-from published_networks import TOLERANCE, apply_linear, embed, feats_of, import_of
 from torch import nn
 from torch.nn import functional
 
-from nnet.checkpoint import load
-from nnet.config import get
+import tests.nnet.helpers.published_files as files
+from nnet.config.experiment import get
 from nnet.extract import Limits, embed_group, load_model
 from nnet.import_checkpoint import main
-from nnet.windows import WindowCounts
+from nnet.inference.windows import WindowCounts
+from nnet.training.checkpoint import load
+from tests.nnet.helpers.published_networks import TOLERANCE, apply_linear, embed, feats_of, import_of
 
 CPU = torch.device("cpu")
 

@@ -7,13 +7,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import published_files as files
 import pytest
 import torch
-from published_networks import TOLERANCE, apply_linear, embed, feats_of, import_of, network, normalise, trained
 from torch.nn import functional
 
-from nnet.config import get
+import tests.nnet.helpers.published_files as files
+from nnet.config.experiment import get
+from tests.nnet.helpers.published_networks import (
+    TOLERANCE,
+    apply_linear,
+    embed,
+    feats_of,
+    import_of,
+    network,
+    normalise,
+    trained,
+)
 
 ATT = ["pooling.assignment=att", "pooling.distance=norm"]
 

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import published_files as files
 import pytest
 import torch
-from published_networks import import_of
 
-from nnet.checkpoint import load
-from nnet.config import load as load_config
+import tests.nnet.helpers.published_files as files
+from nnet.config.experiment import load as load_config
 from nnet.import_checkpoint import main
 from nnet.model import build
+from nnet.training.checkpoint import load
+from tests.nnet.helpers.published_networks import import_of
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENTS = sorted(path.name for path in (ROOT / "conf" / "nnet").glob("*.yaml"))

@@ -7,10 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import published_files as files
 import pytest
 import torch
-from published_networks import (
+from torch import nn
+from torch.nn import functional
+
+import tests.nnet.helpers.published_files as files
+from nnet.config.experiment import get
+from tests.nnet.helpers.published_networks import (
     TOLERANCE,
     apply_linear,
     embed,
@@ -21,10 +25,6 @@ from published_networks import (
     normalise,
     trained,
 )
-from torch import nn
-from torch.nn import functional
-
-from nnet.config import get
 
 PUBLISHED: list[tuple[str, Callable[[], dict[str, Any]], dict[str, Any], int]] = [
     ("wq_lstm", files.wq_lstm, {}, 252_928),

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from input_signals import CASES, spoken
 
-from minikaldi.errors import KaldiError
+from common.errors import KaldiError
+from common.options import ConfigError
 from minikaldi.feat.frames import FrameOptions, num_frames, samples_between
 from minikaldi.options import parse
-from nnet.config import get, load
-from nnet.inputs import INPUTS
-from nnet.inputs.framing import BLOCK_FRAMES, Framing, kaldi_framing
-from nnet.inputs.spectrum import inverse_slaney_mel, periodic_hann, slaney_filters, slaney_mel
-from nnet.options import ConfigError
+from nnet.config.experiment import get, load
+from nnet.features import INPUTS
+from nnet.features.framing import BLOCK_FRAMES, Framing, kaldi_framing
+from nnet.features.spectrum import inverse_slaney_mel, periodic_hann, slaney_filters, slaney_mel
+from tests.nnet.helpers.input_signals import CASES, spoken
 
 GOLDEN = Path(__file__).parent / "data" / "librosa_inputs.npz"
 

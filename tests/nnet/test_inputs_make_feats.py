@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from input_signals import spoken
 
 from minikaldi.feat.resample import wideband_resample
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, INT32, WAVE, Wave, sequential, write_object, writer
-from nnet.inputs import INPUTS
-from nnet.inputs.logmel import LogmelOptions, compute_logmel
-from nnet.inputs.wave import WaveOptions, compute_wave
+from nnet.features import INPUTS
+from nnet.features.logmel import LogmelOptions, compute_logmel
+from nnet.features.wave import WaveOptions, compute_wave
 from nnet.make_feats import OPTIONS, main
+from tests.nnet.helpers.input_signals import spoken
 
 SIGNALS = {f"utt{n}": spoken(16000 + 1234 * n, 16000, n) for n in range(3)}
 
@@ -101,7 +101,7 @@ def test_the_program_answers_as_a_process_and_loads_no_torch(root: Path, wav_scp
     refused = run("logmel", "--floor=0", f"scp:{wav_scp}", "ark:/dev/null")
     assert refused.returncode == 255 and "--floor=0: expected a number above 0" in refused.stderr
     assert run("logmel", "--fmax=8000", f"scp:{wav_scp}", "ark:/dev/null").returncode == 1
-    script = "import sys; import nnet.make_feats, nnet.inputs.fit_vad; print('torch' in sys.modules)"
+    script = "import sys; import nnet.make_feats, nnet.features.fit_vad; print('torch' in sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "False"
 
@@ -114,7 +114,7 @@ def test_voice_activity_is_cut_to_rows_of_samples(root: Path, tmp_path: Path) ->
             counts.write(name, frames)
         counts.write("without", 5)
     tables = [f"ark:{tmp_path}/n.ark", f"ark:{tmp_path}/vad.ark", f"ark:{tmp_path}/fitted.ark"]
-    command = [sys.executable, "-m", "nnet.inputs.fit_vad", *tables]
+    command = [sys.executable, "-m", "nnet.features.fit_vad", *tables]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     with sequential(f"ark:{tmp_path}/fitted.ark", FLOAT_VECTOR) as table:

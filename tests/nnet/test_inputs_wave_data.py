@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from audio_corpus import run
 
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, INT32, sequential, writer
 from nnet import make_feats
 from nnet.augment.features import read_feature_maker
-from nnet.config import load
-from nnet.data import FeatureChunks
+from nnet.config.experiment import load
+from nnet.data.batches import FeatureChunks
+from nnet.data.hold_out import HoldOutOptions
+from nnet.data.lists import TrainingLists, read_lists
+from nnet.data.sampler import BatchPlan, BatchPlanner
+from nnet.data.wave_data import WaveChunks, open_waves
+from nnet.data.wave_lists import AudioSources
 from nnet.errors import NnetError
-from nnet.hold_out import HoldOutOptions
-from nnet.inputs import fit_vad
-from nnet.lists import TrainingLists, read_lists
+from nnet.features import fit_vad
 from nnet.make_lists import make_lists
-from nnet.sampler import BatchPlan, BatchPlanner
-from nnet.wave_data import WaveChunks, open_waves
-from nnet.wave_lists import AudioSources
+from tests.nnet.helpers.audio_corpus import run
 
 LIBROSA = "{type: librosa_mfcc, config: unused, dim: 40, vad: false, cmvn: false}"
 WAVE = "{type: wave, config: unused, dim: 160, cmvn: false}"

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 import torch
 from test_checkpoint import checkpoint
-from training_runs import curve, equal_states, terminated_at
 
-from nnet import checksum
-from nnet.checkpoint import FORMAT, Checkpoint, DamagedError, load, save
 from nnet.errors import NnetError
 from nnet.extract import main as extract
-from nnet.kept import newest, save_last
 from nnet.train import main
+from nnet.training import checksum
+from nnet.training.checkpoint import FORMAT, Checkpoint, DamagedError, load, save
+from nnet.training.kept import newest, save_last
+from tests.nnet.helpers.training_runs import curve, equal_states, terminated_at
 
 
 @pytest.fixture(scope="module")

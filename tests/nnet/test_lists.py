@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nnet.data.hold_out import HoldOutOptions, draw_trials, source_of
+from nnet.data.lists import LIST_FILES, StringTable, read_lists, read_table
 from nnet.errors import NnetError
-from nnet.hold_out import HoldOutOptions, draw_trials, source_of
-from nnet.lists import LIST_FILES, StringTable, read_lists, read_table
 from nnet.make_lists import main, make_lists
 
 SUFFIXES = ("", "-noise", "-reverb")
@@ -159,7 +159,7 @@ def test_a_recording_of_two_speakers_stays_in_training(tmp_path: Path) -> None:
 
 
 def test_nontargets_are_all_pairs_where_fewer_exist_than_targets() -> None:
-    from nnet.hold_out import Utterance
+    from nnet.data.hold_out import Utterance
 
     valid = [Utterance(f"a{n}", "a", f"a{n}", True) for n in range(6)] + [Utterance("b0", "b", "b0", True)]
     trials = draw_trials(valid, HoldOutOptions())

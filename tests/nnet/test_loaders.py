@@ -17,14 +17,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training_runs import curve, equal_states
 
-from nnet import loaders
-from nnet.checkpoint import load
-from nnet.data import ChunkReader
-from nnet.loaders import Loaders
-from nnet.sampler import BatchPlan
+from nnet.data.batches import ChunkReader, loaders
+from nnet.data.loaders import Loaders
+from nnet.data.sampler import BatchPlan
 from nnet.train import main
+from nnet.training.checkpoint import load
+from tests.nnet.helpers.training_runs import curve, equal_states
 
 Read = Callable[[BatchPlan], Any]
 SIZE = 4 * 50 * 8  # floats of a batch
@@ -174,8 +173,8 @@ import subprocess, sys, time
 from contextlib import closing
 from pathlib import Path
 import numpy as np
-from nnet.loaders import Loaders
-from nnet.sampler import BatchPlan
+from nnet.data.loaders import Loaders
+from nnet.data.sampler import BatchPlan
 def read(plan):
     command = subprocess.Popen(["sleep", "1000"])
     Path(sys.argv[1], str(command.pid)).touch()
@@ -286,7 +285,7 @@ def test_memory_that_runs_out_in_a_reader_is_told_with_what_to_lower(
     def full(*_: Any) -> Any:
         raise MemoryError("Unable to allocate 9. GiB")
 
-    monkeypatch.setattr("nnet.data.read_frames", full)
+    monkeypatch.setattr("nnet.data.batches.read_frames", full)
     assert main(tiny_corpus.command(tmp_path / "exp", f"data.workers={workers}")) == 1
     assert "memory ran out, lower data.batch_size" in caplog.text and "Unable to allocate 9. GiB" in caplog.text
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.nn import functional
 
+from common.options import part_of
 from nnet.losses import AngularPrototypicalOptions, Ge2eOptions, TripletOptions
 from nnet.losses.metric import PositiveScale, check_triplets, group_size, unit
 from nnet.losses.triplet import random_triplets, semi_hard_triplets
-from nnet.options import part_of
 
 # Two speakers, three utterances each; the figures were computed elsewhere.
 GOLDEN = torch.tensor([[1, 0, 0], [0.8, 0.6, 0], [0.6, 0.8, 0], [0, 0, 1], [0, 0.6, 0.8], [0, 0.8, 0.6]])

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from common.options import part_of
 from nnet.losses import (
     LOSSES,
     AamOptions,
@@ -25,7 +26,6 @@ from nnet.losses.aam import Aam
 from nnet.losses.am import Am
 from nnet.losses.asoftmax import Asoftmax
 from nnet.losses.softmax import Softmax
-from nnet.options import part_of
 
 CLASSIFICATIONS = [(Softmax, SoftmaxOptions()), (Asoftmax, AsoftmaxOptions()), (Aam, AamOptions()), (Am, AmOptions())]
 METRIC = [Ge2eOptions(), Ge2eOptions(variant="contrast"), AngularPrototypicalOptions(), TripletOptions()]

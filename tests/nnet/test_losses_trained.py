@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_corpus import CONFIG
 
-from nnet.config import load
-from nnet.lists import StringTable, Utterances
+from common.options import part_of
+from nnet.config.experiment import load
+from nnet.data.lists import StringTable, Utterances
+from nnet.data.sampler import BatchPlanner
 from nnet.model import SpeakerNet, build
-from nnet.optimizers import build_optimizer
-from nnet.options import part_of
-from nnet.sampler import BatchPlanner
+from nnet.training.optimizers import build_optimizer
+from tests.nnet.helpers.tiny_corpus import CONFIG
 
 COUNTS = [5, 3, 4, 6, 4, 2]
 

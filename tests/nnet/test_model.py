@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from nnet.config import Config, from_mapping, load, to_mapping
+from common.options import ConfigError
+from nnet.config.experiment import Config, from_mapping, load, to_mapping
 from nnet.errors import NnetError
 from nnet.losses import TripletOptions
 from nnet.model import SpeakerNet, build
-from nnet.options import ConfigError
-from nnet.precision import autocast
+from nnet.training.precision import autocast
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "conf" / "nnet").glob("*.yaml"))
 MINI = next(path for path in CONFIGS if path.name == "mini.yaml")

@@ -18,7 +18,7 @@ from benchmarks.network_cases.count import frame_rate, macs, macs_per_second, pa
 from benchmarks.network_cases.mini import MiniResult, collect, command
 from benchmarks.network_cases.steps import StepTime, batch_labels, time_step
 from benchmarks.network_cases.table import Figures, Report, figures_from, thousands
-from nnet.config import Config, load
+from nnet.config.experiment import Config, load
 from nnet.errors import NnetError
 from nnet.model import SpeakerNet, build
 from nnet.shorten import smaller_batch

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from nnet.config import load
+from nnet.config.experiment import load
 from nnet.errors import NnetError
 from nnet.model import SpeakerNet, build
-from nnet.optimizers import OPTIMIZERS, AdamW, build_optimizer
+from nnet.training.optimizers import OPTIMIZERS, AdamW, build_optimizer
 
 
 def network(tiny_corpus: Any, *settings: str) -> SpeakerNet:

@@ -11,7 +11,7 @@ from torch import nn
 
 from nnet.losses import LOSSES
 from nnet.model import SpeakerNet
-from nnet.optimizers import OPTIMIZERS, Adam, build_optimizer, clip_gradients, exempt_from_decay
+from nnet.training.optimizers import OPTIMIZERS, Adam, build_optimizer, clip_gradients, exempt_from_decay
 
 
 class Loss(nn.Module):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_corpus import CONFIG
 
-from nnet import config as nnet_config
-from nnet.config import from_mapping, get, load, to_mapping, to_yaml
+from common.options import ConfigError, plain
+from nnet.config import experiment as nnet_config
+from nnet.config.experiment import from_mapping, get, load, to_mapping, to_yaml
 from nnet.losses import AamOptions, AngularPrototypicalOptions, Ge2eOptions, SumOptions, WeightedLoss
-from nnet.options import ConfigError, plain
+from tests.nnet.helpers.tiny_corpus import CONFIG
 
 TWO = "loss={name: sum, losses: [{name: aam, margin: 0.3}, {name: ge2e, weight: 0.1}]}"
 GROUPS = "data.balance=groups"

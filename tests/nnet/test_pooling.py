@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from embedder import Embedder
 from torch import nn
 
 from nnet.model import SpeakerNet
@@ -28,6 +27,7 @@ from nnet.pooling.last import LastPooling
 from nnet.pooling.lde import LdePooling
 from nnet.pooling.multi_head import MultiHeadPooling
 from nnet.pooling.statistics import MeanPooling, StatisticsPooling
+from tests.nnet.helpers.embedder import Embedder
 
 CHANNELS = 4
 EVERY_POOLING: dict[str, tuple[Any, Any]] = {

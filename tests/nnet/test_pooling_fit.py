@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nnet.config import from_mapping, load, to_mapping
+from nnet.config.experiment import from_mapping, load, to_mapping
 from nnet.errors import NnetError
 from nnet.model import SpeakerNet, build
 from nnet.pooling import POOLINGS

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from nnet.config import from_mapping, load, to_mapping
+from nnet.config.experiment import from_mapping, load, to_mapping
 from nnet.model import build
 from nnet.pooling import MultiHeadOptions
 from nnet.pooling.multi_head import MultiHeadPooling

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 import torch
-from training_runs import terminated_at
 
 from nnet import device as device_module
-from nnet import precision
-from nnet.checkpoint import load as load_checkpoint
-from nnet.config import load
+from nnet.config.experiment import load
 from nnet.device import cpu_has_bf16
 from nnet.encoders import recurrent
 from nnet.errors import NnetError
 from nnet.model import build
-from nnet.precision import choose_precision, emulation
 from nnet.train import main
+from nnet.training import precision
+from nnet.training.checkpoint import load as load_checkpoint
+from nnet.training.precision import choose_precision, emulation
+from tests.nnet.helpers.training_runs import terminated_at
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda")

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from training_runs import terminated_at
 
 from nnet.extract import main as extract
 from nnet.train import main
 from scoring.provenance import git_commit
+from tests.nnet.helpers.training_runs import terminated_at
 
 THREADS = f"cpu, {torch.get_num_threads()} threads"
 

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from nnet.lists import StringTable, Utterances
-from nnet.sampler import Balance, BatchPlan, BatchPlanner, repetitions
+from nnet.data.lists import StringTable, Utterances
+from nnet.data.sampler import Balance, BatchPlan, BatchPlanner, repetitions
 
 BALANCES: tuple[Balance, ...] = ("none", "speakers", "seed", "groups", "triplets")
 

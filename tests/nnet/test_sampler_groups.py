@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_corpus import TinyCorpus
 
-from nnet.config import load
+from common.options import ConfigError
+from nnet.config.experiment import load
+from nnet.data.groups import Rounds, SpeakerIndex
+from nnet.data.lists import StringTable, Utterances
+from nnet.data.sampler import Balance, BatchPlanner
 from nnet.errors import NnetError
-from nnet.groups import Rounds, SpeakerIndex
-from nnet.lists import StringTable, Utterances
 from nnet.losses.metric import check_triplets, group_size
-from nnet.options import ConfigError
-from nnet.sampler import Balance, BatchPlanner
 from nnet.train import main
+from tests.nnet.helpers.tiny_corpus import TinyCorpus
 
 
 def utterances(counts: list[int]) -> Utterances:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from nnet.schedules import SCHEDULES, Constant, Cosine, Exponential, Noam, OneCycle, Step
+from nnet.training.schedules import SCHEDULES, Constant, Cosine, Exponential, Noam, OneCycle, Step
 
 NOAM_D64_W8000 = {
     1: 1.74693e-7,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnet.schedules import SCHEDULES, LinearOneCycle, ModifiedNoam, Noam, Plateau, stale_steps
+from nnet.training.schedules import SCHEDULES, LinearOneCycle, ModifiedNoam, Noam, Plateau, stale_steps
 
 # Rates of the published ConvGRU's schedule, counted from 0 over 1000 updates.
 LINEAR_ONE_CYCLE = {0: 1e-6, 75: 2.55e-5, 150: 5e-5, 575: 2.515e-5, 1000: 3e-7}

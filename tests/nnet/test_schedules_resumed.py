@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from nnet import train as train_module
-from nnet.checkpoint import load, save
 from nnet.train import main
+from nnet.training.checkpoint import load, save
 
 SETTINGS = ("schedule={name: plateau, peak_lr: 0.01, patience: 1}", "training.valid_every=3", "training.log_every=1")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nnet.config import load
+from nnet.config.experiment import load
 from nnet.shorten import main, shortened, smaller_batch
 
 

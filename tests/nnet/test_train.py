@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from training_runs import curve, equal_states, terminated_at
 
 from nnet import train as train_module
-from nnet.checkpoint import load, save
-from nnet.lists import StringTable, read_lists
+from nnet.data.lists import StringTable, read_lists
 from nnet.train import main
-from nnet.training_data import list_digest
+from nnet.training.checkpoint import load, save
+from nnet.training.data import list_digest
+from tests.nnet.helpers.training_runs import curve, equal_states, terminated_at
 
 
 def test_training_learns_the_speakers_and_keeps_the_best_model(tiny_corpus: Any, tmp_path: Path) -> None:
@@ -334,7 +334,7 @@ def test_other_feature_columns_than_the_config_says_are_an_error(
 def test_without_held_out_trials_the_last_model_is_the_best(
     tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from nnet.hold_out import HoldOutOptions
+    from nnet.data.hold_out import HoldOutOptions
     from nnet.make_lists import make_lists
 
     make_lists(tiny_corpus.root, tiny_corpus.lists, 15, 2, HoldOutOptions(share=0.0))

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training_runs import curve, equal_states, terminated_at
 
-from nnet.checkpoint import load
 from nnet.train import main
+from nnet.training.checkpoint import load
+from tests.nnet.helpers.training_runs import curve, equal_states, terminated_at
 
 GROUPS = ("data.balance=groups", "data.utterances_per_speaker=4", "data.batch_size=16")
 LOSSES = {

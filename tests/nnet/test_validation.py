@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from nnet.config import load
-from nnet.embed import batches_by_length
+from nnet.config.experiment import load
+from nnet.data.lists import Trials, read_lists
 from nnet.errors import NnetError
-from nnet.lists import Trials, read_lists
+from nnet.inference.embed import batches_by_length
 from nnet.model import SpeakerNet, build
 from nnet.train import main as train
-from nnet.validation import check_lengths, cosine_eer, embed_utterances, valid_eer
+from nnet.training.validation import check_lengths, cosine_eer, embed_utterances, valid_eer
 
 CPU = torch.device("cpu")
 

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from audio_corpus import make_no_sil, run, voice, write_waves
 
 from minikaldi.command import run_command
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, WAVE, read_object, writer
-from nnet.config import Config, load
-from nnet.data import FeatureChunks, training_batches
+from nnet.config.experiment import Config, load
+from nnet.data.batches import FeatureChunks, training_batches
+from nnet.data.hold_out import HoldOutOptions
+from nnet.data.lists import TrainingLists, read_lists
+from nnet.data.sampler import BatchPlan, BatchPlanner
+from nnet.data.wave_data import WaveChunks, open_waves
+from nnet.data.wave_lists import AudioSources
 from nnet.errors import NnetError
-from nnet.hold_out import HoldOutOptions
-from nnet.lists import TrainingLists, read_lists
 from nnet.make_lists import make_lists
-from nnet.sampler import BatchPlan, BatchPlanner
-from nnet.wave_data import WaveChunks, open_waves
-from nnet.wave_lists import AudioSources
+from tests.nnet.helpers.audio_corpus import make_no_sil, run, voice, write_waves
 
 ALL_ON = (
     "augment={speed: {factors: [0.9, 1.1]}, wave: [{name: room, probability: 0.6, context: 0.1}, {one_of: ["

@@ -8,11 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnet.data.hold_out import HoldOutOptions
+from nnet.data.lists import CopiedStrings, StringTable, read_lists, read_table, with_speed_copies
+from nnet.data.wave_lists import (
+    AUDIO_FILES,
+    AudioSources,
+    NoiseEntry,
+    RirEntry,
+    audio_contents,
+    read_audio_lists,
+)
 from nnet.errors import NnetError
-from nnet.hold_out import HoldOutOptions
-from nnet.lists import CopiedStrings, StringTable, read_lists, read_table, with_speed_copies
 from nnet.make_lists import main, make_lists
-from nnet.wave_lists import AUDIO_FILES, AudioSources, NoiseEntry, RirEntry, audio_contents, read_audio_lists
 
 
 def test_the_program_writes_what_the_options_name(audio_corpus: Any, caplog: pytest.LogCaptureFixture) -> None:

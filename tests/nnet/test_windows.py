@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnet.options import ConfigError
-from nnet.sections import InferenceOptions
-from nnet.windows import WindowCounts, cut, lengthened, override_inference, slices_frames
+from common.options import ConfigError
+from nnet.config.sections import InferenceOptions
+from nnet.inference.windows import WindowCounts, cut, lengthened, override_inference, slices_frames
 
 
 def windows(**options: Any) -> InferenceOptions:

@@ -6,19 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import published_files as files
 import pytest
 import torch
 import yaml
 
-from nnet.checkpoint import Checkpoint, load, save
-from nnet.config import load as load_config
-from nnet.config import to_mapping
+import tests.nnet.helpers.published_files as files
+from nnet.config.experiment import load as load_config
+from nnet.config.experiment import to_mapping
 from nnet.extract import load_model
-from nnet.fine_tuning import take_start
 from nnet.import_checkpoint import main
 from nnet.model import build
-from nnet.wrappers import unwrapped
+from nnet.training.checkpoint import Checkpoint, load, save
+from nnet.training.fine_tuning import take_start
+from nnet.training.wrappers import unwrapped
 
 PREFIXES = ("module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "module.module.")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from .voices import write_musan, write_rirs, write_tree
+from tests.pipeline.helpers.voices import write_musan, write_rirs, write_tree
 
 PARTS = (
-    *("conf", "local", "minikaldi", "nnet", "scoring", "steps", "utils"),
+    *("common", "conf", "local", "minikaldi", "nnet", "recipe", "scoring", "steps", "utils"),
     *("cmd.sh", "path.sh", "pipeline.sh", "requirements.txt"),
 )
 NETWORK = {

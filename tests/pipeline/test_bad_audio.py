@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.pipeline.helpers.voices import RATE, voice, write
+
 from .conftest import Place, Recipe, stages_run
-from .voices import RATE, voice, write
 
 
 def write_cut(path: Path) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.pipeline.helpers.voices import RATE, write
+
 from .conftest import Place, Recipe, contents, scores, times
-from .voices import RATE, write
 
 
 def all_trials(separator: str) -> str:

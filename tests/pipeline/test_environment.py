@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from minikaldi.scripts import check_environment
+from recipe import environment as packages
 
 from .conftest import environment
 
@@ -29,7 +29,7 @@ from .conftest import environment
     ],
 )
 def test_a_version_is_its_leading_numbers(version: str, numbers: tuple[int, ...]) -> None:
-    assert check_environment.version_tuple(version) == numbers
+    assert packages.version_tuple(version) == numbers
 
 
 @pytest.fixture
@@ -49,24 +49,24 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 @pytest.mark.parametrize("found", ["2.11", "2.11.0", "2.11.0+cu128", "2.13.0", "2.100.0", "3.0"])
 def test_a_version_at_or_above_the_minimum_serves(installed: dict[str, str], found: str) -> None:
     installed["torch"] = found
-    assert check_environment.lacking({"torch": "2.11"}) == []
+    assert packages.lacking({"torch": "2.11"}) == []
 
 
 @pytest.mark.parametrize("found", ["2.9.1", "2.10.9", "1.99", "2"])
 def test_an_older_version_is_named_with_what_is_needed(installed: dict[str, str], found: str) -> None:
     installed["torch"] = found
-    assert check_environment.lacking({"torch": "2.11"}) == [f"torch is {found}, needed is 2.11 or newer"]
+    assert packages.lacking({"torch": "2.11"}) == [f"torch is {found}, needed is 2.11 or newer"]
 
 
 def test_a_missing_package_is_named(installed: dict[str, str]) -> None:
     installed["numpy"] = "2.4.6"
-    lines = check_environment.lacking({"numpy": "2.0", "scipy": "1.13"})
+    lines = packages.lacking({"numpy": "2.0", "scipy": "1.13"})
     assert lines == ["scipy is not installed, needed is 1.13 or newer"]
 
 
 def test_an_old_python_is_named(installed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check_environment, "MINIMUM_PYTHON", (9, 0))
-    assert check_environment.lacking({})[0].endswith("needed is 9.0 or newer")
+    monkeypatch.setattr(packages, "MINIMUM_PYTHON", (9, 0))
+    assert packages.lacking({})[0].endswith("needed is 9.0 or newer")
 
 
 @pytest.mark.parametrize(("quiet", "text"), [([], "torch is not installed"), (["--quiet"], "")])
@@ -75,7 +75,7 @@ def test_the_program_answers_by_its_exit_code(
     quiet: list[str], text: str,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["check_environment.py", *quiet])
-    assert check_environment.main() == 1
+    assert packages.main() == 1
     captured = capsys.readouterr()
     assert text in captured.out + captured.err if text else captured.out + captured.err == ""
 
@@ -84,9 +84,9 @@ def test_the_minimum_is_no_newer_than_what_is_pinned(root: Path) -> None:
     pins = dict(
         line.split("==") for line in (root / "requirements.txt").read_text().splitlines() if "==" in line
     )
-    assert pins.keys() == check_environment.MINIMUM.keys()
-    for name, minimum in check_environment.MINIMUM.items():
-        assert check_environment.version_tuple(minimum) <= check_environment.version_tuple(pins[name]), name
+    assert pins.keys() == packages.MINIMUM.keys()
+    for name, minimum in packages.MINIMUM.items():
+        assert packages.version_tuple(minimum) <= packages.version_tuple(pins[name]), name
 
 
 def prepare(checkout: Path, *options: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -145,12 +145,12 @@ def test_an_active_environment_serves_the_tests_and_torch_is_not_installed_again
 ) -> None:
     (own_checkout / ".venv").unlink(missing_ok=True)
     (own_checkout / "tests").mkdir()
-    tools = "".join(f"{name}=={version}.0\n" for name, version in check_environment.TESTS.items())
+    tools = "".join(f"{name}=={version}.0\n" for name, version in packages.TESTS.items())
     (own_checkout / "tests" / "requirements.txt").write_text(tools)
     (tmp_path / "wheels").mkdir()
-    for name, version in check_environment.TESTS.items():
+    for name, version in packages.TESTS.items():
         write_wheel(tmp_path / "wheels", name, f"{version}.0")  # and no other package: torch could not be installed
-    active = active_environment(tmp_path / "active", check_environment.MINIMUM)
+    active = active_environment(tmp_path / "active", packages.MINIMUM)
     before = sorted(active.rglob("*"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
@@ -174,7 +174,7 @@ def test_an_active_environment_serves_the_tests_and_torch_is_not_installed_again
     assert done.returncode == 0, done.stdout + done.stderr
 
     shutil.rmtree(active)  # what was lent is gone: another environment that is active serves the recipe as it is
-    other = active_environment(tmp_path / "other", check_environment.MINIMUM)
+    other = active_environment(tmp_path / "other", packages.MINIMUM)
     assert f"{other}/bin/python3 as it is" in prepare(own_checkout, path=f"{other / 'bin'}:/usr/bin:/bin").stdout
     assert not (own_checkout / ".venv" / ".ready").exists()
     # Without one all of it is to be installed, which fails here.
@@ -187,7 +187,7 @@ def test_an_active_environment_serves_the_tests_and_torch_is_not_installed_again
 def test_the_folders_that_are_lent_are_those_of_packages_and_not_the_borrowers(tmp_path: Path) -> None:
     own, other, quoted = tmp_path / ".venv/lib/site-packages", tmp_path / "a/site-packages", "/b'c/dist-packages"
     paths = ["", "/usr/lib/python3.11", str(own), str(other), quoted]
-    lines = check_environment.lent_folders(paths, str(tmp_path / ".venv"))
+    lines = packages.lent_folders(paths, str(tmp_path / ".venv"))
     assert lines == [f"import site; site.addsitedir('{other}')", 'import site; site.addsitedir("/b\'c/dist-packages")']
 
 

@@ -10,10 +10,10 @@ import soundfile
 
 from minikaldi.feat.resample import wideband_resample
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential
-from nnet.inputs.logmel import LogmelOptions, compute_logmel
+from nnet.features.logmel import LogmelOptions, compute_logmel
+from tests.pipeline.helpers.voices import SECONDS, voice, write
 
 from .conftest import Place, Recipe
-from .voices import SECONDS, voice, write
 
 # type -> the section `features`, the directory of what stages 4 and 7 make, frames of a chunk
 SECTIONS = {

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from own_processes import carrying, new_mark, wait_until
 
-from nnet.checkpoint import load
+from nnet.training.checkpoint import load
+from tests.helpers.own_processes import carrying, new_mark, wait_until
 
 from .conftest import NETWORK, environment, scores
 

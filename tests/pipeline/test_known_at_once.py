@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipeline.helpers.voices import write_tree
+
 from .conftest import Place, Recipe
-from .voices import write_tree
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from own_processes import DEADLINE_S, carrying, new_mark, wait_until
 
-from nnet.checkpoint import load
+from nnet.training.checkpoint import load
+from tests.helpers.own_processes import DEADLINE_S, carrying, new_mark, wait_until
+from tests.pipeline.helpers.voices import voice, write
 
 from .conftest import Place, Recipe, contents, environment, scores, stages_run, times
-from .voices import voice, write
 
 pytestmark = pytest.mark.slow
 

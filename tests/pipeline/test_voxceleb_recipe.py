@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipeline.helpers.voices import voice, write, write_musan, write_rirs
+
 from .conftest import Recipe, stages_run
-from .voices import voice, write, write_musan, write_rirs
 
 META1 = "VoxCeleb1 ID\tVGGFace1 ID\tGender\tNationality\tSet\n"
 META2 = "VoxCeleb2 ID ,VGGFace2 ID ,Gender ,Set \n"

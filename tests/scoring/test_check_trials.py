@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from minikaldi.scripts.cli import ScriptError
+from common.program import ScriptError
 from scoring.check_trials import check_trials, main
 from scoring.errors import ScoringError
 

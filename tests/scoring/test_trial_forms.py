@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.program import ScriptError
+from common.trial_forms import KALDI_FORM, VOXCELEB_FORM, form_of
 from local.trials import read_trials as read_listed_trials
 from local.trials import write_trials as write_listed_trials
 from minikaldi.io import FLOAT_VECTOR, writer
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.trial_forms import KALDI_FORM, VOXCELEB_FORM, form_of
 from scoring.enrollment import enrollment_lines
 from scoring.errors import ScoringError
 from scoring.metrics import eer

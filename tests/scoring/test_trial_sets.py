@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from minikaldi.scripts.cli import ScriptError
+from common.program import ScriptError
 from scoring.bootstrap import trial_speakers
 from scoring.trial_sets import parse_trial_set, read_trial_set
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.rooms import smoothed
-from minikaldi.scripts.wav_lines import mono_at_rate, through_to_wav, without_quotes
+from common.program import ScriptError
+from minikaldi.copies.rooms import smoothed
+from minikaldi.data_dir.wav_lines import mono_at_rate, through_to_wav, without_quotes
 
 from .conftest import Run, content, table
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from minikaldi.scripts.fingerprints import difference, fingerprint, tree_fingerprint
+from recipe.fingerprints import difference, fingerprint, tree_fingerprint
 
 from .conftest import Run, table
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from minikaldi.scripts.check_writable import check
-from minikaldi.scripts.cli import ScriptError
+from common.program import ScriptError
+from recipe.check_writable import check
 
 from .conftest import Run, content, table
 

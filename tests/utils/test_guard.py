@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from own_processes import carrying, new_mark, wait_until
+
+from tests.helpers.own_processes import carrying, new_mark, wait_until
 
 # The job: it saves when it is asked to end, and has a child as a trainer has loaders.
 WORKER = """

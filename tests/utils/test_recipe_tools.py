@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minikaldi.scripts.change_audio import drawn_volumes
-from minikaldi.scripts.modify_speakers import groups_of, numbered_speakers
-from minikaldi.scripts.repeated_texts import evenly
+from minikaldi.data_dir.change_audio import drawn_volumes
+from minikaldi.data_dir.modify_speakers import groups_of, numbered_speakers
+from minikaldi.data_dir.repeated_texts import evenly
 
 from .conftest import Run, content, table
 

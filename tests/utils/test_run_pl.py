@@ -116,7 +116,7 @@ def test_no_job_is_started_after_a_signal(root: Path, tmp_path: Path) -> None:
     program = f"""
 import os, runpy, signal, sys
 sys.path.insert(0, {str(root)!r})
-from minikaldi.scripts import run_jobs
+from minikaldi.jobs import run_jobs
 start = run_jobs.Job.start
 def start_and_signal(job):
     start(job)

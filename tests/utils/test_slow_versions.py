@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from minikaldi.scripts import lines
-from minikaldi.scripts.cli import ScriptError
-from minikaldi.scripts.combine import combine
-from minikaldi.scripts.data_dir import KINDS
-from minikaldi.scripts.fix import fix
-from minikaldi.scripts.split import split_data
-from minikaldi.scripts.subset import write_subset
-from minikaldi.scripts.tables import read_keys, read_numbers, read_pairs, read_table
-from minikaldi.scripts.validate import validate
+from common.program import ScriptError
+from minikaldi.data_dir import lines
+from minikaldi.data_dir.combine import combine
+from minikaldi.data_dir.directory import KINDS
+from minikaldi.data_dir.fix import fix
+from minikaldi.data_dir.split import split_data
+from minikaldi.data_dir.subset import write_subset
+from minikaldi.data_dir.tables import read_keys, read_numbers, read_pairs, read_table
+from minikaldi.data_dir.validate import validate
 
 SEEDS = range(12)
 

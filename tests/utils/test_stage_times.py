@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from minikaldi.scripts import stage_times
-from minikaldi.scripts.stage_times import Job, Times, Typical, main, read_ledger, record
+from recipe import stage_times
+from recipe.stage_times import Job, Times, Typical, main, read_ledger, record
 
 from .conftest import Run
 

@@ -13,7 +13,7 @@ import pytest
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, read_object, writer
 from minikaldi.ivector.backend_dims import BackendDims, choose_dims
 from minikaldi.ivector.lda import SpeakerScatter
-from minikaldi.scripts.compose_transforms import composed
+from scoring.compose_transforms import composed
 
 Vectors = list[np.ndarray]  # of each speaker (N, D)
 

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from own_processes import wait_until
+
+from tests.helpers.own_processes import wait_until
 
 from .conftest import Run
 
@@ -48,7 +49,7 @@ def test_training_waits_for_all_and_extraction_for_training(
 
 
 def test_where_a_file_system_has_no_locks_the_program_itself_is_asked(root: Path, tmp_path: Path) -> None:
-    """Its answer, by the line and the file's time, is that of nnet/exp_lock.py."""
+    """Its answer, by the line and the file's time, is that of nnet/training/exp_lock.py."""
     (tmp_path / "lock").write_text(WHO)
     (tmp_path / "flock").write_text("#!/bin/sh\nexit 71\n")
     (tmp_path / "flock").chmod(0o755)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The frame shift of a data directory: see --help, and minikaldi/scripts/frame_counts.py."""
+"""The frame shift of a data directory: see --help, and minikaldi/data_dir/frame_counts.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("frame_counts")
+run("minikaldi.data_dir.frame_counts")

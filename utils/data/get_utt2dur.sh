@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""utt2dur: seconds of each utterance: see --help, and minikaldi/scripts/durations.py."""
+"""utt2dur: seconds of each utterance: see --help, and minikaldi/data_dir/durations.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("durations")
+run("minikaldi.data_dir.durations")

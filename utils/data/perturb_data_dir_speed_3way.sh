@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The data with a faster and a slower copy: see --help, and minikaldi/scripts/speed.py."""
+"""The data with a faster and a slower copy: see --help, and minikaldi/copies/speed.py."""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from minikaldi.scripts.cli import run  # noqa: E402
+from common.program import run  # noqa: E402
 
-run("speed")
+run("minikaldi.copies.speed")

@@ -1,0 +1,206 @@
+"""The tables of data directories as lines: opened, read some thousand at a time, checked, ordered, written.
+
+Lines are strings without the newline, as they stand in the file: broken UTF-8 passes through unchanged
+(surrogateescape). Fields are parted by Kaldi's rule (`common.text_lines`) and ids ordered by their bytes, as in
+Kaldi and LC_ALL=C, whatever the caller's locale. Real Kaldi reads these tables too, so what it would stumble over is
+refused here, with the repair. Lists of lines are handled as a whole where this is several times faster than line by
+line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from operator import le, lt
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO, cast
+
+from common.program import ScriptError
+from common.text_lines import BLANKS, BLOCK_BYTES, BYTE_ORDER_MARK, fields_of, has_ascii_blanks_only, line_blocks
+
+SORT_MEND = "sort it with LC_ALL=C, or run utils/fix_data_dir.sh"
+BLOCK_LINES = 4096
+_UTF_16_MARKS = ("\udcff\udcfe", "\udcfe\udcff")  # as surrogateescape reads them
+_SIGNS = ("\r", "\0", BYTE_ORDER_MARK, *_UTF_16_MARKS)
+_BROKEN = re.compile("[\udc80-\udcff]")
+
+
+def open_text(path: Path | str, mode: str = "r") -> TextIO:
+    """A table's stream: UTF-8, newlines as they stand."""
+    return cast(TextIO, _path_of(path).open(mode, encoding="utf-8", errors="surrogateescape", newline="\n"))
+
+
+def _path_of(path: Path | str) -> Path:
+    if "\0" in str(path):
+        raise ScriptError(f"{path}: no file's name has a zero byte in it")
+    return Path(path)
+
+
+@contextlib.contextmanager
+def _open_bytes(path: str) -> Iterator[BinaryIO]:
+    if path == "-":
+        yield sys.stdin.buffer
+        return
+    with _path_of(path).open("rb") as stream:
+        yield stream
+
+
+def raw_blocks(path: Path | str) -> Iterator[tuple[int, list[str]]]:
+    """(number of the first line, lines as they stand) of a file, or of standard input for `-`.
+
+    A missing newline at the end of the file is made up for.
+    """
+    number = 1
+    with _open_bytes(str(path)) as stream:
+        for data in line_blocks(stream, BLOCK_BYTES):
+            lines = data.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
+            yield number, lines
+            number += len(lines)
+
+
+def is_clean(lines: Sequence[str]) -> bool:
+    """Whether `check_line` has nothing to say of any of these lines; errs on the side of False."""
+    text = "\n".join(lines)
+    return not any(sign in text for sign in _SIGNS) and all(map(str.strip, lines))
+
+
+def check_line(name: str, number: int, line: str) -> None:
+    """Refuse what no table may hold.
+
+    Raises:
+        ScriptError: a blank line, one that ends as Windows ends lines, one with a NUL byte, or a byte order mark.
+    """
+    if number == 1 and line.startswith(_UTF_16_MARKS):
+        raise ScriptError(f"{name}:1: the file is UTF-16, by its byte order mark; save it as UTF-8")
+    if number == 1 and line.startswith(BYTE_ORDER_MARK):
+        raise ScriptError(
+            f"{name}:1: the file begins with a byte order mark; remove it: sed -i '1s/^\\xef\\xbb\\xbf//' {name}"
+        )
+    if line.endswith("\r"):
+        raise ScriptError(f"{name}:{number}: the line ends in CR LF, expected LF; repair it: sed -i 's/\\r$//' {name}")
+    if not line.strip(BLANKS):
+        raise ScriptError(f"{name}:{number}: found an empty line, expected `key value`; remove it")
+    if "\0" in line:
+        raise ScriptError(f"{name}:{number}: found a NUL byte, expected UTF-8 text; is it a table, and not UTF-16?")
+
+
+def blocks(path: Path | str) -> Iterator[tuple[int, list[str]]]:
+    """(number of the first line, lines) of a table, each line checked by `check_line`.
+
+    Raises:
+        ScriptError: as `check_line`.
+    """
+    for first, lines in raw_blocks(path):
+        if not is_clean(lines):
+            for number, line in enumerate(lines, first):
+                check_line(str(path), number, line)
+        yield first, lines
+
+
+def numbered_lines(path: Path | str) -> Iterator[tuple[int, str]]:
+    """(number from 1, line) of a table, each checked by `check_line`."""
+    for first, lines in blocks(path):
+        yield from enumerate(lines, first)
+
+
+def all_lines(path: Path | str) -> list[str]:
+    """All lines of a table, each checked by `check_line`."""
+    return [line for _, lines in blocks(path) for line in lines]
+
+
+def key_of(line: str) -> str:
+    """The first field."""
+    return fields_of(line, 1)[0]
+
+
+def keys_of(lines: Sequence[str]) -> list[str]:
+    """The first field of each line."""
+    if _part_plainly(lines):
+        return [line.split(None, 1)[0] for line in lines]
+    return [key_of(line) for line in lines]
+
+
+def split_keys(lines: Sequence[str]) -> list[list[str]]:
+    """[key, rest] of each line; [key] where nothing follows the key."""
+    if _part_plainly(lines):
+        return [line.split(None, 1) for line in lines]
+    return [fields_of(line, 1) for line in lines]
+
+
+def _part_plainly(lines: Sequence[str]) -> bool:
+    """Whether str.split() parts these lines as `fields_of` does."""
+    starts = range(0, len(lines), BLOCK_LINES)
+    return all(has_ascii_blanks_only("\n".join(lines[start : start + BLOCK_LINES])) for start in starts)
+
+
+def pairs_of(lines: Sequence[str]) -> tuple[list[str], list[str]] | None:
+    """First and second fields of clean lines; None where a line has not exactly two fields."""
+    text = " \0 ".join(lines)
+    # One split for all lines; each third word must then be the mark that stood for the newline.
+    words = fields_of(text)
+    if len(words) != 3 * len(lines) - 1 or words[2::3].count("\0") != len(lines) - 1:
+        return None
+    return words[0::3], words[1::3]
+
+
+def heads_of(ids: Iterable[str]) -> list[str]:
+    """What the lines of these ids begin with."""
+    return [f"{identifier} " for identifier in ids]
+
+
+def have_heads(lines: Sequence[str], heads: Sequence[str]) -> bool:
+    """Whether line by line these begin as `heads_of` says; far cheaper than to take all keys out and compare them."""
+    return len(lines) == len(heads) and all(map(str.startswith, lines, heads))
+
+
+def byte_order(text: str) -> bytes:
+    """What to sort by for the order of LC_ALL=C."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _comparable(texts: Sequence[str]) -> Sequence[Any]:
+    # Of valid UTF-8 the order of code points is that of bytes; only broken UTF-8 needs the bytes themselves.
+    if all(map(str.isascii, texts)) or not any(map(_BROKEN.search, texts)):
+        return texts
+    return [byte_order(text) for text in texts]
+
+
+def in_order(lines: Sequence[str]) -> bool:
+    """Whether these are sorted as LC_ALL=C sorts."""
+    compared = _comparable(lines)
+    return all(map(le, compared, islice(compared, 1, None)))
+
+
+def ascending(keys: Sequence[str]) -> bool:
+    """Whether these are sorted as LC_ALL=C sorts, with none twice."""
+    compared = _comparable(keys)
+    return all(map(lt, compared, islice(compared, 1, None)))
+
+
+def c_sorted(texts: Sequence[str]) -> list[str]:
+    """Ids or lines, sorted as LC_ALL=C sorts."""
+    return sorted(texts) if _comparable(texts) is texts else sorted(texts, key=byte_order)
+
+
+def side_by_side(lines: Sequence[str]) -> list[str]:
+    """The same lines as new strings, which lie in memory in this order.
+
+    To go several times through a million lines that were sorted from random order is to wait for memory: this pays.
+    """
+    return "\n".join(lines).split("\n") if lines else []
+
+
+def batches(lines: Iterable[str]) -> Iterator[list[str]]:
+    """The lines, some thousand at a time."""
+    rest = iter(lines)
+    while batch := list(islice(rest, BLOCK_LINES)):
+        yield batch
+
+
+def write_lines(stream: TextIO, lines: Iterable[str]) -> None:
+    """Write lines to a stream, a newline behind each."""
+    for batch in batches(lines):
+        stream.write("\n".join(batch) + "\n")

@@ -1,0 +1,148 @@
+"""What stands behind an id in wav.scp: a file, an offset into an archive, or a pipe; and further commands put to it.
+
+The lines hold nothing but commands, quotes and `|`, so that minikaldi can run them without a shell.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+from common.errors import KaldiError
+from common.program import ScriptError
+from common.text_lines import BLANKS
+
+TO_WAV = "utils/to_wav.py"
+
+
+def is_pipe(rxfilename: str) -> bool:
+    """Whether a command writes the audio."""
+    return rxfilename.rstrip(BLANKS).endswith("|")
+
+
+def _is_offset(rxfilename: str) -> bool:
+    return rxfilename[-1:].isdigit() and re.search(r":\d+$", rxfilename) is not None
+
+
+def wave_form(rxfilename: str) -> tuple[int, int] | None:
+    """(channels, rate in Hz) of a file, found from here, that Kaldi reads as it is; None of anything else.
+
+    That is 16-bit PCM in a RIFF header, with samples, none of which are missing.
+    """
+    from minikaldi.io.wave import read_wave_header  # with numpy, which no other line here needs
+
+    try:
+        with Path(rxfilename).open("rb") as stream:
+            header = read_wave_header(stream)
+            begin, size = stream.tell(), os.fstat(stream.fileno()).st_size
+    except (OSError, ValueError, KaldiError):  # a pipe, an absent file or another encoding: what reads it says so
+        return None
+    whole = 0 < (header.data_bytes or 0) <= size - begin
+    return (header.channels, header.sample_rate) if whole else None
+
+
+def mono_at_rate(rxfilename: str, sample_rate: int, first_channel: bool = False) -> str:
+    """The audio as mono at `sample_rate` Hz: a file or a pipe of utils/to_wav.py that is so as it is, anything else
+    through utils/to_wav.py.
+
+    The bare path costs real Kaldi no Python start for each utterance.
+
+    Args:
+        rxfilename: a file, an offset into an archive, or a pipe.
+        sample_rate: Hz.
+        first_channel: take the first of several channels, not their mean.
+    """
+    form = wave_form(rxfilename)
+    if form == (1, sample_rate) or to_wav_rate(rxfilename) == sample_rate:
+        return rxfilename
+    several = form is not None and form[0] > 1
+    return through_to_wav(
+        rxfilename, f"--rate {sample_rate}" + (" --channel 0" if first_channel and several else "")
+    )
+
+
+def to_wav_rate(rxfilename: str) -> int | None:
+    """The rate in Hz of a pipe that ends in utils/to_wav.py, which writes mono; None of anything else."""
+    if not is_pipe(rxfilename):
+        return None
+    lexer = shlex.shlex(rxfilename.rstrip(BLANKS)[:-1], posix=True, punctuation_chars="|")
+    lexer.whitespace_split, lexer.commenters = True, ""
+    try:
+        words = list(lexer)
+    except ValueError:  # a quote that does not end: what runs the pipe says so
+        return None
+    last = words[len(words) - words[::-1].index("|") :] if "|" in words else words
+    if not last or not (last[0] == TO_WAV or last[0].endswith(f"/{TO_WAV}")):
+        return None
+    rates, others, rest = [], [], iter(last[1:])
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if name in ("--rate", "--speed", "--channel"):
+            value = value if equals else next(rest, "")
+            rates += [value] if name == "--rate" else []
+        else:
+            others.append(word)
+    rates += others[1:]
+    known = len(others) in (1, 2) and len(set(rates)) == 1 and rates[0].isascii() and rates[0].isdecimal()
+    return int(rates[0]) if known else None
+
+
+def as_pipe(rxfilename: str) -> str:
+    """The audio as a command that writes it, ending in `|`."""
+    if is_pipe(rxfilename):
+        return rxfilename
+    if _is_offset(rxfilename):
+        return f"wav-copy {shlex.quote(rxfilename)} - |"
+    return f"cat {shlex.quote(rxfilename)} |"
+
+
+def through_to_wav(rxfilename: str, options: str) -> str:
+    """The audio changed by utils/to_wav.py: `--rate 16000` resamples, `--speed 1.1` plays faster."""
+    if is_pipe(rxfilename) or _is_offset(rxfilename):
+        return f"{as_pipe(rxfilename)} {TO_WAV} {options} - |"
+    return f"{TO_WAV} {options} {shlex.quote(rxfilename)} |"
+
+
+def through_reverberate(rxfilename: str, options: str) -> str:
+    """The audio changed by wav-reverberate; a file is its argument, a pipe comes before it."""
+    if is_pipe(rxfilename):
+        return f"{rxfilename} wav-reverberate {options} - - |"
+    return f"wav-reverberate {options} {shlex.quote(rxfilename)} - |"
+
+
+def signal_through_reverberate(audio: str, options: str) -> str:
+    """The same for audio that is to stand inside quotes, as `without_quotes` writes it: blanks get backslashes."""
+    if is_pipe(audio):
+        return through_reverberate(audio, options)
+    return f"wav-reverberate {options} {_with_backslashes(audio)} - |"
+
+
+def _with_backslashes(word: str) -> str:
+    return re.sub(r"([^\w@%+=:./-])", r"\\\1", word)
+
+
+def without_quotes(rxfilename: str, where: str) -> str:
+    """The same audio, written so that it can stand inside quotes and in a list with commas.
+
+    Quotes around the words of a pipe become backslashes.
+
+    Raises:
+        ScriptError: it holds what cannot be written so; `where` says whose it is.
+    """
+    if is_pipe(rxfilename) and re.search(r"['\"]", rxfilename):
+        lexer = shlex.shlex(rxfilename, posix=True, punctuation_chars="|")
+        lexer.whitespace_split = True
+        try:
+            words = [word if set(word) == {"|"} else _with_backslashes(word) for word in lexer]
+        except ValueError as error:
+            raise ScriptError(f"{where}: {rxfilename} has a quote that does not end") from error
+        rxfilename = " ".join(words)
+    found = re.search(r"[,'\"`$]", rxfilename)
+    if found:
+        raise ScriptError(
+            f"{where}: {rxfilename} holds the character {found[0]}, which cannot stand in the list of signals that "
+            "wav-reverberate adds; give the file another name, or link to it under one"
+        )
+    return rxfilename

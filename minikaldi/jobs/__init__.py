@@ -1,0 +1,1 @@
+"""Jobs side by side on this machine, as run.pl runs them."""

@@ -1,0 +1,144 @@
+"""The command line of run.pl: Kaldi's, with the same complaints and exit codes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from common.program import script_name
+
+USAGE = """Usage: run.pl [options] [JOB=1:n] <log-file> <command> [<argument> ...]
+ e.g.: run.pl JOB=1:4 exp/log/copy.JOB.log copy-feats scp:feats.JOB.scp ark:feats.JOB.ark
+Runs a command, or n of them, on this machine; output and result go to the log. JOB (or any other name) is replaced by
+the number in the log's name and in every argument. Exit code 1 where a job failed; all are run nevertheless.
+Options:
+  --max-jobs-run <n>              at most so many at once (also -tc <n>; default: the number of processors)
+  --gpu <n>                       at most as many at once as there are GPUs
+  --pick all|failed|incomplete    failed: only jobs that, by their old logs, failed or never ended; incomplete: only
+                                  those that never ended
+  --mem, --num-threads, --config, -l, -pe, -V …   those of Kaldi's other runners are accepted, and do nothing here"""
+
+RANGE = re.compile(r"([A-Za-z_]\w*)=(\d+)(?::(\d+))?")
+PICKS = ("all", "failed", "incomplete")
+
+
+class RunError(Exception):
+    """A command line that cannot be run; `code` is the exit code that Kaldi's run.pl gives."""
+
+    def __init__(self, message: str, code: int = 255) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass
+class Options:
+    """What one call of run.pl asks for."""
+
+    job_name: str | None = None
+    first: int = 1
+    last: int = 1
+    max_jobs_run: int | None = None
+    gpu: bool = False
+    pick: str = "all"
+    log: str = ""
+    words: list[str] = field(default_factory=list)
+
+    def limit(self, num_jobs: int) -> int:
+        """How many jobs may run at once."""
+        if self.max_jobs_run is not None:
+            return self.max_jobs_run
+        if self.gpu:
+            return count_gpus()
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return num_jobs if num_jobs < 1.4 * processors else processors
+
+
+def count_gpus() -> int:
+    """The GPUs that nvidia-smi lists, at least 1."""
+    found = 0
+    if shutil.which("nvidia-smi"):
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+        found = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    if not found:
+        print(f"{script_name()}: Warning: nvidia-smi finds no GPU; running one job at a time", file=sys.stderr)
+    return max(found, 1)
+
+
+def parse(argv: Sequence[str]) -> Options:
+    """Read a command line.
+
+    Raises:
+        RunError: too few arguments, a bad range or number, many jobs with one log.
+    """
+    options, rest = Options(), list(argv)
+    while len(rest) >= 2:
+        if rest[0].startswith("-"):
+            _read_option(options, rest)
+        elif options.job_name is None and RANGE.fullmatch(rest[0]):
+            _read_range(options, rest.pop(0))
+        else:
+            if re.fullmatch(r".+=.*:.*", rest[0]):
+                print(f"{script_name()}: Warning: suspicious first argument: {rest[0]}", file=sys.stderr)
+            break
+    if len(rest) < 2:
+        raise RunError(USAGE)
+    options.log, options.words = rest[0], rest[1:]
+    if options.last > options.first and str(options.job_name) not in options.log:
+        raise RunError(
+            "you are trying to run a parallel job but you are putting the output into just one log file "
+            f"({options.log}); write {options.job_name} into its name",
+            code=1,
+        )
+    return options
+
+
+def _read_range(options: Options, text: str) -> None:
+    match = RANGE.fullmatch(text)
+    assert match is not None
+    options.job_name, options.first = match[1], int(match[2])
+    options.last = int(match[3]) if match[3] is not None else options.first
+    if options.first > options.last:
+        raise RunError(f"invalid job range {text}: it ends before it begins")
+    if options.first < 1:
+        raise RunError(f"invalid job range {text}: it must begin at 1 or above")
+
+
+def _read_option(options: Options, rest: list[str]) -> None:
+    switch = rest.pop(0)
+    if switch == "-V":
+        return
+    value = rest.pop(0)
+    if value.startswith("-"):
+        print(f"{script_name()}: Warning: suspicious argument '{value}' to {switch}; starts with '-'", file=sys.stderr)
+    if switch in ("--max-jobs-run", "-tc"):
+        if not re.fullmatch(r"0*[1-9]\d*", value):
+            raise RunError(f"{switch} is {value}, expected a whole number of at least 1")
+        options.max_jobs_run = min(int(value), options.max_jobs_run or int(value))
+    elif switch == "--gpu":
+        options.gpu = True
+    elif switch == "--pick":
+        if value not in PICKS:
+            raise RunError(f"--pick is {value}; choose one of: {', '.join(PICKS)}")
+        options.pick = value
+    elif switch == "-pe" and rest:
+        rest.pop(0)
+
+
+def main(argv: Sequence[str]) -> int:
+    """run.pl."""
+    from minikaldi.jobs.run_jobs import run
+
+    if list(argv) in (["--help"], ["-h"]):
+        print(USAGE)
+        return 0
+    try:
+        return run(parse(argv))
+    except RunError as error:
+        text = str(error)
+        print(text if text is USAGE else f"{script_name()}: {text}", file=sys.stderr)
+        return error.code

@@ -1,0 +1,50 @@
+"""Which file a relative path means, from whatever directory a program is called.
+
+What is given on the command line, or in a YAML of the caller's own, is looked for in the caller's directory first, then
+in the checkout. A path in a YAML that lies in the checkout is the checkout's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CALLED_FROM = "PIPELINE_CALLED_FROM"
+"""Environment variable: the directory that ./pipeline.sh was called from, as it works in the checkout."""
+
+
+def callers_directory() -> Path:
+    """Where the command was called from."""
+    return Path(os.environ.get(CALLED_FROM) or ".").resolve()
+
+
+def in_checkout(path: str | Path) -> bool:
+    """Whether a file lies in the checkout."""
+    return Path(path).resolve().is_relative_to(ROOT)
+
+
+def callers(path: str) -> str:
+    """A path as the caller means it: absolute where it is in his directory, else as it is, that of the checkout."""
+    here = callers_directory()
+    return str(here / path) if path and here != ROOT and (here / path).exists() else path
+
+
+def located(path: str | Path) -> Path:
+    """Where the file of a config is: a relative path is the checkout's, and this directory's where it has none."""
+    return ROOT / path if (ROOT / path).exists() else Path(path)
+
+
+def given(path: str) -> Path:
+    """The file that a path on the command line means."""
+    return located(callers(path))
+
+
+def alternatives(path: str, folder: str, pattern: str = "*.yaml") -> str:
+    """The end of a message on a file that is not there: those of the checkout's `folder`, the nearest name first."""
+    known = {file.stem: f"{folder}/{file.name}" for file in sorted((ROOT / folder).glob(pattern))}
+    nearest = difflib.get_close_matches(Path(path).stem, known, n=1)
+    names = [*nearest, *(name for name in known if name not in nearest)]
+    hint = f'did you mean "{known[nearest[0]]}"? ' if nearest else ""
+    return f"{hint}choose one of: {', '.join(known[name] for name in names)}"

@@ -1,0 +1,1 @@
+"""From data directories to training batches: lists, the held-out share, loaders, samplers."""

@@ -1,0 +1,1 @@
+"""What training needs: optimisers, schedules, checkpoints, records, the lock of an experiment."""

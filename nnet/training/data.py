@@ -1,0 +1,65 @@
+"""What a run is trained on: lists, audio where it trains from audio, and the hash that tells them from others."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnet.config.experiment import Config
+from nnet.data.batches import ChunkSource
+from nnet.data.lists import TrainingLists, read_lists
+from nnet.data.wave_data import open_waves
+from nnet.errors import NnetError
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What is trained on. features_conf: text of the features' option file. source: of the chunks, None for the lists'
+    features. audio_digest: a hash of what augmentation draws from."""
+
+    lists: TrainingLists
+    features_conf: str
+    source: ChunkSource | None = None
+    audio_digest: str = ""
+
+
+def read_data(config: Config, lists_dir: Path, features_conf: Path) -> TrainingData:
+    """The lists and, where the experiment has data.source wav, the audio that they name.
+
+    Raises:
+        NnetError: a file is missing, malformed or does not fit the others.
+    """
+    text = read_features_conf(features_conf)
+    lists = read_lists(lists_dir)
+    if config.data.source == "feats":
+        return TrainingData(lists, text)
+    source, lists, digest = open_waves(config, lists, lists_dir, features_conf)
+    return TrainingData(lists, text, source, digest)
+
+
+def list_digest(lists: TrainingLists, audio_digest: str = "") -> str:
+    """A hash of what the batches and the valid EER are made from: utterances in order, lengths, speakers, trials, and
+    what augmentation draws from."""
+    digest = hashlib.sha256()
+    for utterances in (lists.train, lists.valid):
+        for utt in range(len(utterances)):
+            digest.update(utterances.utt_ids[utt].encode("utf-8", "surrogateescape") + b"\n")
+        digest.update(utterances.num_frames.tobytes() + utterances.speakers.tobytes())
+    digest.update(lists.trials.enroll.tobytes() + lists.trials.test.tobytes() + lists.trials.target.tobytes())
+    digest.update(audio_digest.encode())
+    return digest.hexdigest()
+
+
+def read_features_conf(path: Path) -> str:
+    """Text of the Kaldi option file of the features.
+
+    Raises:
+        NnetError: no such file, or no text.
+    """
+    if not path.is_file():
+        raise NnetError(f"{path}: no such file; --features-conf names the option file that the features were made with")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise NnetError(f"{path}: cannot be read as text: {error}") from error

@@ -1,0 +1,161 @@
+"""Which checkpoints a run keeps, and which it goes on from.
+
+last.pt is the newest, last-1.pt the one before it, up to `training.keep_last` in all; best.pt has the lowest valid EER.
+A last.pt that is damaged is set aside as last.pt.damaged, with a warning, and an older one put in its place. There is a
+last.pt from the first save on: where it is gone, someone wants the run to start with its first step.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from common.errors import why
+from nnet.config.experiment import from_mapping, to_mapping
+from nnet.errors import NnetError
+from nnet.training.checkpoint import REMOVED, Checkpoint, DamagedError, load, same_run, save
+from nnet.training.files import write_whole
+
+log = logging.getLogger("train")
+
+_OLDER = re.compile(r"last-([1-9][0-9]{0,5})\.pt")
+
+
+def save_last(exp: Path, state: Checkpoint, keep: int) -> None:
+    """Write last.pt; those before it become last-1.pt and so on, `keep` files in all.
+
+    Raises:
+        NnetError: it cannot be written; the earlier ones are untouched.
+    """
+    save(exp / "last.pt", state, lambda: _make_room(exp, keep))
+
+
+def newest(exp: Path) -> tuple[Path, Checkpoint] | None:
+    """The newest sound checkpoint of a run, and its file; None where there is no last.pt.
+
+    Those that are damaged are named; where another is found, it takes the place of last.pt.
+
+    Raises:
+        NnetError: all are damaged, or one cannot be opened.
+    """
+    last = exp / "last.pt"
+    older = _older(exp)
+    if not last.is_file():
+        if older:
+            log.warning("%s is not there: starting with step 1 (copy %s to it to go on from there)", last, older[0])
+        return None
+    damaged: list[str] = []
+    for path in filter(Path.is_file, [last, *older, exp / "best.pt"]):
+        try:
+            state = load(path)
+        except DamagedError as error:
+            damaged.append(str(error))
+            continue
+        if damaged:
+            log.warning("%s; passed over, going on from %s, step %d", "; ".join(damaged), path.name, state.step)
+            _set_aside(last)
+            write_whole(last, path.read_bytes())
+        return path, state
+    found = "; ".join(damaged)
+    raise NnetError(f"{found}; no sound checkpoint is left in {exp}: remove {REMOVED} there to start anew")
+
+
+def _set_aside(bad: Path) -> None:
+    """Keep a copy of a damaged file, if it can be read at all."""
+    aside = bad.with_name(f"{bad.name}.damaged")
+    try:
+        content = bad.read_bytes()
+    except OSError as error:
+        log.warning("%s: cannot be read (%s), and is not kept", bad, why(error))
+        return
+    write_whole(aside, content)
+    log.warning("%s: kept as %s", bad, aside.name)
+
+
+def mend_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None:
+    """See to it that the best model is there. If best.pt is damaged, gone or of another run, it is written again from a
+    kept checkpoint of its step, or else the best of the steps to come is to take its place.
+
+    Args:
+        exp: the experiment directory.
+        state: where the run goes on; its best EER is forgotten where the model is lost.
+        wanted: step of the best model, 0 where there was none yet.
+        finished: no step is to come.
+
+    Raises:
+        NnetError: it is lost, and no step is to come.
+    """
+    best = exp / "best.pt"
+    if not wanted:
+        return
+    try:
+        if _is_of_run(best, state):
+            return
+        lost = f"{best}: is of another run"
+    except DamagedError as error:
+        lost = str(error)
+    except NnetError:
+        if best.is_file():
+            raise
+        lost = f"{best}: is gone"
+    for path in (exp / "last.pt", *_older(exp)):
+        if _step_of(path) == wanted:
+            write_whole(best, path.read_bytes())
+            log.warning("%s; written again from %s, which is of the same step, %d", lost, path.name, wanted)
+            return
+    if finished:
+        raise NnetError(
+            f"{lost}; it was of step {wanted}, which no other file holds; remove {REMOVED} in {exp} to train again, or"
+            " take the last model instead: copy last.pt to best.pt"
+        )
+    log.warning("%s; it was of step %d, which no other file holds; the best from here on takes its place", lost, wanted)
+    state.best_eer, state.best_step = None, 0
+
+
+def _is_of_run(best: Path, state: Checkpoint) -> bool:
+    found = load(best)
+    fill_in_options(found, best)
+    return same_run(found, state)
+
+
+def fill_in_options(state: Checkpoint, path: Path) -> None:
+    """Write into a checkpoint's config the options that it is too old to know, as they were then."""
+    state.config.get("optimizer", {}).setdefault("decay", "all")
+    state.config = to_mapping(from_mapping(state.config, str(path)))
+
+
+def _step_of(path: Path) -> int | None:
+    try:
+        return load(path).step if path.is_file() else None
+    except DamagedError:
+        return None
+
+
+def _older(exp: Path) -> list[Path]:
+    """last-1.pt, last-2.pt … as far as they are there."""
+    return [path for _, path in sorted(_numbered(exp))]
+
+
+def _numbered(exp: Path) -> Iterator[tuple[int, Path]]:
+    for path in exp.glob("last-*.pt"):
+        match = _OLDER.fullmatch(path.name)
+        if match:
+            yield int(match[1]), path
+
+
+def _make_room(exp: Path, keep: int) -> None:
+    """Make last.pt last-1.pt too, and so on; at no time is last.pt away. Without it, the older are of another run."""
+    last = exp / "last.pt"
+    for number, path in sorted(_numbered(exp), reverse=True):
+        if number + 1 < keep and last.is_file():
+            path.replace(exp / f"last-{number + 1}.pt")
+        else:
+            path.unlink()
+    if keep > 1 and last.is_file():
+        try:
+            os.link(last, exp / "last-1.pt")
+        except OSError:  # a file system without hard links
+            write_whole(exp / "last-1.pt", last.read_bytes())

@@ -1,0 +1,60 @@
+"""What training and extraction write down about themselves, for the report: trained.yaml and extracted.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from nnet.config.overrides import Override
+from nnet.device import describe_device
+from nnet.training.checkpoint import Checkpoint, file_hash
+from nnet.training.files import write_whole
+from scoring.provenance import git_commit
+
+TRAINED = "trained.yaml"
+
+
+def training_record(
+    state: Checkpoint, config: Path, overrides: Sequence[Override], device: torch.device
+) -> dict[str, Any]:
+    """Where the network came from and what trained it, as far as it is.
+
+    Args:
+        state: of the run, as it would be saved. config, overrides: as on the command line. device: of this session.
+    """
+    options = state.config["training"]
+    start = {"file": options["start_from"], "sha256": state.start_hash} if options["start_from"] else None
+    return {
+        "config": str(config),
+        "overrides": [override.text for override in overrides],
+        "start_from": start,
+        "steps": options["steps"],
+        "step": state.step,
+        "best_step": state.best_step if state.best_eer is not None else state.step,
+        "seconds": round(state.seconds, 1),
+        "precision": state.precision,
+        "device": describe_device(device),
+        "torch": str(torch.__version__),
+        "commit": git_commit(),
+    }
+
+
+def extraction_record(checkpoint: Path, inference: Sequence[str], device: torch.device) -> dict[str, Any]:
+    """What computed embeddings. Args: checkpoint: the network. inference: changes of that section. device."""
+    return {
+        "checkpoint": str(checkpoint),
+        "sha256": file_hash(checkpoint),
+        "inference": list(inference),
+        "device": describe_device(device),
+        "torch": str(torch.__version__),
+        "commit": git_commit(),
+    }
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a record as YAML. Raises NnetError where it cannot be written."""
+    write_whole(path, yaml.safe_dump(dict(record), sort_keys=False, allow_unicode=True, width=1000).encode())

@@ -1,0 +1,81 @@
+"""The number that chooses the best model: the equal error rate over trials of held-out utterances.
+
+Accuracy on known speakers goes on rising while the embedding gets worse for new ones; trials measure what is wanted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from nnet.data.batches import read_frames
+from nnet.data.lists import TrainingLists, Trials, Utterances
+from nnet.errors import NnetError
+from nnet.inference.embed import batches_by_length, embed_batch
+from nnet.model import SpeakerNet
+from scoring.metrics import eer
+
+
+def embed_utterances(
+    net: SpeakerNet, utterances: Utterances, dim: int, max_frames: int, device: torch.device
+) -> torch.Tensor:
+    """Embeddings of a list, of each utterance's first `max_frames` frames, or fewer where the encoder asks for it.
+
+    Args:
+        net: the network; left in the mode in which it was.
+        utterances: N of them.
+        dim: F.
+        max_frames: frames of a batch with its padding.
+
+    Returns:
+        float32 (N, E) on the CPU.
+    """
+    training = net.training
+    net.eval()
+    max_frames = min(max_frames, net.max_frames or max_frames)
+    lengths = np.minimum(utterances.num_frames, max_frames)
+    embeddings = torch.empty(len(utterances), net.embedding_dim)
+    for batch in batches_by_length(lengths, max_frames):
+        feats = [read_frames(utterances, utt, 0, int(lengths[utt]), dim) for utt in batch]
+        embeddings[batch] = embed_batch(net, feats, device)
+    net.train(training)
+    return embeddings
+
+
+def check_lengths(net: SpeakerNet, utterances: Utterances, max_frames: int) -> None:
+    """Check before training that the network can embed what `embed_utterances` will give it.
+
+    Raises:
+        NnetError: an utterance, or all of them by `max_frames`, would have fewer frames than the encoder sees at once.
+    """
+    least = net.needed_frames
+    if len(utterances) and max_frames < least:
+        raise NnetError(f"data.valid_batch_frames is {max_frames}, expected {least} frames or more for this encoder")
+    short = np.flatnonzero(utterances.num_frames < least)
+    if len(short):
+        utt = int(short[0])
+        raise NnetError(
+            f"{utterances.utt_ids[utt]}: held out, {utterances.num_frames[utt]} frames, but this encoder needs {least};"
+            f" {len(short)} such utterances are held out; make the lists with --min-frames {least} or more"
+        )
+
+
+def cosine_eer(embeddings: torch.Tensor, trials: Trials) -> float:
+    """Equal error rate, a share, of cosine scores of embeddings (N, E) from which their mean was taken.
+
+    Raises:
+        NnetError: an embedding is not finite.
+    """
+    if not torch.isfinite(embeddings).all():
+        raise NnetError("validation: an embedding is not finite, though the loss was; lower the rate, or set float32")
+    directions = functional.normalize((embeddings - embeddings.mean(dim=0)).double())
+    scores = (directions[torch.from_numpy(trials.enroll)] * directions[torch.from_numpy(trials.test)]).sum(dim=1)
+    return eer(scores.numpy(), trials.target)
+
+
+def valid_eer(net: SpeakerNet, lists: TrainingLists, dim: int, max_frames: int, device: torch.device) -> float | None:
+    """Equal error rate over the held-out trials, a share; None where there are none."""
+    if not len(lists.trials):
+        return None
+    return cosine_eer(embed_utterances(net, lists.valid, dim, max_frames, device), lists.trials)

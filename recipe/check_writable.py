@@ -1,0 +1,52 @@
+"""check_writable.py: whether a directory that a run writes to, or will make, can be written to; nothing stays there."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.program import Parser, ScriptError
+
+USAGE = "check_writable.py OPTION DIR [OPTION DIR ...]   e.g.: check_writable.py --data data/mini --exp exp/mini"
+ABOUT = "Exit code 1, and one line that names the option, where nothing can be written to a directory."
+SOME_BYTES = bytes(1 << 12)  # a full disk may take an empty file
+
+
+def check(option: str, folder: Path) -> None:
+    """Write something and remove it, in the directory or in the nearest above it that is there.
+
+    Raises:
+        ScriptError: it cannot be written to.
+    """
+    mend = f"give another {option}, or mend that"
+    place = folder
+    try:
+        while not place.exists() and not place.is_symlink() and place != place.parent:
+            place = place.parent
+        is_directory = place.is_dir()
+    except OSError as error:  # Python 3.11 raises where a folder above may not be entered
+        raise ScriptError(f"{option} is {folder}: {place} cannot be looked at: {error.strerror}; {mend}") from error
+    if not is_directory:
+        found = "a link that leads nowhere" if place.is_symlink() else "no directory"
+        raise ScriptError(f"{option} is {folder}: {place} is {found}; {mend}")
+    for inner in (place, folder / ".stages"):
+        try:
+            if inner.is_dir():
+                with tempfile.TemporaryFile(dir=inner) as stream:
+                    stream.write(SOME_BYTES)
+                tempfile.TemporaryDirectory(dir=inner).cleanup()
+        except OSError as error:
+            why = f"{inner} cannot be written to: {error.strerror}"
+            raise ScriptError(f"{option} is {folder}: {why}; {mend}") from error
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line of utils/check_writable.py."""
+    if len(argv) % 2 or not argv or not all(word.startswith("--") for word in argv[::2]) or argv[0] == "--help":
+        parser = Parser(USAGE, ABOUT)
+        parser.parse(argv if argv[:1] in (["-h"], ["--help"]) else [])
+        parser.error("expected pairs of an option and a directory")
+    for option, folder in zip(argv[::2], argv[1::2], strict=True):
+        check(option, Path(folder))
+    return 0
