@@ -83,4 +83,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    run("backend_dims")
+    run("scoring.backend_dims")

@@ -47,4 +47,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    run("compose_transforms")
+    run("scoring.compose_transforms")

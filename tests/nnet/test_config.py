@@ -204,7 +204,7 @@ def test_a_reader_that_stops_early_ends_the_list_silently(root: Path) -> None:
 
 
 def test_reading_a_config_imports_no_torch(path: Path, root: Path) -> None:
-    code = f"import sys; from nnet.config import load; load({str(path)!r}); sys.exit('torch' in sys.modules)"
+    code = f"import sys; from nnet.config.experiment import load; load({str(path)!r}); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_encoders_convolution import SMALL, build
 from torch import nn
 from torch.nn import functional
 
 from nnet.encoders.resnet_blocks import StridedPointwise
+from tests.nnet.test_encoders_convolution import SMALL, build
 
 # Of a CPU without AVX-512; glibc checks the heap at each free, and fills what is freed.
 WITHOUT_AVX512 = {

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import torch
-from test_checkpoint import checkpoint
 
 from nnet.errors import NnetError
 from nnet.extract import main as extract
@@ -23,6 +22,7 @@ from nnet.training import checksum
 from nnet.training.checkpoint import FORMAT, Checkpoint, DamagedError, load, save
 from nnet.training.kept import newest, save_last
 from tests.nnet.helpers.training_runs import curve, equal_states, terminated_at
+from tests.nnet.test_checkpoint import checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnet.data.batches import ChunkReader, loaders
+from nnet.data import loaders
+from nnet.data.batches import ChunkReader
 from nnet.data.loaders import Loaders
 from nnet.data.sampler import BatchPlan
 from nnet.train import main

@@ -168,7 +168,7 @@ def test_an_active_environment_serves_the_tests_and_torch_is_not_installed_again
 
     (own_checkout / "tests" / "requirements.txt").write_text(tools + "another-tool==1.0\n")
     write_wheel(tmp_path / "wheels", "another-tool", "1.0")
-    script = own_checkout / "minikaldi" / "scripts" / "check_environment.py"
+    script = own_checkout / "recipe" / "environment.py"
     script.write_text(script.read_text().replace("TESTS = {", 'TESTS = {"another-tool": "1.0",'))
     done = prepare(own_checkout, "--tests", path=bare_path(tmp_path))  # no longer active: .venv has the rest already
     assert done.returncode == 0, done.stdout + done.stderr
