@@ -30,10 +30,8 @@ from benchmarks.network_cases.count import frame_rate, macs_per_second, paramete
 from benchmarks.network_cases.steps import time_step  # noqa: E402
 from benchmarks.network_cases.table import Figures, Report, figures_from  # noqa: E402
 from common.doc_sections import replace_section  # noqa: E402
-from common.errors import KaldiError  # noqa: E402
-from common.options import ConfigError  # noqa: E402
+from common.errors import InputError  # noqa: E402
 from nnet.config.experiment import load, to_mapping  # noqa: E402
-from nnet.errors import NnetError  # noqa: E402
 from nnet.model import build  # noqa: E402
 
 SECTION = "figures"
@@ -112,7 +110,7 @@ def main() -> int:
             given.json.write_text(json.dumps(figures.as_json(), indent=1) + "\n", encoding="utf-8")
         if given.update:
             replace_section(given.update, SECTION, figures.markdown())
-    except (ConfigError, KaldiError, NnetError, OSError) as error:
+    except (InputError, OSError) as error:
         print(f"networks: {error}", file=sys.stderr)
         return 1
     return 0

@@ -24,10 +24,8 @@ sys.path[0] = str(ROOT)  # as `benchmarks/minikaldi.py` has it
 
 from benchmarks.minikaldi_cases.report import machine  # noqa: E402
 from benchmarks.network_cases.mini import collect, command, run  # noqa: E402
-from common.errors import KaldiError  # noqa: E402
-from common.options import ConfigError  # noqa: E402
+from common.errors import InputError  # noqa: E402
 from nnet.config.experiment import load  # noqa: E402
-from nnet.errors import NnetError  # noqa: E402
 from nnet.shorten import shortened  # noqa: E402
 from nnet.training.files import write_whole  # noqa: E402
 
@@ -94,7 +92,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("networks_mini: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
-    except (ConfigError, KaldiError, NnetError, OSError) as error:
+    except (InputError, OSError) as error:
         print(f"networks_mini: {error}", file=sys.stderr)
         return 1
     if failed:

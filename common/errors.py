@@ -1,4 +1,4 @@
-"""The one exception that minikaldi raises for bad input: its text says where, what was found, what was expected."""
+"""The one hierarchy of exceptions for bad input, and how their texts are made fit for a terminal."""
 
 from __future__ import annotations
 
@@ -23,11 +23,15 @@ def for_a_message(text: str) -> str:
     return _ODD.sub(lambda odd: repr(odd[0])[1:-1], text)
 
 
-class KaldiError(Exception):
-    """Bad input, file or option; the launcher prints the text as ``ERROR (command…)`` and exits 255."""
+class InputError(Exception):
+    """Bad input, file, option or state; the text says where, what was found, what was expected and what to do."""
 
     def __init__(self, text: str) -> None:
         super().__init__(for_a_message(text))
+
+
+class KaldiError(InputError):
+    """Bad input of a minikaldi command; the launcher prints the text as ``ERROR (command…)`` and exits 255."""
 
 
 class UsageError(KaldiError):

@@ -18,14 +18,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Literal, TypeVar
 
+from common.errors import InputError
 from nnet.config.foreign_keys import hint
-from nnet.errors import NnetError
 
 Options = TypeVar("Options")
 OptionTable = Mapping[str, type[Any]]
 
 
-class ConfigError(NnetError):
+class ConfigError(InputError):
     """A configuration that cannot be used. The message names the file, the key, what was found and what to do."""
 
 

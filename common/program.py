@@ -17,13 +17,6 @@ from common.errors import for_a_message
 from common.interrupts import ending_signals
 
 
-class ScriptError(Exception):
-    """Bad input or option; the text says where, what was found, what was expected and what to do."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(for_a_message(text))
-
-
 class Parser(argparse.ArgumentParser):
     """argparse with Kaldi's habits: no abbreviations, exit code 1, values may begin with a dash (`--utt-suffix -x`)."""
 
@@ -92,7 +85,7 @@ def run(module: str) -> NoReturn:
     try:
         code: int = importlib.import_module(module).main(sys.argv[1:])
         sys.stdout.flush()
-    except ScriptError as error:
+    except InputError as error:
         tell(str(error))
         code = 1
     except OSError as error:  # no such file, no space left, no permission: the system's own words name the file

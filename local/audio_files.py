@@ -16,8 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.errors import KaldiError
-from common.program import ScriptError
+from common.errors import InputError, KaldiError
 from common.progress import with_progress
 from local.program import first_of, say
 from minikaldi.data_dir.wav_lines import TO_WAV
@@ -133,10 +132,10 @@ def require_ffmpeg(paths: Sequence[str]) -> None:
     """Refuse to start a recipe that would fail hours later.
 
     Raises:
-        ScriptError: there are such files and no ffmpeg on PATH.
+        InputError: there are such files and no ffmpeg on PATH.
     """
     if paths and shutil.which("ffmpeg") is None:
-        raise ScriptError(
+        raise InputError(
             f"{len(paths)} files need ffmpeg, and there is none on PATH ({first_of(paths)}); install ffmpeg "
             "(Debian, Ubuntu: apt-get install ffmpeg; conda: conda install -c conda-forge ffmpeg), or convert them to "
             "FLAC"

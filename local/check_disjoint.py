@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from common.program import ScriptError
+from common.errors import InputError
 from minikaldi.data_dir.tables import read_keys
 
 
@@ -43,5 +43,5 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except ScriptError as error:
+    except InputError as error:
         sys.exit(f"check_disjoint.py: {error}")

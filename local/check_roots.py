@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.trial_faults import balance_fault
 from local.audio_files import is_named_audio
 from local.program import first_of, new_parser, printable, run_script
@@ -40,15 +40,15 @@ def speaker_folders(root: Path, option: str) -> list[str]:
     """The names of the folders in a root.
 
     Raises:
-        ScriptError: it is no folder, or cannot be listed.
+        InputError: it is no folder, or cannot be listed.
     """
     if not root.is_dir():
-        raise ScriptError(f"{option} is {root}, which is no folder; {EXPECTED}")
+        raise InputError(f"{option} is {root}, which is no folder; {EXPECTED}")
     try:
         with os.scandir(root) as entries:
             folders = [entry.name for entry in entries if not has_name_of_others(entry.name) and _is_dir(entry)]
     except OSError as error:
-        raise ScriptError(f"{option} {root} cannot be listed: {error.strerror}") from error
+        raise InputError(f"{option} {root} cannot be listed: {error.strerror}") from error
     return sorted(folders)
 
 
@@ -75,7 +75,7 @@ def check_level(root: Path, folders: Sequence[str], option: str) -> None:
     """Refuse a root whose `speakers` are the training and test sets, each with folders of speakers.
 
     Raises:
-        ScriptError: the root is one level too high.
+        InputError: the root is one level too high.
     """
     named = [name for name in folders if _SET_NAME.fullmatch(name)]
     if len(named) < min(2, len(folders)) or len(named) > MAX_SETS or are_numbered(named):
@@ -83,7 +83,7 @@ def check_level(root: Path, folders: Sequence[str], option: str) -> None:
     held = [(name, what_it_holds(root / name)) for name in named]
     sets = [name for name, (has_audio, has_folder) in held if has_folder and not has_audio]
     if sets and (len(folders) == 1 or sum(not has_audio for _, (has_audio, _) in held) >= 2):
-        raise ScriptError(
+        raise InputError(
             f"{option} {root} is a level too high: its folders {first_of(sets)} are sets, not speakers; {EXPECTED}, as"
             f" {option} {root / sets[0]}"
         )
@@ -113,7 +113,7 @@ def check_number(roots: Sequence[Path], speakers: Sequence[tuple[Path, str]], op
     """Refuse fewer than two speakers.
 
     Raises:
-        ScriptError: there are fewer folders with files.
+        InputError: there are fewer folders with files.
     """
     first: list[str] = []
     for root, name in speakers:
@@ -122,7 +122,7 @@ def check_number(roots: Sequence[Path], speakers: Sequence[tuple[Path, str]], op
         if len(first) == 2:
             return
     found = f"one speaker's folder, {printable(first[0])}" if first else "no speaker's folder with a file"
-    raise ScriptError(
+    raise InputError(
         f"{option} {' and '.join(map(str, roots))}: found {found}; {EXPECTED}, of two speakers at least (is it a level"
         " too high or too low?)"
     )
@@ -132,34 +132,34 @@ def check_apart(train: Sequence[Path], tests: Sequence[Path]) -> None:
     """Refuse roots that are the same folder or lie in one another, of one option too.
 
     Raises:
-        ScriptError: names the two.
+        InputError: names the two.
     """
     given = [("--train-root", root) for root in train] + [("--test-root", root) for root in tests]
     for (option, root), (other_option, other) in combinations(given, 2):
         real, other_real = Path(os.path.realpath(root)), Path(os.path.realpath(other))
         if real == other_real:
-            raise ScriptError(f"{option} {root} and {other_option} {other} are the same folder; give different ones")
+            raise InputError(f"{option} {root} and {other_option} {other} are the same folder; give different ones")
         if real in other_real.parents or other_real in real.parents:
             inner, outer = (other, root) if real in other_real.parents else (root, other)
             if option == other_option:
                 twice = "its files would be taken twice; give one"
-                raise ScriptError(f"{option} {inner} lies in {option} {outer}: {twice}")
+                raise InputError(f"{option} {inner} lies in {option} {outer}: {twice}")
             mend = "test speech must not be trained on"
-            raise ScriptError(f"{inner} lies in {outer}, and is given as another set; {mend}")
+            raise InputError(f"{inner} lies in {outer}, and is given as another set; {mend}")
 
 
 def check_speakers_apart(train: Sequence[tuple[Path, str]], tests: Sequence[tuple[Path, str]]) -> None:
     """Refuse speakers with files in both a training and a test root.
 
     Raises:
-        ScriptError: their number and the first.
+        InputError: their number and the first.
     """
     roots = {name: root for root, name in train}
     twice = [(root, name) for root, name in tests if name in roots]
     common = [(root, name) for root, name in twice if has_file(root / name) and has_file(roots[name] / name)]
     if common:
         root, name = common[0]
-        raise ScriptError(
+        raise InputError(
             f"{len(common)} speakers of {root} are in {roots[name]} too (first: {printable(name)}); take them out of"
             " the training tree, or results will flatter"
         )
@@ -169,15 +169,15 @@ def check_trial_list(path: Path) -> None:
     """Refuse a list that no error rate can be measured with.
 
     Raises:
-        ScriptError: it is not there, has a wrong line, a trial twice, no target or no nontarget.
+        InputError: it is not there, has a wrong line, a trial twice, no target or no nontarget.
     """
     if not path.is_file():
-        raise ScriptError(f"--trials is {path}, which is no file; expected lines `1|0 a b` or `a b target|nontarget`")
+        raise InputError(f"--trials is {path}, which is no file; expected lines `1|0 a b` or `a b target|nontarget`")
     check_repeats(path)
     labels = [trial.label for trial in read_trials(path)]
     fault = balance_fault(labels.count("target"), labels.count("nontarget"))
     if fault:
-        raise ScriptError(f"{path}: {fault}")
+        raise InputError(f"{path}: {fault}")
 
 
 def main(argv: Sequence[str]) -> None:

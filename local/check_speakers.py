@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from common.program import ScriptError
+from common.errors import InputError
 from local.program import new_parser, run_script
 from minikaldi.data_dir.directory import read_utt2spk
 from minikaldi.data_dir.tables import read_numbers, read_pairs
@@ -39,7 +39,7 @@ def check_speakers(data: Path, options: argparse.Namespace) -> None:
     """Refuse a training set that stage 5 would refuse.
 
     Raises:
-        ScriptError: fewer than two speakers have enough utterances, or recordings to hold out.
+        InputError: fewer than two speakers have enough utterances, or recordings to hold out.
     """
     utt2spk = read_utt2spk(data)
     utts = long_enough(data, utt2spk, options.min_frames, options.frame_rate)
@@ -48,7 +48,7 @@ def check_speakers(data: Path, options: argparse.Namespace) -> None:
     usable = {spk for spk, count in counts.items() if count * (1 + options.copies) >= options.min_utts}
     found = f"{data}: {len(utt2spk)} utterances of {len(set(utt2spk.values()))} speakers"
     if len(usable) < MIN_SPEAKERS:
-        raise ScriptError(
+        raise InputError(
             f"{found}: {len(usable)} speakers have {options.min_utts} utterances of {options.min_frames:g} frames (the"
             f" most is {most}), expected two speakers at least; give more data, or lower --min-utts, --min-seconds or"
             " --min-frames"
@@ -63,7 +63,7 @@ def check_speakers(data: Path, options: argparse.Namespace) -> None:
     able = sum(len(own) >= MIN_RECORDINGS for own in recordings.values())
     if able < MIN_SPEAKERS:
         most = max(map(len, recordings.values()))
-        raise ScriptError(
+        raise InputError(
             f"{found}: {able} speakers have three or more recordings (the most is {most}), expected two speakers at"
             " least: two recordings of each are held out and one trained on; give more data, or train without"
             " validation by --valid-share 0"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.text_lines import is_one_word
 from local.program import first_of, printable, say
 from local.speaker_ids import without_blanks
@@ -59,12 +59,12 @@ def write_data_dir(
         dropped: lines of the table `dropped`, `utt_id reason`.
 
     Raises:
-        ScriptError: no utterance, an id twice, an id with a blank, ids that do not sort by speaker.
+        InputError: no utterance, an id twice, an id with a blank, ids that do not sort by speaker.
     """
     ordered = sorted(utterances, key=lambda utterance: utterance.utt_id)
     if not ordered:
         reasons = first_of([f"{one.utt_id} ({one.reason})" for one in dropped or ()])
-        raise ScriptError(f"{directory}: not one utterance is left to write{reasons and ': '}{reasons}")
+        raise InputError(f"{directory}: not one utterance is left to write{reasons and ': '}{reasons}")
     check_ids(directory, ordered)
     with DirectoryWriter(directory) as writer:
         writer.write("wav.scp", (f"{u.utt_id} {u.audio}" for u in ordered))
@@ -88,18 +88,18 @@ def check_ids(directory: Path, ordered: Sequence[Utterance]) -> None:
     """Refuse ids that Kaldi's tools would stumble over later; `ordered` is sorted by utterance.
 
     Raises:
-        ScriptError: see `write_data_dir`.
+        InputError: see `write_data_dir`.
     """
     for utterance in ordered:
         if not (is_one_word(utterance.utt_id) and is_one_word(utterance.spk_id)):
-            raise ScriptError(f'{directory}: the id "{utterance.utt_id}" has a blank or is empty; rename the file')
+            raise InputError(f'{directory}: the id "{utterance.utt_id}" has a blank or is empty; rename the file')
         if not utterance.utt_id.startswith(utterance.spk_id):
-            raise ScriptError(f'{directory}: "{utterance.utt_id}" does not begin with its speaker "{utterance.spk_id}"')
+            raise InputError(f'{directory}: "{utterance.utt_id}" does not begin with its speaker "{utterance.spk_id}"')
     for first, second in pairwise(ordered):
         if first.utt_id == second.utt_id:
-            raise ScriptError(f'{directory}: "{first.utt_id}" is both {first.audio} and {second.audio}; keep one')
+            raise InputError(f'{directory}: "{first.utt_id}" is both {first.audio} and {second.audio}; keep one')
         if first.spk_id > second.spk_id:
-            raise ScriptError(
+            raise InputError(
                 f'{directory}: "{first.utt_id}" sorts before "{second.utt_id}", but speaker "{first.spk_id}" after '
                 f'"{second.spk_id}"; rename one of the speakers'
             )
@@ -120,13 +120,13 @@ def say_counts(directory: Path, num_in: int, num_out: int, dropped: Sequence[Dro
     """`1280 files in, 1278 out, 2 dropped (see data/train/dropped)`.
 
     Raises:
-        ScriptError: more than the share `max_loss` of what should be audio was lost.
+        InputError: more than the share `max_loss` of what should be audio was lost.
     """
     where = f" (see {directory}/dropped)" if dropped else ""
     say(f"{num_in} files in, {num_out} out, {len(dropped)} dropped{where}")
     lost = [f"{one.utt_id} ({one.reason})" for one in dropped if one.lost]
     if lost and len(lost) > max_loss * (num_out + len(lost)):
-        raise ScriptError(
+        raise InputError(
             f"{len(lost)} of {num_out + len(lost)} audio files are lost, more than {100 * max_loss:g} %: "
             f"{first_of(lost)}; mend them, or allow it with --max-loss"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.text_lines import clean_lines, numbered_fields, trimmed
 from local.program import say
 
@@ -16,15 +16,15 @@ def read_spk2gender(path: Path) -> dict[str, str]:
     """Speaker -> `m` or `f`, from lines `speaker m|f`, in any case.
 
     Raises:
-        ScriptError: a line of another form, UTF-16, or a speaker with two genders.
+        InputError: a line of another form, UTF-16, or a speaker with two genders.
     """
     genders: dict[str, str] = {}
-    for number, fields in numbered_fields(path, ScriptError, say):
+    for number, fields in numbered_fields(path, InputError, say):
         if len(fields) != 2 or fields[1].lower() not in GENDERS:
-            raise ScriptError(f'{path}:{number}: found "{" ".join(fields)}", expected `speaker m` or `speaker f`')
+            raise InputError(f'{path}:{number}: found "{" ".join(fields)}", expected `speaker m` or `speaker f`')
         gender = GENDERS[fields[1].lower()]
         if genders.setdefault(fields[0], gender) != gender:
-            raise ScriptError(f"{path}:{number}: {fields[0]} is m and f; keep one line")
+            raise InputError(f"{path}:{number}: {fields[0]} is m and f; keep one line")
     return genders
 
 
@@ -38,25 +38,25 @@ def read_metadata(path: Path, *keys: str) -> list[dict[str, str]]:
         Column -> value of each row, both without surrounding blanks.
 
     Raises:
-        ScriptError: UTF-16, one of the columns `keys`, `Gender` and `Set` is not there, or a row is short.
+        InputError: UTF-16, one of the columns `keys`, `Gender` and `Set` is not there, or a row is short.
     """
     with path.open("rb") as stream:
-        raw = clean_lines(stream, str(path), ScriptError, say)
+        raw = clean_lines(stream, str(path), InputError, say)
         lines = [line.decode("utf-8", "surrogateescape") for line in raw]
     try:
         rows = list(csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ","))
     except csv.Error as error:
-        raise ScriptError(f"{path}: cannot be read as a table: {error}") from error
+        raise InputError(f"{path}: cannot be read as a table: {error}") from error
     columns = [trimmed(column) for column in rows[0]] if rows else []
     for column in (*keys, "Gender", "Set"):
         if column not in columns:
-            raise ScriptError(f'{path}:1: there is no column "{column}"; found {", ".join(columns) or "an empty file"}')
+            raise InputError(f'{path}:1: there is no column "{column}"; found {", ".join(columns) or "an empty file"}')
     table = []
     for number, row in enumerate(rows[1:], start=2):
         if not any(trimmed(field) for field in row):
             continue
         if len(row) < len(columns):
-            raise ScriptError(f"{path}:{number}: found {len(row)} columns, expected {len(columns)}")
+            raise InputError(f"{path}:{number}: found {len(row)} columns, expected {len(columns)}")
         table.append(dict(zip(columns, (trimmed(field) for field in row), strict=False)))
     return table
 
@@ -65,9 +65,9 @@ def metadata_genders(path: Path, rows: list[dict[str, str]], key: str) -> dict[s
     """Speaker -> gender from `read_metadata`, by the column `key`.
 
     Raises:
-        ScriptError: a gender that is neither m nor f.
+        InputError: a gender that is neither m nor f.
     """
     for row in rows:
         if row["Gender"].lower() not in GENDERS:
-            raise ScriptError(f'{path}: the gender of {row[key]} is "{row["Gender"]}", expected m or f')
+            raise InputError(f'{path}: the gender of {row[key]} is "{row["Gender"]}", expected m or f')
     return {row[key]: GENDERS[row["Gender"].lower()] for row in rows}

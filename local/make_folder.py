@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from common.program import ScriptError
+from common.errors import InputError
 from local.audio_files import (
     AudioFile,
     Unreadable,
@@ -79,15 +79,15 @@ def list_trees(roots: Sequence[Path]) -> dict[Path, Listing]:
     """What is below each root.
 
     Raises:
-        ScriptError: a root is no folder, or holds no file.
+        InputError: a root is no folder, or holds no file.
     """
     listings = {}
     for root in roots:
         if not root.is_dir():
-            raise ScriptError(f"{root}: no such folder; expected <root>/<speaker>/**/<audio>")
+            raise InputError(f"{root}: no such folder; expected <root>/<speaker>/**/<audio>")
         listings[root] = list_files(root)
         if not listings[root].files and not listings[root].passed:
-            raise ScriptError(f"{root}: has no file; expected <root>/<speaker>/**/<audio>")
+            raise InputError(f"{root}: has no file; expected <root>/<speaker>/**/<audio>")
     if len(roots) > 1:
         count = drop_second_names(listings)
         if count:
@@ -182,14 +182,14 @@ def genders_of(roots: Sequence[Path], spk2gender: Path | None, speakers: dict[st
     """Speaker id -> gender, from the file given or those beside the roots; empty where there is none.
 
     Raises:
-        ScriptError: a speaker has two genders.
+        InputError: a speaker has two genders.
     """
     beside = [root.parent / f"{root.name}.spk2gender" for root in roots]
     known: dict[str, str] = {}
     for source in [spk2gender] if spk2gender else [path for path in beside if path.is_file()]:
         for name, gender in read_spk2gender(source).items():
             if known.setdefault(name, gender) != gender:
-                raise ScriptError(f"{source}: {name} is {gender}, and another of {', '.join(map(str, beside))} differs")
+                raise InputError(f"{source}: {name} is {gender}, and another of {', '.join(map(str, beside))} differs")
     strangers = sorted(set(known) - set(speakers) - set(speakers.values()))
     if strangers:
         say(f"{len(strangers)} speakers with a gender are not in {', '.join(map(str, roots))} ({first_of(strangers)})")
@@ -220,7 +220,7 @@ def main(argv: Sequence[str]) -> None:
     if not corpus.utterances:
         reasons = first_of([f"{one.utt_id} ({one.reason})" for one in corpus.dropped])
         named = ", ".join(map(str, roots))
-        raise ScriptError(f"{named}: none of {corpus.num_in} files is usable audio below a speaker's folder: {reasons}")
+        raise InputError(f"{named}: none of {corpus.num_in} files is usable audio below a speaker's folder: {reasons}")
     genders = genders_of(roots, options.spk2gender, corpus.speakers)
     write_data_dir(options.data_dir, corpus.utterances, genders, corpus.dropped)
     say_conversions(corpus.files, options.rate)

@@ -17,7 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from common.program import ScriptError, positive_int
+from common.errors import InputError
+from common.program import positive_int
 from local.data_dir import Utterance, write_data_dir
 from local.minicorpus.augmentation import count_of, make_augmentation, write_augmentation_dirs
 from local.minicorpus.config import ConfigError, MiniCorpusConfig, read_config
@@ -62,9 +63,9 @@ def main(argv: Sequence[str]) -> None:
     try:
         config = read_config(options.conf)
     except ConfigError as error:
-        raise ScriptError(str(error)) from error
+        raise InputError(str(error)) from error
     if options.size not in config.sizes:
-        raise ScriptError(f'--size "{options.size}" is unknown; choose one of: {", ".join(config.sizes)}')
+        raise InputError(f'--size "{options.size}" is unknown; choose one of: {", ".join(config.sizes)}')
     if options.seed is not None:
         config = dataclasses.replace(config, seed=options.seed)
     made = {True: "found as made before", False: "made"}

@@ -18,8 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from common.errors import KaldiError
-from common.program import ScriptError, boolean
+from common.errors import InputError, KaldiError
+from common.program import boolean
 from common.text_lines import numbered_fields
 from local.audio_files import (
     AudioFile,
@@ -45,13 +45,13 @@ def read_vocals(annotations: Sequence[Path]) -> dict[str, bool]:
     """Music id -> whether somebody sings, from the files ANNOTATIONS of a class.
 
     Raises:
-        ScriptError: a line without four fields, or whose third is neither Y nor N.
+        InputError: a line without four fields, or whose third is neither Y nor N.
     """
     vocals: dict[str, bool] = {}
     for path in annotations:
-        for number, fields in numbered_fields(path, ScriptError, say):
+        for number, fields in numbered_fields(path, InputError, say):
             if len(fields) < 4 or fields[2] not in ("Y", "N"):
-                raise ScriptError(f'{path}:{number}: found "{" ".join(fields)}", expected `id genres Y|N musician`')
+                raise InputError(f'{path}:{number}: found "{" ".join(fields)}", expected `id genres Y|N musician`')
             vocals[fields[0]] = fields[2] == "Y"
     return vocals
 
@@ -104,7 +104,7 @@ def find_sounds(root: Path, name: str) -> tuple[list[str], list[Dropped], list[P
         Paths relative to it; what cannot be used; the files ANNOTATIONS.
 
     Raises:
-        ScriptError: it holds no sound, or the path of the root is one that commands cannot carry.
+        InputError: it holds no sound, or the path of the root is one that commands cannot carry.
     """
     folder = root / name
     require_plain_paths([str(folder)])
@@ -118,7 +118,7 @@ def find_sounds(root: Path, name: str) -> tuple[list[str], list[Dropped], list[P
         if is_sound or is_lost:
             dropped.append(Dropped.at(passed.path.replace("/", "-"), passed.reason, is_lost))
     if not sounds:
-        raise ScriptError(
+        raise InputError(
             f"{folder}: holds no file with an audio extension (.wav, .flac, .mp3, …); fetch the corpus again, or remove"
             " the folder if the class is to be left out"
         )
@@ -142,7 +142,7 @@ def make_class(name: str, root: Path, data: Path, sample_rate: int, use_vocals: 
     """Write the data directory of one class.
 
     Raises:
-        ScriptError: it has no file, or no music without vocals where that is wanted, or files are lost.
+        InputError: it has no file, or no music without vocals where that is wanted, or files are lost.
     """
     folder = root / name
     paths, dropped, annotations = find_sounds(root, name)
@@ -150,7 +150,7 @@ def make_class(name: str, root: Path, data: Path, sample_rate: int, use_vocals: 
     unwanted = {} if use_vocals or name != "music" else unwanted_music(annotations, ids)
     if paths and len(unwanted) == len(ids):
         reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(unwanted.values()).most_common())
-        raise ScriptError(
+        raise InputError(
             f"{folder}: --use-vocals false leaves none of {len(ids)} files: {reasons}; give true, or more music"
         )
     utterances: dict[str, Utterance] = {}
@@ -175,7 +175,7 @@ def make_class(name: str, root: Path, data: Path, sample_rate: int, use_vocals: 
             utterances[utt_id] = Utterance(utt_id, utt_id, wav_scp_entry(audio, sample_rate), seconds=seconds)
     if not utterances:
         reasons = first_of([f"{one.utt_id} ({one.reason})" for one in dropped])
-        raise ScriptError(f"{folder}: none of {len(dropped)} files is usable audio: {reasons}")
+        raise InputError(f"{folder}: none of {len(dropped)} files is usable audio: {reasons}")
     write_data_dir(data, list(utterances.values()), dropped=dropped)
     say_conversions(files, sample_rate)
     say(f"{data}: {sum(one.seconds or 0.0 for one in utterances.values()) / 3600:.2f} h of {name}")
@@ -201,7 +201,7 @@ def main(argv: Sequence[str]) -> None:
     options = parser.parse_args(argv)
     there = [name for name in CLASSES if (options.root / name).is_dir()]
     if not there:
-        raise ScriptError(f"{options.root}: has none of the folders {', '.join(CLASSES)}; give the folder musan")
+        raise InputError(f"{options.root}: has none of the folders {', '.join(CLASSES)}; give the folder musan")
     for name in CLASSES:
         if name in there:
             data = Path(f"{options.prefix}_{name}")

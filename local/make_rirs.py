@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.text_lines import filled_lines
 from local.audio_files import AudioFile, inspect_all, require_ffmpeg, say_conversions, wav_scp_entry
 from local.data_dir import Dropped
@@ -35,7 +35,7 @@ def find_lists(root: Path) -> dict[str, Path]:
     """Set name -> its rir_list.
 
     Raises:
-        ScriptError: neither the two of RIRS_NOISES nor one in the root.
+        InputError: neither the two of RIRS_NOISES nor one in the root.
     """
     simulated = {name: root / "simulated_rirs" / name / "rir_list" for name in ROOMS}
     if all(path.is_file() for path in simulated.values()):
@@ -43,7 +43,7 @@ def find_lists(root: Path) -> dict[str, Path]:
     if (root / "rir_list").is_file():
         return {root.name: root / "rir_list"}
     wanted = ", ".join(str(path) for path in (*simulated.values(), root / "rir_list"))
-    raise ScriptError(f"{root}: expected the lists of RIRS_NOISES or one rir_list; looked for {wanted}")
+    raise InputError(f"{root}: expected the lists of RIRS_NOISES or one rir_list; looked for {wanted}")
 
 
 def file_of(path: str, root: Path) -> Path:
@@ -58,14 +58,14 @@ def read_list(path: Path, root: Path) -> tuple[list[RirEntry], list[Dropped]]:
     """The entries of a rir_list whose files are there, by paths that lead to them, and the others with why.
 
     Raises:
-        ScriptError: a line of another form.
+        InputError: a line of another form.
     """
     entries, dropped = [], []
-    for number, line in filled_lines(path, ScriptError, say):
+    for number, line in filled_lines(path, InputError, say):
         options, audio = read_line(path, number, line, RIR_OPTIONS)
         rir = make_rir(path, number, options, audio)
         if audio.endswith("|"):
-            raise ScriptError(f'{path}:{number}: found the pipe "{audio}", expected a file; write its output to one')
+            raise InputError(f'{path}:{number}: found the pipe "{audio}", expected a file; write its output to one')
         file = file_of(audio, root)
         others = tuple((name, value) for name, value in options.items() if name not in ("rir-id", "room-id"))
         if not file.is_file():
@@ -97,12 +97,12 @@ def check_loss(path: Path, num_in: int, dropped: Sequence[Dropped], max_loss: fl
     """Refuse to lose more than a share.
 
     Raises:
-        ScriptError: more are dropped.
+        InputError: more are dropped.
     """
     if len(dropped) > max_loss * num_in:
         found = first_of([one.reason for one in dropped])
         mend = "fetch them again, or allow it with --max-loss"
-        raise ScriptError(f"{path}: {len(dropped)} of {num_in} {what}: {found}; {mend}")
+        raise InputError(f"{path}: {len(dropped)} of {num_in} {what}: {found}; {mend}")
 
 
 def of_first_channel(file: AudioFile, sample_rate: int) -> str:

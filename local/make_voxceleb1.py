@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from common.program import ScriptError
+from common.errors import InputError
 from local.data_dir import say_counts, write_data_dir
 from local.genders import metadata_genders, read_metadata
 from local.program import add_max_loss, new_parser, run_script, say
@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> None:
     if trials:
         check_repeats(trials)  # now, not after an hour of listing
     if not trials and not rows:
-        raise ScriptError(f"{options.root}: who is a test speaker? Give --trials veri_test.txt or --meta vox1_meta.csv")
+        raise InputError(f"{options.root}: who is a test speaker? Give --trials veri_test.txt or --meta vox1_meta.csv")
     tree = scan(existing_trees(options.root, TREES, BARE), options.root, BARE)
     speakers = sorted({segment.speaker for segment in tree.segments})
     test_speakers = speakers_in_trials(trials, speakers) if trials else speakers_in_metadata(rows)
@@ -88,7 +88,7 @@ def main(argv: Sequence[str]) -> None:
     if options.part == "dev" and speakers and not chosen:
         found = f"{options.root}: all speakers are in the trials {trials or meta}"
         if not options.may_be_empty:
-            raise ScriptError(f"{found}: none is left to train on; give --voxceleb2-root, or another list")
+            raise InputError(f"{found}: none is left to train on; give --voxceleb2-root, or another list")
         say(f"{found}: training on VoxCeleb2 alone")
         return
     check_decoders(chosen)

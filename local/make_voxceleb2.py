@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from common.program import ScriptError
+from common.errors import InputError
 from local.data_dir import say_counts, write_data_dir
 from local.genders import metadata_genders, read_metadata
 from local.program import add_max_loss, first_of, new_parser, run_script, say
@@ -41,7 +41,7 @@ def find_part(root: Path, part: str, rows: Sequence[Mapping[str, str]]) -> Tree:
     """The segments of a part: of its own folders, and its speakers of those where both sets lie together.
 
     Raises:
-        ScriptError: there is none of these folders, or nothing says who is a test speaker.
+        InputError: there is none of these folders, or nothing says who is a test speaker.
     """
     own = {name: own_folders(name) for name in PARTS[part]}
     names = [folder for folders in own.values() for folder in folders]
@@ -56,7 +56,7 @@ def find_part(root: Path, part: str, rows: Sequence[Mapping[str, str]]) -> Tree:
     set_of = {row[ID]: row["Set"] for row in rows}
     if not set_of and part == "test":
         named = ", ".join(map(str, shared))
-        raise ScriptError(f"{named}: who is a test speaker? Give --meta vox2_meta.csv, or leave out the test part")
+        raise InputError(f"{named}: who is a test speaker? Give --meta vox2_meta.csv, or leave out the test part")
     if not set_of:
         say(f"{', '.join(map(str, shared))}: no vox2_meta.csv parts the sets: all speakers are taken for {part}")
         return Tree([*tree.segments, *both.segments], [*tree.dropped, *both.dropped])

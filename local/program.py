@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from common.errors import KaldiError, for_a_message
-from common.program import ScriptError, script_name
+from common.errors import InputError, for_a_message
+from common.program import script_name
 
 _ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -25,7 +25,7 @@ def run_script(main: Callable[[Sequence[str]], None]) -> NoReturn:
     try:
         main(sys.argv[1:])
         code = 0
-    except (ScriptError, KaldiError) as error:
+    except InputError as error:
         say(str(error))
     except OSError as error:    # no such file, no space left, no permission: the system's own words name the file
         say(for_a_message(f"{error.filename or ''}: {error.strerror or error}".lstrip(": ")))

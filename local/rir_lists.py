@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.program import ScriptError
+from common.errors import InputError
 from local.program import first_of
 
 # Paths stand inside two levels of quotes in an augmented wav.scp line, and commas part the signals there.
@@ -35,11 +35,11 @@ def require_plain_paths(paths: Sequence[str]) -> None:
     """Refuse paths that would not survive the quoting of augmented wav.scp lines.
 
     Raises:
-        ScriptError: a blank, quote, comma or other character that a shell may take for its own.
+        InputError: a blank, quote, comma or other character that a shell may take for its own.
     """
     odd = odd_paths(paths)
     if odd:
-        raise ScriptError(
+        raise InputError(
             f"{len(odd)} paths have blanks, commas, quotes or other characters that commands cannot carry: "
             f"{first_of(odd)}; give the corpus through a link with a plain name"
         )
@@ -58,15 +58,15 @@ def write_rir_lists(target: Path, sets: Mapping[str, Sequence[RirEntry]]) -> Non
     `--rir-set-parameters`.
 
     Raises:
-        ScriptError: no response, or an id twice.
+        InputError: no response, or an id twice.
     """
     entries = [entry for members in sets.values() for entry in members]
     ids = [entry.rir_id for entry in entries]
     if not ids:
-        raise ScriptError(f"{target}: not one impulse response is left to write")
+        raise InputError(f"{target}: not one impulse response is left to write")
     twice = sorted(rir_id for rir_id, count in Counter(ids).items() if count > 1)
     if twice:
-        raise ScriptError(f"{target}: {len(twice)} rir-ids stand more than once ({first_of(twice)}); keep one of each")
+        raise InputError(f"{target}: {len(twice)} rir-ids stand more than once ({first_of(twice)}); keep one of each")
     target.parent.mkdir(parents=True, exist_ok=True)
     write_list(target, [rir_line(entry) for entry in entries])
     lists = {name: target if len(sets) == 1 else target.with_name(f"{target.name}_{name}") for name in sets}

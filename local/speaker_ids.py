@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from common.program import ScriptError
+from common.errors import InputError
 
 # Characters that sort before "-", and "-" itself: after a shared beginning they break the order of `<speaker>-<rest>`.
 _SORTS_EARLY = re.compile(r"[!-\-]")
@@ -17,12 +17,12 @@ def check_name(name: str, path: str) -> None:
     """Refuse a file or folder name that no text table can hold.
 
     Raises:
-        ScriptError: a control character (newline, tab, escape …), or bytes that are no UTF-8.
+        InputError: a control character (newline, tab, escape …), or bytes that are no UTF-8.
     """
     if _CONTROL.search(name):
-        raise ScriptError(f"{path!r}: the name has a control character; rename it")
+        raise InputError(f"{path!r}: the name has a control character; rename it")
     if _NO_UTF8.search(name):
-        raise ScriptError(f"{path!r}: the name is no UTF-8; rename it")
+        raise InputError(f"{path!r}: the name is no UTF-8; rename it")
 
 
 def without_blanks(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.text_lines import numbered_fields
 from common.trial_faults import Row, trial_fault
 from common.trial_forms import EITHER_FORM, NUM_FIELDS, TrialForm, form_of
@@ -29,20 +29,20 @@ def read_trials(path: Path) -> list[Trial]:
     """Read lines `1|0 a b` or `a b target|nontarget`, all in the form of the first.
 
     Raises:
-        ScriptError: a line of another form, UTF-16, or a list without a trial.
+        InputError: a line of another form, UTF-16, or a list without a trial.
     """
     trials: list[Trial] = []
     form: TrialForm | None = None
-    for number, fields in numbered_fields(path, ScriptError, say):
+    for number, fields in numbered_fields(path, InputError, say):
         form = form or (form_of(fields) if len(fields) == NUM_FIELDS else None)
         parsed = form.parse(fields) if form else None
         if parsed is None:
             expected = form.example if form else EITHER_FORM
-            raise ScriptError(f'{path}:{number}: found "{" ".join(fields)}", expected {expected}')
+            raise InputError(f'{path}:{number}: found "{" ".join(fields)}", expected {expected}')
         enroll, test, is_target = parsed
         trials.append(Trial(enroll, test, "target" if is_target else "nontarget", number))
     if not trials:
-        raise ScriptError(f"{path}: has no trial")
+        raise InputError(f"{path}: has no trial")
     return trials
 
 
@@ -76,7 +76,7 @@ def resolve(trials: Sequence[Trial], names: Mapping[str, str], source: Path, dro
         dropped: utterance id -> why it is not in the data directory.
 
     Raises:
-        ScriptError: utterances that are not there, with the count and the first three lines.
+        InputError: utterances that are not there, with the count and the first three lines.
     """
     rows, missing = [], []
     for trial in trials:
@@ -87,7 +87,7 @@ def resolve(trials: Sequence[Trial], names: Mapping[str, str], source: Path, dro
         else:
             rows.append(Row(f"line {trial.line}", enroll, test, trial.label == "target"))
     if missing:
-        raise ScriptError(
+        raise InputError(
             f"{source}: {len(missing)} of {len(trials)} trials name an utterance that is not in the data directory: "
             f"{'; '.join(missing[:3])}; give the corpus root that the list was made for, or mend the list"
         )
@@ -112,12 +112,12 @@ def check_repeats(source: Path) -> None:
     """Refuse a list that has a trial twice, by the names as they are written.
 
     Raises:
-        ScriptError: see `read_trials`, or there is such a trial.
+        InputError: see `read_trials`, or there is such a trial.
     """
     trials = read_trials(source)
     fault = trial_fault((Row(f"line {one.line}", one.enroll, one.test, one.label == "target") for one in trials), {})
     if fault:
-        raise ScriptError(f"{source}: {fault}")
+        raise InputError(f"{source}: {fault}")
 
 
 def check_list(
@@ -135,13 +135,13 @@ def check_list(
         dropped: utterance id -> why it is not among them.
 
     Raises:
-        ScriptError: see `read_trials`, `resolve`; or a label contradicts the speakers, or a trial is there twice.
+        InputError: see `read_trials`, `resolve`; or a label contradicts the speakers, or a trial is there twice.
     """
     names = names_of({utt_id: path for utt_id, (path, _) in utterances.items()}, other_names)
     rows = resolve(read_trials(source), names, source, dropped or {})
     fault = trial_fault(rows, {utt_id: spk_id for utt_id, (_, spk_id) in utterances.items()}, "the folders' speakers")
     if fault:
-        raise ScriptError(f"{source}: {fault}")
+        raise InputError(f"{source}: {fault}")
 
 
 def write_trials(
@@ -159,14 +159,14 @@ def write_trials(
         speaker_of: speaker of each utterance, which the labels must not contradict.
 
     Raises:
-        ScriptError: see `check_list`.
+        InputError: see `check_list`.
     """
     table = directory / "dropped"
     dropped = read_table(table) if table.is_file() else {}
     rows = resolve(read_trials(source), names_of(paths, other_names), source, dropped)
     fault = trial_fault(rows, speaker_of or {})
     if fault:
-        raise ScriptError(f"{source}: {fault}")
+        raise InputError(f"{source}: {fault}")
     lines = [f"{row.enroll} {row.test} {'target' if row.is_target else 'nontarget'}" for row in rows]
     partial = directory / ".trials.partial"
     with open_text(partial, "w") as stream:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.progress import with_progress
 from local.audio_files import AudioFile, Unreadable, inspect, require_ffmpeg, through_to_wav
 from local.data_dir import Dropped, Utterance
@@ -76,13 +76,13 @@ def existing_trees(root: Path, candidates: Iterable[str], bare: Collection[str] 
         bare: those that count only if they have folders of speakers (`id10001`).
 
     Raises:
-        ScriptError: there is none.
+        InputError: there is none.
     """
     candidates = list(candidates)
     trees = find_trees(root, candidates, bare)
     if not trees:
         named = ", ".join(name or f"id... in {root} itself" for name in candidates)
-        raise ScriptError(f"{root}: found none of the folders {named}; give the folder that holds one")
+        raise InputError(f"{root}: found none of the folders {named}; give the folder that holds one")
     return trees
 
 
@@ -185,7 +185,7 @@ def check_decoders(segments: Sequence[Segment]) -> None:
     """Say what goes through ffmpeg, and refuse m4a files without it.
 
     Raises:
-        ScriptError: there is no ffmpeg on PATH.
+        InputError: there is no ffmpeg on PATH.
     """
     foreign = [segment for segment in segments if segment.by_ffmpeg]
     require_ffmpeg([segment.file for segment in foreign])

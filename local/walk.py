@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.progress import with_progress
 from local.program import printable
 from local.speaker_ids import check_name
@@ -72,13 +72,13 @@ def list_files(root: Path, wanted: Callable[[str], bool] = lambda name: True) ->
         wanted: which of the folders and files directly in it are looked at; the others are not mentioned.
 
     Raises:
-        ScriptError: the root is no folder, or cannot be read.
+        InputError: the root is no folder, or cannot be read.
     """
     listing = Listing()
     try:
         top = _list_folder(str(root), "", False, wanted)
     except OSError as error:
-        raise ScriptError(f"{root}: cannot be listed: {error.strerror}") from error
+        raise InputError(f"{root}: cannot be listed: {error.strerror}") from error
     seen = _Seen(root)
     _take(top, listing, seen)
     tops, links = top.folders, top.links
@@ -239,7 +239,7 @@ def _sort_in_file(entry: os.DirEntry[str], path: str, linked: bool, folder: _Fol
     else:
         try:
             check_name(path, path)
-        except ScriptError as error:
+        except InputError as error:
             folder.passed.append(Passed(path, str(error), is_fault=True))
         else:
             folder.files.append(Found(path, found.st_size, found.st_ino, linked))

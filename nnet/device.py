@@ -8,7 +8,7 @@ import re
 
 import torch
 
-from nnet.errors import NnetError
+from common.errors import InputError
 
 # Values of ONEDNN_MAX_CPU_ISA that leave oneDNN no product of bf16 numbers; another value is no limit to it.
 ISA_WITHOUT_BF16 = {
@@ -21,16 +21,16 @@ def choose_device(name: str) -> torch.device:
     """`auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:<n>`.
 
     Raises:
-        NnetError: another name, or a device that is not there.
+        InputError: another name, or a device that is not there.
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise NnetError(f"--device is {name!r}; choose one of: auto, cpu, cuda, cuda:<n>")
+        raise InputError(f"--device is {name!r}; choose one of: auto, cpu, cuda, cuda:<n>")
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
         return torch.device("cuda" if found else "cpu")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= found:
-        raise NnetError(f"--device is {name}, but torch {torch.__version__} finds {found} CUDA devices here")
+        raise InputError(f"--device is {name}, but torch {torch.__version__} finds {found} CUDA devices here")
     return device
 
 

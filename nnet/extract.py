@@ -24,15 +24,13 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from common.errors import KaldiError
-from common.options import ConfigError
+from common.errors import InputError
 from common.progress import Progress
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
 from nnet.config.experiment import from_mapping
 from nnet.config.sections import InferenceOptions
 from nnet.data.batches import check_finite
 from nnet.device import choose_device
-from nnet.errors import NnetError
 from nnet.inference.embed import batches_by_length, embed_batch, embed_long
 from nnet.inference.windows import WindowCounts, cut, lengthened, override_inference
 from nnet.model import NORM_FLOOR, SpeakerNet, build
@@ -81,18 +79,18 @@ class Limits:
 
     def __post_init__(self) -> None:
         if self.batch_frames < 1:
-            raise NnetError(f"--batch-frames is {self.batch_frames}, expected 1 or more")
+            raise InputError(f"--batch-frames is {self.batch_frames}, expected 1 or more")
 
     def of(self, net: SpeakerNet) -> Limits:
         """These, or less where the encoder asks for it, as attention does.
 
         Raises:
-            NnetError: the equal pieces of an utterance a little longer would be too short for the encoder.
+            InputError: the equal pieces of an utterance a little longer would be too short for the encoder.
         """
         most = min(self.piece_frames, net.max_frames or self.piece_frames)
         if most < 2 * net.needed_frames - 1:  # one frame more makes two pieces of half as many
             needed = f"the encoder needs {net.needed_frames} frames; expected {2 * net.needed_frames - 1} or more"
-            raise NnetError(f"--piece-frames is {most}, and of a longer utterance's pieces {needed}")
+            raise InputError(f"--piece-frames is {most}, and of a longer utterance's pieces {needed}")
         return Limits(min(self.batch_frames, most), most)
 
 
@@ -114,20 +112,20 @@ def load_model(path: Path, device: torch.device, overrides: Sequence[str] = ()) 
         overrides: `key=value` for its section `inference`.
 
     Raises:
-        NnetError: no checkpoint, one whose weights do not fit its config, or windows too short for the network.
+        InputError: no checkpoint, one whose weights do not fit its config, or windows too short for the network.
         ConfigError: an override that cannot be used.
     """
     try:
         checkpoint = load(path)
     except DamagedError as error:
-        raise NnetError(f"{error}; {_WAYS_OUT}") from error
+        raise InputError(f"{error}; {_WAYS_OUT}") from error
     config = from_mapping(checkpoint.config, str(path))
     net = build(config, len(checkpoint.speaker_ids))
     load_weights(net, checkpoint.model, path)
     min_frames = net.needed_frames
     inference = override_inference(config.inference, overrides)
     if inference.mode != "whole" and inference.window < min_frames:
-        raise NnetError(f"{path}: inference.window is {inference.window}, expected {min_frames} frames or more")
+        raise InputError(f"{path}: inference.window is {inference.window}, expected {min_frames} frames or more")
     unit = net.normalise
     net.normalise = unit and inference.mean_of == "embeddings"
     return Model(net.eval().to(device), config.features.dim, min_frames, device, inference, unit)
@@ -137,31 +135,31 @@ def load_weights(net: SpeakerNet, weights: Mapping[str, torch.Tensor], path: Pat
     """Give a network its weights. A checkpoint that was imported may hold none of the loss, which embeds nothing.
 
     Raises:
-        NnetError: other tensors or shapes than the network's.
+        InputError: other tensors or shapes than the network's.
     """
     own = {name: tensor for name, tensor in net.state_dict().items() if name.startswith(LOSS_PREFIX)}
     lossless = not any(name.startswith(LOSS_PREFIX) for name in weights)
     try:
         net.load_state_dict({**weights, **own} if lossless else weights)
     except RuntimeError as error:
-        raise NnetError(f"{path}: its weights do not fit its config: {error}") from error
+        raise InputError(f"{path}: its weights do not fit its config: {error}") from error
 
 
 def usable(feats: Iterable[Utterance], model: Model, counts: Counts) -> Iterator[Utterance]:
     """The utterances that can be embedded; the others are named in the log and counted.
 
     Raises:
-        NnetError: another number of feature bins than the model was trained on.
+        InputError: another number of feature bins than the model was trained on.
     """
     for utt_id, rows in feats:
         if len(rows) and rows.shape[1] != model.dim:
-            raise NnetError(f"{utt_id}: features have {rows.shape[1]} bins, the model was trained on {model.dim}")
+            raise InputError(f"{utt_id}: features have {rows.shape[1]} bins, the model was trained on {model.dim}")
         try:
             check_finite(rows, utt_id)
             least = fewest_frames(model)
             if len(rows) < least:
-                raise NnetError(f"{utt_id}: {len(rows)} frames, expected {least} or more")
-        except NnetError as error:
+                raise InputError(f"{utt_id}: {len(rows)} frames, expected {least} or more")
+        except InputError as error:
             log.warning("dropped %s", error)
             counts.dropped.append(str(error))
             continue
@@ -234,7 +232,7 @@ def extract(model: Model, rspecifier: str, wspecifier: str, limits: Limits) -> C
         limits: how much is computed at once.
 
     Raises:
-        NnetError, KaldiError: unreadable input, unwritable output, or the wrong number of bins.
+        InputError, KaldiError: unreadable input, unwritable output, or the wrong number of bins.
     """
     counts = Counts()
     progress = Progress("extract", count_lines(rspecifier), "utterances")
@@ -260,7 +258,7 @@ def count_lines(rspecifier: str) -> int:
 def lock_for_writing(exp: Path, wspecifier: str) -> AbstractContextManager[object]:
     """The lock of the experiment, shared with other extractions, where the output goes into its directory.
 
-    Entering it raises NnetError while training is at work there.
+    Entering it raises InputError while training is at work there.
     """
     outputs = [Path(name) for name in wspecifier.partition(":")[2].split(",")]
     inside = any(path.resolve().is_relative_to(exp.resolve()) for path in outputs)
@@ -304,7 +302,7 @@ def main(arguments: list[str] | None = None) -> int:
             counts = extract(model, options.rspecifier, options.wspecifier, limits)
             if options.record:
                 write_record(options.record, extraction_record(path, options.inference, model.device))
-    except (NnetError, KaldiError, ConfigError, OSError) as error:
+    except (InputError, OSError) as error:
         log.error("%s", error)
         return 1
     except torch.OutOfMemoryError as error:

@@ -19,11 +19,10 @@ from pathlib import Path
 import torch
 import yaml
 
-from common.options import ConfigError
+from common.errors import InputError
 from nnet.config.experiment import to_mapping, to_yaml
 from nnet.config.overrides import add_arguments
 from nnet.config.paths import located
-from nnet.errors import NnetError
 from nnet.published import FORMATS
 from nnet.published.convert import Imported, convert
 from nnet.published.reading import SourceFile, read_source
@@ -39,16 +38,16 @@ def write_experiment(exp: Path, source: SourceFile, imported: Imported) -> None:
     """Write config.yaml, imported.yaml and, last of all, best.pt.
 
     Raises:
-        NnetError: there is an experiment already, or training at work; no option file of the features; or no room.
+        InputError: there is an experiment already, or training at work; no option file of the features; or no room.
     """
     taken = [name for name in ("best.pt", "last.pt", "config.yaml") if (exp / name).exists()]
     if taken:
-        raise NnetError(f"{exp}: has {', '.join(taken)} already; give another directory, or remove what is in this one")
+        raise InputError(f"{exp}: has {', '.join(taken)} already; give another directory, or remove what is in this one")
     features_conf = _features_conf(imported.config.features.config)
     try:
         exp.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise NnetError(f"{exp}: cannot be made: {error.strerror or error}") from error
+        raise InputError(f"{exp}: cannot be made: {error.strerror or error}") from error
     told = f"# Imported from {source.path.name!r} ({imported.system.source}); see imported.yaml.\n"
     if imported.not_trained:
         told += "# The loss was not trained: the file has no weights of it, and neither has best.pt.\n"
@@ -98,11 +97,11 @@ def _features_conf(name: str) -> str:
     path = located(name)
     if not path.is_file():
         message = f"features.config is {name}, and there is no such file; give one with --set features.config=FILE"
-        raise NnetError(message)
+        raise InputError(message)
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise NnetError(f"{path}: cannot be read as text: {error}") from error
+        raise InputError(f"{path}: cannot be read as text: {error}") from error
 
 
 def report(exp: Path, imported: Imported) -> None:
@@ -146,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
         choices = Choices(options.heads, options.pooling, options.loss)
         imported = convert(source, choices, options.overrides, options.format)
         write_experiment(options.exp, source, imported)
-    except (NnetError, ConfigError) as error:
+    except InputError as error:
         log.error("%s", error)
         return 1
     report(options.exp, imported)

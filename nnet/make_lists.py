@@ -26,11 +26,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.errors import InputError
 from nnet.data.copies import Sources, find_sources
 from nnet.data.hold_out import HoldOutOptions, Split, Utterance, draw_trials, split_by_recording
 from nnet.data.lists import look_up, read_int_table, read_table
 from nnet.data.wave_lists import AUDIO_FILES, AudioSources, audio_contents
-from nnet.errors import NnetError
 
 log = logging.getLogger("make_lists")
 
@@ -48,7 +48,7 @@ def read_data_dir(data_dir: Path) -> DataDir:
     """Read the tables and find the source recording of each utterance.
 
     Raises:
-        NnetError: a file is missing, malformed, or lacks an utterance of feats.scp.
+        InputError: a file is missing, malformed, or lacks an utterance of feats.scp.
     """
     feats = read_table(data_dir / "feats.scp")
     num_frames = read_int_table(data_dir / "utt2num_frames")
@@ -84,7 +84,7 @@ def _recordings(sources: Sources, utt2rec: dict[str, str] | None, data_dir: Path
             recordings[source] = sources.affixes.stripped(utt2rec[utt_id])  # it may be renamed as the copy is
     missing = [utt_id for utt_id, source in sources.of.items() if source not in recordings]
     if missing:
-        raise NnetError(f"{data_dir}/utt2rec: no recording of {missing[0]}; complete the file, or remove it")
+        raise InputError(f"{data_dir}/utt2rec: no recording of {missing[0]}; complete the file, or remove it")
     return recordings
 
 
@@ -154,12 +154,12 @@ def make_lists(
     """The whole program; `sources` where the lists are to serve training from audio.
 
     Raises:
-        NnetError: bad input, nothing left to train on, or too few recordings to hold out.
+        InputError: bad input, nothing left to train on, or too few recordings to hold out.
     """
     data = read_data_dir(data_dir)
     kept, dropped = drop_utterances(data, min_frames, min_utts)
     if len({u.spk_id for u in kept}) < 2:
-        raise NnetError(
+        raise InputError(
             f"{data_dir}: of {len(data.utterances)} utterances {len(kept)} are left (dropped: {_counts(dropped)}),"
             f" of fewer than two speakers; give more data, or lower --min-frames {min_frames} or --min-utts {min_utts}"
         )
@@ -230,7 +230,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.audio_dir, options.noise_dir, options.music_dir, options.speech_dir, options.rir_sets
         )
         make_lists(options.data_dir, options.out_dir, options.min_frames, options.min_utts, hold_out, sources)
-    except (NnetError, OSError) as error:
+    except (InputError, OSError) as error:
         log.error("%s", error)
         return 1
     return 0

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from common.errors import InputError
 from common.options import name_of, part_of
 from nnet.config.experiment import Config
 from nnet.config.sections import HeadOptions
 from nnet.encoders import ENCODERS
-from nnet.errors import NnetError
 from nnet.pooling.fit import fitted
 
 NORM_FLOOR = 1e-6  # least length that an embedding is divided by: zero stays zero, its gradient finite
@@ -162,14 +162,14 @@ def build(config: Config, num_speakers: int) -> SpeakerNet:
     """The network of `config` for `num_speakers` training speakers, with random weights from torch's generator.
 
     Raises:
-        NnetError: parts that do not fit together, chunks too short for the encoder, or fewer than two speakers.
+        InputError: parts that do not fit together, chunks too short for the encoder, or fewer than two speakers.
     """
     if num_speakers < 2:
-        raise NnetError(f"{num_speakers} training speakers; a network needs at least 2 to tell apart")
+        raise InputError(f"{num_speakers} training speakers; a network needs at least 2 to tell apart")
     encoder = part_of(config.encoder)(config.encoder, config.features.dim)
     shortest = config.data.chunk_frames[0]
     if shortest < encoder.min_frames:
-        raise NnetError(
+        raise InputError(
             f"data.chunk_frames begins at {shortest}, but the encoder sees {encoder.min_frames} frames at once; begin"
             f" at {encoder.min_frames} or more"
         )

@@ -21,13 +21,12 @@ from pathlib import Path
 
 import torch
 
-from common.options import ConfigError
+from common.errors import InputError
 from nnet.config.experiment import load, to_yaml
 from nnet.config.overrides import add_arguments
 from nnet.config.paths import given, located
 from nnet.data.batches import Batch, Feed, training_batches
 from nnet.device import choose_device
-from nnet.errors import NnetError
 from nnet.training.curve import Curve, Meter, Stopwatch
 from nnet.training.data import read_data
 from nnet.training.exp_lock import ExpLock
@@ -52,7 +51,7 @@ def train(run: Run, interrupts: Interrupts) -> int:
         The number of the signal that stopped it, 0 where all steps are done.
 
     Raises:
-        NnetError: a loss or gradient that is not finite, unusable features, or a checkpoint that cannot be written.
+        InputError: a loss or gradient that is not finite, unusable features, or a checkpoint that cannot be written.
     """
     config, net, state = run.config, run.net, run.state
     options = config.training
@@ -118,7 +117,7 @@ def update(run: Run, batch: Batch, lr: float) -> tuple[float, torch.Tensor]:
         the loss, and whether each of its K decisions was right without margin, bool (K,).
 
     Raises:
-        NnetError: a loss or gradient that is not finite; the weights are as they were.
+        InputError: a loss or gradient that is not finite; the weights are as they were.
     """
     net, optimizer, options = run.net, run.optimizer, run.config.training
     for group in optimizer.param_groups:
@@ -132,7 +131,7 @@ def update(run: Run, batch: Batch, lr: float) -> tuple[float, torch.Tensor]:
     norm = clip_gradients(net, options.clip_norm, options.loss_clip_norm)
     # Before the update: the weights, and with them the next checkpoint, stay free of NaN.
     if not (torch.isfinite(loss) and torch.isfinite(norm)):
-        raise NnetError(not_finite(run, batch, loss.item(), norm.item(), lr))
+        raise InputError(not_finite(run, batch, loss.item(), norm.item(), lr))
     optimizer.step()
     return loss.item(), hits
 
@@ -194,7 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
                 number = train(run, interrupts)
                 if not finished:
                     record(run, options)
-    except (NnetError, ConfigError, OSError) as error:
+    except (InputError, OSError) as error:
         log.error("nnet.train: %s", error)
         return 1
     except torch.OutOfMemoryError as error:

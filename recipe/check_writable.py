@@ -6,7 +6,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.program import Parser, ScriptError
+from common.errors import InputError
+from common.program import Parser
 
 USAGE = "check_writable.py OPTION DIR [OPTION DIR ...]   e.g.: check_writable.py --data data/mini --exp exp/mini"
 ABOUT = "Exit code 1, and one line that names the option, where nothing can be written to a directory."
@@ -17,7 +18,7 @@ def check(option: str, folder: Path) -> None:
     """Write something and remove it, in the directory or in the nearest above it that is there.
 
     Raises:
-        ScriptError: it cannot be written to.
+        InputError: it cannot be written to.
     """
     mend = f"give another {option}, or mend that"
     place = folder
@@ -26,10 +27,10 @@ def check(option: str, folder: Path) -> None:
             place = place.parent
         is_directory = place.is_dir()
     except OSError as error:  # Python 3.11 raises where a folder above may not be entered
-        raise ScriptError(f"{option} is {folder}: {place} cannot be looked at: {error.strerror}; {mend}") from error
+        raise InputError(f"{option} is {folder}: {place} cannot be looked at: {error.strerror}; {mend}") from error
     if not is_directory:
         found = "a link that leads nowhere" if place.is_symlink() else "no directory"
-        raise ScriptError(f"{option} is {folder}: {place} is {found}; {mend}")
+        raise InputError(f"{option} is {folder}: {place} is {found}; {mend}")
     for inner in (place, folder / ".stages"):
         try:
             if inner.is_dir():
@@ -38,7 +39,7 @@ def check(option: str, folder: Path) -> None:
                 tempfile.TemporaryDirectory(dir=inner).cleanup()
         except OSError as error:
             why = f"{inner} cannot be written to: {error.strerror}"
-            raise ScriptError(f"{option} is {folder}: {why}; {mend}") from error
+            raise InputError(f"{option} is {folder}: {why}; {mend}") from error
 
 
 def main(argv: Sequence[str]) -> int:

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from common.program import Parser, ScriptError
+from common.errors import InputError
+from common.program import Parser
 from common.text_lines import BLANKS
 from minikaldi.data_dir.tables import key_of, numbered_lines, open_text
 
@@ -74,14 +75,14 @@ def check_counts(what: str, table_in: str, table_out: str, reason_log: str, max_
     """Compare the ids of two tables; returns the line to print.
 
     Raises:
-        ScriptError: nothing went in, ids came out that did not go in, or too many were lost.
+        InputError: nothing went in, ids came out that did not go in, or too many were lost.
     """
     ids_in, ids_out = ordered_keys(table_in), ordered_keys(table_out)
     if not ids_in:
-        raise ScriptError(f"{what}: {table_in} is missing or empty; expected a line per utterance")
+        raise InputError(f"{what}: {table_in} is missing or empty; expected a line per utterance")
     extra = [utt_id for utt_id in ids_out if utt_id not in ids_in]
     if extra:
-        raise ScriptError(
+        raise InputError(
             f"{what}: {table_out} has {len(extra)} ids that {table_in} has not (first: {extra[0]}); "
             "it is of another run: remove it and run the step again"
         )
@@ -94,7 +95,7 @@ def check_counts(what: str, table_in: str, table_out: str, reason_log: str, max_
     if share > max_loss:
         reason, log = reasons.get(dropped[0], ("no reason found", where))
         mend = ", or allow more with --max-loss" if max_loss else f"; mend its source, or take it out of {table_in}"
-        raise ScriptError(
+        raise InputError(
             f"{what}: {len(dropped)} of {len(ids_in)} dropped ({100 * share:.2f} %), at most {100 * max_loss:g} % "
             f"may be (first: {dropped[0]}, {reason}); see {log} and {table_out}.dropped{mend}"
         )

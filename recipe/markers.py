@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common.program import Parser, ScriptError, tell
+from common.errors import InputError
+from common.program import Parser, tell
 from recipe.fingerprints import TREE, difference, fingerprint
 from recipe.gone_files import gone
 
@@ -34,13 +35,13 @@ def read_options(pairs: Sequence[str]) -> dict[str, str]:
     """`k=v` texts as a dict.
 
     Raises:
-        ScriptError: one without `=`.
+        InputError: one without `=`.
     """
     options: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise ScriptError(f'found "{pair}", expected name=value')
+            raise InputError(f'found "{pair}", expected name=value')
         options[key] = value
     return options
 
@@ -87,15 +88,15 @@ def read_marker(marker: Path) -> dict[str, Any]:
     """A marker's content.
 
     Raises:
-        ScriptError: the file is no marker.
+        InputError: the file is no marker.
     """
     try:
         record = json.loads(marker.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise ScriptError(f"{marker}: no stage marker ({error}); remove it, and the stage runs again") from error
+        raise InputError(f"{marker}: no stage marker ({error}); remove it, and the stage runs again") from error
     parts = [record.get(part) for part in ("options", "inputs", "outputs")] if isinstance(record, dict) else [None]
     if not all(isinstance(part, dict) for part in parts):
-        raise ScriptError(f"{marker}: no stage marker; remove it, and the stage runs again")
+        raise InputError(f"{marker}: no stage marker; remove it, and the stage runs again")
     return record
 
 
@@ -103,7 +104,7 @@ def write(marker: Path, arguments: Namespace) -> None:
     """Record a complete run.
 
     Raises:
-        ScriptError: an input or output is not there.
+        InputError: an input or output is not there.
     """
     record: dict[str, Any] = {
         "finished": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -116,7 +117,7 @@ def write(marker: Path, arguments: Namespace) -> None:
     for kind in ("inputs", "outputs"):
         missing = [path for path, found in record[kind].items() if found is None]
         if missing:
-            raise ScriptError(f"{marker}: the {kind[:-1]} {missing[0]} is not there, so the stage is not complete")
+            raise InputError(f"{marker}: the {kind[:-1]} {missing[0]} is not there, so the stage is not complete")
     marker.parent.mkdir(parents=True, exist_ok=True)
     partial = marker.with_name(f".{marker.name}.{os.getpid()}")
     partial.write_text(json.dumps(record, indent=1) + "\n")
@@ -126,7 +127,7 @@ def write(marker: Path, arguments: Namespace) -> None:
 def show(folder: Path) -> list[str]:
     """The table of a directory's markers, oldest first."""
     if not folder.is_dir():
-        raise ScriptError(f"{folder}: no such directory")
+        raise InputError(f"{folder}: no such directory")
     records = [(read_marker(path), path.stem) for path in folder.glob("*.json")]
     lines = [f"{'stage':<12} {'finished':<26} {'seconds':>8}  counts"]
     for record, name in sorted(records, key=lambda item: str(item[0].get("finished"))):
@@ -154,7 +155,7 @@ def main(argv: Sequence[str]) -> int:
     else:
         try:
             reason = check(marker, read_options(arguments.option), arguments.input, arguments.output)
-        except ScriptError as error:  # a damaged marker is told, and counts as none
+        except InputError as error:  # a damaged marker is told, and counts as none
             tell(str(error))
             reason = "its marker is damaged"
         refuse_gone(arguments.gone, reason, arguments.input, arguments.output)
@@ -168,10 +169,10 @@ def refuse_gone(which: str, reason: str | None, inputs: Sequence[str], outputs: 
     """See --gone. reason: why the stage is to run; one that is up to date may be run again with --force.
 
     Raises:
-        ScriptError: files are gone, and the stage cannot run or its outputs lie elsewhere.
+        InputError: files are gone, and the stage cannot run or its outputs lie elsewhere.
     """
     found = gone(inputs) if which == "inputs" or (which == "all" and reason) else None
     if found is None and which == "all" and reason and reason.startswith("output "):
         found = gone(outputs, moved_alone=True)
     if found:
-        raise ScriptError(found)
+        raise InputError(found)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from common.errors import for_a_message
-from common.program import Parser, ScriptError, tell
+from common.errors import InputError, for_a_message
+from common.program import Parser, tell
 from common.progress import about, format_seconds
 
 USAGE = """
@@ -184,14 +184,14 @@ def read_folders(pairs: Sequence[str]) -> dict[str, Path]:
     """`role=directory` texts as a dict.
 
     Raises:
-        ScriptError: another role, or no directory.
+        InputError: another role, or no directory.
     """
     roles = sorted({job.role for job in JOBS})
     folders = {}
     for pair in pairs:
         role, _, folder = pair.partition("=")
         if role not in roles or not folder:
-            raise ScriptError(f'found "{pair}", expected role=directory with a role of {", ".join(roles)}')
+            raise InputError(f'found "{pair}", expected role=directory with a role of {", ".join(roles)}')
         folders[role] = Path(folder)
     return folders
 
@@ -200,10 +200,10 @@ def read_stage(words: Sequence[str]) -> tuple[Path, int]:
     """`DIR STAGE`, the first two words.
 
     Raises:
-        ScriptError: there are fewer, or no number of a stage.
+        InputError: there are fewer, or no number of a stage.
     """
     if len(words) < 2 or not (words[1].isascii() and words[1].isdigit()):
-        raise ScriptError(f"found {' '.join(words)!r}, expected a directory and the number of a stage")
+        raise InputError(f"found {' '.join(words)!r}, expected a directory and the number of a stage")
     return Path(words[0]), int(words[1])
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import KaldiError
-from common.program import Parser, ScriptError, positive_int, run
+from common.errors import InputError, KaldiError
+from common.program import Parser, positive_int, run
 from minikaldi.io import FLOAT_VECTOR, TOKEN, random_access, sequential
 from minikaldi.ivector.backend_dims import BackendDims, choose_dims
 from minikaldi.ivector.lda import SpeakerScatter
@@ -77,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
         scatter = training_scatter(options.vectors, options.utt2spk)
         dims = choose_dims(scatter, options.lda_dim)
     except KaldiError as error:
-        raise ScriptError(str(error)) from error
+        raise InputError(str(error)) from error
     print(dims.vectors, dims.pca, dims.lda, explanation(scatter, dims, options.lda_dim))
     return 0
 

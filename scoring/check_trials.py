@@ -10,8 +10,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.errors import InputError
 from common.trial_faults import Row, balance_fault, trial_fault
-from scoring.errors import ScoringError
 from scoring.program import run_program
 from scoring.trial_sets import read_trial_set
 
@@ -20,26 +20,26 @@ def check_trials(data_dir: Path) -> None:
     """Check the trials of a data directory.
 
     Raises:
-        ScoringError, ScriptError: what is wrong with them.
+        InputError, InputError: what is wrong with them.
         OSError: `trials` or `utt2spk` cannot be read.
     """
     path = data_dir / "trials"
     if not path.is_file():
         mend = "stage 0 makes it (--trials: of your own list)"
-        raise ScoringError(f"{path}: no such file; expected lines `enroll test target|nontarget`; {mend}")
+        raise InputError(f"{path}: no such file; expected lines `enroll test target|nontarget`; {mend}")
     trial_set = read_trial_set(data_dir.name, data_dir)
     trials, speaker_of = trial_set.trials, trial_set.speaker_of
     unknown = [name for pair in trials.pairs for name in pair if name not in speaker_of]
     if unknown:
         number = len(set(unknown))
-        raise ScoringError(f"{path}: {number} ids are not in {data_dir}/utt2spk (first: {unknown[0]}); mend the list")
+        raise InputError(f"{path}: {number} ids are not in {data_dir}/utt2spk (first: {unknown[0]}); mend the list")
     rows = (
         Row(f"trial {number}", *pair, bool(label))
         for number, (pair, label) in enumerate(zip(trials.pairs, trials.is_target, strict=True), 1)
     )
     fault = balance_fault(trials.num_targets, trials.num_nontargets) or trial_fault(rows, speaker_of)
     if fault:
-        raise ScoringError(f"{path}: {fault}")
+        raise InputError(f"{path}: {fault}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import KaldiError
-from common.program import Parser, ScriptError, run
+from common.errors import InputError, KaldiError
+from common.program import Parser, run
 from minikaldi.io import FLOAT_MATRIX, read_object, write_object
 
 USAGE = "python3 -m scoring.compose_transforms <second-matrix> <first-matrix> <matrix-out>"
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
         second, first = read_object(options.second, FLOAT_MATRIX), read_object(options.first, FLOAT_MATRIX)
         write_object(options.out, FLOAT_MATRIX, composed(second, first))
     except KaldiError as error:
-        raise ScriptError(str(error)) from error
+        raise InputError(str(error)) from error
     return 0
 
 

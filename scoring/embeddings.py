@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import InputError
 from minikaldi.io import FLOAT_VECTOR, is_rspecifier, sequential
-from scoring.errors import ScoringError
 
 Float64Array = NDArray[np.float64]
 
@@ -24,11 +24,11 @@ class EmbeddingTable:
         """Row numbers (N,) of the utterances.
 
         Raises:
-            ScoringError: embeddings are missing; the text has `name`, their count and the first.
+            InputError: embeddings are missing; the text has `name`, their count and the first.
         """
         missing = list(dict.fromkeys(utt_id for utt_id in utt_ids if utt_id not in self.row))
         if missing:
-            raise ScoringError(
+            raise InputError(
                 f"{name}: {len(missing)} ids of the trial list have no embedding (first: {missing[0]}); "
                 "see the log of the extraction, and that the trial list belongs to these embeddings"
             )
@@ -39,7 +39,7 @@ def read_embeddings(source: str) -> EmbeddingTable:
     """Read all embeddings of an rspecifier (`ark:…`, `scp:…`, pipes included) or of an scp file.
 
     Raises:
-        ScoringError: there are none, one holds NaN or infinity, an id comes twice, or dimensions differ; the text names
+        InputError: there are none, one holds NaN or infinity, an id comes twice, or dimensions differ; the text names
             the utterance.
     """
     rspecifier = source if is_rspecifier(source) else f"scp:{source}"
@@ -49,12 +49,12 @@ def read_embeddings(source: str) -> EmbeddingTable:
         for utt_id, vector in embeddings:
             dim = dim or len(vector)
             if utt_id in vectors:
-                raise ScoringError(f"{source}: {utt_id}: embedding comes twice")
+                raise InputError(f"{source}: {utt_id}: embedding comes twice")
             if len(vector) != dim:
-                raise ScoringError(f"{source}: {utt_id}: embedding has {len(vector)} dimensions, those before {dim}")
+                raise InputError(f"{source}: {utt_id}: embedding has {len(vector)} dimensions, those before {dim}")
             if not np.isfinite(vector).all():
-                raise ScoringError(f"{source}: {utt_id}: embedding holds NaN or infinity; extract it again")
+                raise InputError(f"{source}: {utt_id}: embedding holds NaN or infinity; extract it again")
             vectors[utt_id] = vector
     if not vectors:
-        raise ScoringError(f"{source}: no embeddings")
+        raise InputError(f"{source}: no embeddings")
     return EmbeddingTable(list(vectors), np.array(list(vectors.values()), dtype=np.float64))

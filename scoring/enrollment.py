@@ -12,7 +12,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.text_lines import numbered_fields
 from common.whole_files import write_stdout
 from minikaldi.data_dir.lines import c_sorted
@@ -24,15 +24,15 @@ def read_models(path: Path) -> dict[str, tuple[int, list[str]]]:
     """Model -> the number of its line in an `enroll2utt`, and its utterances.
 
     Raises:
-        ScriptError: a line has no utterance, or a model comes twice.
+        InputError: a line has no utterance, or a model comes twice.
     """
     models: dict[str, tuple[int, list[str]]] = {}
-    for number, (model, *utt_ids) in numbered_fields(path, ScriptError):
+    for number, (model, *utt_ids) in numbered_fields(path, InputError):
         if not utt_ids:
-            raise ScriptError(f"{path}:{number}: found {model!r}, expected `model utt1 utt2 …`")
+            raise InputError(f"{path}:{number}: found {model!r}, expected `model utt1 utt2 …`")
         if model in models:
             first = models[model][0]
-            raise ScriptError(f"{path}:{number}: model {model!r} is already on line {first}; keep one of them")
+            raise InputError(f"{path}:{number}: model {model!r} is already on line {first}; keep one of them")
         models[model] = number, utt_ids
     return models
 
@@ -41,7 +41,7 @@ def enrollment_lines(data_dir: Path) -> list[str]:
     """The lines `model utt1 utt2 …` of a test set.
 
     Raises:
-        ScriptError: a line of `enroll2utt` or `trials` does not belong there.
+        InputError: a line of `enroll2utt` or `trials` does not belong there.
     """
     given = data_dir / "enroll2utt"
     if given.is_file() and given.stat().st_size:

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from common.errors import KaldiError, for_a_message
-from common.program import ScriptError
+from common.errors import InputError, for_a_message
 
 
 def run_program(main: Callable[[], int]) -> NoReturn:
@@ -16,7 +15,7 @@ def run_program(main: Callable[[], int]) -> NoReturn:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     try:
         code = main()
-    except (ValueError, OSError, KaldiError, ScriptError) as error:
+    except (ValueError, OSError, InputError) as error:
         logging.getLogger(__name__).error("%s", for_a_message(str(error)))
         code = 1
     sys.exit(code)

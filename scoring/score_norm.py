@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.errors import ScoringError
+from common.errors import InputError
 
 Float64Array = NDArray[np.float64]
 ROWS = 4096  # embeddings whose cohort scores are held at once
@@ -31,12 +31,12 @@ def cohort_statistics(vectors: Float64Array, cohort: Float64Array, top: int) -> 
         float64 (N,) and (N,). A standard deviation of 0 (a zero vector) is given as 1.
 
     Raises:
-        ScoringError: fewer than two members, or another dimension.
+        InputError: fewer than two members, or another dimension.
     """
     if len(cohort) < 2 or top < 2:
-        raise ScoringError(f"cohort: {len(cohort)} members, of which {top} count; normalisation needs 2 or more")
+        raise InputError(f"cohort: {len(cohort)} members, of which {top} count; normalisation needs 2 or more")
     if cohort.shape[1] != vectors.shape[1]:
-        raise ScoringError(f"cohort: has {cohort.shape[1]} dimensions, the embeddings {vectors.shape[1]}")
+        raise InputError(f"cohort: has {cohort.shape[1]} dimensions, the embeddings {vectors.shape[1]}")
     mean, deviation = np.empty(len(vectors)), np.empty(len(vectors))
     for first in range(0, len(vectors), ROWS):
         some = slice(first, first + ROWS)

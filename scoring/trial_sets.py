@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.program import ScriptError
+from common.errors import InputError
 from minikaldi.data_dir.tables import read_pairs
 from scoring.enrollment import read_models
 from scoring.trials import Trials, read_trials
@@ -53,7 +53,7 @@ def read_trial_set(name: str, data_dir: Path) -> TrialSet:
     """Read the trials of a data directory and the speakers of their ids.
 
     Raises:
-        ValueError, ScriptError: a file has a line that does not belong there; the text names file and line.
+        ValueError, InputError: a file has a line that does not belong there; the text names file and line.
         OSError: `trials` or `utt2spk` cannot be read.
     """
     trials, speaker_of = read_trials(data_dir / "trials"), read_pairs(data_dir / "utt2spk")
@@ -67,7 +67,7 @@ def model_speakers(path: Path, utt2spk: Mapping[str, str]) -> dict[str, str]:
     """The speaker of each enrolled model of `enroll2utt`: that of all its utterances.
 
     Raises:
-        ScriptError: a line has no utterance, an unknown one, or those of two speakers; a model comes twice, or is named
+        InputError: a line has no utterance, an unknown one, or those of two speakers; a model comes twice, or is named
             as an utterance of someone else.
     """
     speakers: dict[str, str] = {}
@@ -76,12 +76,12 @@ def model_speakers(path: Path, utt2spk: Mapping[str, str]) -> dict[str, str]:
         for utt_id in utt_ids:
             if utt_id not in utt2spk:
                 found = f"utterance {utt_id!r} of model {model!r} is not in utt2spk"
-                raise ScriptError(f"{path}:{number}: {found}; add it there, or take it out of the model")
+                raise InputError(f"{path}:{number}: {found}; add it there, or take it out of the model")
             if utt2spk[utt_id] != speaker:
                 found = f"{utt_ids[0]!r} is of speaker {speaker!r}, {utt_id!r} of {utt2spk[utt_id]!r}"
-                raise ScriptError(f"{path}:{number}: model {model!r} has two speakers: {found}; expected one")
+                raise InputError(f"{path}:{number}: model {model!r} has two speakers: {found}; expected one")
         if utt2spk.get(model, speaker) != speaker:
             found = f"model {model!r} is of speaker {speaker!r}, the utterance of the same name of {utt2spk[model]!r}"
-            raise ScriptError(f"{path}:{number}: {found}; rename the model")
+            raise InputError(f"{path}:{number}: {found}; rename the model")
         speakers[model] = speaker
     return speakers

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import InputError
 from common.text_lines import number_of, numbered_fields
 from common.trial_forms import EITHER_FORM, KALDI_FORM, NUM_FIELDS, TrialForm, form_of
 from common.whole_files import write_stdout
-from scoring.errors import ScoringError
 from scoring.program import run_program
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def read_trials(path: str | Path) -> Trials:
     """Read a trial list in either form; the first line decides which, and every other line must follow it.
 
     Raises:
-        ScoringError: a line has not three fields, an unknown label, or a pair that an earlier line had; or the file is
+        InputError: a line has not three fields, an unknown label, or a pair that an earlier line had; or the file is
             empty. The text names file and line.
     """
     line_of: dict[Pair, int] = {}
@@ -65,11 +65,11 @@ def read_trials(path: str | Path) -> Trials:
         form = form or form_of(fields)
         trial = form.parse(fields)
         if trial is None:
-            raise ScoringError(f"{path}:{number}: {_unknown_label(fields, form)}")
+            raise InputError(f"{path}:{number}: {_unknown_label(fields, form)}")
         _refuse_duplicate(line_of, trial[:2], path, number)
         labels.append(trial[2])
     if not labels:
-        raise ScoringError(f"{path}: no trials; expected lines {KALDI_FORM.example}")
+        raise InputError(f"{path}: no trials; expected lines {KALDI_FORM.example}")
     return Trials(list(line_of), np.array(labels, dtype=bool))
 
 
@@ -83,7 +83,7 @@ def read_printed_pairs(path: str | Path) -> Trials:
     """Read lines `enroll test`, as this module prints them, as trials that are all nontargets.
 
     Raises:
-        ScoringError: a line has not two fields, or a pair that an earlier line had.
+        InputError: a line has not two fields, or a pair that an earlier line had.
     """
     line_of: dict[Pair, int] = {}
     for number, (enroll, test) in _fields(path, 2, "`enroll test`"):
@@ -101,7 +101,7 @@ def read_scores(path: str | Path) -> dict[Pair, float]:
     """Read a score file.
 
     Raises:
-        ScoringError: a line has not three fields, a score that is no number or NaN, or a pair that an earlier line had;
+        InputError: a line has not three fields, a score that is no number or NaN, or a pair that an earlier line had;
             or the file is empty. The text names file and line.
     """
     scores: dict[Pair, float] = {}
@@ -109,11 +109,11 @@ def read_scores(path: str | Path) -> dict[Pair, float]:
     for number, (enroll, test, text) in _fields(path, 3, "`enroll test score`"):
         score = number_of(text)
         if math.isnan(score):
-            raise ScoringError(f"{path}:{number}: score {text!r} of trial `{enroll} {test}` is not a number")
+            raise InputError(f"{path}:{number}: score {text!r} of trial `{enroll} {test}` is not a number")
         _refuse_duplicate(line_of, (enroll, test), path, number)
         scores[enroll, test] = score
     if not scores:
-        raise ScoringError(f"{path}: no scores; the step that writes it has failed: see its log")
+        raise InputError(f"{path}: no scores; the step that writes it has failed: see its log")
     return scores
 
 
@@ -132,11 +132,11 @@ def align(scores: Mapping[Pair, float], trials: Trials, name: str = "scores") ->
         name: what to call the scores in a message: the file's name.
 
     Raises:
-        ScoringError: trials without a score; the text has their count and the first.
+        InputError: trials without a score; the text has their count and the first.
     """
     missing = [pair for pair in trials.pairs if pair not in scores]
     if missing:
-        raise ScoringError(
+        raise InputError(
             f"{name}: {len(missing)} of {len(trials)} trials have no score (first: `{missing[0][0]} {missing[0][1]}`); "
             "look for failed utterances in the log of the extraction and of the scoring"
         )
@@ -158,15 +158,15 @@ def _refuse_duplicate(line_of: dict[Pair, int], pair: Pair, path: str | Path, nu
     first = line_of.setdefault(pair, number)
     if first != number:
         trial = f"trial `{pair[0]} {pair[1]}`"
-        raise ScoringError(f"{path}:{number}: {trial} is already on line {first}; remove one of them")
+        raise InputError(f"{path}:{number}: {trial} is already on line {first}; remove one of them")
 
 
 def _fields(path: str | Path, count: int, expected: str) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and the `count` fields of the lines that are not blank."""
-    for number, fields in numbered_fields(path, ScoringError):
+    for number, fields in numbered_fields(path, InputError):
         if len(fields) != count:
             found = f"{len(fields)} fields in {' '.join(fields)!r}"
-            raise ScoringError(f"{path}:{number}: found {found}, expected {expected}")
+            raise InputError(f"{path}:{number}: found {found}, expected {expected}")
         yield number, fields
 
 

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from common.errors import KaldiError, UsageError
-from common.program import ScriptError
+from common.errors import InputError, KaldiError, UsageError
 from common.text_lines import BLANKS
 from local.genders import read_metadata, read_spk2gender
 from local.make_musan import read_vocals
@@ -32,7 +31,6 @@ from nnet.data.lists import read_table as read_training_list
 from nnet.data.lists import read_trials as read_held_out_trials
 from nnet.data.wave_lists import _rir_lines
 from scoring.enrollment import enrollment_lines
-from scoring.errors import ScoringError
 from scoring.trials import read_scores, read_trials
 
 MARK = b"\xef\xbb\xbf"
@@ -85,15 +83,15 @@ def metadata(path: Path) -> Any:
 VECTORS = "a{odd}  [ 1 2 ]\nb  [ 3 4 ]\n"
 DOT_PRODUCTS = ["ivector-compute-dot-products", "{path}", "ark:{folder}/v", "ark:{folder}/v", "-"]
 SCORING = [
-    Reader("trials", lambda path: read_trials(path).pairs, "a{odd} b target\nb a nontarget\n", ScoringError),
-    Reader("VoxCeleb trials", lambda path: read_trials(path).pairs, "1 a{odd} b\n0 b a\n", ScoringError),
-    Reader("scores", read_scores, "a{odd} b 1.5\nb a -inf\n", ScoringError),
-    Reader("enrolment", partial(in_folder, enrollment_lines), "m{odd} a b\nn b\n", ScriptError, "enroll2utt"),
+    Reader("trials", lambda path: read_trials(path).pairs, "a{odd} b target\nb a nontarget\n", InputError),
+    Reader("VoxCeleb trials", lambda path: read_trials(path).pairs, "1 a{odd} b\n0 b a\n", InputError),
+    Reader("scores", read_scores, "a{odd} b 1.5\nb a -inf\n", InputError),
+    Reader("enrolment", partial(in_folder, enrollment_lines), "m{odd} a b\nn b\n", InputError, "enroll2utt"),
     Reader(
         "enrolment ids",
         partial(in_folder, enrollment_lines),
         "a{odd} b target\nb a nontarget\n",
-        ScoringError,
+        InputError,
         "trials",
     ),
 ]
@@ -114,21 +112,21 @@ NNET = [
     ),
 ]
 LOCAL = [
-    Reader("any trials", lambda path: read_listed_trials(path), "1 a{odd} b\n0 b a\n", ScriptError),
-    Reader("genders", read_spk2gender, "ann{odd} f\nbob M\n", ScriptError),
-    Reader("metadata", metadata, "ID ,Gender ,Set \nid{odd}1 ,m ,dev \nid2 ,f ,test \n", ScriptError),
-    Reader("tabbed metadata", metadata, "ID\tGender\tSet\nid{odd}1\tm\tdev\nid2\tf\ttest\n", ScriptError),
+    Reader("any trials", lambda path: read_listed_trials(path), "1 a{odd} b\n0 b a\n", InputError),
+    Reader("genders", read_spk2gender, "ann{odd} f\nbob M\n", InputError),
+    Reader("metadata", metadata, "ID ,Gender ,Set \nid{odd}1 ,m ,dev \nid2 ,f ,test \n", InputError),
+    Reader("tabbed metadata", metadata, "ID\tGender\tSet\nid{odd}1\tm\tdev\nid2\tf\ttest\n", InputError),
     Reader(
-        "annotations", lambda path: read_vocals([path]), "m{odd} jazz N one\nn pop Y two\n", ScriptError, "ANNOTATIONS"
+        "annotations", lambda path: read_vocals([path]), "m{odd} jazz N one\nn pop Y two\n", InputError, "ANNOTATIONS"
     ),
-    Reader("rooms", lambda path: read_rooms(path, path.parent), "--rir-id r{odd} --room-id A x/input\n", ScriptError),
+    Reader("rooms", lambda path: read_rooms(path, path.parent), "--rir-id r{odd} --room-id A x/input\n", InputError),
 ]
 MINIKALDI = [
     Reader(
         "rooms of a set",
         lambda path: read_sets([str(path)], RIR_OPTIONS, make_rir, 0.3, None),
         "--rir-id r{odd} --room-id=A r.wav\n" * 2,
-        ScriptError,
+        InputError,
     ),
     Reader(
         "option file",
@@ -261,7 +259,7 @@ def test_data_directories_follow_the_same_rule_and_refuse_marks(
             faults = table_value(tmp_path, name, read, data, "")
             assert any(f"{tmp_path / name}:1: " in fault and says in fault for fault in faults)
         else:
-            with pytest.raises(ScriptError, match=f"{name}:1: .*{says}"):
+            with pytest.raises(InputError, match=f"{name}:1: .*{says}"):
                 table_value(tmp_path, name, read, data, "")
 
 

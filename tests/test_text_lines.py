@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from common import text_lines
-from common.errors import KaldiError
-from common.program import ScriptError
+from common.errors import InputError, KaldiError
 from common.text_lines import BLANKS, LineEnds, clean_lines, fields_of, head_and_rest, number_of, numbered_fields
 from minikaldi.data_dir.wav_lines import is_pipe
 from minikaldi.io.specifiers import parse_rxfilename
@@ -44,7 +43,7 @@ def test_lines_keep_their_numbers_over_blocks_and_blank_lines(tmp_path: Path, mo
     monkeypatch.setattr(text_lines.line_blocks, "__defaults__", (5,))
     (tmp_path / "t").write_bytes(MARK + "é 1\r\n\r\n \t\nbb\u00a02 3\r\nc".encode())
     said: list[str] = []
-    found = list(numbered_fields(tmp_path / "t", ScriptError, said.append))
+    found = list(numbered_fields(tmp_path / "t", InputError, said.append))
     assert found == [(1, ["é", "1"]), (4, ["bb\u00a02", "3"]), (5, ["c"])]
     assert len(said) == 2
 

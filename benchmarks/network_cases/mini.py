@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.network_cases.count import ROOT
+from common.errors import InputError
 from nnet.config.experiment import load
-from nnet.errors import NnetError
 
 
 @dataclass
@@ -56,13 +56,13 @@ def collect(exp: Path, changed: list[str]) -> MiniResult:
 
     Raises:
         OSError: it is not finished.
-        NnetError: it holds no results of this network.
+        InputError: it holds no results of this network.
     """
     results = json.loads((exp / "results.json").read_text(encoding="utf-8"))["test_sets"]["test"]["results"]
     own = [result for result in results if result["name"] == exp.name]
     others = [result for result in results if result["name"] != exp.name]
     if not own or not others:
-        raise NnetError(f"{exp}/results.json: no results of {exp.name}, or none of the baseline; run the recipe again")
+        raise InputError(f"{exp}/results.json: no results of {exp.name}, or none of the baseline; run the recipe again")
     best = min(own, key=lambda result: result["eer"]["value"])
     baseline = min(result["eer"]["value"] for result in others)
     with (exp / "curve.tsv").open(encoding="utf-8", newline="") as stream:

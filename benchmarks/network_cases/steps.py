@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
+from common.errors import InputError
 from nnet.config.experiment import Config
 from nnet.config.sections import DataOptions
-from nnet.errors import NnetError
 from nnet.model import SpeakerNet
 from nnet.shorten import smaller_batch
 from nnet.training.optimizers import build_optimizer, clip_gradients
@@ -46,7 +46,7 @@ def batch_labels(data: DataOptions, rows: int, speakers: int) -> torch.Tensor:
     """Labels (rows,) laid out as `data.balance` has them.
 
     Raises:
-        NnetError: more speakers in a batch of groups than there are.
+        InputError: more speakers in a batch of groups than there are.
     """
     order = torch.arange(rows)
     if data.balance == "triplets":
@@ -55,7 +55,7 @@ def batch_labels(data: DataOptions, rows: int, speakers: int) -> torch.Tensor:
         return order % speakers
     labels = order // data.utterances_per_speaker
     if int(labels.max()) >= speakers:
-        raise NnetError(f"a batch of groups holds {int(labels.max()) + 1} speakers, and there are {speakers}")
+        raise InputError(f"a batch of groups holds {int(labels.max()) + 1} speakers, and there are {speakers}")
     return labels
 
 

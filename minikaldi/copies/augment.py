@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.program import Parser, ScriptError, boolean, tell
+from common.errors import InputError
+from common.program import Parser, boolean, tell
 from minikaldi.copies.noises import NoiseSet, durations, read_noises, recording_speakers
 from minikaldi.data_dir.copy_dir import Renaming, affix, no_change, refuse_same, uniq_lines, write_renamed
 from minikaldi.data_dir.directory import DirectoryWriter, read_utt2spk
@@ -104,14 +105,14 @@ def augment(source: Path, target: Path, mixing: Mixing, names: Names, exclude_sa
     """Write the copy; returns the number of its recordings.
 
     Raises:
-        ScriptError: a recording without a duration, or nothing that may be added to it.
+        InputError: a recording without a duration, or nothing that may be added to it.
     """
     refuse_same(source, target)
     read_utt2spk(source)
     audio, seconds = read_table(source / "wav.scp"), durations(source)
     missing = [recording for recording in audio if recording not in seconds]
     if missing:
-        raise ScriptError(
+        raise InputError(
             f'{source}: "{missing[0]}" has no line in reco2dur; remove the file, and make it anew: '
             f"utils/data/get_reco2dur.sh {source}"
         )
@@ -134,7 +135,7 @@ def parse_list(text: str, name: str, whole: bool = False) -> list[str]:
     """The values of a list such as 15:10:5, as they were written.
 
     Raises:
-        ScriptError: one is no number (`whole`: no whole number of at least 1).
+        InputError: one is no number (`whole`: no whole number of at least 1).
     """
     values = text.split(":")
     for value in values:
@@ -144,7 +145,7 @@ def parse_list(text: str, name: str, whole: bool = False) -> list[str]:
             good = False
         if not good:
             expected = "whole numbers of at least 1" if whole else "numbers"
-            raise ScriptError(f'--{name} is "{text}", expected {expected} separated by colons')
+            raise InputError(f'--{name} is "{text}", expected {expected} separated by colons')
     return values
 
 

@@ -7,7 +7,8 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.program import ScriptError, tell
+from common.errors import InputError
+from common.program import tell
 from minikaldi.data_dir.directory import read_segments
 from minikaldi.data_dir.tables import read_numbers, read_pairs, read_table
 from minikaldi.data_dir.wav_lines import without_quotes
@@ -19,13 +20,13 @@ def durations(directory: Path) -> dict[str, float]:
     """rec_id -> seconds, of reco2dur, or of utt2dur where utterances are recordings.
 
     Raises:
-        ScriptError: neither is there; says which command makes it.
+        InputError: neither is there; says which command makes it.
     """
     if (directory / "reco2dur").is_file():
         return read_numbers(directory / "reco2dur")
     if (directory / "utt2dur").is_file() and not (directory / "segments").is_file():
         return read_numbers(directory / "utt2dur")
-    raise ScriptError(f"{directory}/reco2dur: no such file; make it: utils/data/get_reco2dur.sh {directory}")
+    raise InputError(f"{directory}/reco2dur: no such file; make it: utils/data/get_reco2dur.sh {directory}")
 
 
 def recording_speakers(directory: Path) -> dict[str, set[str]]:
@@ -64,7 +65,7 @@ class NoiseSet:
         The noise's speakers are added to `used`.
 
         Raises:
-            ScriptError: every noise is by an excluded speaker.
+            InputError: every noise is by an excluded speaker.
         """
         for _ in range(FEW_TRIES):  # nearly always enough; it spares a walk over all noises
             noise_id = rng.choice(self.ids)
@@ -73,7 +74,7 @@ class NoiseSet:
         else:
             others = [noise_id for noise_id in self.ids if self._of(noise_id).isdisjoint(excluded)]
             if not others:
-                raise ScriptError(
+                raise InputError(
                     f"{self.directory}: every noise is by {' '.join(sorted(excluded))}, the speaker it would be added "
                     "to; give noises by others, or --exclude-same-speaker false"
                 )
@@ -95,18 +96,18 @@ def read_noises(directory: Path) -> NoiseSet:
     speech itself, an apostrophe in a name must not end the recipe.
 
     Raises:
-        ScriptError: there are none, one has no duration, or none can be written into a list of signals.
+        InputError: there are none, one has no duration, or none can be written into a list of signals.
     """
     path = directory / "wav.scp"
     if not path.is_file():
-        raise ScriptError(f"{path}: no such file; a noise directory has wav.scp and reco2dur")
+        raise InputError(f"{path}: no such file; a noise directory has wav.scp and reco2dur")
     audio = read_table(path)
     if not audio:
-        raise ScriptError(f"{path}: is empty; a noise directory has at least one noise")
+        raise InputError(f"{path}: is empty; a noise directory has at least one noise")
     seconds = durations(directory)
     missing = [noise_id for noise_id in audio if noise_id not in seconds]
     if missing:
-        raise ScriptError(
+        raise InputError(
             f'{directory}/reco2dur: has no line for "{missing[0]}" of wav.scp; remove it, and make it anew: '
             f"utils/data/get_reco2dur.sh {directory}"
         )
@@ -119,10 +120,10 @@ def _writable(audio: dict[str, str], path: Path) -> dict[str, str]:
     for noise_id, rxfilename in audio.items():
         try:
             written[noise_id] = without_quotes(rxfilename, f'{path}: "{noise_id}"')
-        except ScriptError as error:
+        except InputError as error:
             faults.append(str(error))
     if not written:
-        raise ScriptError(faults[0])
+        raise InputError(faults[0])
     if faults:
         tell(f"{len(faults)} of {len(audio)} noises are left out; the first: {faults[0]}")
     return written

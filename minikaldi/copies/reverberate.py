@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.program import Parser, ScriptError, boolean, positive_int, tell
+from common.errors import InputError
+from common.program import Parser, boolean, positive_int, tell
 from minikaldi.copies.augment import parse_list, seconds_text
 from minikaldi.copies.noises import durations
 from minikaldi.copies.rooms import NOISE_OPTIONS, RIR_OPTIONS, Noise, Rir, Weighted, make_noise, make_rir, read_sets
@@ -101,7 +102,7 @@ def reverberate(source: Path, target: Path, acoustics: Acoustics, options: Names
     """Write the copies; returns the number of their recordings.
 
     Raises:
-        ScriptError: copies would share ids, or durations are needed and not known.
+        InputError: copies would share ids, or durations are needed and not known.
     """
     refuse_same(source, target)
     utt2spk, audio = read_utt2spk(source), read_table(source / "wav.scp")
@@ -109,7 +110,7 @@ def reverberate(source: Path, target: Path, acoustics: Acoustics, options: Names
     seconds = durations(source) if has_noises else {}
     missing = [recording for recording in audio if has_noises and recording not in seconds]
     if missing:
-        raise ScriptError(f'{source}: "{missing[0]}" has no line in reco2dur; utils/data/get_reco2dur.sh makes it')
+        raise InputError(f'{source}: "{missing[0]}" has no line in reco2dur; utils/data/get_reco2dur.sh makes it')
     copies = range(0 if options.include_original_data else 1, options.num_replications + 1)
     names = {copy: affix(f"{options.prefix}{copy}-" if options.prefix else "", "") for copy in copies}
     lines = []
@@ -135,7 +136,7 @@ def read_acoustics(options: Namespace) -> Acoustics:
     """The rooms and noises that the options name.
 
     Raises:
-        ScriptError: a list or number is bad.
+        InputError: a list or number is bad.
     """
     rate = options.source_sampling_rate
     rirs = read_sets(options.rir_set_parameters, RIR_OPTIONS, make_rir, options.rir_smoothing_weight, rate)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from common.program import ScriptError, tell
+from common.errors import InputError
+from common.program import tell
 from common.text_lines import filled_lines, head_and_rest, number_of, trimmed
 from minikaldi.data_dir.wav_lines import mono_at_rate, without_quotes
 
@@ -63,7 +64,7 @@ def read_line(path: Path, number: int, line: str, known: Sequence[str]) -> tuple
     """The options of a list's line, and the file or pipe behind them.
 
     Raises:
-        ScriptError: an option is unknown or has no value, a probability is none, or nothing stands behind them.
+        InputError: an option is unknown or has no value, a probability is none, or nothing stands behind them.
     """
     options: dict[str, str] = {}
     rest = trimmed(line)
@@ -73,12 +74,12 @@ def read_line(path: Path, number: int, line: str, known: Sequence[str]) -> tuple
         if not equals:
             value, rest = head_and_rest(rest)
         if name not in known:
-            raise ScriptError(f"{path}:{number}: --{name} is unknown; choose from: {', '.join(known)}")
+            raise InputError(f"{path}:{number}: --{name} is unknown; choose from: {', '.join(known)}")
         options[name] = value
     if "probability" in options and not 0 <= number_of(options["probability"]) <= 1:
-        raise ScriptError(f"{path}:{number}: --probability is {options['probability']}, expected a number from 0 to 1")
+        raise InputError(f"{path}:{number}: --probability is {options['probability']}, expected a number from 0 to 1")
     if not rest or not all(options.values()):
-        raise ScriptError(f'{path}:{number}: found "{line}", expected `--{known[0]} <id> … <file or pipe>`')
+        raise InputError(f'{path}:{number}: found "{line}", expected `--{known[0]} <id> … <file or pipe>`')
     return options, _unquoted(rest, f"{path}:{number}")
 
 
@@ -89,9 +90,9 @@ def _unquoted(audio: str, where: str) -> str:
     try:
         words = shlex.split(audio)
     except ValueError as error:
-        raise ScriptError(f"{where}: found {audio}: {error}; quote the pipe as one word") from error
+        raise InputError(f"{where}: found {audio}: {error}; quote the pipe as one word") from error
     if len(words) != 1:
-        raise ScriptError(f"{where}: found {len(words)} words in {audio}, expected one file or quoted pipe")
+        raise InputError(f"{where}: found {len(words)} words in {audio}, expected one file or quoted pipe")
     return words[0]
 
 
@@ -111,10 +112,10 @@ def make_rir(path: Path, number: int, options: dict[str, str], audio: str) -> Ri
     """One impulse response.
 
     Raises:
-        ScriptError: it has no id or room.
+        InputError: it has no id or room.
     """
     if "rir-id" not in options or "room-id" not in options:
-        raise ScriptError(f"{path}:{number}: an impulse response needs --rir-id and --room-id")
+        raise InputError(f"{path}:{number}: an impulse response needs --rir-id and --room-id")
     return Rir(options["rir-id"], options["room-id"], audio)
 
 
@@ -122,15 +123,15 @@ def make_noise(path: Path, number: int, options: dict[str, str], audio: str) -> 
     """One noise.
 
     Raises:
-        ScriptError: its kind is not told, or an isotropic one has no room.
+        InputError: its kind is not told, or an isotropic one has no room.
     """
     kind, place = options.get("noise-type"), options.get("bg-fg-type", "background")
     if "noise-id" not in options or kind not in ("isotropic", "point-source"):
-        raise ScriptError(f"{path}:{number}: a noise needs --noise-id, and --noise-type isotropic or point-source")
+        raise InputError(f"{path}:{number}: a noise needs --noise-id, and --noise-type isotropic or point-source")
     if place not in ("background", "foreground"):
-        raise ScriptError(f'{path}:{number}: --bg-fg-type is "{place}"; choose background or foreground')
+        raise InputError(f'{path}:{number}: --bg-fg-type is "{place}"; choose background or foreground')
     if kind == "isotropic" and (place != "background" or "room-linkage" not in options):
-        raise ScriptError(f"{path}:{number}: an isotropic noise is background, and needs --room-linkage <room-id>")
+        raise InputError(f"{path}:{number}: an isotropic noise is background, and needs --room-linkage <room-id>")
     room_id = options.get("room-linkage", "")
     return Noise(options["noise-id"], kind == "isotropic", place == "background", room_id, audio)
 
@@ -148,19 +149,19 @@ def read_sets(
     moved by `smoothing_weight` (0 to 1) towards equal shares.
 
     Raises:
-        ScriptError: a list is missing, empty or bad.
+        InputError: a list is missing, empty or bad.
     """
     found: list[tuple[Item, float]] = []
     for text in parameters:
         weight, path = _weight_and_path(text)
         items: list[Item] = []
         given: list[float | None] = []
-        for number, line in filled_lines(path, ScriptError):
+        for number, line in filled_lines(path, InputError):
             options, audio = read_line(path, number, line, known)
             items.append(make(path, number, options, resampled(path, number, audio, sample_rate)))
             given.append(float(options["probability"]) if "probability" in options else None)
         if not items:
-            raise ScriptError(f"{path}: is empty, expected lines `--{known[0]} <id> … <file or pipe>`")
+            raise InputError(f"{path}: is empty, expected lines `--{known[0]} <id> … <file or pipe>`")
         shares = smoothed(given, smoothing_weight, str(path))
         found += [(item, weight * share) for item, share in zip(items, shares, strict=True)]
     return found
@@ -172,7 +173,7 @@ def _weight_and_path(text: str) -> tuple[float, Path]:
         return 1.0, Path(trimmed(text))
     value = number_of(trimmed(weight))
     if not 0 < value < math.inf:
-        raise ScriptError(f'found the set "{text}", expected "weight, list" with a weight above 0')
+        raise InputError(f'found the set "{text}", expected "weight, list" with a weight above 0')
     return value, Path(trimmed(path))
 
 
@@ -186,5 +187,5 @@ def smoothed(given: Sequence[float | None], weight: float, where: str) -> list[f
     filled = [share if probability is None else probability for probability in given]
     norm = sum(filled)
     if norm <= 0:
-        raise ScriptError(f"{where}: the probabilities sum to {norm:g}, expected more than 0")
+        raise InputError(f"{where}: the probabilities sum to {norm:g}, expected more than 0")
     return [weight / len(filled) + (1 - weight) * probability / norm for probability in filled]

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.program import Parser, ScriptError, boolean, script_name, tell
+from common.errors import InputError
+from common.program import Parser, boolean, script_name, tell
 from minikaldi.data_dir.combine import Source, fix_combined, write_merged
 from minikaldi.data_dir.copy_dir import Renaming, affix, refuse_same, renamed, uniq_lines
 from minikaldi.data_dir.directory import DirectoryWriter, read_segments, read_utt2spk, tables_of
@@ -46,12 +47,12 @@ def audio_lines(path: Path, factor: str, prefix: str) -> Iterator[str]:
     """The lines of wav.scp for the copy.
 
     Raises:
-        ScriptError: a line without audio.
+        InputError: a line without audio.
     """
     for first, lines in blocks(path):
         for number, (key, *value) in enumerate(split_keys(lines), first):
             if not value:
-                raise ScriptError(f'{path}:{number}: found "{key}", expected `rec_id file-or-pipe`')
+                raise InputError(f'{path}:{number}: found "{key}", expected `rec_id file-or-pipe`')
             yield f"{prefix}{key} {through_to_wav(value[0], f'--speed {factor}')}"
 
 
@@ -94,10 +95,10 @@ def perturb(factor: str, source: Path, target: Path) -> None:
     """Write the copy; `source` gets utt2dur and reco2dur where it lacks them.
 
     Raises:
-        ScriptError: the factor is no positive number.
+        InputError: the factor is no positive number.
     """
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", factor) or float(factor) <= 0:
-        raise ScriptError(f'the factor is "{factor}", expected a number above zero, e.g. 1.1')
+        raise InputError(f'the factor is "{factor}", expected a number above zero, e.g. 1.1')
     refuse_same(source, target)
     make_durations(source)
     version = Version(source, factor, f"sp{factor}-")
@@ -113,7 +114,7 @@ def perturb_3way(source: Path, target: Path, always_include_prefix: bool) -> Non
     """Write the three versions as one directory.
 
     Raises:
-        ScriptError: as `perturb`.
+        InputError: as `perturb`.
     """
     refuse_same(source, target)
     make_durations(source)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from common.program import Parser, ScriptError, tell
+from common.errors import InputError
+from common.program import Parser, tell
 from common.text_lines import fields_of
 from common.whole_files import write_stdout
 from minikaldi.data_dir.lines import blocks, split_keys
@@ -20,12 +21,12 @@ def parse_fields(text: str) -> slice:
     """Fields counted from 1, `2`, `2-4`, `2-`, `-3` (a colon does as well as the dash), as a slice.
 
     Raises:
-        ScriptError: it is none such.
+        InputError: it is none such.
     """
     match = re.fullmatch(r"([0-9]{0,9})([-:]?)([0-9]{0,9})", text)
     first, last = (match[1], match[3] if match[2] else match[1]) if match else ("", "")
     if not (first or last) or "0" in (first, last) or (first and last and int(first) > int(last)):
-        raise ScriptError(f'-f is "{text}", expected fields counted from 1: 2, 2-4, 2- or -3')
+        raise InputError(f'-f is "{text}", expected fields counted from 1: 2, 2-4, 2- or -3')
     return slice(int(first) - 1 if first else 0, int(last) if last else None)
 
 
@@ -33,14 +34,14 @@ def read_map(path: str) -> dict[str, str]:
     """Field -> what replaces it, which may be nothing.
 
     Raises:
-        ScriptError: two lines replace one field by different things.
+        InputError: two lines replace one field by different things.
     """
     table: dict[str, str] = {}
     for first, lines in blocks(path):
         for number, (key, *rest) in enumerate(split_keys(lines), first):
             value = " ".join(fields_of(rest[0])) if rest else ""
             if table.setdefault(key, value) != value:
-                raise ScriptError(f'{path}:{number}: "{key}" has another line above; keep one of them')
+                raise InputError(f'{path}:{number}: "{key}" has another line above; keep one of them')
     return table
 
 
@@ -48,7 +49,7 @@ def mapped(table: str, replacements: dict[str, str], fields: slice, permissive: 
     """The lines of a table, some fields replaced; those that are replaced by nothing go.
 
     Raises:
-        ScriptError: a field is not in the map.
+        InputError: a field is not in the map.
     """
     missing: dict[str, str] = {}
     for first, lines in blocks(table):
@@ -59,7 +60,7 @@ def mapped(table: str, replacements: dict[str, str], fields: slice, permissive: 
                     missing.setdefault(word, f"line {number}")
             if missing and not permissive:
                 word, place = next(iter(missing.items()))
-                raise ScriptError(
+                raise InputError(
                     f'{place}: "{word}" is not in the map; add it, or leave such fields with --permissive'
                 )
             words[fields] = [new for word in words[fields] if (new := replacements.get(word, word))]

@@ -11,7 +11,8 @@ from hashlib import blake2b
 from math import isfinite
 from pathlib import Path
 
-from common.program import Parser, ScriptError, boolean, positive_int, script_name, tell
+from common.errors import InputError
+from common.program import Parser, boolean, positive_int, script_name, tell
 from common.whole_files import write_files
 from minikaldi.data_dir.directory import DirectoryWriter, require_directory
 from minikaldi.data_dir.lines import byte_order, numbered_lines
@@ -29,11 +30,11 @@ def rewrite_audio(directory: Path, change: Callable[[str, str], str]) -> int:
     """Put `change(rec_id, audio)` in place of each recording's audio; returns their number.
 
     Raises:
-        ScriptError: no wav.scp.
+        InputError: no wav.scp.
     """
     require_directory(directory)
     if not (directory / "wav.scp").is_file():
-        raise ScriptError(f"{directory}/wav.scp: no such file; expected lines `rec_id file-or-pipe`")
+        raise InputError(f"{directory}/wav.scp: no such file; expected lines `rec_id file-or-pipe`")
     audio = read_table(directory / "wav.scp")
     with DirectoryWriter(directory, backup=True) as writer:
         writer.write("wav.scp", (f"{recording} {change(recording, value)}" for recording, value in audio.items()))
@@ -67,12 +68,12 @@ def perturb_volume(directory: Path, volumes: dict[str, str]) -> None:
     """Change the volume of all recordings; only the first channel is kept.
 
     Raises:
-        ScriptError: a recording has no factor.
+        InputError: a recording has no factor.
     """
 
     def louder(recording: str, audio: str) -> str:
         if recording not in volumes:
-            raise ScriptError(f'{directory}/wav.scp: "{recording}" is not in the file of --reco2vol; add a line')
+            raise InputError(f'{directory}/wav.scp: "{recording}" is not in the file of --reco2vol; add a line')
         return through_reverberate(audio, f"--volume={volumes[recording]}")
 
     count = rewrite_audio(directory, louder)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import isfinite
 from pathlib import Path
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.text_lines import fields_of, number_of
 from minikaldi.data_dir.directory import KINDS, Kind
 from minikaldi.data_dir.lines import (
@@ -118,7 +118,7 @@ def check_lines(path: Path, kind: Kind, first: int, lines: Sequence[str], faults
     for number, line in enumerate(lines, first):
         try:
             check_line(str(path), number, line)
-        except ScriptError as error:
+        except InputError as error:
             faults.add(path, number, str(error).split(": ", 1)[1])
             continue
         fields = fields_of(line)

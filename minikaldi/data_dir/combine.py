@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from common.program import Parser, ScriptError, boolean, tell
+from common.errors import InputError
+from common.program import Parser, boolean, tell
 from common.text_lines import fields_of
 from minikaldi.data_dir.copy_dir import no_change, refuse_same, uniq_lines
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, read_segments, require_directory, tables_of
@@ -23,7 +24,7 @@ def without_repeats(lines: list[str], sources: Sequence[Source]) -> list[str]:
     """Lines of the sources, sorted, in order of their keys; one that came several times comes once.
 
     Raises:
-        ScriptError: two lines of one key that differ.
+        InputError: two lines of one key that differ.
     """
     if ascending(keys_of(lines)):
         return lines
@@ -38,14 +39,14 @@ def refuse_contradiction(sources: Sequence[Source]) -> None:
     """Tell of the first key that two lines give different values.
 
     Raises:
-        ScriptError: there is one.
+        InputError: there is one.
     """
     found: dict[str, tuple[str, str]] = {}
     for file, lines in sources:
         for number, (key, line) in enumerate(zip(keys_of(lines), lines, strict=True), start=1):
             other_file, other = found.setdefault(key, (f"{file}:{number}", line))
             if other != line:
-                raise ScriptError(
+                raise InputError(
                     f'{file}:{number}: "{key}" differs from its line in {other_file}; give one of them another id '
                     "(utils/copy_data_dir.sh --utt-prefix) or remove it"
                 )
@@ -63,7 +64,7 @@ def write_merged(
         The number of utterances where all tables agree with each other; None where it takes `fix` to make them.
 
     Raises:
-        ScriptError: two sources contradict each other.
+        InputError: two sources contradict each other.
     """
     utts, spks = _merged_speakers(sources_of("utt2spk") or [])
     writer.write("utt2spk", map(" ".join, zip(utts, spks, strict=True)))
@@ -105,12 +106,12 @@ def whole_recordings(directory: Path) -> list[str]:
     """Lines of segments for a directory without: each utterance is its whole recording.
 
     Raises:
-        ScriptError: no durations are known.
+        InputError: no durations are known.
     """
     for name in ("utt2dur", "reco2dur"):
         if (directory / name).is_file():
             return [f"{utt} {utt} 0.0 {seconds}" for utt, seconds in read_pairs(directory / name).items()]
-    raise ScriptError(
+    raise InputError(
         f"{directory}: another directory has segments, so this one needs utt2dur; make it: "
         f"utils/data/get_utt2dur.sh {directory}"
     )
@@ -134,7 +135,7 @@ def combine(target: Path, directories: Sequence[Path], extra: Sequence[str]) -> 
     """Write the combined tables to `target`; returns what `write_merged` returns.
 
     Raises:
-        ScriptError: a source is missing or bad, or two of them contradict each other.
+        InputError: a source is missing or bad, or two of them contradict each other.
     """
     for directory in directories:
         refuse_same(directory, target)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.program import Parser, ScriptError, tell
+from common.errors import InputError
+from common.program import Parser, tell
 from common.text_lines import fields_of
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, read_utt2spk, tables_of
 from minikaldi.data_dir.lines import blocks, keys_of, pairs_of, split_keys
@@ -59,7 +60,7 @@ def renamed(path: Path, names: Renaming) -> Iterator[str]:
             continue
         for number, (key, *rest) in enumerate(parts, first):
             if not rest:
-                raise ScriptError(f'{path}:{number}: found "{key}", expected `id id …`')
+                raise InputError(f'{path}:{number}: found "{key}", expected `id id …`')
             value, *more = fields_of(rest[0], 1)
             yield " ".join([new_key(key), new_value(value), *more])
 
@@ -85,17 +86,17 @@ def refuse_same(source: Path, target: Path) -> None:
     """Refuse to write a directory onto itself.
 
     Raises:
-        ScriptError: both are the same directory.
+        InputError: both are the same directory.
     """
     if source.resolve() == target.resolve():
-        raise ScriptError(f"{source} and {target} are the same directory; name another destination")
+        raise InputError(f"{source} and {target} are the same directory; name another destination")
 
 
 def copy_directory(source: Path, target: Path, utt: Callable[[str], str], spk: Callable[[str], str]) -> None:
     """Copy a data directory under new ids. Recordings keep their ids where there are segments.
 
     Raises:
-        ScriptError: a bad source, or the target is the source.
+        InputError: a bad source, or the target is the source.
     """
     refuse_same(source, target)
     has_segments = (source / "segments").is_file()
@@ -108,14 +109,14 @@ def check_copy(target: Path, validate_opts: Sequence[str]) -> None:
     """Validate what was written; tables that are not there are allowed to be absent.
 
     Raises:
-        ScriptError: the first fault.
+        InputError: the first fault.
     """
     unknown = set(validate_opts) - {"--no-feats", "--no-text", "--no-wav", "--no-spk-sort", "--non-print"}
     if unknown:
-        raise ScriptError(f"--validate-opts: {sorted(unknown)[0]} is no option of validate_data_dir.sh")
+        raise InputError(f"--validate-opts: {sorted(unknown)[0]} is no option of validate_data_dir.sh")
     faults = validate(target, speaker_order="--no-spk-sort" not in validate_opts)
     if faults:
-        raise ScriptError(faults[0])
+        raise InputError(faults[0])
 
 
 def main(argv: Sequence[str]) -> int:

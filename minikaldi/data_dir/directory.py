@@ -13,7 +13,7 @@ from math import isfinite
 from pathlib import Path
 from types import TracebackType
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.text_lines import fields_of, number_of
 from common.whole_files import hidden_name, remove_leftovers, signals_held
 from minikaldi.data_dir.lines import ascending, batches, byte_order, c_sorted, in_order, key_of, open_text, write_lines
@@ -65,21 +65,21 @@ def require_directory(directory: Path) -> None:
     """Refuse what is no data directory.
 
     Raises:
-        ScriptError: no directory, or one without utterances.
+        InputError: no directory, or one without utterances.
     """
     if not directory.is_dir():
-        raise ScriptError(f"{directory}: no such directory")
+        raise InputError(f"{directory}: no such directory")
     if not (directory / "utt2spk").is_file():
-        raise ScriptError(f"{directory}/utt2spk: no such file; a data directory has one, lines `utt_id spk_id`")
+        raise InputError(f"{directory}/utt2spk: no such file; a data directory has one, lines `utt_id spk_id`")
     if not (directory / "utt2spk").stat().st_size:
-        raise ScriptError(f"{directory}/utt2spk: is empty; expected lines `utt_id spk_id`")
+        raise InputError(f"{directory}/utt2spk: is empty; expected lines `utt_id spk_id`")
 
 
 def read_segments(directory: Path) -> dict[str, tuple[str, list[str]]] | None:
     """utt_id -> (rec_id, [start, end, …] as written); None where there is no segments file.
 
     Raises:
-        ScriptError: a line without start and end.
+        InputError: a line without start and end.
     """
     path = directory / "segments"
     if not path.is_file():
@@ -88,9 +88,9 @@ def read_segments(directory: Path) -> dict[str, tuple[str, list[str]]] | None:
     for number, (utt_id, rest) in enumerate(read_table(path).items(), start=1):
         fields = fields_of(rest)
         if len(fields) not in (3, 4):
-            raise ScriptError(f"{path}:{number}: found {len(fields) + 1} fields, expected `utt_id rec_id start end`")
+            raise InputError(f"{path}:{number}: found {len(fields) + 1} fields, expected `utt_id rec_id start end`")
         if not all(isfinite(number_of(time)) for time in fields[1:3]):
-            raise ScriptError(f'{path}:{number}: found "{utt_id} {rest}", expected `utt_id rec_id start end`, seconds')
+            raise InputError(f'{path}:{number}: found "{utt_id} {rest}", expected `utt_id rec_id start end`, seconds')
         segments[utt_id] = (fields[0], fields[1:])
     return segments
 
@@ -99,7 +99,7 @@ def read_utt2spk(directory: Path) -> dict[str, str]:
     """utt_id -> spk_id.
 
     Raises:
-        ScriptError: no such directory, no utterances, or a bad line.
+        InputError: no such directory, no utterances, or a bad line.
     """
     require_directory(directory)
     return read_pairs(directory / "utt2spk", share_values=True)

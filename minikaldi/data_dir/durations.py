@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from common.program import Parser, ScriptError, boolean, positive_int, script_name, tell
+from common.errors import InputError
+from common.program import Parser, boolean, positive_int, script_name, tell
 from minikaldi.data_dir.directory import DirectoryWriter, read_segments, require_directory
 from minikaldi.data_dir.lines import all_lines, have_heads, heads_of, keys_of, pairs_of
 from minikaldi.data_dir.tables import filtered, read_numbers, read_pairs
@@ -25,7 +26,7 @@ def utterances_of(directory: Path) -> list[str]:
     """The utterances in the order of utt2spk.
 
     Raises:
-        ScriptError: no such directory, or no utterances.
+        InputError: no such directory, or no utterances.
     """
     require_directory(directory)
     return keys_of(all_lines(directory / "utt2spk"))
@@ -46,13 +47,13 @@ def values_of(
     """Run `command <rspecifier of a part> ark,t:…` over a table, or over some of its ids; returns the values.
 
     Raises:
-        ScriptError: a job failed, or wrote something else than ids and values.
+        InputError: a job failed, or wrote something else than ids and values.
     """
     lines = all_lines(directory / table) if only is None else list(filtered(directory / table, only))
     written = run_over(directory, lines, [*command, "scp:{in}", "ark,t:{out}"], jobs, str(directory / table))
     columns = pairs_of(written) if written else ([], [])
     if columns is None:
-        raise ScriptError(f"{directory / table}: {command[0]} did not write lines `id value`; see {directory}/log")
+        raise InputError(f"{directory / table}: {command[0]} did not write lines `id value`; see {directory}/log")
     return dict(zip(*columns, strict=True))
 
 
@@ -60,12 +61,12 @@ def write_table(directory: Path, name: str, values: Mapping[str, str], keys: Seq
     """Write a table; ids without a value are told, and left out.
 
     Raises:
-        ScriptError: no id has a value.
+        InputError: no id has a value.
     """
     known = values if list(values) == keys else {key: values[key] for key in keys if key in values}
     missing = [key for key in keys if key not in values] if len(known) < len(keys) else []
     if not known:
-        raise ScriptError(f"{directory}/{name}: none of {len(missing)} lengths is known; see {directory}/log")
+        raise InputError(f"{directory}/{name}: none of {len(missing)} lengths is known; see {directory}/log")
     if missing:
         tell(f"{directory}/{name}: {len(missing)} ids have no length (first: {missing[0]}); see {directory}/log")
     with DirectoryWriter(directory) as writer:
@@ -83,7 +84,7 @@ def utterance_durations(
     """utt_id -> seconds as text.
 
     Raises:
-        ScriptError: nothing is there that knows them.
+        InputError: nothing is there that knows them.
     """
     segments = read_segments(directory)
     if segments is not None:
@@ -96,7 +97,7 @@ def utterance_durations(
     if (directory / "feats.scp").is_file():
         counts = values_of(directory, "feats.scp", ["feat-to-len"], jobs)
         return {utt: number_text(int(count) * (frame_shift or 0.01)) for utt, count in counts.items()}
-    raise ScriptError(f"{directory}: none of segments, wav.scp and feats.scp is there to tell durations")
+    raise InputError(f"{directory}: none of segments, wav.scp and feats.scp is there to tell durations")
 
 
 def segment_durations(

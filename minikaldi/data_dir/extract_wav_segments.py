@@ -9,7 +9,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.program import Parser, ScriptError, positive_int, tell
+from common.errors import InputError
+from common.program import Parser, positive_int, tell
 from common.whole_files import hidden_name, remove_leftovers, signals_held
 from minikaldi.data_dir.copy_dir import Renaming, refuse_same, renamed
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, read_segments, read_utt2spk, tables_of
@@ -25,10 +26,10 @@ def extract(source: Path, target: Path, jobs: Jobs) -> list[str]:
     """Write the audio of the segments to <target>/data; returns the lines of wav.scp.
 
     Raises:
-        ScriptError: the source has no segments, a job failed, or no segment could be extracted.
+        InputError: the source has no segments, a job failed, or no segment could be extracted.
     """
     if read_segments(source) is None:
-        raise ScriptError(f"{source}/segments: no such file; without it each recording is an utterance already")
+        raise InputError(f"{source}/segments: no such file; without it each recording is an utterance already")
     target.mkdir(parents=True, exist_ok=True)
     remove_leftovers(target, "data")
     building = target / hidden_name("data")
@@ -38,7 +39,7 @@ def extract(source: Path, target: Path, jobs: Jobs) -> list[str]:
         command = ["extract-segments", f"scp,p:{source}/wav.scp", "{in}", audio]
         written = run_over(target, all_lines(source / "segments"), command, jobs, f"{source}/segments")
         if not written:
-            raise ScriptError(f"{source}/segments: not one segment could be extracted; see {target}/log")
+            raise InputError(f"{source}/segments: not one segment could be extracted; see {target}/log")
         with signals_held():
             shutil.rmtree(target / "data", ignore_errors=True)
             building.rename(target / "data")

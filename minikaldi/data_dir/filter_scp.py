@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import compress
 from operator import not_
 
-from common.program import Parser, ScriptError, positive_int
+from common.errors import InputError
+from common.program import Parser, positive_int
 from common.text_lines import fields_of
 from common.whole_files import write_stdout
 from minikaldi.data_dir.lines import blocks, keys_of
@@ -21,7 +22,7 @@ def filter_lines(table: str, ids: set[str], field: int, exclude: bool) -> Iterat
     """The lines that stay. `field` counts from 1.
 
     Raises:
-        ScriptError: a line has fewer fields than `field`.
+        InputError: a line has fewer fields than `field`.
     """
     for first, lines in blocks(table):
         looked_up = keys_of(lines) if field == 1 else nth_fields(table, first, lines, field)
@@ -33,13 +34,13 @@ def nth_fields(table: str, first: int, lines: Sequence[str], field: int) -> list
     """Field number `field`, counted from 1, of each line; `first` is the number of the first line.
 
     Raises:
-        ScriptError: a line has fewer fields.
+        InputError: a line has fewer fields.
     """
     found = []
     for number, line in enumerate(lines, first):
         fields = fields_of(line, field)
         if len(fields) < field:
-            raise ScriptError(f'{table}:{number}: found {len(fields)} fields in "{line}", expected at least {field}')
+            raise InputError(f'{table}:{number}: found {len(fields)} fields in "{line}", expected at least {field}')
         found.append(fields[field - 1])
     return found
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from common.program import Parser, ScriptError, positive_int, tell
+from common.errors import InputError
+from common.program import Parser, positive_int, tell
 from common.whole_files import write_files
 from minikaldi.data_dir.filter_scp import nth_fields
 from minikaldi.data_dir.lines import blocks, keys_of
@@ -20,11 +21,11 @@ def parse_jobs(text: str) -> tuple[str, range]:
     """`JOB=1:8` -> the word that stands for the number, and the numbers.
 
     Raises:
-        ScriptError: it is none such.
+        InputError: it is none such.
     """
     match = re.fullmatch(r"([A-Za-z_]\w*)=([0-9]{1,9}):([0-9]{1,9})", text)
     if not match or int(match[2]) > int(match[3]):
-        raise ScriptError(f'the jobs are "{text}", expected e.g. JOB=1:8, the first number not above the last')
+        raise InputError(f'the jobs are "{text}", expected e.g. JOB=1:8, the first number not above the last')
     return match[1], range(int(match[2]), int(match[3]) + 1)
 
 
@@ -80,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
     word, numbers = parse_jobs(options.jobs)
     for pattern in (options.id_list, options.output):
         if word not in pattern and len(numbers) > 1:
-            raise ScriptError(f"{pattern} does not hold {word}: {len(numbers)} jobs need as many files")
+            raise InputError(f"{pattern} does not hold {word}: {len(numbers)} jobs need as many files")
     id_lists = [options.id_list.replace(word, str(number)) for number in numbers]
     outputs = [options.output.replace(word, str(number)) for number in numbers]
     filter_all(id_lists, options.table, outputs, options.f, not options.no_warn)

@@ -14,7 +14,8 @@ from itertools import compress, pairwise
 from operator import not_
 from pathlib import Path
 
-from common.program import Parser, ScriptError, tell
+from common.errors import InputError
+from common.program import Parser, tell
 from common.text_lines import fields_of
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, by_utterance, require_directory, tables_of
 from minikaldi.data_dir.lines import ascending, c_sorted, have_heads, heads_of, in_order, keys_of, pairs_of
@@ -33,7 +34,7 @@ def read_speakers(path: Path) -> dict[str, str]:
     """utt_id -> spk_id, sorted by utterance.
 
     Raises:
-        ScriptError: a line that has not two fields, or an utterance of two speakers; no tool can know which is right.
+        InputError: a line that has not two fields, or an utterance of two speakers; no tool can know which is right.
     """
     lines, _ = read_mended(path)
     columns = pairs_of(sorted_lines(lines))
@@ -46,7 +47,7 @@ def read_speakers(path: Path) -> dict[str, str]:
             refuse_fields(path, first, lines)
         for number, (utt_id, spk_id) in enumerate(zip(*columns, strict=True), first):
             if utt2spk.setdefault(utt_id, spk_id) != spk_id:
-                raise ScriptError(
+                raise InputError(
                     f'{path}:{number}: "{utt_id}" has another speaker above; remove the line that is wrong'
                 )
     return by_utterance(utt2spk)
@@ -62,14 +63,14 @@ def read_recordings(path: Path) -> dict[str, str]:
     """utt_id -> rec_id of segments, the first line of each utterance.
 
     Raises:
-        ScriptError: a line without a recording.
+        InputError: a line without a recording.
     """
     utt2rec: dict[str, str] = {}
     for first, lines in mended_blocks(path):
         for number, line in enumerate(lines, first):
             fields = fields_of(line, 2)
             if len(fields) < 2:
-                raise ScriptError(f'{path}:{number}: found "{line}", expected `utt_id rec_id start end`')
+                raise InputError(f'{path}:{number}: found "{line}", expected `utt_id rec_id start end`')
             utt2rec.setdefault(fields[0], fields[1])
     return utt2rec
 
@@ -124,13 +125,13 @@ def check_speaker_order(directory: Path, utt2spk: dict[str, str]) -> None:
     """Refuse speakers that are not sorted where their utterances are; sorting cannot mend it.
 
     Raises:
-        ScriptError: names the two utterances.
+        InputError: names the two utterances.
     """
     if in_order(list(utt2spk.values())):
         return
     for (last_utt, last_spk), (utt_id, spk_id) in pairwise(utt2spk.items()):
         if not in_order([last_spk, spk_id]):
-            raise ScriptError(
+            raise InputError(
                 f'{directory}/utt2spk: "{utt_id}" of "{spk_id}" sorts after "{last_utt}" of "{last_spk}": '
                 "sorted by utterance (LC_ALL=C), the speakers are not sorted. Make each speaker id the prefix of its "
                 "utterance ids, <spk>-<utt>; if one speaker id is the beginning of another's, make all of one length"
@@ -141,7 +142,7 @@ def fix(directory: Path, utt_extra: Sequence[str] = (), spk_extra: Sequence[str]
     """Mend a data directory in place; returns what there is to say.
 
     Raises:
-        ScriptError: nothing would remain, or what no tool can mend. The directory is then as it was.
+        InputError: nothing would remain, or what no tool can mend. The directory is then as it was.
     """
     require_directory(directory)
     utt2spk = read_speakers(directory / "utt2spk")
@@ -152,7 +153,7 @@ def fix(directory: Path, utt_extra: Sequence[str] = (), spk_extra: Sequence[str]
         directory, utt2spk, {name: keys_in(directory / name, utt2spk, heads) for name in names if name in deciding}
     )
     if not keep.utt2spk:
-        raise ScriptError(
+        raise InputError(
             f"{directory}: no utterance of {total} would remain: {'; '.join(keep.reasons)}; nothing was changed"
         )
     check_speaker_order(directory, keep.utt2spk)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.program import Parser, ScriptError, positive_int, script_name
+from common.errors import InputError
+from common.program import Parser, positive_int, script_name
 from common.text_lines import number_of, trimmed
 from minikaldi.data_dir.durations import is_complete, make_utt2dur, number_text, utterances_of, values_of
 from minikaldi.data_dir.tables import number_blocks, read_numbers
@@ -28,13 +29,13 @@ def frame_shift(directory: Path, jobs: Jobs) -> float:
     just above 0.01 s is 0.01.
 
     Raises:
-        ScriptError: no features, or frame_shift is no number.
+        InputError: no features, or frame_shift is no number.
     """
     known = directory / "frame_shift"
     if known.is_file():
         shift = number_of(trimmed(known.read_text(errors="replace")))
         if not 0 < shift < 1:
-            raise ScriptError(f"{known}: expected one number of seconds, e.g. 0.01; remove the file")
+            raise InputError(f"{known}: expected one number of seconds, e.g. 0.01; remove the file")
         return shift
     utts = utterances_of(directory)[:NUM_COMPARED]
     make_utt2dur(directory, jobs)
@@ -45,10 +46,10 @@ def frame_shift(directory: Path, jobs: Jobs) -> float:
         counts = values_of(directory, "feats.scp", ["feat-to-len"], jobs, only=utts)
         frames = {utt: float(count) for utt, count in counts.items()}
     else:
-        raise ScriptError(f"{directory}: neither feats.scp nor utt2num_frames is there to tell the frame shift")
+        raise InputError(f"{directory}: neither feats.scp nor utt2num_frames is there to tell the frame shift")
     both = [utt for utt in utts if utt in seconds and utt in frames]
     if not both:
-        raise ScriptError(f"{directory}: no frames are known of {', '.join(utts[:3])} …; see {directory}/log")
+        raise InputError(f"{directory}: no frames are known of {', '.join(utts[:3])} …; see {directory}/log")
     shift = sum(seconds[utt] for utt in both) / sum(frames[utt] for utt in both)
     return DEFAULT_SHIFT if DEFAULT_SHIFT < shift < 1.02 * DEFAULT_SHIFT else shift
 

@@ -18,7 +18,7 @@ from operator import le, lt
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.text_lines import BLANKS, BLOCK_BYTES, BYTE_ORDER_MARK, fields_of, has_ascii_blanks_only, line_blocks
 
 SORT_MEND = "sort it with LC_ALL=C, or run utils/fix_data_dir.sh"
@@ -35,7 +35,7 @@ def open_text(path: Path | str, mode: str = "r") -> TextIO:
 
 def _path_of(path: Path | str) -> Path:
     if "\0" in str(path):
-        raise ScriptError(f"{path}: no file's name has a zero byte in it")
+        raise InputError(f"{path}: no file's name has a zero byte in it")
     return Path(path)
 
 
@@ -71,27 +71,27 @@ def check_line(name: str, number: int, line: str) -> None:
     """Refuse what no table may hold.
 
     Raises:
-        ScriptError: a blank line, one that ends as Windows ends lines, one with a NUL byte, or a byte order mark.
+        InputError: a blank line, one that ends as Windows ends lines, one with a NUL byte, or a byte order mark.
     """
     if number == 1 and line.startswith(_UTF_16_MARKS):
-        raise ScriptError(f"{name}:1: the file is UTF-16, by its byte order mark; save it as UTF-8")
+        raise InputError(f"{name}:1: the file is UTF-16, by its byte order mark; save it as UTF-8")
     if number == 1 and line.startswith(BYTE_ORDER_MARK):
-        raise ScriptError(
+        raise InputError(
             f"{name}:1: the file begins with a byte order mark; remove it: sed -i '1s/^\\xef\\xbb\\xbf//' {name}"
         )
     if line.endswith("\r"):
-        raise ScriptError(f"{name}:{number}: the line ends in CR LF, expected LF; repair it: sed -i 's/\\r$//' {name}")
+        raise InputError(f"{name}:{number}: the line ends in CR LF, expected LF; repair it: sed -i 's/\\r$//' {name}")
     if not line.strip(BLANKS):
-        raise ScriptError(f"{name}:{number}: found an empty line, expected `key value`; remove it")
+        raise InputError(f"{name}:{number}: found an empty line, expected `key value`; remove it")
     if "\0" in line:
-        raise ScriptError(f"{name}:{number}: found a NUL byte, expected UTF-8 text; is it a table, and not UTF-16?")
+        raise InputError(f"{name}:{number}: found a NUL byte, expected UTF-8 text; is it a table, and not UTF-16?")
 
 
 def blocks(path: Path | str) -> Iterator[tuple[int, list[str]]]:
     """(number of the first line, lines) of a table, each line checked by `check_line`.
 
     Raises:
-        ScriptError: as `check_line`.
+        InputError: as `check_line`.
     """
     for first, lines in raw_blocks(path):
         if not is_clean(lines):

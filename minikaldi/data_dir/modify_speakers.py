@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from common.program import Parser, ScriptError, boolean, tell
+from common.errors import InputError
+from common.program import Parser, boolean, tell
 from minikaldi.data_dir.copy_dir import Renaming, check_copy, refuse_same, renamed
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, by_utterance, read_segments, read_utt2spk, tables_of
 from minikaldi.data_dir.durations import make_utt2dur
@@ -54,7 +55,7 @@ def new_speakers(
     """utt_id -> new spk_id, sorted by utterance.
 
     Raises:
-        ScriptError: an utterance has no duration.
+        InputError: an utterance has no duration.
     """
     utt2spk = by_utterance(read_utt2spk(directory))
     seconds: dict[str, float] = {}
@@ -63,7 +64,7 @@ def new_speakers(
         seconds = read_numbers(directory / "utt2dur")
         missing = [utt for utt in utt2spk if utt not in seconds]
         if missing:
-            raise ScriptError(f'{directory}/utt2dur: has no line for "{missing[0]}"; remove the file, it is made anew')
+            raise InputError(f'{directory}/utt2dur: has no line for "{missing[0]}"; remove the file, it is made anew')
     if not respect_speakers:
         segments = read_segments(directory) or {}
         recordings = {utt: segments[utt][0] if utt in segments else utt for utt in utt2spk}

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
-from common.program import Parser, ScriptError, positive_int, tell
+from common.errors import InputError
+from common.program import Parser, positive_int, tell
 from common.text_lines import fields_of
 from minikaldi.data_dir.directory import by_utterance, read_utt2spk
 from minikaldi.data_dir.lines import blocks, split_keys
@@ -49,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     source, target = Path(options.source), Path(options.target)
     utt2spk = by_utterance(read_utt2spk(source))
     if not (source / "text").is_file():
-        raise ScriptError(f"{source}/text: no such file; expected lines `utt_id words`")
+        raise InputError(f"{source}/text: no such file; expected lines `utt_id words`")
     by_text = utterances_by_text(source / "text")
     kept = set(chain.from_iterable(evenly(utts, options.most) for utts in by_text.values()))
     subset = {utt: spk for utt, spk in utt2spk.items() if utt in kept}

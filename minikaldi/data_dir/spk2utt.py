@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from common.program import Parser, ScriptError, script_name
+from common.errors import InputError
+from common.program import Parser, script_name
 from common.text_lines import fields_of
 from common.whole_files import write_stdout
 from minikaldi.data_dir.lines import numbered_lines
@@ -15,12 +16,12 @@ def utterance_lines(spk2utt: str) -> Iterator[str]:
     """spk2utt -> the lines of utt2spk.
 
     Raises:
-        ScriptError: a speaker without utterances.
+        InputError: a speaker without utterances.
     """
     for number, line in numbered_lines(spk2utt):
         spk_id, *utt_ids = fields_of(line)
         if not utt_ids:
-            raise ScriptError(f'{spk2utt}:{number}: found "{line}", expected `spk_id utt_id ...`')
+            raise InputError(f'{spk2utt}:{number}: found "{line}", expected `spk_id utt_id ...`')
         for utt_id in utt_ids:
             yield f"{utt_id} {spk_id}"
 

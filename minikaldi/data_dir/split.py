@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from common.program import Parser, ScriptError, positive_int
+from common.errors import InputError
+from common.program import Parser, positive_int
 from common.whole_files import write_files
 from minikaldi.data_dir.directory import (
     KINDS,
@@ -31,12 +32,12 @@ def line_parts(count: int, parts: int, what: str) -> list[range]:
     """Index ranges that cut `count` lines into parts that differ by one at most, the longer ones first.
 
     Raises:
-        ScriptError: more parts than lines.
+        InputError: more parts than lines.
     """
     if not count:
-        raise ScriptError(f"{what}: is empty; expected a line for each utterance")
+        raise InputError(f"{what}: is empty; expected a line for each utterance")
     if parts > count:
-        raise ScriptError(f"{what}: {count} lines cannot make {parts} parts; ask for at most {count} jobs")
+        raise InputError(f"{what}: {count} lines cannot make {parts} parts; ask for at most {count} jobs")
     size, longer = divmod(count, parts)
     starts = [index * size + min(index, longer) for index in range(parts + 1)]
     return [range(low, high) for low, high in itertools.pairwise(starts)]
@@ -48,12 +49,12 @@ def speaker_parts(counts: Sequence[int], parts: int, what: str) -> list[range]:
     Speakers are first dealt evenly; then one at an end moves over to the neighbour for as long as this narrows the gap.
 
     Raises:
-        ScriptError: more parts than speakers.
+        InputError: more parts than speakers.
     """
     if not counts:
-        raise ScriptError(f"{what}: is empty; expected a line for each utterance")
+        raise InputError(f"{what}: is empty; expected a line for each utterance")
     if parts > len(counts):
-        raise ScriptError(
+        raise InputError(
             f"{what}: {len(counts)} speakers cannot make {parts} parts; ask for at most {len(counts)} jobs, or split "
             "by utterance (--per-utt)"
         )
@@ -92,7 +93,7 @@ def split_data(directory: Path, parts: int, per_utt: bool) -> Path:
     """Write the parts of a data directory; returns the folder that holds them.
 
     Raises:
-        ScriptError: more parts than speakers or utterances.
+        InputError: more parts than speakers or utterances.
     """
     require_directory(directory)
     target = directory / f"split{parts}{'utt' if per_utt else ''}"

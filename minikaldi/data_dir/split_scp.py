@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from common.program import Parser, ScriptError, positive_int
+from common.errors import InputError
+from common.program import Parser, positive_int
 from common.whole_files import write_files
 from minikaldi.data_dir.lines import all_lines, keys_of
 from minikaldi.data_dir.split import line_parts, speaker_parts
@@ -21,17 +22,17 @@ def speaker_groups(lines: Sequence[str], utt2spk_file: str, table: str) -> list[
     """Index ranges of the lines of one speaker each.
 
     Raises:
-        ScriptError: an utterance without a speaker, or a speaker whose lines are not together.
+        InputError: an utterance without a speaker, or a speaker whose lines are not together.
     """
     utt2spk = read_pairs(utt2spk_file)
     starts, seen, last = [], set(), None
     for index, utt_id in enumerate(keys_of(lines)):
         spk_id = utt2spk.get(utt_id)
         if spk_id is None:
-            raise ScriptError(f'{table}:{index + 1}: "{utt_id}" is not in {utt2spk_file}')
+            raise InputError(f'{table}:{index + 1}: "{utt_id}" is not in {utt2spk_file}')
         if spk_id != last:
             if spk_id in seen:
-                raise ScriptError(f'{table}:{index + 1}: the lines of "{spk_id}" are not together; sort with LC_ALL=C')
+                raise InputError(f'{table}:{index + 1}: the lines of "{spk_id}" are not together; sort with LC_ALL=C')
             starts.append(index)
             seen.add(spk_id)
             last = spk_id

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from itertools import compress
 from pathlib import Path
 
-from common.program import Parser, ScriptError, positive_int, tell
+from common.errors import InputError
+from common.program import Parser, positive_int, tell
 from minikaldi.data_dir.copy_dir import refuse_same
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, by_utterance, read_segments, read_utt2spk, tables_of
 from minikaldi.data_dir.lines import all_lines, c_sorted, keys_of
@@ -30,11 +31,11 @@ def write_subset(source: Path, target: Path, utt2spk: dict[str, str], spk2utt_en
     """Write the tables of `source` for some of its utterances to `target`; `spk2utt_end` ends each line of spk2utt.
 
     Raises:
-        ScriptError: no utterance is left, or the target is the source.
+        InputError: no utterance is left, or the target is the source.
     """
     refuse_same(source, target)
     if not utt2spk:
-        raise ScriptError(f"{source}: no utterance is left for {target}; nothing was written")
+        raise InputError(f"{source}: no utterance is left for {target}; nothing was written")
     segments = read_segments(source)
     recordings = {segments[utt][0] for utt in utt2spk if utt in segments} if segments is not None else set[str]()
     everyone = keys_of(all_lines(source / "utt2spk"))
@@ -80,13 +81,13 @@ def shortest(source: Path, utt2spk: dict[str, str], number: int) -> list[str]:
     """The `number` utterances with the fewest frames, or the least duration where the frames are not known.
 
     Raises:
-        ScriptError: neither utt2num_frames nor utt2dur is there.
+        InputError: neither utt2num_frames nor utt2dur is there.
     """
     for name in ("utt2num_frames", "utt2dur"):
         if (source / name).is_file():
             lengths = read_numbers(source / name)
             return sorted((utt for utt in utt2spk if utt in lengths), key=lambda utt: (lengths[utt], utt))[:number]
-    raise ScriptError(
+    raise InputError(
         f"{source}: --shortest needs utt2num_frames or utt2dur; make one: utils/data/get_utt2num_frames.sh {source}"
     )
 
@@ -95,7 +96,7 @@ def choose(source: Path, utt2spk: dict[str, str], mode: str, number: int, seed: 
     """The utterances that a mode picks of those of `source`.
 
     Raises:
-        ScriptError: more are asked for than there are.
+        InputError: more are asked for than there are.
     """
     utts, rng = list(utt2spk), random.Random(f"subset {seed}")
     if mode == "speakers":
@@ -103,7 +104,7 @@ def choose(source: Path, utt2spk: dict[str, str], mode: str, number: int, seed: 
     if mode == "per-spk":
         return each_speaker(utt2spk, number)
     if number > len(utts):
-        raise ScriptError(f"{source}: {number} utterances are asked for, {len(utts)} are there")
+        raise InputError(f"{source}: {number} utterances are asked for, {len(utts)} are there")
     if mode == "first":
         return utts[:number]
     if mode == "last":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from common.program import Parser, ScriptError, positive_int
+from common.errors import InputError
+from common.program import Parser, positive_int
 from common.whole_files import write_stdout
 from minikaldi.data_dir.lines import all_lines
 
@@ -35,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
     number = options.number
     if number > len(lines):
         if not options.quiet:
-            raise ScriptError(f"{options.table}: {number} lines are asked for, {len(lines)} are there")
+            raise InputError(f"{options.table}: {number} lines are asked for, {len(lines)} are there")
         number = len(lines)
     if options.first:
         indices: Iterator[int] = iter(range(number))

@@ -9,7 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import NoReturn
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.text_lines import BLANKS, fields_of, has_ascii_blanks_only, number_of
 from minikaldi.data_dir.lines import (
     blocks,
@@ -51,7 +51,7 @@ def _refuse_repeat(path: Path | str, first: int, keys: Sequence[str], table: Ite
     seen = set(islice(table, before))
     for number, key in enumerate(keys, first):
         if key in seen:
-            raise ScriptError(f'{path}:{number}: "{key}" has a line above already; keep one of them')
+            raise InputError(f'{path}:{number}: "{key}" has a line above already; keep one of them')
         seen.add(key)
     raise AssertionError("no key came twice")
 
@@ -60,14 +60,14 @@ def read_table(path: Path | str) -> dict[str, str]:
     """Key -> the rest of its line, in the file's order.
 
     Raises:
-        ScriptError: a line without a value, or a key that came before.
+        InputError: a line without a value, or a key that came before.
     """
     table: dict[str, str] = {}
     for first, lines in blocks(path):
         parts, before = split_keys(lines), len(table)
         if min(map(len, parts)) < 2:
             index = [len(part) for part in parts].index(1)
-            raise ScriptError(f'{path}:{first + index}: found "{lines[index]}", expected `key value`')
+            raise InputError(f'{path}:{first + index}: found "{lines[index]}", expected `key value`')
         table.update((key, value.rstrip(BLANKS)) for key, value in parts)
         if len(table) < before + len(lines):
             _refuse_repeat(path, first, [key for key, _ in parts], table, before)
@@ -81,7 +81,7 @@ def read_pairs(path: Path | str, share_values: bool = False) -> dict[str, str]:
         share_values: keep equal values once in memory, where there are few different ones.
 
     Raises:
-        ScriptError: another number of fields, or a key that came before.
+        InputError: another number of fields, or a key that came before.
     """
     table: dict[str, str] = {}
     known: dict[str, str] = {}
@@ -100,11 +100,11 @@ def refuse_fields(path: Path | str, first: int, lines: Sequence[str]) -> NoRetur
     """Tell which of these lines, the first of which has the number `first`, has not two fields.
 
     Raises:
-        ScriptError: always.
+        InputError: always.
     """
     for number, line in enumerate(lines, first):
         if len(fields_of(line)) != 2:
-            raise ScriptError(f'{path}:{number}: found {len(fields_of(line))} fields in "{line}", expected 2')
+            raise InputError(f'{path}:{number}: found {len(fields_of(line))} fields in "{line}", expected 2')
     raise AssertionError("all lines have two fields")
 
 
@@ -121,7 +121,7 @@ def number_blocks(path: Path | str) -> Iterator[tuple[int, list[str], list[float
     """(number of the first line, keys, positive numbers) of utt2dur or reco2dur (seconds) or utt2num_frames (frames).
 
     Raises:
-        ScriptError: another number of fields, or a value that is no number above zero.
+        InputError: another number of fields, or a value that is no number above zero.
     """
     for first, lines in blocks(path):
         columns = pairs_of(lines)
@@ -132,7 +132,7 @@ def number_blocks(path: Path | str) -> Iterator[tuple[int, list[str], list[float
         if not are_positive(numbers):
             index = [are_positive([number]) for number in numbers].index(False)
             found = f'the value of "{keys[index]}" is "{values[index]}"'
-            raise ScriptError(f"{path}:{first + index}: {found}, expected a number above zero")
+            raise InputError(f"{path}:{first + index}: {found}, expected a number above zero")
         yield first, keys, numbers
 
 
@@ -140,7 +140,7 @@ def read_numbers(path: Path | str) -> dict[str, float]:
     """Key -> positive number of a table as of `number_blocks`.
 
     Raises:
-        ScriptError: as `number_blocks`, or a key that came before.
+        InputError: as `number_blocks`, or a key that came before.
     """
     table: dict[str, float] = {}
     for first, keys, numbers in number_blocks(path):

@@ -10,8 +10,7 @@ import re
 import shlex
 from pathlib import Path
 
-from common.errors import KaldiError
-from common.program import ScriptError
+from common.errors import InputError, KaldiError
 from common.text_lines import BLANKS
 
 TO_WAV = "utils/to_wav.py"
@@ -129,7 +128,7 @@ def without_quotes(rxfilename: str, where: str) -> str:
     Quotes around the words of a pipe become backslashes.
 
     Raises:
-        ScriptError: it holds what cannot be written so; `where` says whose it is.
+        InputError: it holds what cannot be written so; `where` says whose it is.
     """
     if is_pipe(rxfilename) and re.search(r"['\"]", rxfilename):
         lexer = shlex.shlex(rxfilename, posix=True, punctuation_chars="|")
@@ -137,11 +136,11 @@ def without_quotes(rxfilename: str, where: str) -> str:
         try:
             words = [word if set(word) == {"|"} else _with_backslashes(word) for word in lexer]
         except ValueError as error:
-            raise ScriptError(f"{where}: {rxfilename} has a quote that does not end") from error
+            raise InputError(f"{where}: {rxfilename} has a quote that does not end") from error
         rxfilename = " ".join(words)
     found = re.search(r"[,'\"`$]", rxfilename)
     if found:
-        raise ScriptError(
+        raise InputError(
             f"{where}: {rxfilename} holds the character {found[0]}, which cannot stand in the list of signals that "
             "wav-reverberate adds; give the file another name, or link to it under one"
         )

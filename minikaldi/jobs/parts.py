@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.whole_files import hidden_name, remove_leftovers, write_files
 from minikaldi.data_dir.lines import all_lines
 from minikaldi.data_dir.split import line_parts
@@ -39,7 +39,7 @@ def run_over(directory: Path, lines: Sequence[str], command: Sequence[str], jobs
         what: what the lines are, for a message.
 
     Raises:
-        ScriptError: no lines, or a job failed.
+        InputError: no lines, or a job failed.
     """
     parts = line_parts(len(lines), min(jobs.number, max(1, len(lines))), what)
     remove_leftovers(directory, "parts")
@@ -50,7 +50,7 @@ def run_over(directory: Path, lines: Sequence[str], command: Sequence[str], jobs
         log = directory / "log" / f"{command[0]}.JOB.log"
         words = [word.replace("{in}", f"{folder}/in.JOB").replace("{out}", f"{folder}/out.JOB") for word in command]
         if _run_and_wait([*_runner_words(jobs.runner), f"JOB=1:{len(parts)}", str(log), *words]):
-            raise ScriptError(f"{what}: {command[0]} failed; see {log}")
+            raise InputError(f"{what}: {command[0]} failed; see {log}")
         return [line for number in range(1, len(parts) + 1) for line in all_lines(folder / f"out.{number}")]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -70,7 +70,7 @@ def _runner_words(runner: str) -> list[str]:
     # A bare name that is not on PATH is looked for in utils/.
     words = shlex.split(runner)
     if not words:
-        raise ScriptError("--cmd is empty; expected what runs the jobs, e.g. run.pl")
+        raise InputError("--cmd is empty; expected what runs the jobs, e.g. run.pl")
     if shutil.which(words[0]) is None and (ROOT / "utils" / words[0]).is_file():
         words[0] = str(ROOT / "utils" / words[0])
     return words

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import KaldiError
+from common.errors import InputError, KaldiError
 from minikaldi.feat.audio import changed_rate, one_channel, read_audio
 from minikaldi.feat.audio_info import audio_info, with_soundfile
 from minikaldi.featbin.to_wav import ToWavOptions
@@ -27,7 +27,6 @@ from minikaldi.io.wave import is_unknown_size, read_wave_header
 from minikaldi.options import parse
 from nnet.augment.cache import BoundedCache
 from nnet.augment.signal import FloatArray
-from nnet.errors import NnetError
 
 if TYPE_CHECKING:
     import soundfile
@@ -73,7 +72,7 @@ class RiffAudio:
         finally:
             os.close(descriptor)
         if len(data) < width * (stop - start):
-            raise NnetError(f"{self.path}: has become shorter since it was opened; start anew")
+            raise InputError(f"{self.path}: has become shorter since it was opened; start anew")
         samples = np.frombuffer(data, "<i2")
         return (samples if self.channels == 1 else samples[self.channel :: self.channels]).astype(np.float32)
 
@@ -93,9 +92,9 @@ class SoundFileAudio:
                 samples = with_soundfile(stream.fileno(), lambda audio: _samples(audio, start, stop))
         except KaldiError as error:
             what = f"samples {start} to {stop - 1} do not decode ({error})"
-            raise NnetError(f"{self.path}: {what}; fetch the file again") from error
+            raise InputError(f"{self.path}: {what}; fetch the file again") from error
         if len(samples) < stop - start or not np.isfinite(samples).all():
-            raise NnetError(f"{self.path}: samples {start} to {stop - 1} do not decode; fetch the file again")
+            raise InputError(f"{self.path}: samples {start} to {stop - 1} do not decode; fetch the file again")
         mono: FloatArray = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
         return np.clip(np.rint(mono * _FULL_SCALE), -32768, 32767)
 
@@ -147,7 +146,7 @@ class AudioReader:
             wanted: samples that will be read, about; a file of many times that length is not decoded whole.
 
         Raises:
-            NnetError: it cannot be read, or its sampling rate is another; says what to do.
+            InputError: it cannot be read, or its sampling rate is another; says what to do.
         """
         key = (rxfilename, channel)
         audio = self._decoded.get(key) or self._headers.get(key)
@@ -156,14 +155,14 @@ class AudioReader:
         try:
             audio = self._opened(rxfilename, channel, wanted)
         except (KaldiError, OSError) as error:
-            raise NnetError(f"{name}: cannot read {rxfilename}: {error}") from error
+            raise InputError(f"{name}: cannot read {rxfilename}: {error}") from error
         if audio.sample_rate != self.sample_rate:
-            raise NnetError(
+            raise InputError(
                 f"{name}: {rxfilename} is {audio.sample_rate:g} Hz, --sample-frequency of the features is"
                 f" {self.sample_rate:g}; name it as `utils/to_wav.py <file> {self.sample_rate:g} |`"
             )
         if audio.num_samples == 0:
-            raise NnetError(f"{name}: {rxfilename} holds no samples; remove it from the list")
+            raise InputError(f"{name}: {rxfilename} holds no samples; remove it from the list")
         if isinstance(audio, DecodedAudio):
             self._decoded.put(key, audio, audio.samples.nbytes)
         else:

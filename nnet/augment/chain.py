@@ -41,7 +41,7 @@ def make_step(options: Any, material: Material) -> WaveStep:
     """The step of an option set.
 
     Raises:
-        NnetError: the lists lack what it draws from.
+        InputError: the lists lack what it draws from.
     """
     module, _, name = options.implementation.partition(":")
     step: WaveStep = getattr(import_module(module), name)(options, material)

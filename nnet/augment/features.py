@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from common.errors import KaldiError
+from common.errors import InputError, KaldiError
 from minikaldi.feat.fbank import compute_fbank
 from minikaldi.feat.frames import FrameOptions
 from minikaldi.feat.mfcc import compute_mfcc
@@ -18,7 +18,6 @@ from minikaldi.feat.sliding_cmvn import SlidingCmvnOptions, sliding_cmvn
 from minikaldi.featbin.compute_feats import ComputeFbankOptions, ComputeMfccOptions
 from minikaldi.options import parse
 from nnet.augment.signal import NOTHING, FloatArray, to_sixteen_bits
-from nnet.errors import NnetError
 from nnet.features import INPUTS, InputKind
 from nnet.features.framing import Framing, kaldi_framing
 
@@ -145,19 +144,19 @@ def read_feature_maker(kind: str, conf: Path, dim: int) -> FeatureMaker:
         dim: columns expected.
 
     Raises:
-        NnetError: the file cannot be used, its features have other columns, or they are not made of chunks.
+        InputError: the file cannot be used, its features have other columns, or they are not made of chunks.
     """
     if kind == "logmel":
-        raise NnetError(
+        raise InputError(
             f"{conf}: logmel features are of another rate than the audio, noises and rooms that data.source wav reads;"
             " remove data.source (--augment ondisk), so that they are made of whole utterances beforehand"
         )
     try:
         maker = _input_maker(INPUTS[kind], conf) if kind in INPUTS else _kaldi_maker(kind, conf)
     except (KaldiError, OSError) as error:
-        raise NnetError(f"{conf}: {error}") from error
+        raise InputError(f"{conf}: {error}") from error
     if maker.dim != dim:
-        raise NnetError(f"{conf}: gives {kind} of {maker.dim} columns, features.dim is {dim}; correct one of them")
+        raise InputError(f"{conf}: gives {kind} of {maker.dim} columns, features.dim is {dim}; correct one of them")
     return maker
 
 

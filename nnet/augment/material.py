@@ -9,12 +9,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from common.errors import InputError
 from minikaldi.featbin.extract_segments import TO_THE_END
 from nnet.augment.audio import Audio, AudioReader
 from nnet.augment.signal import FloatArray
 from nnet.data.lists import StringTable
 from nnet.data.wave_lists import AudioLists, NoiseEntry, RirEntry
-from nnet.errors import NnetError
 
 MAX_OVERSHOOT = 0.5  # seconds by which a segment may end behind its recording, as extract-segments allows
 FEW_TRIES = 20
@@ -71,7 +71,7 @@ class Utterances:
         """Utterance `utt`, as extract-segments cuts it.
 
         Raises:
-            NnetError: it cannot be read, or the segment lies outside of its recording.
+            InputError: it cannot be read, or the segment lies outside of its recording.
         """
         lists, rate = self._lists, self._reader.sample_rate
         name, recording = self._utt_ids[utt], lists.recordings[utt]
@@ -83,7 +83,7 @@ class Utterances:
         last = audio.num_samples if end == TO_THE_END else min(int(end * rate + 0.5), audio.num_samples)
         if first >= last or end * rate > audio.num_samples + MAX_OVERSHOOT * rate:
             seconds = audio.num_samples / rate
-            raise NnetError(
+            raise InputError(
                 f"{name}: its segment is {start:g} to {end:g} s of {recording}, which lasts {seconds:g} s; correct"
                 " segments"
             )
@@ -133,7 +133,7 @@ class NoiseSet:
         """A noise by another speaker than `own`, and by none of `used` while there are others; put into `used`.
 
         Raises:
-            NnetError: all are by `own`.
+            InputError: all are by `own`.
         """
         excluded = self.numbers.get(own, -1)
         for _ in range(FEW_TRIES):  # nearly always enough; it spares a walk over all
@@ -144,7 +144,7 @@ class NoiseSet:
                 return number
         others = np.flatnonzero(self.speakers != excluded)
         if not len(others):
-            raise NnetError(f"{self.what}: all are by {own}, the speaker they would be added to; give others too")
+            raise InputError(f"{self.what}: all are by {own}, the speaker they would be added to; give others too")
         fresh = others[~np.isin(self.speakers[others], list(used))]
         number = int(rng.choice(fresh if len(fresh) else others))
         used.add(int(self.speakers[number]))
@@ -166,10 +166,10 @@ class Material:
         """The noises of a kind.
 
         Raises:
-            NnetError: the lists have none; says how to make them.
+            InputError: the lists have none; says how to make them.
         """
         if kind not in self.noises:
-            raise NnetError(
+            raise InputError(
                 f'augment: the step "{step}" needs {kind}.list in the lists directory; make the lists with python3 -m'
                 f" nnet.make_lists --{kind}-dir <data directory>, or take the step out"
             )

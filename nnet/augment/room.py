@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.fft import rfft
 
+from common.errors import InputError
 from minikaldi.feat.reverberate import early_response
 from nnet.augment import RoomOptions
 from nnet.augment.cache import BoundedCache
@@ -28,7 +29,6 @@ from nnet.augment.spectra import (
     squared,
     waves_of,
 )
-from nnet.errors import NnetError
 
 SCALE = np.float32(1 / 32768)  # an impulse response's file holds 16-bit values; full scale is a unit impulse
 BLOCK = 64  # samples: how finely that end is measured
@@ -140,7 +140,7 @@ class Room:
 
     def __init__(self, options: RoomOptions, material: Material) -> None:
         if not material.rirs:
-            raise NnetError(
+            raise InputError(
                 'augment: the step "room" needs rir.list in the lists directory; make the lists with python3 -m'
                 " nnet.make_lists --rir-sets <file>, or take the step out"
             )

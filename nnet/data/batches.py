@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from common.errors import KaldiError, no_handles, why
+from common.errors import InputError, KaldiError, no_handles, why
 from minikaldi.io import read_matrix_rows
 from nnet.augment import Step
 from nnet.augment.masks import apply_masks
@@ -24,7 +24,6 @@ from nnet.config.experiment import Config
 from nnet.data.lists import Utterances
 from nnet.data.loaders import Loaded, Loaders, read_here
 from nnet.data.sampler import MASKS, BatchPlan, BatchPlanner
-from nnet.errors import NnetError
 
 log = logging.getLogger("train")
 
@@ -59,7 +58,7 @@ def read_frames(utterances: Utterances, utt: int, start: int, num_frames: int, d
         float32 (T, F).
 
     Raises:
-        NnetError: unreadable, another number of columns or rows than expected, or a value that is not finite.
+        InputError: unreadable, another number of columns or rows than expected, or a value that is not finite.
     """
     total = int(utterances.num_frames[utt])
     utt_id, rxfilename = utterances.utt_ids[utt], utterances.feats[utt]
@@ -68,9 +67,9 @@ def read_frames(utterances: Utterances, utt: int, start: int, num_frames: int, d
     try:
         rows = read_matrix_rows(rxfilename, first, last)
     except (KaldiError, OSError) as error:
-        raise NnetError(f"{utt_id}: cannot read frames {first} to {last - 1} of {rxfilename}: {error}") from error
+        raise InputError(f"{utt_id}: cannot read frames {first} to {last - 1} of {rxfilename}: {error}") from error
     if rows.shape != (last - first, dim):
-        raise NnetError(
+        raise InputError(
             f"{utt_id}: {rxfilename} gave {rows.shape[0]} frames of {rows.shape[1]} bins, expected {last - first}"
             f" frames (utt2num_frames) of {dim} bins (features.dim)"
         )
@@ -82,11 +81,11 @@ def check_finite(rows: FloatMatrix, where: str, first: int = 0) -> None:
     """Refuse features with NaN or infinity.
 
     Raises:
-        NnetError: names `where` and the frame; `first` is the number of the first row.
+        InputError: names `where` and the frame; `first` is the number of the first row.
     """
     if not np.isfinite(rows).all():
         row, column = np.argwhere(~np.isfinite(rows))[0]
-        raise NnetError(
+        raise InputError(
             f"{where}: frame {first + row}, bin {column} is {rows[row, column]}; make the features of this utterance"
             " anew, or remove it"
         )
@@ -98,7 +97,7 @@ class ChunkSource(Protocol):
     notes: Notes
 
     def chunks(self, plan: BatchPlan) -> FloatMatrix:
-        """The chunks of a plan, float32 (B, T, F); NnetError where they cannot be made."""
+        """The chunks of a plan, float32 (B, T, F); InputError where they cannot be made."""
 
 
 class FeatureChunks:
@@ -133,7 +132,7 @@ class ChunkReader:
         """Chunks, float32 (B, T, F), and what was odd; or a message."""
         try:
             feats = self._source.chunks(plan)
-        except (NnetError, OSError) as error:
+        except (InputError, OSError) as error:
             return _with_way_out(error)
         except MemoryError as error:
             less = "lower data.batch_size, data.audio_cache_mb or data.workers"
@@ -189,7 +188,7 @@ def training_batches(
         stopped: asked while a loader process is waited for; the batches end where it is true.
 
     Raises:
-        NnetError: features or audio that cannot be used, or too few speakers for the batches.
+        InputError: features or audio that cannot be used, or too few speakers for the batches.
         LoaderError: a loader process ended, or gave nothing for ten minutes.
     """
     data = config.data

@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from common.errors import InputError
 from nnet.data.copy_names import Affixes, learn_affixes
 from nnet.data.hold_out import SPEED_PREFIX
-from nnet.errors import NnetError
 
 FIRST = 3  # examples in a message
 
@@ -40,7 +40,7 @@ def find_sources(utt2spk: Mapping[str, str], utt2uniq: Mapping[str, str] | None,
         where: what a message calls the data directory.
 
     Raises:
-        NnetError: utt2uniq names an utterance as a copy of its own copy.
+        InputError: utt2uniq names an utterance as a copy of its own copy.
     """
     table = utt2uniq or {}
     sources = {utt_id: _root(utt_id, table, where) for utt_id in utt2spk}
@@ -62,7 +62,7 @@ def _root(utt_id: str, table: Mapping[str, str], where: str) -> str:
     while (source := table.get(chain[-1], chain[-1])) != chain[-1]:
         if source in chain:
             circle = " -> ".join([*chain, source])
-            raise NnetError(f"{where}/utt2uniq: {circle}: a copy of its own copy; mend the lines")
+            raise InputError(f"{where}/utt2uniq: {circle}: a copy of its own copy; mend the lines")
         chain.append(source)
     return chain[-1]
 

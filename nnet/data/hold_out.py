@@ -14,7 +14,7 @@ from itertools import combinations
 
 import numpy as np
 
-from nnet.errors import NnetError
+from common.errors import InputError
 
 AUGMENTATION_SUFFIXES = ("-reverb", "-noise", "-music", "-babble")
 SPEED_PREFIX = re.compile(r"sp\d+(\.\d+)?-(?=.)")  # sp0.9-<utt_id>: a copy at another speed, a speaker of its own
@@ -51,10 +51,10 @@ class HoldOutOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 0.5:
-            raise NnetError(f"--valid-share is {self.share}, expected 0 to 0.5")
+            raise InputError(f"--valid-share is {self.share}, expected 0 to 0.5")
         for name, value in (("--max-valid", self.max_valid), ("--max-pairs", self.max_pairs), ("--seed", self.seed)):
             if value < 0 or (value == 0 and name != "--seed"):
-                raise NnetError(f"{name} is {value}, expected more")
+                raise InputError(f"{name} is {value}, expected more")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def split_by_recording(utterances: Sequence[Utterance], options: HoldOutOptions)
         utterances: in order of their ids, which is also the order of each part of the result.
 
     Raises:
-        NnetError: fewer than two speakers have three recordings.
+        InputError: fewer than two speakers have three recordings.
     """
     held_out: set[str] = set()
     if options.share > 0:
@@ -111,7 +111,7 @@ def _choose_recordings(utterances: Sequence[Utterance], options: HoldOutOptions)
     able = sorted(spk_id for spk_id, own in recordings.items() if len(own) >= 3)
     if len(able) < 2:
         most = max((len(own) for own in recordings.values()), default=0)
-        raise NnetError(
+        raise InputError(
             f"{len(able)} speakers have three or more recordings (the most is {most}), expected two speakers at least:"
             " two recordings of each are held out and one trained on; give more data, remove utt2rec to split by"
             " utterance, or train without validation by --valid-share 0"

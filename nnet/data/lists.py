@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from common.errors import InputError
 from common.text_lines import numbered_fields
 from common.trial_forms import KALDI_FORM
-from nnet.errors import NnetError
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}")  # all fit into int32
 LIST_FILES = ("train.scp", "valid.scp", "utt2num_frames", "utt2spk", "spk2int", "valid.trials", "dropped")
@@ -26,16 +26,16 @@ def read_table(path: Path) -> dict[str, str]:
     """Lines `id value` as a dict in file order; values keep their inner blanks.
 
     Raises:
-        NnetError: no such file, UTF-16, a line without a value, or an id that occurs twice.
+        InputError: no such file, UTF-16, a line without a value, or an id that occurs twice.
     """
     if not path.is_file():
-        raise NnetError(f"{path}: no such file")
+        raise InputError(f"{path}: no such file")
     table: dict[str, str] = {}
-    for number, fields in numbered_fields(path, NnetError, most=1):
+    for number, fields in numbered_fields(path, InputError, most=1):
         if len(fields) == 1:
-            raise NnetError(f"{path}:{number}: found {fields[0]!r} alone, expected an id and a value")
+            raise InputError(f"{path}:{number}: found {fields[0]!r} alone, expected an id and a value")
         if fields[0] in table:
-            raise NnetError(f"{path}:{number}: the id {fields[0]} occurs twice; remove one of the lines")
+            raise InputError(f"{path}:{number}: the id {fields[0]} occurs twice; remove one of the lines")
         table[fields[0]] = fields[1]
     return table
 
@@ -44,12 +44,12 @@ def read_int_table(path: Path) -> dict[str, int]:
     """Lines `id integer`.
 
     Raises:
-        NnetError: as in `read_table`, or a value that is no whole number.
+        InputError: as in `read_table`, or a value that is no whole number.
     """
     table = read_table(path)
     for key, value in table.items():
         if not _WHOLE_NUMBER.fullmatch(value):
-            raise NnetError(f"{path}: {key} has {value!r}, expected a whole number of at most nine digits")
+            raise InputError(f"{path}: {key} has {value!r}, expected a whole number of at most nine digits")
     return {key: int(value) for key, value in table.items()}
 
 
@@ -57,11 +57,11 @@ def look_up(table: dict[str, str] | dict[str, int], keys: Iterable[str], path: P
     """Check that `table`, read from `path`, has all the keys.
 
     Raises:
-        NnetError: with the count of those that are missing and the first.
+        InputError: with the count of those that are missing and the first.
     """
     missing = [key for key in keys if key not in table]
     if missing:
-        raise NnetError(f"{path}: {len(missing)} utterances of the feature list are missing (first: {missing[0]})")
+        raise InputError(f"{path}: {len(missing)} utterances of the feature list are missing (first: {missing[0]})")
 
 
 class StringTable:
@@ -176,19 +176,19 @@ def read_lists(lists_dir: Path) -> TrainingLists:
     """Read a directory that `python3 -m nnet.make_lists` wrote.
 
     Raises:
-        NnetError: a missing or inconsistent file, or no training utterances.
+        InputError: a missing or inconsistent file, or no training utterances.
     """
     missing = [name for name in LIST_FILES if not (lists_dir / name).is_file()]
     if missing:
-        raise NnetError(f"{lists_dir}: no {', '.join(missing)}; make the lists with python3 -m nnet.make_lists")
+        raise InputError(f"{lists_dir}: no {', '.join(missing)}; make the lists with python3 -m nnet.make_lists")
     spk2int = read_int_table(lists_dir / "spk2int")
     if sorted(spk2int.values()) != list(range(len(spk2int))):
-        raise NnetError(f"{lists_dir}/spk2int: the classes are not 0 … {len(spk2int) - 1}, each once")
+        raise InputError(f"{lists_dir}/spk2int: the classes are not 0 … {len(spk2int) - 1}, each once")
     num_frames = read_int_table(lists_dir / "utt2num_frames")
     utt2spk = read_table(lists_dir / "utt2spk")
     train_scp, valid_scp = read_table(lists_dir / "train.scp"), read_table(lists_dir / "valid.scp")
     if not train_scp:
-        raise NnetError(f"{lists_dir}/train.scp: is empty, expected training utterances")
+        raise InputError(f"{lists_dir}/train.scp: is empty, expected training utterances")
     for scp in (train_scp, valid_scp):
         look_up(num_frames, scp, lists_dir / "utt2num_frames")
         look_up(utt2spk, scp, lists_dir / "utt2spk")
@@ -205,10 +205,10 @@ def _utterances(
 ) -> Utterances:
     empty = [utt_id for utt_id in scp if num_frames[utt_id] < 1]
     if empty:
-        raise NnetError(f"{lists_dir}/utt2num_frames: {empty[0]} has {num_frames[empty[0]]} frames, expected 1 or more")
+        raise InputError(f"{lists_dir}/utt2num_frames: {empty[0]} has {num_frames[empty[0]]} frames, expected 1 or more")
     unknown = [utt_id for utt_id in scp if utt2spk[utt_id] not in spk2int]
     if unknown:
-        raise NnetError(f"{lists_dir}/spk2int: no speaker {utt2spk[unknown[0]]} (of {unknown[0]})")
+        raise InputError(f"{lists_dir}/spk2int: no speaker {utt2spk[unknown[0]]} (of {unknown[0]})")
     return Utterances(
         StringTable(scp),
         StringTable(scp.values()),
@@ -221,17 +221,17 @@ def read_trials(path: Path, utt_ids: list[str]) -> Trials:
     """Lines `enroll_id test_id target|nontarget` over `utt_ids`.
 
     Raises:
-        NnetError: another form of line, or an id that is not in `utt_ids`.
+        InputError: another form of line, or an id that is not in `utt_ids`.
     """
     places = {utt_id: place for place, utt_id in enumerate(utt_ids)}
     pairs: list[tuple[int, int, bool]] = []
-    for number, fields in numbered_fields(path, NnetError):
+    for number, fields in numbered_fields(path, InputError):
         trial = KALDI_FORM.parse(fields)
         if trial is None:
-            raise NnetError(f"{path}:{number}: found {' '.join(fields)!r}, expected {KALDI_FORM.example}")
+            raise InputError(f"{path}:{number}: found {' '.join(fields)!r}, expected {KALDI_FORM.example}")
         for utt_id in trial[:2]:
             if utt_id not in places:
-                raise NnetError(f"{path}:{number}: {utt_id} is not in valid.scp")
+                raise InputError(f"{path}:{number}: {utt_id} is not in valid.scp")
         pairs.append((places[trial[0]], places[trial[1]], trial[2]))
     enroll, test, target = zip(*pairs, strict=True) if pairs else ((), (), ())
     return Trials(np.array(enroll, np.int32), np.array(test, np.int32), np.array(target, np.bool_))

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from common.errors import InputError
 from common.interrupts import ENDING
 from nnet.data.sampler import BatchPlan
-from nnet.errors import NnetError
 
 LESS = "lower data.workers ({workers} now; with 0 the trainer reads itself), data.batch_size or data.audio_cache_mb"
 AGAIN = "then give the same command again: it goes on from the last checkpoint"
@@ -30,7 +30,7 @@ FloatArray = npt.NDArray[np.float32]
 Slots = npt.NDArray[np.float32]  # (places, floats of the largest batch)
 
 
-class LoaderError(NnetError):
+class LoaderError(InputError):
     """Batches cannot be made, or do not come."""
 
 

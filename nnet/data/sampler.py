@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from common.errors import InputError
 from nnet.data.groups import Groups, SpeakerIndex, Triplets
 from nnet.data.lists import Utterances
-from nnet.errors import NnetError
 
 IntArray = npt.NDArray[np.int64]
 Balance = Literal["none", "speakers", "seed", "groups", "triplets"]
@@ -77,7 +77,7 @@ class BatchPlanner:
         notes: which speakers are left out.
 
     Raises:
-        NnetError: too few speakers for a batch of groups or triplets; says what to change.
+        InputError: too few speakers for a batch of groups or triplets; says what to change.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class BatchPlanner:
         eligible = index.with_at_least(size)
         if len(eligible) < needed:
             room = f", or data.batch_size to at most {size * len(eligible)}" if len(eligible) > 1 else ""
-            raise NnetError(
+            raise InputError(
                 f"data.balance groups: a batch of {self._batch_size} chunks is of {needed} speakers with {size}"
                 f" utterances each, but {len(eligible)} of {len(index.with_at_least(1))} training speakers have {size}"
                 f" or more; lower data.utterances_per_speaker{room}"
@@ -159,7 +159,7 @@ class BatchPlanner:
     def _triplets(self, index: SpeakerIndex) -> Triplets:
         eligible, speakers = index.with_at_least(2), len(index.with_at_least(1))
         if not len(eligible) or speakers < 2:
-            raise NnetError(
+            raise InputError(
                 "data.balance triplets: needs two training speakers, one of them with two utterances or more;"
                 f" {len(eligible)} of {speakers} have so many; take more data, or another data.balance and loss"
             )

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import KaldiError
+from common.errors import InputError, KaldiError
 from minikaldi.io import FLOAT_VECTOR, read_object
 from nnet.augment import AugmentOptions, RoomOptions
 from nnet.augment.audio import Audio, AudioReader
@@ -27,7 +27,6 @@ from nnet.config.experiment import Config
 from nnet.data.lists import StringTable, TrainingLists, with_speed_copies
 from nnet.data.sampler import AUGMENTATION, BatchPlan
 from nnet.data.wave_lists import AudioLists, read_audio_lists
-from nnet.errors import NnetError
 
 TOGETHER = 64  # chunks made at once: enough for the FFTs' vector registers, few enough for the processor's caches
 
@@ -84,7 +83,7 @@ class WaveChunks:
             float32 (B, T, F).
 
         Raises:
-            NnetError: audio, voice activity or noise that cannot be used; names the utterance and the file.
+            InputError: audio, voice activity or noise that cannot be used; names the utterance and the file.
         """
         rngs = [np.random.default_rng([self._seed, AUGMENTATION, plan.step, n]) for n in range(len(plan))]
         chunks = np.empty((len(plan), plan.chunk_frames, self.maker.dim), np.float32)
@@ -125,7 +124,7 @@ class WaveChunks:
         num_samples = speed_length(factor, audio.num_samples)
         voiced = voiced_at(self._voiced(utt, audio), factor, framing.num_frames(num_samples))
         if not voiced.any():
-            raise NnetError(f"{self._utterances.name(utt)}: has no voiced frame at speed {factor:g}; remove it")
+            raise InputError(f"{self._utterances.name(utt)}: has no voiced frame at speed {factor:g}; remove it")
         frames, all_of_them = chunk_frames(voiced, start, length)
         # A chunk with all voiced frames is the whole utterance: the mean is then taken over its pauses at the ends too.
         part = crop(frames, len(voiced) if all_of_them else self._data.cmn_context, num_samples, framing)
@@ -146,23 +145,23 @@ class WaveChunks:
         in_audio, listed = self.maker.framing.num_frames(audio.num_samples), int(self._lists.train.num_frames[utt])
         if self._all_frames:
             if in_audio != listed:
-                raise NnetError(
+                raise InputError(
                     f"{name}: the audio has {in_audio} frames, utt2num_frames says {listed}; make the lists anew"
                 )
             return np.ones(in_audio, bool)
         try:
             voiced = read_object(rxfilename, FLOAT_VECTOR) != 0
         except (KaldiError, OSError) as error:
-            raise NnetError(f"{name}: cannot read the voice activity {rxfilename}: {error}") from error
+            raise InputError(f"{name}: cannot read the voice activity {rxfilename}: {error}") from error
         if isinstance(self.maker, InputFeatures) and len(voiced) == in_audio + 1:  # see nnet/features/fit_vad.py
             voiced = voiced[:-1]
         if len(voiced) != in_audio:
-            raise NnetError(
+            raise InputError(
                 f"{name}: {rxfilename} has {len(voiced)} frames, the audio {in_audio}; make the voice activity anew of"
                 " this audio, with the frame options of the features"
             )
         if np.count_nonzero(voiced) != listed:
-            raise NnetError(
+            raise InputError(
                 f"{name}: {rxfilename} marks {np.count_nonzero(voiced)} frames voiced, utt2num_frames says {listed};"
                 " make the lists anew"
             )
@@ -176,8 +175,8 @@ class WaveChunks:
         inside = max(0, first), min(last, cut.audio.num_samples)
         try:
             samples = cut.audio.read(*inside)
-        except (NnetError, OSError) as error:
-            raise NnetError(f"{self._utterances.name(cut.utt)}: {error}") from error
+        except (InputError, OSError) as error:
+            raise InputError(f"{self._utterances.name(cut.utt)}: {error}") from error
         if len(samples) == last - first:
             return samples
         return np.pad(samples, (inside[0] - first, last - inside[1]))
@@ -206,7 +205,7 @@ def open_waves(
         is drawn from.
 
     Raises:
-        NnetError: the lists hold no audio, or lack what a step draws from.
+        InputError: the lists hold no audio, or lack what a step draws from.
     """
     features = config.features
     maker = read_feature_maker(features.type, features_conf, features.dim)

@@ -19,14 +19,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.text_lines import fields_of, filled_lines, number_of, trimmed
 from minikaldi.copies.noises import read_noises
 from minikaldi.copies.rooms import RIR_OPTIONS, make_rir, read_line, smoothed
 from minikaldi.data_dir.directory import read_segments
 from minikaldi.featbin.extract_segments import TO_THE_END, UnusableSegmentError, parse_segment
 from nnet.data.lists import StringTable, Utterances, look_up, read_table
-from nnet.errors import NnetError
 
 NOISE_KINDS = ("noise", "music", "speech")
 AUDIO_FILES = ("wav.scp", "segments", "vad.scp", *(f"{kind}.list" for kind in NOISE_KINDS), "rir.list")
@@ -48,14 +47,14 @@ class AudioSources:
 
     def __post_init__(self) -> None:
         if self.audio_dir is None and any((self.noise_dir, self.music_dir, self.speech_dir, self.rir_sets)):
-            raise NnetError("noises and rooms are of use with audio alone: give --audio-dir too")
+            raise InputError("noises and rooms are of use with audio alone: give --audio-dir too")
 
 
 def audio_contents(train_ids: Sequence[str], sources: AudioSources) -> dict[str, list[str]]:
     """File name -> lines, for the training utterances.
 
     Raises:
-        NnetError: a table is missing, malformed, empty, or lacks an utterance.
+        InputError: a table is missing, malformed, empty, or lacks an utterance.
     """
     if sources.audio_dir is None:
         return {}
@@ -67,8 +66,8 @@ def audio_contents(train_ids: Sequence[str], sources: AudioSources) -> dict[str,
                 contents[f"{kind}.list"] = _noise_lines(directory)
         if sources.rir_sets is not None:
             contents["rir.list"] = _rir_lines(sources.rir_sets)
-    except ScriptError as error:
-        raise NnetError(str(error)) from error
+    except InputError as error:
+        raise InputError(str(error)) from error
     return contents
 
 
@@ -99,12 +98,12 @@ def _noise_lines(directory: Path) -> list[str]:
 def _rir_lines(rir_sets: Path) -> list[str]:
     lines = [
         line
-        for _, text in filled_lines(rir_sets, NnetError)
+        for _, text in filled_lines(rir_sets, InputError)
         for weight, comma, path in [text.partition(",")]
         for line in _rirs_of_set(rir_sets, text, _positive(trimmed(weight)) if comma else 0.0, trimmed(path))
     ]
     if not lines:
-        raise NnetError(f"{rir_sets}: is empty, expected lines `weight, list of impulse responses`")
+        raise InputError(f"{rir_sets}: is empty, expected lines `weight, list of impulse responses`")
     return lines
 
 
@@ -117,14 +116,14 @@ def _positive(text: str) -> float:
 def _rirs_of_set(rir_sets: Path, text: str, weight: float, path: str) -> list[str]:
     """The lines of one set."""
     if weight <= 0:
-        raise NnetError(f"{rir_sets}: found {text!r}, expected `weight, list`, the weight above 0")
+        raise InputError(f"{rir_sets}: found {text!r}, expected `weight, list`, the weight above 0")
     rirs, given = [], []
-    for number, line in filled_lines(path, NnetError):
+    for number, line in filled_lines(path, InputError):
         options, audio = read_line(Path(path), number, line, RIR_OPTIONS)
         rirs.append(make_rir(Path(path), number, options, audio))
         given.append(float(options["probability"]) if "probability" in options else None)
     if not rirs:
-        raise NnetError(f"{path}: is empty, expected lines `--rir-id <id> --room-id <id> <file or pipe>`")
+        raise InputError(f"{path}: is empty, expected lines `--rir-id <id> --room-id <id> <file or pipe>`")
     shares = smoothed(given, SMOOTHING, path)
     return [
         f"{rir.rir_id} {rir.room_id} {weight * share:.9g} {rir.audio}" for rir, share in zip(rirs, shares, strict=True)
@@ -183,11 +182,11 @@ def read_audio_lists(lists_dir: Path, utterances: Utterances) -> AudioLists:
         utterances: its training utterances, without speed copies.
 
     Raises:
-        NnetError: made without --audio-dir, or a file that is malformed or lacks an utterance.
+        InputError: made without --audio-dir, or a file that is malformed or lacks an utterance.
     """
     missing = [name for name in ("wav.scp", "vad.scp") if not (lists_dir / name).is_file()]
     if missing:
-        raise NnetError(
+        raise InputError(
             f"{lists_dir}: no {', '.join(missing)}, which data.source wav reads; make the lists with python3 -m"
             " nnet.make_lists --audio-dir <data directory with wav.scp and vad.scp>"
         )
@@ -216,7 +215,7 @@ def _segments(path: Path, utt_ids: Sequence[str]) -> list[tuple[str, float, floa
     try:
         segments = [parse_segment(f"{utt_id} {table[utt_id]}") for utt_id in utt_ids]
     except UnusableSegmentError as error:
-        raise NnetError(f"{path}: {error}; expected `utt_id rec_id start end [channel]`") from error
+        raise InputError(f"{path}: {error}; expected `utt_id rec_id start end [channel]`") from error
     return [(segment.recording_id, segment.start, segment.end, max(0, segment.channel)) for segment in segments]
 
 
@@ -226,9 +225,9 @@ def _fields(path: Path, expected: str) -> list[list[str]]:
     lines = [[key, *fields_of(value, width - 2)] for key, value in read_table(path).items()]
     wrong = [fields for fields in lines if len(fields) != width]
     if wrong:
-        raise NnetError(f"{path}: found {' '.join(wrong[0])!r}, expected `{expected}`")
+        raise InputError(f"{path}: found {' '.join(wrong[0])!r}, expected `{expected}`")
     if not lines:
-        raise NnetError(f"{path}: is empty, expected lines `{expected}`; make the lists anew")
+        raise InputError(f"{path}: is empty, expected lines `{expected}`; make the lists anew")
     return lines
 
 
@@ -240,5 +239,5 @@ def _read_rir_list(path: Path) -> tuple[RirEntry, ...]:
     lines = _fields(path, "rir_id room_id weight rxfilename")
     for rir_id, _, weight, _ in lines:
         if not _positive(weight):
-            raise NnetError(f"{path}: {rir_id} has the weight {weight!r}, expected a number above 0")
+            raise InputError(f"{path}: {rir_id} has the weight {weight!r}, expected a number above 0")
     return tuple(RirEntry(rir_id, float(weight), rxfilename) for rir_id, _, weight, rxfilename in lines)

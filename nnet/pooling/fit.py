@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from common.errors import InputError
 from common.options import name_of
-from nnet.errors import NnetError
 from nnet.pooling import POOLINGS, LastOptions
 
 
@@ -17,10 +17,10 @@ def fitted(options: Any, encoder: object, encoder_name: str) -> Any:
         options: of the pooling. encoder: whose frames it gets. encoder_name: for messages.
 
     Raises:
-        NnetError: the pooling makes no sense of what the encoder gives.
+        InputError: the pooling makes no sense of what the encoder gives.
     """
     if getattr(encoder, "one_vector", False) and getattr(options, "needs_frames", False):
-        raise NnetError(
+        raise InputError(
             f'pooling "{name_of(POOLINGS, options)}" tells how frames differ, but encoder "{encoder_name}" gives one'
             " vector an utterance; choose first, last or mean (here all the same)"
         )
@@ -30,7 +30,7 @@ def fitted(options: Any, encoder: object, encoder_name: str) -> Any:
 def _last_of(options: LastOptions, encoder: object, encoder_name: str) -> LastOptions:
     bidirectional = bool(getattr(encoder, "bidirectional", False))
     if options.bidirectional and not bidirectional:
-        raise NnetError(
+        raise InputError(
             f'pooling.bidirectional is true, but encoder "{encoder_name}" does not read backwards with half of its'
             " channels; set it to false or null"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from nnet.errors import NnetError
+from common.errors import InputError
 from nnet.pooling import LastOptions
 
 
@@ -15,7 +15,7 @@ class LastPooling(nn.Module):
     def __init__(self, options: LastOptions, in_dim: int) -> None:
         super().__init__()
         if options.bidirectional and in_dim % 2:
-            raise NnetError(
+            raise InputError(
                 f"pooling.bidirectional takes half of the channels; the encoder gives {in_dim}, an odd number"
             )
         self.bidirectional = bool(options.bidirectional)  # the network's builder has put the encoder's for null

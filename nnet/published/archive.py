@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from nnet.errors import NnetError
+from common.errors import InputError
 
 ZIP_START = b"PK\x03\x04"  # by which torch knows an archive
 PICKLE_BYTES = 1 << 24  # of a pickle that is searched for names: its tensors lie elsewhere
@@ -29,7 +29,7 @@ def counted(path: Path, content: bytes) -> io.BytesIO:
         path: for messages. content: bytes of the file.
 
     Raises:
-        NnetError: records that are compressed, there twice, or hold more bytes than the file: a small file would fill
+        InputError: records that are compressed, there twice, or hold more bytes than the file: a small file would fill
             the memory.
         Exception: zipfile's, of nearly any kind, where the archive is damaged.
     """
@@ -49,14 +49,14 @@ def _check(path: Path, records: list[zipfile.ZipInfo], num_bytes: int) -> None:
     again = "save it again with torch.save"
     for record in records:
         if record.compress_type != zipfile.ZIP_STORED:
-            raise NnetError(f"{path}: its record {record.filename} is compressed, expected it as it is; {again}")
+            raise InputError(f"{path}: its record {record.filename} is compressed, expected it as it is; {again}")
     held = sum(record.file_size for record in records)
     if held > num_bytes:
-        raise NnetError(f"{path}: its records are said to hold {held} bytes, more than the file's {num_bytes}; {again}")
+        raise InputError(f"{path}: its records are said to hold {held} bytes, more than the file's {num_bytes}; {again}")
     names = set()
     for record in records:
         if record.filename in names:
-            raise NnetError(f"{path}: has the record {record.filename} twice, expected it once; {again}")
+            raise InputError(f"{path}: has the record {record.filename} twice, expected it once; {again}")
         names.add(record.filename)
 
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from common.errors import InputError
 from nnet.encoders.scaled_transformer import sinusoids
-from nnet.errors import NnetError
 from nnet.published.table import Choices, Plan, Rule, Sections, System, Tensors, count, heads_of, shape_of
 
 SOURCE = "github.com/CODEJIN/Speaker_Embedding_Torch"
@@ -96,17 +96,17 @@ def check_positions(tensors: Tensors, width: int) -> None:
     """Check that the file's positions are those that the encoder computes.
 
     Raises:
-        NnetError: they differ, and with them what the network was trained on.
+        InputError: they differ, and with them what the network was trained on.
     """
     key = "positional_encoding.pe"
     if key not in tensors:
         return
     one, channels, positions = shape_of(tensors, key, 3)
     if (one, channels) != (1, width) or width % 2:
-        raise NnetError(f"{key}: its shape is {(one, channels, positions)}, expected (1, {width}, positions)")
+        raise InputError(f"{key}: its shape is {(one, channels, positions)}, expected (1, {width}, positions)")
     difference = float((tensors[key][0].T - sinusoids(positions, width)).abs().max())
     if difference > POSITION_TOLERANCE:
-        raise NnetError(
+        raise InputError(
             f"{key}: differs by up to {difference:.3g} from sines and cosines of t · 10000^(−c / C), which the encoder"
             " computes; the network was trained on other positions and would give other embeddings here"
         )

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 
+from common.errors import InputError
 from common.yaml_text import read_yaml
 from nnet.config.experiment import Config, from_mapping, get
 from nnet.config.overrides import Override, as_override
 from nnet.config.paths import ROOT
-from nnet.errors import NnetError
 from nnet.model import build
 from nnet.published import SYSTEMS
 from nnet.published.reading import COUNTER, SourceFile, tensors_at, without_wrappers
@@ -59,20 +59,20 @@ def convert(
         format: a name of `FORMATS`, where only that is to be considered.
 
     Raises:
-        NnetError: of no known system, or names and shapes that are not its own; all of them are listed.
+        InputError: of no known system, or names and shapes that are not its own; all of them are listed.
         ConfigError: an override that cannot be used, or sizes that no encoder has.
     """
     source, notes = without_wrappers(source)
     system = recognise(source, format)
     for name in vars(choices):
         if getattr(choices, name) is not None and name not in system.options:
-            raise NnetError(f"{source.path}: is of {system.name}, for which --{name} has no meaning; leave it out")
+            raise InputError(f"{source.path}: is of {system.name}, for which --{name} has no meaning; leave it out")
     tensors, aside = _held(source, system)
     try:
         plan = system.plan(tensors, choices)
         renamed = rename(tensors if plan.tensors is None else plan.tensors, plan.rules)
-    except NnetError as error:
-        raise NnetError(f"{source.path}: is of {system.name}, but {error}") from error
+    except InputError as error:
+        raise InputError(f"{source.path}: is of {system.name}, but {error}") from error
     config = _config(plan, source.path, overrides)
     num_classes = UNKNOWN_CLASSES if plan.num_classes is None else plan.num_classes
     not_trained = _fit(source.path, system, renamed, _shapes_of(source.path, system, config, num_classes))
@@ -91,7 +91,7 @@ def recognise(source: SourceFile, format: str | None = None) -> System:
     """The system that a file is of, by its names.
 
     Raises:
-        NnetError: none or several.
+        InputError: none or several.
     """
     systems = [system for system in SYSTEMS if format in (None, system.format)]
     found = [system for system in systems if not _missing_marks(source, system)]
@@ -99,10 +99,10 @@ def recognise(source: SourceFile, format: str | None = None) -> System:
         return found[0]
     if found:
         several = ", ".join(sorted({system.format for system in found}))
-        raise NnetError(f"{source.path}: could be of several systems; choose with --format: {several}")
+        raise InputError(f"{source.path}: could be of several systems; choose with --format: {several}")
     wanted = "; ".join(f"{system.name} has {', '.join(_missing_marks(source, system))}" for system in systems)
     has = shown(_names(source))
-    raise NnetError(f"{source.path}: is of no known system. It has {has}. Of what is known, it lacks: {wanted}")
+    raise InputError(f"{source.path}: is of no known system. It has {has}. Of what is known, it lacks: {wanted}")
 
 
 def _missing_marks(source: SourceFile, system: System) -> list[str]:
@@ -127,14 +127,14 @@ def _held(source: SourceFile, system: System) -> tuple[dict[str, torch.Tensor], 
     """The tensors of a file, and what lies beside them.
 
     Raises:
-        NnetError: something that no file of this system has.
+        InputError: something that no file of this system has.
     """
     if not system.holders:
         return tensors_at(source, None), {}
     unknown = [key for key in source.top if key not in system.holders and key not in system.beside]
     if unknown:
         known = ", ".join((*system.holders, *system.beside))
-        raise NnetError(f"{source.path}: is of {system.name}, but holds {shown(unknown)} besides {known}")
+        raise InputError(f"{source.path}: is of {system.name}, but holds {shown(unknown)} besides {known}")
     tensors: dict[str, torch.Tensor] = {}
     for holder, prefix in system.holders.items():
         if holder in source.top:
@@ -153,16 +153,16 @@ def _shapes_of(path: Path, system: System, config: Config, num_classes: int) -> 
     A stranger's sizes are asked for no memory: they may be those of a far larger network than the file's.
 
     Raises:
-        NnetError: no network has these sizes.
+        InputError: no network has these sizes.
     """
     try:
         with torch.device("meta"):
             return build(config, num_classes).state_dict()
-    except NnetError as error:
-        raise NnetError(f"{path}: is of {system.name}, but {error}") from error
+    except InputError as error:
+        raise InputError(f"{path}: is of {system.name}, but {error}") from error
     except (RuntimeError, ValueError, TypeError, OverflowError) as error:  # torch's, of sizes beyond 2^63 and others
         first = str(error).partition("\n")[0]
-        raise NnetError(f"{path}: is of {system.name}, but no network can be built of its sizes: {first}") from error
+        raise InputError(f"{path}: is of {system.name}, but no network can be built of its sizes: {first}") from error
 
 
 def _speaker_names(num_classes: int) -> list[str]:
@@ -181,7 +181,7 @@ def _fit(path: Path, system: System, renamed: Renamed, wanted: Tensors) -> list[
         Names of the loss's tensors, where the file has none of them.
 
     Raises:
-        NnetError: with every name that is unknown, there twice, missing, of another shape or not finite.
+        InputError: with every name that is unknown, there twice, missing, of another shape or not finite.
     """
     given = renamed.tensors
     loss = [name for name in wanted if name.startswith(LOSS_PREFIX)]
@@ -198,7 +198,7 @@ def _fit(path: Path, system: System, renamed: Renamed, wanted: Tensors) -> list[
     ]
     told = [f"it {what}: {shown(names)}" for what, names in problems if names]
     if told:
-        raise NnetError(f"{path}: is of {system.name}, but {'; '.join(told)}; nothing was imported")
+        raise InputError(f"{path}: is of {system.name}, but {'; '.join(told)}; nothing was imported")
     return not_trained
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnet.errors import NnetError
+from common.errors import InputError
 from nnet.published.table import Choices, Plan, Rule, Sections, System, Tensors, shape_of
 
 SOURCE = "github.com/jefflai108/pytorch-kaldi-neural-speaker-embeddings"
@@ -91,13 +91,13 @@ def pooling_of(tensors: Tensors) -> dict[str, Any]:
     """The section `pooling`.
 
     Raises:
-        NnetError: fc11 takes neither the means of the dictionary's entries nor twice as many numbers.
+        InputError: fc11 takes neither the means of the dictionary's entries nor twice as many numbers.
     """
     components, channels = shape_of(tensors, "pool.dic", 2)
     width = shape_of(tensors, "fc11.weight", 2)[1]
     outputs = {components * channels: "mean", 2 * components * channels: "mean+std"}
     if width not in outputs:
-        raise NnetError(f"fc11.weight: takes {width} numbers, expected {' or '.join(map(str, outputs))} of pool.dic")
+        raise InputError(f"fc11.weight: takes {width} numbers, expected {' or '.join(map(str, outputs))} of pool.dic")
     options = {"name": "lde", "components": components, "output": outputs[width]}
     return {**options, "assignment": "lde", "distance": "sqr", "centred": False}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from nnet.errors import NnetError
+from common.errors import InputError
 from nnet.published.archive import asked_for, counted
 from nnet.training.wrappers import unwrapped
 
@@ -35,22 +35,22 @@ def read_source(path: Path) -> SourceFile:
     """Read a file of torch.save, its tensors on the CPU.
 
     Raises:
-        NnetError: unreadable, no checkpoint, or one that asks to run something or to hold more bytes than it has.
+        InputError: unreadable, no checkpoint, or one that asks to run something or to hold more bytes than it has.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise NnetError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # torch's, on pickles of other protocols
             top = torch.load(counted(path, content), map_location="cpu", weights_only=True)
-    except NnetError:
+    except InputError:
         raise
     except Exception as error:  # a damaged file may raise nearly anything
         raise _refusal(path, content) from error
     if not isinstance(top, dict) or not all(isinstance(key, str) for key in top):
-        raise NnetError(f"{path}: holds {type(top).__name__}, expected a mapping of names to tensors")
+        raise InputError(f"{path}: holds {type(top).__name__}, expected a mapping of names to tensors")
     return SourceFile(path, dict(top), hashlib.sha256(content).hexdigest(), len(content))
 
 
@@ -75,29 +75,29 @@ def tensors_at(source: SourceFile, holder: str | None) -> dict[str, torch.Tensor
     """The tensors under a name at the top, or at the top itself, in float32 where they are numbers with a point.
 
     Raises:
-        NnetError: something there is no ordinary tensor of finite numbers.
+        InputError: something there is no ordinary tensor of finite numbers.
     """
     held = source.top if holder is None else source.top[holder]
     where = str(source.path) if holder is None else f"{source.path}: {holder}"
     if not isinstance(held, dict):
-        raise NnetError(f"{where}: is {type(held).__name__}, expected names and tensors")
+        raise InputError(f"{where}: is {type(held).__name__}, expected names and tensors")
     for key, value in held.items():
         if not isinstance(key, str):
-            raise NnetError(f"{where}: has the name {key!r:.100}, expected text")
+            raise InputError(f"{where}: has the name {key!r:.100}, expected text")
         problem = _unusable(key, value, source.num_bytes)
         if problem:
-            raise NnetError(f"{where}: {key}: {problem}")
+            raise InputError(f"{where}: {key}: {problem}")
     num_bytes = sum(value.numel() * value.element_size() for value in held.values())
     if num_bytes > source.num_bytes:
-        raise NnetError(f"{where}: its tensors together, {num_bytes} bytes, are larger than the file")
+        raise InputError(f"{where}: its tensors together, {num_bytes} bytes, are larger than the file")
     tensors = {key: value.detach() for key, value in held.items()}
     tensors = {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
     for key, value in tensors.items():
         if not bool(torch.isfinite(value).all()):
-            raise NnetError(f"{where}: {key}: holds numbers that are not finite in float32; the file is damaged")
+            raise InputError(f"{where}: {key}: holds numbers that are not finite in float32; the file is damaged")
         if key.endswith(VARIANCE) and bool((value < 0).any()):
             least = float(value.min())
-            raise NnetError(f"{where}: {key}: holds a variance below 0 ({least:.3g}); the file is damaged")
+            raise InputError(f"{where}: {key}: holds a variance below 0 ({least:.3g}); the file is damaged")
     return tensors
 
 
@@ -123,13 +123,13 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _refusal(path: Path, content: bytes) -> NnetError:
+def _refusal(path: Path, content: bytes) -> InputError:
     """Why a file could not be read."""
     names = asked_for(content)
     if not names:
-        return NnetError(f"{path}: cannot be read as a checkpoint of torch.save; it is truncated or of another kind")
+        return InputError(f"{path}: cannot be read as a checkpoint of torch.save; it is truncated or of another kind")
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return NnetError(
+    return InputError(
         f"{path}: asks to run {', '.join(names[:SHOWN])}{more} when it is opened, and is not imported; nothing of it"
         " was run. Weights alone need no such thing: ask its author for the state_dict, saved by itself"
     )

@@ -11,7 +11,7 @@ import math
 
 import torch
 
-from nnet.errors import NnetError
+from common.errors import InputError
 from nnet.published.table import Choices, Plan, Rule, Sections, System, Tensors, count, shape_of
 
 SOURCE = "github.com/RF5/simple-speaker-embedding"
@@ -44,7 +44,7 @@ def gru_width(tensors: Tensors, key: str) -> int:
     """H of a GRU, whose weights have one block of rows for each of three gates."""
     rows = shape_of(tensors, key, 2)[0]
     if rows % 3 or not rows:
-        raise NnetError(f"{key}: has {rows} rows, expected a multiple of 3, one block for each gate")
+        raise InputError(f"{key}: has {rows} rows, expected a multiple of 3, one block for each gate")
     return rows // 3
 
 
@@ -86,15 +86,15 @@ def _raw_scale(tensors: Tensors) -> dict[str, torch.Tensor]:
     """w as the number whose softplus it is.
 
     Raises:
-        NnetError: it is not above 0: the published program does not keep it there.
+        InputError: it is not above 0: the published program does not keep it there.
     """
     if "loss_fn.w" not in tensors:
         return {}
     if tensors["loss_fn.w"].numel() != 1:
-        raise NnetError(f"loss_fn.w: its shape is {tuple(tensors['loss_fn.w'].shape)}, expected one number")
+        raise InputError(f"loss_fn.w: its shape is {tuple(tensors['loss_fn.w'].shape)}, expected one number")
     w = float(tensors["loss_fn.w"])
     if w <= 0:
-        raise NnetError(f"loss_fn.w: is {w:.6g}, expected one number above 0")
+        raise InputError(f"loss_fn.w: is {w:.6g}, expected one number above 0")
     return {"loss_fn.w": torch.tensor(w + math.log(-math.expm1(-w)))}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from nnet.errors import NnetError
+from common.errors import InputError
 from nnet.published.table import Choices, Plan, Rule, Sections, System, Tensors, shape_of
 
 SOURCE = "github.com/theScrabi/kaldi_voxceleb_pytorch"
@@ -81,7 +81,7 @@ def _folded(tensors: Tensors) -> dict[str, torch.Tensor]:
     γ (W x + b − μ) / √(σ² + ε) + β is an affine map of x.
 
     Raises:
-        NnetError: one of γ, b, μ, σ² and β is missing, or has not a number for each class.
+        InputError: one of γ, b, μ, σ² and β is missing, or has not a number for each class.
     """
     if not any(key.startswith(f"{NORM}.") for key in tensors):
         return {}
@@ -90,7 +90,7 @@ def _folded(tensors: Tensors) -> dict[str, torch.Tensor]:
     for key in (f"{LINEAR}.bias", *(f"{NORM}.{name}" for name in names)):
         shape = shape_of(tensors, key, 1)
         if shape != (classes,):
-            raise NnetError(f"{key}: its shape is {shape}, expected ({classes},), a number for each class")
+            raise InputError(f"{key}: its shape is {shape}, expected ({classes},), a number for each class")
     gain, shift, mean, variance = (tensors[f"{NORM}.{name}"].double() for name in names)
     scale = gain / (variance + NORM_EPS).sqrt()
     weight = scale[:, None] * tensors[f"{LINEAR}.weight"].double()

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from nnet.errors import NnetError
+from common.errors import InputError
 
 Tensors = Mapping[str, torch.Tensor]
 Sections = dict[str, dict[str, Any]]
@@ -131,7 +131,7 @@ def _with_axis(key: str, tensor: torch.Tensor, axis: str) -> torch.Tensor:
         return tensor[..., None]
     if axis == "dropped":
         if tensor.dim() == 0 or tensor.shape[-1] != 1:
-            raise NnetError(f"{key}: its shape is {tuple(tensor.shape)}, expected 1 in the last place")
+            raise InputError(f"{key}: its shape is {tuple(tensor.shape)}, expected 1 in the last place")
         return tensor[..., 0]
     return tensor
 
@@ -140,13 +140,13 @@ def shape_of(tensors: Tensors, key: str, dims: int) -> tuple[int, ...]:
     """The shape of a tensor, from which the network is built.
 
     Raises:
-        NnetError: it is not there, or has another number of dimensions.
+        InputError: it is not there, or has another number of dimensions.
     """
     if key not in tensors:
-        raise NnetError(f"{key}: is missing, and the network cannot be built without its shape")
+        raise InputError(f"{key}: is missing, and the network cannot be built without its shape")
     shape = tuple(tensors[key].shape)
     if len(shape) != dims:
-        raise NnetError(f"{key}: its shape is {shape}, expected {dims} numbers")
+        raise InputError(f"{key}: its shape is {shape}, expected {dims} numbers")
     return shape
 
 
@@ -154,11 +154,11 @@ def count(tensors: Tensors, pattern: str) -> int:
     """How many layers there are: names that match a regular expression as a whole.
 
     Raises:
-        NnetError: so many that the network alone would take minutes to make.
+        InputError: so many that the network alone would take minutes to make.
     """
     layers = sum(re.fullmatch(pattern, key) is not None for key in tensors)
     if layers > MOST_LAYERS:
-        raise NnetError(f"has {layers} layers of the name {pattern}, expected {MOST_LAYERS} at most")
+        raise InputError(f"has {layers} layers of the name {pattern}, expected {MOST_LAYERS} at most")
     return layers
 
 
@@ -166,11 +166,11 @@ def heads_of(choices: Choices, assumed: int, width: int) -> int:
     """Attention heads: as many as were asked for, or else those of the published network.
 
     Raises:
-        NnetError: what was asked for cannot share the width.
+        InputError: what was asked for cannot share the width.
     """
     heads = choices.heads
     if heads is None:
         return assumed
     if heads < 1 or width % heads:
-        raise NnetError(f"--heads is {heads}, expected 1 or another divisor of the network's width, {width}")
+        raise InputError(f"--heads is {heads}, expected 1 or another divisor of the network's width, {width}")
     return heads

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnet.errors import NnetError
+from common.errors import InputError
 from nnet.published.table import Choices, Plan, Rule, Sections, System, Tensors, count, heads_of, shape_of
 
 SOURCE = "github.com/wq2012/SpeakerRecognitionFromScratch"
@@ -41,7 +41,7 @@ def plan_lstm(tensors: Tensors, choices: Choices) -> Plan:
     """The LSTM: width, layers and directions by its names and shapes."""
     rows, dim = shape_of(tensors, "lstm.weight_ih_l0", 2)
     if rows % 4 or not rows:
-        raise NnetError(f"lstm.weight_ih_l0: has {rows} rows, expected a multiple of 4, one block for each gate")
+        raise InputError(f"lstm.weight_ih_l0: has {rows} rows, expected a multiple of 4, one block for each gate")
     encoder = {
         "name": "lstm",
         "width": rows // 4,

@@ -20,8 +20,7 @@ from typing import Any
 
 import torch
 
-from common.errors import why
-from nnet.errors import NnetError
+from common.errors import InputError, why
 from nnet.training import checksum
 from nnet.training.checkpoint_fields import check_fields
 from nnet.training.files import write_whole
@@ -77,7 +76,7 @@ class Checkpoint:
     torch_version: str = str(torch.__version__)
 
 
-class DamagedError(NnetError):
+class DamagedError(InputError):
     """A file that is no sound checkpoint: cut, changed, or not written by nnet.train."""
 
 
@@ -90,7 +89,7 @@ def save(path: Path, checkpoint: Checkpoint, before_rename: Callable[[], None] |
         before_rename: called when the new one is on disk under another name, and the old one still there.
 
     Raises:
-        NnetError: it cannot be written (no space left, no permission); an earlier file is untouched.
+        InputError: it cannot be written (no space left, no permission); an earlier file is untouched.
     """
     content = {"format": FORMAT} | {f.name: getattr(checkpoint, f.name) for f in dataclasses.fields(checkpoint)}
     buffer = io.BytesIO()
@@ -104,14 +103,14 @@ def load(path: Path) -> Checkpoint:
 
     Raises:
         DamagedError: truncated, changed, or not written by this program; a field of another type is named.
-        NnetError: missing, or not to be opened.
+        InputError: missing, or not to be opened.
     """
     content = _read(path)
     unsealed = checksum.has_no_checksum(content)
     try:
         checksum.check(content)
         values = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except NnetError as error:
+    except InputError as error:
         raise DamagedError(f"{path}: cannot be read as a checkpoint: {error}") from error
     except Exception as error:  # a damaged file may raise nearly anything: IndexError, UnicodeDecodeError, KeyError …
         # torch's own message recommends to open the file and let it run what it asks for.
@@ -123,7 +122,7 @@ def load(path: Path) -> Checkpoint:
         raise DamagedError(f"{path}: is no checkpoint of nnet.train in format {FORMAT}")
     try:
         check_fields(path, values)
-    except NnetError as error:
+    except InputError as error:
         raise DamagedError(str(error)) from error
     if unsealed:
         log.warning("%s: has no checksum, as those of earlier versions; damage to it may go unnoticed", path)
@@ -136,11 +135,11 @@ def load(path: Path) -> Checkpoint:
 
 def _read(path: Path) -> bytes:
     if not path.is_file():
-        raise NnetError(f"{path}: no such checkpoint; train one with python3 -m nnet.train --exp {path.parent}")
+        raise InputError(f"{path}: no such checkpoint; train one with python3 -m nnet.train --exp {path.parent}")
     try:
         return path.read_bytes()
     except OSError as error:
-        kind = DamagedError if error.errno == errno.EIO else NnetError  # the disk cannot read it; others may pass
+        kind = DamagedError if error.errno == errno.EIO else InputError  # the disk cannot read it; others may pass
         raise kind(f"{path}: cannot be read: {why(error)}") from error
 
 
@@ -156,7 +155,7 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a checkpoint's bytes.
 
     Raises:
-        NnetError: it cannot be read.
+        InputError: it cannot be read.
     """
     return hashlib.sha256(_read(path)).hexdigest()
 
@@ -171,16 +170,16 @@ def restore_rng(state: Mapping[str, torch.Tensor], device: torch.device) -> None
     """Undo what was drawn since `rng_state`; a run that moves from CPU to CUDA keeps the CUDA generator's seed.
 
     Raises:
-        NnetError: there is no state of the CPU's generator, or one that torch does not take.
+        InputError: there is no state of the CPU's generator, or one that torch does not take.
     """
     if "cpu" not in state:
-        raise NnetError("the checkpoint's rng has no state of the CPU's generator; it cannot be taken up")
+        raise InputError("the checkpoint's rng has no state of the CPU's generator; it cannot be taken up")
     try:
         torch.set_rng_state(state["cpu"])
         if device.type == "cuda" and "cuda" in state:
             torch.cuda.set_rng_state(state["cuda"], device)
     except RuntimeError as error:  # of another length
-        raise NnetError(f"the checkpoint's rng is no state of torch's generators: {error}") from error
+        raise InputError(f"the checkpoint's rng is no state of torch's generators: {error}") from error
 
 
 def check_same_run(
@@ -194,7 +193,7 @@ def check_same_run(
     """Check that a checkpoint belongs to the run that would take it up.
 
     Raises:
-        NnetError: names each config key that differs, or the lists or features, and how to start anew.
+        InputError: names each config key that differs, or the lists or features, and how to start anew.
     """
     anew = f"give another --exp, or remove {REMOVED} in {path.parent} to start anew"
     changed = [
@@ -205,14 +204,14 @@ def check_same_run(
     if changed:
         if all(key.startswith("inference.") for key in changed):
             anew = "embeddings are taken otherwise without training: nnet.extract or ./pipeline.sh with --inference"
-        raise NnetError(f"{path}: was trained with another config: {', '.join(changed)}; {anew}")
+        raise InputError(f"{path}: was trained with another config: {', '.join(changed)}; {anew}")
     if checkpoint.speaker_ids != list(speaker_ids):
         counts = f"{len(checkpoint.speaker_ids)} then, {len(speaker_ids)} now"
-        raise NnetError(f"{path}: was trained on other speakers ({counts}); {anew}")
+        raise InputError(f"{path}: was trained on other speakers ({counts}); {anew}")
     if checkpoint.list_digest != list_digest:
-        raise NnetError(f"{path}: was trained on other utterances, lengths or held-out trials; {anew}")
+        raise InputError(f"{path}: was trained on other utterances, lengths or held-out trials; {anew}")
     if checkpoint.features_conf != features_conf:
-        raise NnetError(f"{path}: was trained on features with other options:\n{checkpoint.features_conf}{anew}")
+        raise InputError(f"{path}: was trained on features with other options:\n{checkpoint.features_conf}{anew}")
 
 
 def same_run(one: Checkpoint, other: Checkpoint) -> bool:

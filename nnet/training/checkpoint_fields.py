@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from nnet.errors import NnetError
+from common.errors import InputError
 from nnet.training.curve import Meter
 
 # Of a value: the place in it that is wrong ("" for the value itself, ".data" for an item) and what is there, or None.
@@ -23,14 +23,14 @@ def check_fields(path: Path, content: Mapping[str, Any]) -> None:
         path: for messages. content: field -> value; fields with a default may be missing.
 
     Raises:
-        NnetError: names the file, the field, what is there and what was expected.
+        InputError: names the file, the field, what is there and what was expected.
     """
     for name, value in content.items():
         expected, check = FIELDS[name]
         wrong = check(value)
         if wrong is not None:
             place, found = wrong
-            raise NnetError(
+            raise InputError(
                 f"{path}: its {name}{place} is {_described(found)}, but {name} is to be {expected}; the file is"
                 " damaged, or was not written by nnet.train"
             )

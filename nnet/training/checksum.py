@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 
-from nnet.errors import NnetError
+from common.errors import InputError
 
 _BEGIN = b"PK\x03\x04"
 _END = b"PK\x05\x06"  # begins the last record, 22 bytes and the comment; its last two bytes are the comment's length
@@ -39,13 +39,13 @@ def check(content: bytes) -> None:
     """Check the bytes of a file against its checksum; one that was written without is not looked into.
 
     Raises:
-        NnetError: says what is wrong.
+        InputError: says what is wrong.
     """
     if has_no_checksum(content):
         return
     if not content.startswith(_BEGIN):
-        raise NnetError(f"it is no file of torch.save ({len(content)} bytes)")
+        raise InputError(f"it is no file of torch.save ({len(content)} bytes)")
     if content[-_COMMENT_BYTES : len(content) - _DIGITS] != _MARK:
-        raise NnetError(f"its end is missing or damaged ({len(content)} bytes): truncated?")
+        raise InputError(f"its end is missing or damaged ({len(content)} bytes): truncated?")
     if hashlib.sha256(memoryview(content)[:-_DIGITS]).hexdigest().encode() != content[-_DIGITS:]:
-        raise NnetError("its bytes are not those that were written (the checksum at its end differs): damaged")
+        raise InputError("its bytes are not those that were written (the checksum at its end differs): damaged")

@@ -58,7 +58,7 @@ class Meter:
 
 
 class Curve:
-    """curve.tsv: one line for each logged or validated step. Raises NnetError where it cannot be written.
+    """curve.tsv: one line for each logged or validated step. Raises InputError where it cannot be written.
 
     Args:
         path: the file.

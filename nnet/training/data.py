@@ -6,11 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.errors import InputError
 from nnet.config.experiment import Config
 from nnet.data.batches import ChunkSource
 from nnet.data.lists import TrainingLists, read_lists
 from nnet.data.wave_data import open_waves
-from nnet.errors import NnetError
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def read_data(config: Config, lists_dir: Path, features_conf: Path) -> TrainingD
     """The lists and, where the experiment has data.source wav, the audio that they name.
 
     Raises:
-        NnetError: a file is missing, malformed or does not fit the others.
+        InputError: a file is missing, malformed or does not fit the others.
     """
     text = read_features_conf(features_conf)
     lists = read_lists(lists_dir)
@@ -55,11 +55,11 @@ def read_features_conf(path: Path) -> str:
     """Text of the Kaldi option file of the features.
 
     Raises:
-        NnetError: no such file, or no text.
+        InputError: no such file, or no text.
     """
     if not path.is_file():
-        raise NnetError(f"{path}: no such file; --features-conf names the option file that the features were made with")
+        raise InputError(f"{path}: no such file; --features-conf names the option file that the features were made with")
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise NnetError(f"{path}: cannot be read as text: {error}") from error
+        raise InputError(f"{path}: cannot be read as text: {error}") from error

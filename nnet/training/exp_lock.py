@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-from nnet.errors import NnetError
+from common.errors import InputError
 
 log = logging.getLogger("lock")
 
@@ -60,7 +60,7 @@ class ExpLock:
         """Take it.
 
         Raises:
-            NnetError: another process holds it, which is named; or there can be no lock file.
+            InputError: another process holds it, which is named; or there can be no lock file.
         """
         os.register_at_fork(after_in_child=self._close)  # a loader that outlives the training holds nothing
         try:
@@ -68,7 +68,7 @@ class ExpLock:
                 self._close()
         except OSError as error:
             self._close()
-            raise NnetError(f"{self.path}: cannot be locked: {error.strerror or error}") from error
+            raise InputError(f"{self.path}: cannot be locked: {error.strerror or error}") from error
         except BaseException:
             self._close()
             raise
@@ -95,11 +95,11 @@ class ExpLock:
         """Make sure before writing that the directory is still this process's.
 
         Raises:
-            NnetError: it is not: another process holds the lock, or the directory was removed.
+            InputError: it is not: another process holds the lock, or the directory was removed.
         """
         if not self._is_ours():
             found = self._read() or "nobody"
-            raise NnetError(
+            raise InputError(
                 f"{self.path} does not name this process any more (pid {os.getpid()}) but {found}: the directory was"
                 " removed or taken by another; nothing more is written there"
             )
@@ -149,9 +149,9 @@ class ExpLock:
                 raise self._in_use()
         log.warning("%s: it is not; taken over", self.path)
 
-    def _in_use(self) -> NnetError:
+    def _in_use(self) -> InputError:
         who = self._read() or "a process that has just begun"
-        return NnetError(
+        return InputError(
             f"{self.exp} is in use by {who}; wait for its end, or end it with kill and this pid (training saves first),"
             " or give another --exp"
         )

@@ -7,8 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from common.errors import why
-from nnet.errors import NnetError
+from common.errors import InputError, why
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the user's share of it, or a limit on a file's size
 
@@ -22,7 +21,7 @@ def write_whole(path: Path, content: bytes | memoryview, before_rename: Callable
         before_rename: called when they are on disk under another name, and the old file still there.
 
     Raises:
-        NnetError: it cannot be written (no space left, no permission); an earlier file is untouched.
+        InputError: it cannot be written (no space left, no permission); an earlier file is untouched.
     """
     partial = path.with_name(f"{path.name}.partial")
     try:
@@ -38,14 +37,14 @@ def write_whole(path: Path, content: bytes | memoryview, before_rename: Callable
         partial.unlink(missing_ok=True)
         kept = "the one before it is untouched" if path.exists() else "there was none before it"
         space = "; make room, then give the same command again" if error.errno in _FULL else ""
-        raise NnetError(f"{path}: cannot be written: {why(error)}; {kept}{space}") from error
+        raise InputError(f"{path}: cannot be written: {why(error)}; {kept}{space}") from error
 
 
 def append_line(path: Path, line: str) -> None:
     """Append a line; it is on disk when this returns.
 
     Raises:
-        NnetError: it cannot be written; the file may have lost the end of its last line.
+        InputError: it cannot be written; the file may have lost the end of its last line.
     """
     try:
         with path.open("a", encoding="utf-8") as stream:
@@ -53,7 +52,7 @@ def append_line(path: Path, line: str) -> None:
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:
-        raise NnetError(f"{path}: cannot be written: {why(error)}") from error
+        raise InputError(f"{path}: cannot be written: {why(error)}") from error
 
 
 def _sync_directory(directory: Path) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import torch
 
+from common.errors import InputError
 from nnet.config.experiment import Config, from_mapping
 from nnet.config.paths import located
 from nnet.config.sections import PARTS
-from nnet.errors import NnetError
 from nnet.model import SpeakerNet
 from nnet.training.checkpoint import REMOVED, Checkpoint, file_hash, load
 
@@ -42,7 +42,7 @@ def take_start(net: SpeakerNet, config: Config, speaker_ids: Sequence[str], feat
         The checkpoint's hash; "" where the run starts from none.
 
     Raises:
-        NnetError: it cannot be read, is of other features, or has no weights for a part that is to be taken.
+        InputError: it cannot be read, is of other features, or has no weights for a part that is to be taken.
     """
     if config.training.start_from is None:
         return ""
@@ -68,10 +68,10 @@ def refuse_imported(exp: Path) -> None:
     """Refuse to train where a published network was put: its best.pt would be overwritten, and cannot be taken up.
 
     Raises:
-        NnetError: `exp` has imported.yaml.
+        InputError: `exp` has imported.yaml.
     """
     if (exp / "imported.yaml").exists():
-        raise NnetError(
+        raise InputError(
             f"{exp}: holds an imported network (imported.yaml), which training would overwrite; give another --exp,"
             f" and training.start_from={exp / 'best.pt'} (with --nnet-opts or --set) to begin with its weights"
         )
@@ -81,11 +81,11 @@ def check_start(last: Path, state: Checkpoint, config: Config) -> None:
     """Check that the start of a run that is taken up is the one it had, where it is still there.
 
     Raises:
-        NnetError: the file has another content now.
+        InputError: the file has another content now.
     """
     start = config.training.start_from
     if start is not None and located(start).is_file() and file_hash(located(start)) != state.start_hash:
-        raise NnetError(
+        raise InputError(
             f"{last}: was started from another {start} (training.start_from; sha256 {state.start_hash[:16]} then);"
             f" give another --exp, or remove {REMOVED} in {last.parent} to start anew"
         )
@@ -104,7 +104,7 @@ def _check_features(path: Path, state: Checkpoint, config: Config, features_conf
     """The network must see what it saw."""
     before, now = from_mapping(state.config, str(path)).features, config.features
     if (before.type, before.dim) != (now.type, now.dim):
-        raise NnetError(
+        raise InputError(
             f"training.start_from: {path} was trained on {before.type} of {before.dim} bins, this config has"
             f" {now.type} of {now.dim}; make the features equal"
         )
@@ -130,7 +130,7 @@ def _class_rows(
     places = {spk_id: place for place, spk_id in enumerate(before)}
     new = [spk_id for spk_id in now if spk_id not in places]
     if new:
-        raise NnetError(
+        raise InputError(
             f"training.start_from: {path} has no class weights for {len(new)} of the {len(now)} speakers (first:"
             f" {new[0]}); begin the loss anew: {_without_loss()}"
         )
@@ -156,7 +156,7 @@ def _check_fit(path: Path, given: Tensors, wanted: Tensors) -> None:
         if found != expected:
             wrong.append(f"{name} is {found or 'absent'}, expected {expected or 'none'}")
     if wrong:
-        raise NnetError(
+        raise InputError(
             f"training.start_from: {path} does not fit this network in {len(wrong)} tensors: {_shown(wrong, '; ')};"
             f" make the sections equal, or name the parts to take, e.g. {_without_loss()}"
         )

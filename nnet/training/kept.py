@@ -13,9 +13,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from common.errors import why
+from common.errors import InputError, why
 from nnet.config.experiment import from_mapping, to_mapping
-from nnet.errors import NnetError
 from nnet.training.checkpoint import REMOVED, Checkpoint, DamagedError, load, same_run, save
 from nnet.training.files import write_whole
 
@@ -28,7 +27,7 @@ def save_last(exp: Path, state: Checkpoint, keep: int) -> None:
     """Write last.pt; those before it become last-1.pt and so on, `keep` files in all.
 
     Raises:
-        NnetError: it cannot be written; the earlier ones are untouched.
+        InputError: it cannot be written; the earlier ones are untouched.
     """
     save(exp / "last.pt", state, lambda: _make_room(exp, keep))
 
@@ -39,7 +38,7 @@ def newest(exp: Path) -> tuple[Path, Checkpoint] | None:
     Those that are damaged are named; where another is found, it takes the place of last.pt.
 
     Raises:
-        NnetError: all are damaged, or one cannot be opened.
+        InputError: all are damaged, or one cannot be opened.
     """
     last = exp / "last.pt"
     older = _older(exp)
@@ -60,7 +59,7 @@ def newest(exp: Path) -> tuple[Path, Checkpoint] | None:
             write_whole(last, path.read_bytes())
         return path, state
     found = "; ".join(damaged)
-    raise NnetError(f"{found}; no sound checkpoint is left in {exp}: remove {REMOVED} there to start anew")
+    raise InputError(f"{found}; no sound checkpoint is left in {exp}: remove {REMOVED} there to start anew")
 
 
 def _set_aside(bad: Path) -> None:
@@ -86,7 +85,7 @@ def mend_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None
         finished: no step is to come.
 
     Raises:
-        NnetError: it is lost, and no step is to come.
+        InputError: it is lost, and no step is to come.
     """
     best = exp / "best.pt"
     if not wanted:
@@ -97,7 +96,7 @@ def mend_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None
         lost = f"{best}: is of another run"
     except DamagedError as error:
         lost = str(error)
-    except NnetError:
+    except InputError:
         if best.is_file():
             raise
         lost = f"{best}: is gone"
@@ -107,7 +106,7 @@ def mend_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None
             log.warning("%s; written again from %s, which is of the same step, %d", lost, path.name, wanted)
             return
     if finished:
-        raise NnetError(
+        raise InputError(
             f"{lost}; it was of step {wanted}, which no other file holds; remove {REMOVED} in {exp} to train again, or"
             " take the last model instead: copy last.pt to best.pt"
         )

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from common.errors import InputError
 from common.options import at_least, require
-from nnet.errors import NnetError
 
 if TYPE_CHECKING:
     import torch
@@ -128,7 +128,7 @@ def exempt_from_decay(options: OptimizerOptions, net: SpeakerNet) -> set[str]:
     Besides, those that match a pattern of `decay_exempt`.
 
     Raises:
-        NnetError: a pattern that matches none.
+        InputError: a pattern that matches none.
     """
     names = [name for name, _ in net.named_parameters()]
     exempt = set(net.scale_invariant_parameters())
@@ -136,7 +136,7 @@ def exempt_from_decay(options: OptimizerOptions, net: SpeakerNet) -> set[str]:
         matched = {name for name in names if fnmatchcase(name, pattern)}
         if not matched:
             known = f"names are like {', '.join(names[:3])}"
-            raise NnetError(f"optimizer.decay_exempt: {pattern} matches no parameter; {known}")
+            raise InputError(f"optimizer.decay_exempt: {pattern} matches no parameter; {known}")
         exempt |= matched
     if options.decay == "weights":
         exempt |= {name for name, parameter in net.named_parameters() if parameter.dim() < 2} | _norm_parameters(net)

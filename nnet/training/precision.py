@@ -13,9 +13,9 @@ from typing import Literal
 import torch
 from torch import nn
 
+from common.errors import InputError
 from nnet.config.experiment import Config
 from nnet.device import cpu_refuses_bf16_lstm, describe_device, has_bf16
-from nnet.errors import NnetError
 
 log = logging.getLogger("train")
 
@@ -31,12 +31,12 @@ def choose_precision(config: Config, device: torch.device) -> Precision:
     """What `training.precision` means for this experiment on this device.
 
     Raises:
-        NnetError: bf16 is asked for on a GPU that cannot do it.
+        InputError: bf16 is asked for on a GPU that cannot do it.
     """
     asked, able = config.training.precision, has_bf16(device)
     if asked == "bf16" and device.type == "cuda" and not able:
         name = torch.cuda.get_device_name(device)
-        raise NnetError(f"training.precision is bf16, which {name} cannot do; set float32 or auto")
+        raise InputError(f"training.precision is bf16, which {name} cannot do; set float32 or auto")
     if asked != "auto":
         return asked
     return "bf16" if able and (device.type == "cuda" or config.encoder.gains_from_bf16) else "float32"

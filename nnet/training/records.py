@@ -56,5 +56,5 @@ def extraction_record(checkpoint: Path, inference: Sequence[str], device: torch.
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a record as YAML. Raises NnetError where it cannot be written."""
+    """Write a record as YAML. Raises InputError where it cannot be written."""
     write_whole(path, yaml.safe_dump(dict(record), sort_keys=False, allow_unicode=True, width=1000).encode())

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
+from common.errors import InputError
 from nnet.config.experiment import Config, to_mapping
 from nnet.data.batches import ChunkSource
 from nnet.data.lists import TrainingLists
 from nnet.device import describe_device
-from nnet.errors import NnetError
 from nnet.model import SpeakerNet, build
 from nnet.training import checkpoint as ckpt
 from nnet.training.checkpoint import Checkpoint
@@ -50,7 +50,7 @@ def prepare(config: Config, data: TrainingData, lock: ExpLock, device: torch.dev
     """A fresh run, or the one that last.pt in the locked directory holds.
 
     Raises:
-        NnetError: last.pt belongs to another run, or cannot be read; training.start_from cannot be used; or a schedule
+        InputError: last.pt belongs to another run, or cannot be read; training.start_from cannot be used; or a schedule
             that asks for held-out error rates where nothing is held out; an imported network is in `exp`; or a
             held-out utterance is too short for the encoder.
     """
@@ -61,7 +61,7 @@ def prepare(config: Config, data: TrainingData, lock: ExpLock, device: torch.dev
         torch.set_num_threads(config.training.cpu_threads)
     lists, features_conf = data.lists, data.features_conf
     if config.schedule.needs_eers and not len(lists.trials):
-        raise NnetError(
+        raise InputError(
             "schedule: the rate depends on the held-out error rate, but valid.trials is empty; hold utterances out"
             " when the lists are made, or choose another schedule"
         )
@@ -124,7 +124,7 @@ def save_state(run: Run, best: bool) -> None:
     """Write last.pt and, where the model is the best so far, best.pt.
 
     Raises:
-        NnetError: one cannot be written, or the directory was taken by another; the earlier ones are untouched.
+        InputError: one cannot be written, or the directory was taken by another; the earlier ones are untouched.
     """
     run.lock.check()
     # Without held-out trials nothing tells the better model: the last one is taken for the best.

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from common.errors import InputError
 from nnet.data.batches import read_frames
 from nnet.data.lists import TrainingLists, Trials, Utterances
-from nnet.errors import NnetError
 from nnet.inference.embed import batches_by_length, embed_batch
 from nnet.model import SpeakerNet
 from scoring.metrics import eer
@@ -47,15 +47,15 @@ def check_lengths(net: SpeakerNet, utterances: Utterances, max_frames: int) -> N
     """Check before training that the network can embed what `embed_utterances` will give it.
 
     Raises:
-        NnetError: an utterance, or all of them by `max_frames`, would have fewer frames than the encoder sees at once.
+        InputError: an utterance, or all of them by `max_frames`, would have fewer frames than the encoder sees at once.
     """
     least = net.needed_frames
     if len(utterances) and max_frames < least:
-        raise NnetError(f"data.valid_batch_frames is {max_frames}, expected {least} frames or more for this encoder")
+        raise InputError(f"data.valid_batch_frames is {max_frames}, expected {least} frames or more for this encoder")
     short = np.flatnonzero(utterances.num_frames < least)
     if len(short):
         utt = int(short[0])
-        raise NnetError(
+        raise InputError(
             f"{utterances.utt_ids[utt]}: held out, {utterances.num_frames[utt]} frames, but this encoder needs {least};"
             f" {len(short)} such utterances are held out; make the lists with --min-frames {least} or more"
         )
@@ -65,10 +65,10 @@ def cosine_eer(embeddings: torch.Tensor, trials: Trials) -> float:
     """Equal error rate, a share, of cosine scores of embeddings (N, E) from which their mean was taken.
 
     Raises:
-        NnetError: an embedding is not finite.
+        InputError: an embedding is not finite.
     """
     if not torch.isfinite(embeddings).all():
-        raise NnetError("validation: an embedding is not finite, though the loss was; lower the rate, or set float32")
+        raise InputError("validation: an embedding is not finite, though the loss was; lower the rate, or set float32")
     directions = functional.normalize((embeddings - embeddings.mean(dim=0)).double())
     scores = (directions[torch.from_numpy(trials.enroll)] * directions[torch.from_numpy(trials.test)]).sum(dim=1)
     return eer(scores.numpy(), trials.target)

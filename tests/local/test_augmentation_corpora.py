@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from common.program import ScriptError
+from common.errors import InputError
 from local.make_musan import ids_of
 from local.rir_lists import RirEntry, write_rir_lists
 
@@ -188,7 +188,7 @@ def test_paths_of_a_rir_list_may_be_absolute_or_begin_at_the_root(
 
 
 def test_a_rir_id_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ScriptError, match=r"1 rir-ids stand more than once \(a\)"):
+    with pytest.raises(InputError, match=r"1 rir-ids stand more than once \(a\)"):
         write_rir_lists(tmp_path / "rir_list", {"x": [RirEntry("a", "r", "1.wav"), RirEntry("a", "r", "2.wav")]})
 
 

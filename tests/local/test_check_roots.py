@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.program import ScriptError
+from common.errors import InputError
 from local import check_roots, check_speakers
 
 
@@ -61,7 +61,7 @@ def test_wrong_roots_are_refused(corpus: Path, train: str, test: str, says: str)
     touch(corpus, "libri/train-clean-100/19/198/1.flac", "libri/dev-clean/84/121/1.flac", "libri/doc/a.txt")
     touch(corpus, "above/train/a/1.wav", "people/anna/s1/1.wav", "people/anna/s2/1.wav", "people/bob/s1/1.wav")
     touch(corpus, "single/x/1.wav", "overlap/b/1.wav", "overlap/z/1.wav", "overlap/c/.hidden")
-    with pytest.raises(ScriptError, match=says):
+    with pytest.raises(InputError, match=says):
         check("--train-root", corpus / train, "--test-root", corpus / test)
 
 
@@ -92,7 +92,7 @@ def test_speakers_whose_names_are_like_those_of_sets_are_accepted(corpus: Path, 
 )
 def test_the_top_of_a_corpus_of_several_sets_is_refused(corpus: Path, paths: tuple[str, ...], sets: str) -> None:
     touch(corpus / "top", *paths)
-    with pytest.raises(ScriptError, match=f"top is a level too high: its folders {sets} are sets, not speakers"):
+    with pytest.raises(InputError, match=f"top is a level too high: its folders {sets} are sets, not speakers"):
         check("--train-root", corpus / "top", "--test-root", corpus / "test")
 
 
@@ -100,7 +100,7 @@ def test_a_root_in_another_of_the_same_option_is_refused(corpus: Path) -> None:
     touch(corpus, "big/anna/s1/1.wav", "big/anna/s2/1.wav", "big/bob/1.wav")
     for roots in (("big", "big/anna"), ("big/anna", "big")):
         given = [word for root in roots for word in ("--train-root", corpus / root)]
-        with pytest.raises(ScriptError, match=r"big/anna lies in --train-root .*big: its files would be taken twice"):
+        with pytest.raises(InputError, match=r"big/anna lies in --train-root .*big: its files would be taken twice"):
             check(*given, "--test-root", corpus / "test")
 
 
@@ -118,7 +118,7 @@ def test_a_root_in_another_of_the_same_option_is_refused(corpus: Path) -> None:
 def test_wrong_lists_are_refused(corpus: Path, tmp_path: Path, lines: str | None, says: str) -> None:
     if lines is not None:
         (tmp_path / "list").write_text(lines)
-    with pytest.raises(ScriptError, match=says):
+    with pytest.raises(InputError, match=says):
         check("--train-root", corpus / "train", "--test-root", corpus / "test", "--trials", tmp_path / "list")
 
 
@@ -149,7 +149,7 @@ def test_too_few_usable_speakers_are_an_error_in_stage_0(data: Path, arguments: 
     if says is None:
         check_speakers.main([*arguments.split(), str(data)])
         return
-    with pytest.raises(ScriptError, match=says):
+    with pytest.raises(InputError, match=says):
         check_speakers.main([*arguments.split(), str(data)])
     if "valid" in arguments:
         (data / "utt2rec").unlink()

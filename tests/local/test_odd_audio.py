@@ -13,14 +13,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from common.errors import KaldiError
+from common.errors import InputError, KaldiError
 from local.audio_files import AudioFile, Unreadable, inspect
 from minikaldi.command import run_command
 from minikaldi.feat.audio import read_audio
 from minikaldi.feat.audio_info import audio_info
 from minikaldi.io import WAVE, Context, read_object
 from nnet.augment.audio import AudioReader
-from nnet.errors import NnetError
 from tests.local.helpers.odd_audio import (
     LONG,
     MP3,
@@ -107,7 +106,7 @@ def test_what_lacks_something_is_refused_with_the_reason(
     extension, content, said = REFUSED[name]
     path = tmp_path / f"x{extension}"
     path.write_bytes(content)
-    with pytest.raises((RefusedError, KaldiError, NnetError), match=said):
+    with pytest.raises((RefusedError, KaldiError, InputError), match=said):
         reader(path)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.program import ScriptError
+from common.errors import InputError
 from local.speaker_ids import check_name, speaker_ids
 
 UTTERANCES = ("!x", "-x", "a", "zz")
@@ -40,5 +40,5 @@ def test_sorted_utterances_are_sorted_by_speaker_for_any_names(names: set[str]) 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\tb", "a\x7fb", "a\udcffb"])
 def test_names_that_no_table_can_hold_are_refused_with_the_path(name: str) -> None:
-    with pytest.raises(ScriptError, match="rename it"):
+    with pytest.raises(InputError, match="rename it"):
         check_name(name, f"root/{name}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.program import ScriptError
+from common.errors import InputError
 from local.trials import read_trials, write_trials
 
 PATHS = {"s1-a": "s1/a.wav", "s1-deep-b": "s1/deep/b.flac", "s2-take.2": "s2/take.2.wav"}
@@ -36,14 +36,14 @@ def test_crlf_bom_blank_lines_and_no_last_newline_are_fine(tmp_path: Path) -> No
 
 
 def test_a_dot_in_a_name_is_no_extension(tmp_path: Path) -> None:
-    with pytest.raises(ScriptError, match=r"line 1: s2/take\.3"):
+    with pytest.raises(InputError, match=r"line 1: s2/take\.3"):
         lines_of(tmp_path, "1 s1/a s2/take.3")
 
 
 def test_unknown_utterances_are_an_error_with_count_and_first_lines(tmp_path: Path) -> None:
     (tmp_path / "dropped").write_text("s1-x empty file: s1/x.wav\n")
     text = "1 s1/a s1/x.wav\n1 s1/a s1/deep/b\n0 s1/a no1\n0 no2 s1/a\n0 no3 no4\n"
-    with pytest.raises(ScriptError) as error:
+    with pytest.raises(InputError) as error:
         lines_of(tmp_path, text)
     message = str(error.value)
     assert "4 of 5 trials" in message
@@ -55,11 +55,11 @@ def test_unknown_utterances_are_an_error_with_count_and_first_lines(tmp_path: Pa
 @pytest.mark.parametrize("line", ["2 a b", "a b", "a b c", "1 a b c", "a b Target"])
 def test_a_line_of_another_form_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
     (tmp_path / "list").write_text(f"1 a b\n{line}\n")
-    with pytest.raises(ScriptError, match=r"list:2: found .* expected"):
+    with pytest.raises(InputError, match=r"list:2: found .* expected"):
         read_trials(tmp_path / "list")
 
 
 def test_an_empty_list_is_refused(tmp_path: Path) -> None:
     (tmp_path / "list").write_text("\n")
-    with pytest.raises(ScriptError, match="no trial"):
+    with pytest.raises(InputError, match="no trial"):
         read_trials(tmp_path / "list")

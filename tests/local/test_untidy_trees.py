@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.program import ScriptError
+from common.errors import InputError
 from local import make_folder, make_musan, make_rirs, make_voxceleb1, make_voxceleb2
 from local.voxceleb import find_trees
 
@@ -120,7 +120,7 @@ def test_several_roots_are_one_corpus_and_common_speakers_are_said(
     assert "1 speakers are in more than one of" in said and "(s2): each is taken for one person" in said
     assert "6 files in, 6 out, 0 dropped" in said
     (tmp_path / "x" / "two.spk2gender").write_text("s2 m\n")
-    with pytest.raises(ScriptError, match="s2 is m, and another of"):
+    with pytest.raises(InputError, match="s2 is m, and another of"):
         make(make_folder.main, "--root", one, "--root", two, data)
 
 
@@ -153,7 +153,7 @@ def test_a_wrong_list_is_refused_before_audio_is_read(
         (root / f"{path}.wav").write_bytes(b"x")
     monkeypatch.setattr(make_folder, "inspect_all", lambda *_: pytest.fail("audio was read"))
     (tmp_path / "list").write_text(lines)
-    with pytest.raises(ScriptError, match=says):
+    with pytest.raises(InputError, match=says):
         make(make_folder.main, "--root", root, "--trials", tmp_path / "list", tmp_path / "data")
 
 
@@ -205,7 +205,7 @@ def test_the_attributes_of_a_rir_list_are_kept_and_missing_files_are_dropped(
     ]
     assert (tmp_path / "out" / "rir_list.dropped").read_text() == f"c line 4: {root}/gone.wav is not there\n"
     assert "3 impulse responses of 2 rooms in, 2 out, 1 dropped" in said
-    with pytest.raises(ScriptError, match=r"--color is unknown; choose from: rir-id, room-id"):
+    with pytest.raises(InputError, match=r"--color is unknown; choose from: rir-id, room-id"):
         (root / "rir_list").write_text("--rir-id a --room-id A --color red rooms/a.wav\n")
         make(make_rirs.main, "--root", root, tmp_path / "out" / "rir_list")
 
@@ -226,7 +226,7 @@ def test_voxceleb2_with_both_sets_in_one_tree(tmp_path: Path, write_audio, make,
         return list(table(tmp_path / part / "spk2utt"))
 
     assert speakers("dev") == speakers("both") == ["id00012", "id00015", "id10270"]
-    with pytest.raises(ScriptError, match="who is a test speaker"):
+    with pytest.raises(InputError, match="who is a test speaker"):
         speakers("test")
     (root / "vox2_meta.csv").write_text(META2)
     assert (speakers("dev"), speakers("test"), speakers("both")) == (["id00012"], ["id00015"], ["id00012", "id00015"])
@@ -269,5 +269,5 @@ def test_a_voxceleb_list_must_agree_with_the_speakers(
     for number in (1, 2):
         write_audio(tmp_path / "wav" / "id1" / "v" / f"{number}.wav")
     (tmp_path / "veri_test.txt").write_text(lines)
-    with pytest.raises(ScriptError, match=says):
+    with pytest.raises(InputError, match=says):
         make(make_voxceleb1.main, "--root", tmp_path, "--part", "test", tmp_path / "test")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from common.program import ScriptError
+from common.errors import InputError
 from local.genders import metadata_genders, read_metadata
 from local.make_voxceleb2 import find_part
 
@@ -301,7 +301,7 @@ def test_a_list_of_all_voxceleb1_speakers_trains_on_voxceleb2_alone(
 
 def test_metadata_with_other_columns_is_refused(tmp_path: Path) -> None:
     (tmp_path / "meta.csv").write_text("id\tsex\nid1\tm\n")
-    with pytest.raises(ScriptError, match='no column "VoxCeleb1 ID"; found id, sex'):
+    with pytest.raises(InputError, match='no column "VoxCeleb1 ID"; found id, sex'):
         read_metadata(tmp_path / "meta.csv", "VoxCeleb1 ID")
 
 

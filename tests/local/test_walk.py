@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.program import ScriptError
+from common.errors import InputError
 from local import walk
 from local.walk import Listing, list_files
 
@@ -128,7 +128,7 @@ def test_a_folder_that_cannot_be_read_is_one_line(tmp_path: Path, monkeypatch: p
     assert paths_of(listing) == ["a/x.wav", "b/y.wav"]
     assert reasons(listing) == {"b/locked": "cannot be listed: Permission denied"} and listing.passed[0].is_fault
     monkeypatch.setattr(walk.os, "scandir", lambda path: refuse("locked"))
-    with pytest.raises(ScriptError, match="cannot be listed: Permission denied"):
+    with pytest.raises(InputError, match="cannot be listed: Permission denied"):
         list_files(tmp_path)
 
 

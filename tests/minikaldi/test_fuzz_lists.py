@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from common.errors import UsageError
-from common.options import ConfigError, NnetError
-from common.program import ScriptError
+from common.errors import InputError, UsageError
+from common.options import ConfigError
 from local.genders import metadata_genders, read_metadata, read_spk2gender
 from local.make_musan import read_vocals
 from local.make_rirs import read_list
@@ -38,7 +37,6 @@ from nnet.data.lists import StringTable, read_int_table, read_trials
 from nnet.data.lists import read_table as read_list_table
 from nnet.training.curve import CURVE_HEADER, Curve
 from recipe.markers import check as check_marker
-from scoring.errors import ScoringError
 from scoring.trial_sets import model_speakers
 from scoring.trials import read_scores, write_trials
 from scoring.trials import read_trials as read_scored_trials
@@ -111,23 +109,23 @@ READERS = [
     Reader("Kaldi conf", options_of, (ROOT / "conf/mfcc.conf").read_bytes(), UsageError),
     Reader("experiment", load, (ROOT / "conf/nnet/mini.yaml").read_bytes(), ConfigError),
     Reader("mini corpus", read_config, (ROOT / "conf/mini_corpus.yaml").read_bytes(), MiniConfigError),
-    Reader("table", read_table, TABLE, ScriptError),
-    Reader("pairs", read_pairs, PAIRS, ScriptError),
-    Reader("numbers", read_numbers, b"utt1 1.5\nutt2 2e-1\nutt3 300\n", ScriptError),
-    Reader("utt2spk", partial(in_folder, read_utt2spk), PAIRS, ScriptError, name="utt2spk"),
+    Reader("table", read_table, TABLE, InputError),
+    Reader("pairs", read_pairs, PAIRS, InputError),
+    Reader("numbers", read_numbers, b"utt1 1.5\nutt2 2e-1\nutt3 300\n", InputError),
+    Reader("utt2spk", partial(in_folder, read_utt2spk), PAIRS, InputError, name="utt2spk"),
     Reader(
         "segments",
         partial(in_folder, lambda folder: list(segment_lines(folder, 1.1, "sp-"))),
         b"seg1 rec1 0 1.5\nseg2 rec1 1.5 -1 1\n",
-        ScriptError,
+        InputError,
         name="segments",
     ),
-    Reader("validated utt2spk", partial(in_folder, validate), PAIRS, ScriptError, name="utt2spk"),
+    Reader("validated utt2spk", partial(in_folder, validate), PAIRS, InputError, name="utt2spk"),
     Reader(
         "validated segments",
         partial(in_folder, validate),
         b"utt1 rec1 0 1.5\nutt2 rec1 1.5 3\nutt3 rec1 3 4\n",
-        ScriptError,
+        InputError,
         name="segments",
         others=(("utt2spk", PAIRS), ("wav.scp", b"rec1 rec1.wav\n")),
     ),
@@ -135,37 +133,37 @@ READERS = [
         "validated frames",
         partial(in_folder, validate),
         b"utt1 100\nutt2 20\nutt3 3\n",
-        ScriptError,
+        InputError,
         name="utt2num_frames",
         others=(("utt2spk", PAIRS), ("wav.scp", TABLE)),
     ),
-    Reader("impulse responses", partial(sets, RIR_OPTIONS, make_rir), RIRS, ScriptError),
-    Reader("noises", partial(sets, NOISE_OPTIONS, make_noise), NOISES, ScriptError),
-    Reader("sets of rooms", weighted_sets, SETS, (ScriptError, OSError), place="|", others=(("rirs", RIRS),)),
+    Reader("impulse responses", partial(sets, RIR_OPTIONS, make_rir), RIRS, InputError),
+    Reader("noises", partial(sets, NOISE_OPTIONS, make_noise), NOISES, InputError),
+    Reader("sets of rooms", weighted_sets, SETS, (InputError, OSError), place="|", others=(("rirs", RIRS),)),
     Reader(
         "noise directory",
         partial(in_folder, read_noises),
         b"n1 n1.wav\nn2 sox n2.flac -t wav - |\n",
-        ScriptError,
+        InputError,
         name="wav.scp",
         place="(:\\d+)?: |reco2dur: ",
         others=(("reco2dur", b"n1 1\nn2 2\n"), ("utt2spk", b"n1 a\nn2 b\n")),
     ),
-    Reader("stage marker", lambda path: check_marker(path, {"a": "1"}, ["x"], ["d"]), MARKER, ScriptError),
-    Reader("manifest", lambda path: stored(path.parent, path.name, "abc"), MANIFEST, ScriptError),
-    Reader("training list", read_list_table, TABLE, NnetError),
-    Reader("integers", read_int_table, b"utt1 100\nutt2 20\nutt3 -3\n", NnetError),
-    Reader("held-out trials", lambda path: read_trials(path, ["utt1", "utt2", "utt3"]), TRIALS, NnetError),
-    Reader("curve", kept_curve, f"{CURVE_HEADER}\n1\t0.5\n2\t0.4\n".encode(), NnetError),
-    Reader("trials", read_scored_trials, TRIALS, ScoringError),
-    Reader("VoxCeleb trials", read_scored_trials, b"1 a/1.wav a/2.wav\r\n0 a/1.wav b/1.wav\r\n", ScoringError),
-    Reader("scores", read_scores, b"utt1 utt2 1.5\nutt1 utt3 -2e1\nutt2 utt3 -inf\n", ScoringError),
-    Reader("models", partial(model_speakers, utt2spk=SPEAKERS), b"m1 utt1 utt2\nm2 utt1\n", ScriptError),
-    Reader("any trials", read_any_trials, b"\xef\xbb\xbf1 a/1.wav a/2.wav\n0 a/1.wav b/1.wav\n", ScriptError),
-    Reader("genders", read_spk2gender, b"ann f\nbob M\n", ScriptError),
-    Reader("metadata", metadata, b"\xef\xbb\xbfVoxCeleb2 ID ,Gender ,Set \nid1 ,m ,dev \nid2 ,f ,test \n", ScriptError),
-    Reader("annotations", lambda path: read_vocals([path]), VOCALS, ScriptError, name="ANNOTATIONS"),
-    Reader("RIRS_NOISES", lambda path: read_list(path, path.parent), SIMULATED, (ScriptError, OSError), place="|"),
+    Reader("stage marker", lambda path: check_marker(path, {"a": "1"}, ["x"], ["d"]), MARKER, InputError),
+    Reader("manifest", lambda path: stored(path.parent, path.name, "abc"), MANIFEST, InputError),
+    Reader("training list", read_list_table, TABLE, InputError),
+    Reader("integers", read_int_table, b"utt1 100\nutt2 20\nutt3 -3\n", InputError),
+    Reader("held-out trials", lambda path: read_trials(path, ["utt1", "utt2", "utt3"]), TRIALS, InputError),
+    Reader("curve", kept_curve, f"{CURVE_HEADER}\n1\t0.5\n2\t0.4\n".encode(), InputError),
+    Reader("trials", read_scored_trials, TRIALS, InputError),
+    Reader("VoxCeleb trials", read_scored_trials, b"1 a/1.wav a/2.wav\r\n0 a/1.wav b/1.wav\r\n", InputError),
+    Reader("scores", read_scores, b"utt1 utt2 1.5\nutt1 utt3 -2e1\nutt2 utt3 -inf\n", InputError),
+    Reader("models", partial(model_speakers, utt2spk=SPEAKERS), b"m1 utt1 utt2\nm2 utt1\n", InputError),
+    Reader("any trials", read_any_trials, b"\xef\xbb\xbf1 a/1.wav a/2.wav\n0 a/1.wav b/1.wav\n", InputError),
+    Reader("genders", read_spk2gender, b"ann f\nbob M\n", InputError),
+    Reader("metadata", metadata, b"\xef\xbb\xbfVoxCeleb2 ID ,Gender ,Set \nid1 ,m ,dev \nid2 ,f ,test \n", InputError),
+    Reader("annotations", lambda path: read_vocals([path]), VOCALS, InputError, name="ANNOTATIONS"),
+    Reader("RIRS_NOISES", lambda path: read_list(path, path.parent), SIMULATED, (InputError, OSError), place="|"),
 ]  # fmt: skip
 EACH_READER = pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.what)
 

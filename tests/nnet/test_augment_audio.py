@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from common.errors import InputError
 from minikaldi.feat.audio import load_audio
 from minikaldi.io import WAVE, Wave, read_object, write_object
 from nnet.augment.audio import AudioReader, DecodedAudio, RiffAudio, SoundFileAudio
-from nnet.errors import NnetError
 
 RNG = np.random.default_rng(0)
 SAMPLES = np.rint(2000 * RNG.standard_normal((2, 5000))).astype(np.float32)
@@ -49,7 +49,7 @@ def test_a_channel_of_several_is_chosen(tmp_path: Path) -> None:
     for channel in (0, 1):
         audio = reader().open(path, "a", channel)
         assert np.array_equal(audio.read(100, 200), SAMPLES[channel, 100:200])
-    with pytest.raises(NnetError, match=r"a: cannot read .*no channel 2, its channels are 0 to 1"):
+    with pytest.raises(InputError, match=r"a: cannot read .*no channel 2, its channels are 0 to 1"):
         reader().open(path, "a", 2)
 
 
@@ -123,36 +123,36 @@ def test_what_was_decoded_is_kept_up_to_the_bound(tmp_path: Path) -> None:
 )
 def test_files_that_are_no_audio_are_told_with_the_mend(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "a.wav").write_bytes(content)
-    with pytest.raises(NnetError, match=message):
+    with pytest.raises(InputError, match=message):
         reader().open(f"{tmp_path}/a.wav", "utt")
-    with pytest.raises(NnetError, match=r"utt: cannot read utils/to_wav\.py"):
+    with pytest.raises(InputError, match=r"utt: cannot read utils/to_wav\.py"):
         reader().open(f"utils/to_wav.py {tmp_path}/a.wav 16000 |", "utt")
 
 
 @pytest.mark.parametrize("offset", [10**6, 2**63, 2**64])
 def test_an_offset_beyond_the_end_of_the_file_is_refused(tmp_path: Path, offset: int) -> None:
-    with pytest.raises(NnetError, match=f"utt: cannot read .*byte {offset}: the file has only"):
+    with pytest.raises(InputError, match=f"utt: cannot read .*byte {offset}: the file has only"):
         reader().open(f"{wav(tmp_path / 'a.wav')}:{offset}", "utt")
 
 
 def test_missing_files_failing_pipes_and_empty_waves_are_told(tmp_path: Path) -> None:
     for rxfilename in (f"{tmp_path}/none.wav", f"utils/to_wav.py {tmp_path}/none.flac 16000 |", "exit 3 |"):
-        with pytest.raises(NnetError, match="utt: cannot read"):
+        with pytest.raises(InputError, match="utt: cannot read"):
             reader().open(rxfilename, "utt")
     data = bytearray(Path(wav(tmp_path / "a.wav")).read_bytes()[:44])
     struct.pack_into("<I", data, 40, 0)
     struct.pack_into("<I", data, 4, 36)
     (tmp_path / "b.wav").write_bytes(data + b"")
-    with pytest.raises(NnetError, match=r"utt: .*b\.wav"):
+    with pytest.raises(InputError, match=r"utt: .*b\.wav"):
         reader().open(f"{tmp_path}/b.wav", "utt")
 
 
 def test_another_rate_and_a_truncated_file_are_told(tmp_path: Path) -> None:
-    with pytest.raises(NnetError, match=r"is 8000 Hz.* is 16000; name it as `utils/to_wav\.py <file> 16000 \|`"):
+    with pytest.raises(InputError, match=r"is 8000 Hz.* is 16000; name it as `utils/to_wav\.py <file> 16000 \|`"):
         reader().open(wav(tmp_path / "a.wav", rate=8000), "utt")
     path = Path(wav(tmp_path / "b.wav"))
     path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(NnetError, match="10 bytes more than there are; fetch it again"):
+    with pytest.raises(InputError, match="10 bytes more than there are; fetch it again"):
         reader().open(str(path), "utt")
 
 
@@ -160,7 +160,7 @@ def test_a_file_that_becomes_shorter_while_it_is_used_is_told(tmp_path: Path) ->
     path = Path(wav(tmp_path / "a.wav"))
     audio = reader().open(str(path), "utt")
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(NnetError, match="has become shorter"):
+    with pytest.raises(InputError, match="has become shorter"):
         audio.read(4000, 5000)
 
 
@@ -170,7 +170,7 @@ def test_a_cut_flac_is_told_where_it_is_read(tmp_path: Path) -> None:
     soundfile.write(buffer, long / 32768, 16000, format="FLAC")
     (tmp_path / "a.flac").write_bytes(buffer.getvalue()[: len(buffer.getvalue()) // 2])
     command = f"utils/to_wav.py {tmp_path}/a.flac 16000 |"
-    with pytest.raises(NnetError, match=r"a\.flac"):
+    with pytest.raises(InputError, match=r"a\.flac"):
         reader().open(command, "utt", 0, 100).read(90000, 90100)
-    with pytest.raises(NnetError, match=r"utt: .*a\.flac"):
+    with pytest.raises(InputError, match=r"utt: .*a\.flac"):
         reader().open(command, "utt")

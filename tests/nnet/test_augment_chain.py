@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from minikaldi.feat.fbank import FbankOptions, compute_fbank
 from minikaldi.feat.sliding_cmvn import SlidingCmvnOptions, sliding_cmvn
 from nnet.augment import AugmentOptions, CleanOptions, GainOptions, OneOf, RoomOptions, Step
@@ -16,7 +17,6 @@ from nnet.augment.features import read_feature_maker, without_mean
 from nnet.augment.material import Material
 from nnet.augment.signal import Signal, power
 from nnet.data.wave_lists import RirEntry
-from nnet.errors import NnetError
 from tests.nnet.helpers.audio_corpus import write_waves
 
 RNG = np.random.default_rng(0)
@@ -120,9 +120,9 @@ def test_a_bad_option_file_is_refused_with_its_name(tmp_path: Path) -> None:
     conf = tmp_path / "fbank.conf"
     for text, message in (("--num-mel-bin=10\n", "fbank.conf"), ("--num-mel-bins=12\n", "features.dim is 10")):
         conf.write_text(text)
-        with pytest.raises(NnetError, match=message):
+        with pytest.raises(InputError, match=message):
             read_feature_maker("fbank", conf, 10)
-    with pytest.raises(NnetError, match=r"none\.conf"):
+    with pytest.raises(InputError, match=r"none\.conf"):
         read_feature_maker("fbank", tmp_path / "none.conf", 10)
 
 

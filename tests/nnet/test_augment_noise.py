@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from minikaldi.feat.reverberate import power
 from nnet.augment import BabbleOptions, MusicOptions, NoiseOptions
 from nnet.augment.audio import AudioReader, DecodedAudio
@@ -15,7 +16,6 @@ from nnet.augment.material import Material, NoiseFiles, NoiseSet
 from nnet.augment.noise import Babble, Music, Noise, Piece, draw_level, mixed, passage_of
 from nnet.augment.signal import Signal
 from nnet.data.wave_lists import NoiseEntry
-from nnet.errors import NnetError
 from tests.nnet.helpers.audio_corpus import voice, write_waves
 
 RATE = 16000.0
@@ -165,12 +165,12 @@ def test_babble_of_more_voices_than_speakers_repeats_some_and_tells_it(voices: M
 def test_babble_without_another_speaker_is_refused(tmp_path: Path) -> None:
     waves = {"a0": voice(RNG, 900), "a1": voice(RNG, 900)}
     material = make_material(tmp_path / "v", waves, {"a0": "a", "a1": "a"}, "speech")
-    with pytest.raises(NnetError, match=r"the list: all are by a, the speaker they would be added to"):
+    with pytest.raises(InputError, match=r"the list: all are by a, the speaker they would be added to"):
         Babble(BabbleOptions(), material).apply([Signal(SPEECH, speaker="a")], [rng(0)])
 
 
 def test_a_step_without_noises_says_how_to_get_them(voices: Material) -> None:
-    with pytest.raises(NnetError, match=r'"noise" needs noise\.list.*--noise-dir'):
+    with pytest.raises(InputError, match=r'"noise" needs noise\.list.*--noise-dir'):
         Noise(NoiseOptions(), voices)
 
 

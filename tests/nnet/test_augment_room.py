@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from minikaldi.feat.reverberate import early_response, power
 from nnet.augment import RoomOptions
 from nnet.augment.audio import AudioReader
@@ -15,7 +16,6 @@ from nnet.augment.room import Room, least_length, make_response, response_spectr
 from nnet.augment.signal import Signal
 from nnet.augment.spectra import fast_length
 from nnet.data.wave_lists import RirEntry
-from nnet.errors import NnetError
 from tests.nnet.helpers.audio_corpus import write_waves
 
 RATE = 16000.0
@@ -144,5 +144,5 @@ def test_a_room_at_another_rate_is_refused_with_the_mend(material: Material, tmp
     write_waves(tmp_path / "slow", {"r": ROOM}, rate=8000)
     rirs = (RirEntry("r", 1.0, f"{tmp_path}/slow/audio/r.wav"),)
     room = Room(RoomOptions(), Material(RATE, material.reader, {}, rirs, 10**6))
-    with pytest.raises(NnetError, match=r"r: .*r\.wav is 8000 Hz.*to_wav\.py"):
+    with pytest.raises(InputError, match=r"r: .*r\.wav is 8000 Hz.*to_wav\.py"):
         room.apply([Signal(SPEECH)], [np.random.default_rng(0)])

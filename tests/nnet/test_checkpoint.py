@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from nnet.errors import NnetError
+from common.errors import InputError
 from nnet.training.checkpoint import Checkpoint, check_same_run, load, restore_rng, rng_state, save
 from nnet.training.checkpoint_fields import FIELDS
 
@@ -65,7 +65,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_and_no_rest(tmp_path: Path) -
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # a write beyond 1000 bytes fails, as on a full disk
     try:
-        with pytest.raises(NnetError, match=r"last\.pt: cannot be written: .*the one before it is untouched"):
+        with pytest.raises(InputError, match=r"last\.pt: cannot be written: .*the one before it is untouched"):
             save(path, checkpoint(step=8))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -74,7 +74,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_and_no_rest(tmp_path: Path) -
 
 
 def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NnetError, match=r"missing/last\.pt: cannot be written: No such file.*there was none before"):
+    with pytest.raises(InputError, match=r"missing/last\.pt: cannot be written: No such file.*there was none before"):
         save(tmp_path / "missing" / "last.pt", checkpoint())
 
 
@@ -87,13 +87,13 @@ def test_a_file_that_is_no_checkpoint_is_refused_by_name(tmp_path: Path, content
     path = tmp_path / "last.pt"
     save(path, checkpoint())
     path.write_bytes(path.read_bytes()[:1500] if content == "truncated" else content)
-    with pytest.raises(NnetError, match=r"last\.pt: cannot be read as a checkpoint"):
+    with pytest.raises(InputError, match=r"last\.pt: cannot be read as a checkpoint"):
         load(path)
 
 
 def test_another_programs_file_is_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": {}}, tmp_path / "last.pt")
-    with pytest.raises(NnetError, match=r"is no checkpoint of nnet\.train"):
+    with pytest.raises(InputError, match=r"is no checkpoint of nnet\.train"):
         load(tmp_path / "last.pt")
 
 
@@ -102,7 +102,7 @@ def test_another_format_is_refused_whatever_its_type(format: Any, tmp_path: Path
     save(tmp_path / "last.pt", checkpoint())
     content = torch.load(tmp_path / "last.pt", weights_only=True)
     torch.save({**content, "format": format}, tmp_path / "last.pt")
-    with pytest.raises(NnetError, match=r"last\.pt: is no checkpoint of nnet\.train in format 1"):
+    with pytest.raises(InputError, match=r"last\.pt: is no checkpoint of nnet\.train in format 1"):
         load(tmp_path / "last.pt")
 
 
@@ -138,7 +138,7 @@ WRONG_FIELDS = [
 @pytest.mark.parametrize(("field", "value", "says"), WRONG_FIELDS)
 def test_a_field_of_another_type_is_refused_by_name(field: str, value: Any, says: str, tmp_path: Path) -> None:
     save(tmp_path / "last.pt", checkpoint(**{field: value}))
-    with pytest.raises(NnetError, match=rf"last\.pt: {says}"):
+    with pytest.raises(InputError, match=rf"last\.pt: {says}"):
         load(tmp_path / "last.pt")
 
 
@@ -164,13 +164,13 @@ def test_a_state_of_a_network_and_of_its_optimizer_passes_as_torch_gives_it(tmp_
     [({}, "has no state of the CPU's"), ({"cpu": torch.zeros(3, dtype=torch.uint8)}, "is no state of torch's")],
 )
 def test_generators_are_not_restored_from_what_is_no_state(state: dict[str, torch.Tensor], says: str) -> None:
-    with pytest.raises(NnetError, match=says):
+    with pytest.raises(InputError, match=says):
         restore_rng(state, CPU)
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     torch.save({"format": Path("code")}, tmp_path / "last.pt")
-    with pytest.raises(NnetError, match="cannot be read as a checkpoint: it holds more than plain values") as error:
+    with pytest.raises(InputError, match="cannot be read as a checkpoint: it holds more than plain values") as error:
         load(tmp_path / "last.pt")
     assert "weights_only" not in str(error.value)  # torch's own message recommends to run it
 
@@ -190,6 +190,6 @@ def test_the_same_run_is_taken_up_even_with_other_loaders() -> None:
     ],
 )
 def test_another_run_is_refused_with_what_differs_and_the_way_out(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(NnetError, match=message) as error:
+    with pytest.raises(InputError, match=message) as error:
         check(checkpoint(), **changes)
     assert "to start anew" in str(error.value)

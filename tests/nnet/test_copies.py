@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import InputError
 from nnet.data.copies import find_sources
 from nnet.data.hold_out import HoldOutOptions
 from nnet.data.lists import read_table
-from nnet.errors import NnetError
 from nnet.make_lists import make_lists
 
 ORIGINALS = {f"s{spk}-u{utt}": f"s{spk}" for spk in range(4) for utt in range(6)}
@@ -193,7 +193,7 @@ def test_a_partial_utt2uniq_and_strange_lines_are_said(tmp_path: Path) -> None:
 
 
 def test_copies_in_a_circle_are_refused() -> None:
-    with pytest.raises(NnetError, match="data/utt2uniq: a -> b -> a: a copy of its own copy"):
+    with pytest.raises(InputError, match="data/utt2uniq: a -> b -> a: a copy of its own copy"):
         find_sources({"a": "s", "b": "s"}, {"a": "b", "b": "a"}, "data")
 
 

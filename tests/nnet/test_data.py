@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from minikaldi.io import FLOAT_MATRIX, read_object, writer
 from nnet.config.experiment import load
 from nnet.data.batches import read_frames, training_batches
 from nnet.data.lists import StringTable, Utterances, read_lists
-from nnet.errors import NnetError
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_short_utterance_is_repeated_from_its_beginning(ramp: Utterances) -> N
 
 def test_fewer_frames_in_the_archive_than_listed_is_an_error(ramp: Utterances) -> None:
     listed = Utterances(ramp.utt_ids, ramp.feats, np.array([12], np.int32), ramp.speakers)
-    with pytest.raises(NnetError, match=r"ramp: cannot read frames 8 to 11 of .*a\.ark"):
+    with pytest.raises(InputError, match=r"ramp: cannot read frames 8 to 11 of .*a\.ark"):
         read_frames(listed, 0, 8, 4, 2)
 
 

@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 import torch
 
+from common.errors import InputError
 from minikaldi.io import FLOAT_MATRIX, writer
 from nnet import extract, import_checkpoint
 from nnet import train as train_module
-from nnet.errors import NnetError
 from nnet.train import main
 from nnet.training import exp_lock
 from nnet.training.checkpoint import load
@@ -189,7 +189,7 @@ def test_what_another_host_left_is_taken_over_unless_it_shows_life(
     thread = threading.Thread(target=live)
     thread.start()
     try:
-        with pytest.raises(NnetError, match=f"is in use by training, pid 12 on {host}"), ExpLock(tmp_path, "training"):
+        with pytest.raises(InputError, match=f"is in use by training, pid 12 on {host}"), ExpLock(tmp_path, "training"):
             pass
     finally:
         ended.set()
@@ -205,7 +205,7 @@ def test_training_touches_the_lock_while_it_runs(tmp_path: Path, monkeypatch: py
 
 
 def test_a_lock_that_cannot_be_made_is_an_error_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(NnetError, match=r"exp/lock: cannot be locked: No such file"), ExpLock(tmp_path / "exp", "x"):
+    with pytest.raises(InputError, match=r"exp/lock: cannot be locked: No such file"), ExpLock(tmp_path / "exp", "x"):
         pass
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from common.errors import InputError
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
 from nnet import extract as extract_module
 from nnet.config.experiment import load as load_config
 from nnet.config.sections import InferenceOptions
-from nnet.errors import NnetError
 from nnet.extract import Limits, Model, embed_group, load_model, main
 from nnet.inference.windows import WindowCounts, cut, lengthened
 from nnet.model import build
@@ -248,7 +248,7 @@ def test_pieces_too_short_for_an_encoder_that_lengthens_nothing_are_refused(tiny
     made = model(tiny_corpus, InferenceOptions(), *wave)
     least = made.net.needed_frames
     assert least > 1
-    with pytest.raises(NnetError, match=rf"--piece-frames is {2 * least - 2}, .* needs {least} frames"):
+    with pytest.raises(InputError, match=rf"--piece-frames is {2 * least - 2}, .* needs {least} frames"):
         Limits(4, 2 * least - 2).of(made.net)
     group = [("a", np.ones((2 * least, 160), np.float32))]  # two pieces of the fewest frames
     assert np.isfinite(embed_group(made, group, Limits(4, 2 * least - 1), WindowCounts())).all()

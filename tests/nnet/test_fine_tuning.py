@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
+from common.errors import InputError
 from nnet import train as train_module
 from nnet.config.experiment import load as load_config
 from nnet.config.experiment import to_mapping
-from nnet.errors import NnetError
 from nnet.model import SpeakerNet, build
 from nnet.train import main
 from nnet.training.checkpoint import Checkpoint, load, save
@@ -85,12 +85,12 @@ def test_all_sub_centres_follow_their_speaker(tiny_corpus: Any, tmp_path: Path) 
     assert torch.equal(taken.state_dict()["loss_function.weight"], given[[8, 9, 0, 1, 6, 7]])
     taken, _ = begin(tiny_corpus, tmp_path / "two.pt", SPEAKERS[::-1], setting)  # as many in another order
     assert torch.equal(taken.state_dict()["loss_function.weight"], given[[10, 11, 8, 9, 6, 7, 4, 5, 2, 3, 0, 1]])
-    with pytest.raises(NnetError, match=r"loss_function.weight is \(12, \d+\), expected \(18, \d+\)"):
+    with pytest.raises(InputError, match=r"loss_function.weight is \(12, \d+\), expected \(18, \d+\)"):
         begin(tiny_corpus, tmp_path / "two.pt", SPEAKERS, "loss={name: aam, sub_centres: 3}")
 
 
 def test_a_new_speaker_has_no_class_weights(tiny_corpus: Any, start: Path) -> None:
-    with pytest.raises(NnetError) as caught:
+    with pytest.raises(InputError) as caught:
         begin(tiny_corpus, start, ["s0", "new", "s2", "newer"])
     assert "has no class weights for 2 of the 4 speakers (first: new); begin the loss anew: " in str(caught.value)
     assert "training.start_from_parts=[encoder, pooling, embedding, head]" in str(caught.value)
@@ -123,7 +123,7 @@ def test_a_loss_without_class_weights_takes_any_speakers(tiny_corpus: Any, tmp_p
 def test_a_checkpoint_that_does_not_fit_is_refused_by_name(
     tiny_corpus: Any, start: Path, setting: str, told: str
 ) -> None:
-    with pytest.raises(NnetError) as caught:
+    with pytest.raises(InputError) as caught:
         begin(tiny_corpus, start, SPEAKERS, setting)
     assert told in str(caught.value)
 
@@ -154,7 +154,7 @@ def test_a_missing_start_is_an_error(tiny_corpus: Any, tmp_path: Path, caplog: p
 
 def test_an_unknown_or_empty_list_of_parts_is_refused(tiny_corpus: Any) -> None:
     for value, told in (("[encodr]", "choose one of: embedding, encoder"), ("[]", "expected one or more of encoder")):
-        with pytest.raises(NnetError, match=told):
+        with pytest.raises(InputError, match=told):
             load_config(tiny_corpus.config, [f"training.start_from_parts={value}"])
 
 

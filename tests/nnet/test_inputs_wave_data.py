@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, INT32, sequential, writer
 from nnet import make_feats
 from nnet.augment.features import read_feature_maker
@@ -18,7 +19,6 @@ from nnet.data.lists import TrainingLists, read_lists
 from nnet.data.sampler import BatchPlan, BatchPlanner
 from nnet.data.wave_data import WaveChunks, open_waves
 from nnet.data.wave_lists import AudioSources
-from nnet.errors import NnetError
 from nnet.features import fit_vad
 from nnet.make_lists import make_lists
 from tests.nnet.helpers.audio_corpus import run
@@ -114,17 +114,17 @@ def test_augmentation_changes_samples_within_full_scale(audio_corpus: Any, root:
 
 
 def test_what_does_not_fit_is_refused_with_its_name(audio_corpus: Any, root: Path, tmp_path: Path) -> None:
-    with pytest.raises(NnetError, match=r"logmel features are of another rate .*--augment ondisk"):
+    with pytest.raises(InputError, match=r"logmel features are of another rate .*--augment ondisk"):
         read_feature_maker("logmel", root / "conf" / "logmel.conf", 80)
-    with pytest.raises(NnetError, match=r"gives wave of 160 columns, features\.dim is 80"):
+    with pytest.raises(InputError, match=r"gives wave of 160 columns, features\.dim is 80"):
         read_feature_maker("wave", root / "conf" / "wave.conf", 80)
     (tmp_path / "bad.conf").write_text("--pad-mode=wrap\n")
-    with pytest.raises(NnetError, match=r"bad\.conf: --pad-mode=\"wrap\" is unknown"):
+    with pytest.raises(InputError, match=r"bad\.conf: --pad-mode=\"wrap\" is unknown"):
         read_feature_maker("librosa_mfcc", tmp_path / "bad.conf", 40)
     conf = root / "conf" / "wave.conf"
     lists_dir = prepared(audio_corpus, "wave", conf, True, 20)
     all_frames, lists = opened(audio_corpus, WAVE.replace("cmvn", "vad: false, cmvn"), conf, lists_dir)
-    with pytest.raises(NnetError, match=r"the audio has \d+ frames, utt2num_frames says \d+; make the lists anew"):
+    with pytest.raises(InputError, match=r"the audio has \d+ frames, utt2num_frames says \d+; make the lists anew"):
         for plan in plans(lists, (20, 60)):
             all_frames.chunks(plan)
     vad = audio_corpus.root / "longer.ark"
@@ -132,5 +132,5 @@ def test_what_does_not_fit_is_refused_with_its_name(audio_corpus: Any, root: Pat
         for utt in range(len(lists.train)):
             table.write(lists.train.utt_ids[utt], np.ones(400))
     chunks, _ = opened(audio_corpus, WAVE, conf, lists_dir)
-    with pytest.raises(NnetError, match=r"has 400 frames, the audio \d+; make the voice activity anew"):
+    with pytest.raises(InputError, match=r"has 400 frames, the audio \d+; make the voice activity anew"):
         chunks.chunks(BatchPlan(1, 20, np.array([0]), np.array([0])))

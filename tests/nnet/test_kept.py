@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from nnet.errors import NnetError
+from common.errors import InputError
 from nnet.extract import main as extract
 from nnet.train import main
 from nnet.training import checksum
@@ -38,15 +38,15 @@ def test_a_byte_that_is_flipped_anywhere_is_noticed(content: bytes) -> None:
     for place in range(len(content)):
         flipped = bytearray(content)
         flipped[place] ^= 1 << place % 8
-        with pytest.raises(NnetError):
+        with pytest.raises(InputError):
             checksum.check(bytes(flipped))
 
 
 def test_a_cut_anywhere_is_noticed(content: bytes) -> None:
     for size in range(len(content)):
-        with pytest.raises(NnetError):
+        with pytest.raises(InputError):
             checksum.check(content[:size])
-    with pytest.raises(NnetError):
+    with pytest.raises(InputError):
         checksum.check(content + b"\0")
 
 
@@ -117,7 +117,7 @@ def test_a_full_disk_spares_all_that_is_kept_and_says_so(tmp_path: Path) -> None
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # a longer file fails, as on a full disk
     try:
         with pytest.raises(
-            NnetError, match=r"last\.pt: cannot be written: .*the one before it is untouched; make room"
+            InputError, match=r"last\.pt: cannot be written: .*the one before it is untouched; make room"
         ):
             save_last(tmp_path, checkpoint(step=3), 2)
     finally:

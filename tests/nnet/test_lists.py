@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from nnet.data.hold_out import HoldOutOptions, draw_trials, source_of
 from nnet.data.lists import LIST_FILES, StringTable, read_lists, read_table
-from nnet.errors import NnetError
 from nnet.make_lists import main, make_lists
 
 SUFFIXES = ("", "-noise", "-reverb")
@@ -142,7 +142,7 @@ def test_a_rerun_replaces_the_lists_and_keeps_other_files(tmp_path: Path) -> Non
 
 def test_too_few_recordings_to_hold_out_is_an_error_with_the_mend(tmp_path: Path) -> None:
     data = write_data_dir(tmp_path / "data", sessions=2)
-    with pytest.raises(NnetError, match=r"the most is 2.*--valid-share 0"):
+    with pytest.raises(InputError, match=r"the most is 2.*--valid-share 0"):
         run(data, tmp_path / "lists")
     assert not (tmp_path / "lists").exists()
     made = run(data, tmp_path / "lists", share=0.0)
@@ -188,7 +188,7 @@ def test_bad_tables_are_errors_that_name_file_and_line(
 
 
 def test_nothing_left_to_train_on_is_an_error_that_counts_the_reasons(tmp_path: Path) -> None:
-    with pytest.raises(NnetError, match=r"288 utterances 0 are left .*too_short 288"):
+    with pytest.raises(InputError, match=r"288 utterances 0 are left .*too_short 288"):
         run(write_data_dir(tmp_path / "data"), tmp_path / "lists", min_frames=201)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from common.errors import InputError
 from common.options import ConfigError
 from nnet.config.experiment import Config, from_mapping, load, to_mapping
-from nnet.errors import NnetError
 from nnet.losses import TripletOptions
 from nnet.model import SpeakerNet, build
 from nnet.training.precision import autocast
@@ -278,13 +278,13 @@ def test_another_number_of_features_is_refused(encoder: str) -> None:
 
 
 def test_one_speaker_is_refused() -> None:
-    with pytest.raises(NnetError, match="1 training speakers; a network needs at least 2"):
+    with pytest.raises(InputError, match="1 training speakers; a network needs at least 2"):
         make(load(MINI), num_speakers=1)
 
 
 def test_chunks_shorter_than_the_encoder_sees_at_once_are_refused() -> None:
     small("data.chunk_frames=15")
-    with pytest.raises(NnetError, match=r"data\.chunk_frames begins at 14, but the encoder sees 15 frames at once"):
+    with pytest.raises(InputError, match=r"data\.chunk_frames begins at 14, but the encoder sees 15 frames at once"):
         small("data.chunk_frames=[14, 100]")
 
 

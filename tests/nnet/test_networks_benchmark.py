@@ -18,8 +18,8 @@ from benchmarks.network_cases.count import frame_rate, macs, macs_per_second, pa
 from benchmarks.network_cases.mini import MiniResult, collect, command
 from benchmarks.network_cases.steps import StepTime, batch_labels, time_step
 from benchmarks.network_cases.table import Figures, Report, figures_from, thousands
+from common.errors import InputError
 from nnet.config.experiment import Config, load
-from nnet.errors import NnetError
 from nnet.model import SpeakerNet, build
 from nnet.shorten import smaller_batch
 
@@ -108,7 +108,7 @@ def test_labels_are_laid_out_as_the_loss_needs_them(root: Path) -> None:
     triplets = batch_labels(load(root / "conf" / "nnet" / "bilstm_triplet.yaml").data, 96, 5).reshape(32, 3)
     assert torch.equal(triplets[:, 0], triplets[:, 1]) and not (triplets[:, 0] == triplets[:, 2]).any()
     assert batch_labels(load(root / "conf" / "nnet" / "mini.yaml").data, 5, 3).tolist() == [0, 1, 2, 0, 1]
-    with pytest.raises(NnetError, match="a batch of groups holds 16 speakers, and there are 15"):
+    with pytest.raises(InputError, match="a batch of groups holds 16 speakers, and there are 15"):
         batch_labels(groups, 64, 15)
 
 
@@ -145,7 +145,7 @@ def test_the_best_back_end_of_a_run_is_taken(root: Path, tmp_path: Path) -> None
     expected = MiniResult(0.07, low, high, "cosine", 0.10, 1200, 32, [100, 200], 90.0, ["training.steps=1200"])
     assert collect(tmp_path / "a", ["training.steps=1200"]) == expected
     (tmp_path / "a").rename(tmp_path / "b")
-    with pytest.raises(NnetError, match=r"results.json: no results of b"):
+    with pytest.raises(InputError, match=r"results.json: no results of b"):
         collect(tmp_path / "b", [])
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
+from common.errors import InputError
 from nnet.config.experiment import load
-from nnet.errors import NnetError
 from nnet.model import SpeakerNet, build
 from nnet.training.optimizers import OPTIMIZERS, AdamW, build_optimizer
 
@@ -43,5 +43,5 @@ def test_named_parameters_are_kept_from_decay(tiny_corpus: Any) -> None:
 
 def test_a_pattern_that_matches_no_parameter_is_refused(tiny_corpus: Any) -> None:
     options = AdamW(decay_exempt=("*.bias", "encodr.*"))
-    with pytest.raises(NnetError, match=r"decay_exempt: encodr\.\* matches no parameter; names are like encoder"):
+    with pytest.raises(InputError, match=r"decay_exempt: encodr\.\* matches no parameter; names are like encoder"):
         build_optimizer(options, network(tiny_corpus))

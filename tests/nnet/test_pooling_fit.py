@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from common.errors import InputError
 from nnet.config.experiment import from_mapping, load, to_mapping
-from nnet.errors import NnetError
 from nnet.model import SpeakerNet, build
 from nnet.pooling import POOLINGS
 
@@ -79,7 +79,7 @@ def test_a_saved_config_keeps_the_meaning_of_its_pooling() -> None:
 @pytest.mark.parametrize("encoder", [ENCODERS["gru"] % "false", QUERY, "{name: tdnn, width: 4, last_width: 6}"])
 def test_the_first_frame_of_half_the_channels_is_refused_where_nothing_ends_there(encoder: str) -> None:
     message = r"pooling\.bidirectional is true, but encoder \"\w+\" does not read backwards .*; set it to false or null"
-    with pytest.raises(NnetError, match=message):
+    with pytest.raises(InputError, match=message):
         make(encoder, "{name: last, bidirectional: true}")
 
 
@@ -91,5 +91,5 @@ def test_a_pooling_of_how_frames_differ_is_refused_where_there_is_one_vector(poo
             assert net.embed(torch.randn(3, 12, net.feature_dim), LENGTHS).shape == (3, 8)
         return
     message = rf'pooling "{pooling}" .*, but encoder "query_transformer" gives one vector .*; choose first, last or m'
-    with pytest.raises(NnetError, match=message):
+    with pytest.raises(InputError, match=message):
         make(QUERY, f"{{name: {pooling}}}")

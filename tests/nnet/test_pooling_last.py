@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from nnet.errors import NnetError
+from common.errors import InputError
 from nnet.pooling import LastOptions
 from nnet.pooling.last import LastPooling
 
@@ -39,5 +39,5 @@ def test_of_a_recurrent_network_it_is_the_final_state(bidirectional: bool) -> No
 
 def test_an_odd_number_of_channels_cannot_be_halved() -> None:
     LastPooling(LastOptions(), 5)
-    with pytest.raises(NnetError, match=r"pooling\.bidirectional takes half of the channels; the encoder gives 5"):
+    with pytest.raises(InputError, match=r"pooling\.bidirectional takes half of the channels; the encoder gives 5"):
         LastPooling(LastOptions(bidirectional=True), 5)

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 
+from common.errors import InputError
 from nnet import device as device_module
 from nnet.config.experiment import load
 from nnet.device import cpu_has_bf16
 from nnet.encoders import recurrent
-from nnet.errors import NnetError
 from nnet.model import build
 from nnet.train import main
 from nnet.training import precision
@@ -126,7 +126,7 @@ def test_on_a_gpu_auto_follows_it_and_bf16_is_refused_where_it_is_emulated(
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: emulates[including_emulation])
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
     assert chosen(tiny_corpus, "auto", device=CUDA) == "float32"
-    with pytest.raises(NnetError, match=r"training\.precision is bf16, which Tesla T4 cannot do; set float32 or auto"):
+    with pytest.raises(InputError, match=r"training\.precision is bf16, which Tesla T4 cannot do; set float32 or auto"):
         chosen(tiny_corpus, "bf16", device=CUDA)
     emulates[False] = True
     assert chosen(tiny_corpus, "auto", device=CUDA) == "bf16"

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from common.errors import InputError
 from common.options import ConfigError
 from nnet.config.experiment import load
 from nnet.data.groups import Rounds, SpeakerIndex
 from nnet.data.lists import StringTable, Utterances
 from nnet.data.sampler import Balance, BatchPlanner
-from nnet.errors import NnetError
 from nnet.losses.metric import check_triplets, group_size
 from nnet.train import main
 from tests.nnet.helpers.tiny_corpus import TinyCorpus
@@ -208,7 +208,7 @@ def test_plans_have_the_layouts_that_the_losses_ask_for() -> None:
 def test_a_corpus_that_is_too_small_is_refused_with_what_to_change(
     counts: list[int], balance: Balance, message: str
 ) -> None:
-    with pytest.raises(NnetError) as caught:
+    with pytest.raises(InputError) as caught:
         planner(counts, 12, balance, 4)
     assert str(caught.value) == message
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from common.errors import InputError
 from nnet.config.experiment import load
 from nnet.data.lists import Trials, read_lists
-from nnet.errors import NnetError
 from nnet.inference.embed import batches_by_length
 from nnet.model import SpeakerNet, build
 from nnet.train import main as train
@@ -47,7 +47,7 @@ def test_a_common_offset_of_the_embeddings_does_not_matter() -> None:
 
 
 def test_an_embedding_that_is_not_finite_is_an_error() -> None:
-    with pytest.raises(NnetError, match="not finite"):
+    with pytest.raises(InputError, match="not finite"):
         cosine_eer(torch.tensor([[1.0], [float("nan")]]), trials((0, 1, True)))
 
 
@@ -102,7 +102,7 @@ def test_an_encoder_that_lengthens_takes_held_out_utterances_of_any_length(tiny_
     valid = read_lists(tiny_corpus.lists).valid
     check_lengths(net, replace(valid, num_frames=np.ones_like(valid.num_frames)), 1)
     net.encoder.pad_short = False  # type: ignore[assignment]
-    with pytest.raises(NnetError, match=f"1 frames, but this encoder needs 15; {len(valid)} such"):
+    with pytest.raises(InputError, match=f"1 frames, but this encoder needs 15; {len(valid)} such"):
         check_lengths(net, replace(valid, num_frames=np.ones_like(valid.num_frames)), 300)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from minikaldi.command import run_command
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, WAVE, read_object, writer
 from nnet.config.experiment import Config, load
@@ -18,7 +19,6 @@ from nnet.data.lists import TrainingLists, read_lists
 from nnet.data.sampler import BatchPlan, BatchPlanner
 from nnet.data.wave_data import WaveChunks, open_waves
 from nnet.data.wave_lists import AudioSources
-from nnet.errors import NnetError
 from nnet.make_lists import make_lists
 from tests.nnet.helpers.audio_corpus import make_no_sil, run, voice, write_waves
 
@@ -235,7 +235,7 @@ def test_unusable_audio_stops_training_and_names_the_utterance(
 ) -> None:
     change(audio_corpus)
     chunks, lists, config = opened(audio_corpus, f"data.workers={workers}")
-    with pytest.raises(NnetError, match=message) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         list(training_batches(lists.train, config, 1, False, chunks))
     assert str(caught.value).startswith("s")
 
@@ -244,7 +244,7 @@ def test_features_with_other_voice_activity_are_told(audio_corpus: Any) -> None:
     path = audio_corpus.lists / "utt2num_frames"
     path.write_text("".join(f"{line.split()[0]} 25\n" for line in path.read_text().splitlines()))
     chunks, _, _ = opened(audio_corpus)
-    with pytest.raises(NnetError, match=r"marks \d+ frames voiced, utt2num_frames says 25; make the lists anew"):
+    with pytest.raises(InputError, match=r"marks \d+ frames voiced, utt2num_frames says 25; make the lists anew"):
         chunks.chunks(BatchPlan(1, 20, np.array([0]), np.array([0])))
 
 
@@ -254,18 +254,18 @@ def test_features_with_other_voice_activity_are_told(audio_corpus: Any) -> None:
 )
 def test_a_step_without_its_material_says_how_to_get_it(audio_corpus: Any, step: str, file: str, option: str) -> None:
     (audio_corpus.lists / file).unlink()
-    with pytest.raises(NnetError, match=f'"{step}" needs {file} in the lists directory.*{option}'):
+    with pytest.raises(InputError, match=f'"{step}" needs {file} in the lists directory.*{option}'):
         opened(audio_corpus, f"augment={{wave: [{{name: {step}}}]}}")
 
 
 def test_lists_without_audio_say_how_to_get_it(audio_corpus: Any) -> None:
     (audio_corpus.lists / "wav.scp").unlink()
-    with pytest.raises(NnetError, match=r"no wav\.scp, which data\.source wav reads.*--audio-dir"):
+    with pytest.raises(InputError, match=r"no wav\.scp, which data\.source wav reads.*--audio-dir"):
         opened(audio_corpus)
 
 
 def test_features_of_other_columns_than_the_experiment_has_are_refused(audio_corpus: Any) -> None:
-    with pytest.raises(NnetError, match=r"fbank\.conf: gives fbank of 8 columns, features\.dim is 30"):
+    with pytest.raises(InputError, match=r"fbank\.conf: gives fbank of 8 columns, features\.dim is 30"):
         opened(audio_corpus, "features.dim=30")
 
 

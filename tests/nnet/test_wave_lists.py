@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from nnet.data.hold_out import HoldOutOptions
 from nnet.data.lists import CopiedStrings, StringTable, read_lists, read_table, with_speed_copies
 from nnet.data.wave_lists import (
@@ -18,7 +19,6 @@ from nnet.data.wave_lists import (
     audio_contents,
     read_audio_lists,
 )
-from nnet.errors import NnetError
 from nnet.make_lists import main, make_lists
 
 
@@ -81,13 +81,13 @@ def test_weights_of_sets_and_probabilities_are_shared_out_and_quoted_pipes_unquo
 def test_bad_sets_of_rooms_are_refused(audio_corpus: Any, sets: str, message: str) -> None:
     path = audio_corpus.root / "sets"
     path.write_text(f"{sets}\n" if sets else "")
-    with pytest.raises(NnetError, match=message):
+    with pytest.raises(InputError, match=message):
         audio_contents(["s0-0"], AudioSources(audio_corpus.data, rir_sets=path))
 
 
 def test_an_empty_class_of_noise_is_refused(audio_corpus: Any) -> None:
     (audio_corpus.root / "noise" / "wav.scp").write_text("")
-    with pytest.raises(NnetError, match=r"noise/wav\.scp: is empty; a noise directory has at least one noise"):
+    with pytest.raises(InputError, match=r"noise/wav\.scp: is empty; a noise directory has at least one noise"):
         audio_contents(["s0-0"], AudioSources(audio_corpus.data, noise_dir=audio_corpus.root / "noise"))
 
 
@@ -95,15 +95,15 @@ def test_an_empty_class_of_noise_is_refused(audio_corpus: Any) -> None:
 def test_an_utterance_without_audio_or_voice_activity_is_refused(audio_corpus: Any, name: str) -> None:
     path = audio_corpus.data / name
     path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
-    with pytest.raises(NnetError, match=rf"train/{name}: 1 utterances .* missing \(first: s0-0\)"):
+    with pytest.raises(InputError, match=rf"train/{name}: 1 utterances .* missing \(first: s0-0\)"):
         audio_contents(["s0-0", "s0-1"], AudioSources(audio_corpus.data))
     path.unlink()
-    with pytest.raises(NnetError, match=rf"train/{name}: no such file"):
+    with pytest.raises(InputError, match=rf"train/{name}: no such file"):
         audio_contents(["s0-1"], AudioSources(audio_corpus.data))
 
 
 def test_noises_without_audio_are_of_no_use(tmp_path: Path) -> None:
-    with pytest.raises(NnetError, match="give --audio-dir too"):
+    with pytest.raises(InputError, match="give --audio-dir too"):
         AudioSources(noise_dir=tmp_path)
 
 
@@ -121,7 +121,7 @@ def test_noises_without_audio_are_of_no_use(tmp_path: Path) -> None:
 )
 def test_bad_lists_are_refused(audio_corpus: Any, name: str, text: str, message: str) -> None:
     (audio_corpus.lists / name).write_text(text)
-    with pytest.raises(NnetError, match=message):
+    with pytest.raises(InputError, match=message):
         read_audio_lists(audio_corpus.lists, read_lists(audio_corpus.lists).train)
 
 
@@ -129,7 +129,7 @@ def test_a_segment_that_ends_before_it_begins_is_refused(audio_corpus: Any) -> N
     train = read_lists(audio_corpus.lists).train
     ids = [train.utt_ids[n] for n in range(len(train))]
     (audio_corpus.lists / "segments").write_text("".join(f"{utt_id} r 3 1\n" for utt_id in ids))
-    with pytest.raises(NnetError, match=r"segments: .*expected `utt_id rec_id start end \[channel\]`"):
+    with pytest.raises(InputError, match=r"segments: .*expected `utt_id rec_id start end \[channel\]`"):
         read_audio_lists(audio_corpus.lists, train)
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from common.program import ScriptError
+from common.errors import InputError
 from scoring.check_trials import check_trials, main
-from scoring.errors import ScoringError
 
 GOOD = "a-1 a-2 target\na-1 b-1 nontarget\n"
 
@@ -40,7 +39,7 @@ def test_good_trials_are_accepted(data: Path) -> None:
 )
 def test_wrong_trials_are_refused(data: Path, lines: str, says: str) -> None:
     (data / "trials").write_text(lines)
-    with pytest.raises(ScoringError, match=says):
+    with pytest.raises(InputError, match=says):
         check_trials(data)
 
 
@@ -49,17 +48,17 @@ def test_models_have_the_speaker_of_their_utterances(data: Path) -> None:
     (data / "trials").write_text("model a-2 target\nmodel b-1 nontarget\n")
     check_trials(data)
     (data / "trials").write_text("model a-2 target\nmodel b-1 target\n")
-    with pytest.raises(ScoringError, match="no nontarget"):
+    with pytest.raises(InputError, match="no nontarget"):
         check_trials(data)
     (data / "trials").write_text("model a-2 nontarget\nmodel b-1 target\n")
-    with pytest.raises(ScoringError, match="2 of 2 labels contradict"):
+    with pytest.raises(InputError, match="2 of 2 labels contradict"):
         check_trials(data)
 
 
 def test_a_missing_file_is_named(data: Path) -> None:
     (data / "utt2spk").unlink()
-    with pytest.raises((OSError, ScriptError), match="utt2spk"):
+    with pytest.raises((OSError, InputError), match="utt2spk"):
         check_trials(data)
     (data / "trials").unlink()
-    with pytest.raises(ScoringError, match=r"trials: no such file; expected lines .*stage 0 makes it"):
+    with pytest.raises(InputError, match=r"trials: no such file; expected lines .*stage 0 makes it"):
         check_trials(data)

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.program import ScriptError
+from common.errors import InputError
 from common.trial_forms import KALDI_FORM, VOXCELEB_FORM, form_of
 from local.trials import read_trials as read_listed_trials
 from local.trials import write_trials as write_listed_trials
 from minikaldi.io import FLOAT_VECTOR, writer
 from scoring.enrollment import enrollment_lines
-from scoring.errors import ScoringError
 from scoring.metrics import eer
 from scoring.trials import align, read_scores, read_trials
 from scoring.trials import main as trials_program
@@ -31,9 +30,9 @@ def test_the_first_line_decides_the_form_for_every_reader(tmp_path: Path) -> Non
     assert [(trial.enroll, trial.test) for trial in read_listed_trials(path)] == [("1", "a"), ("0", "b")]
     for mixed in ("1 a b\na b target\n", "a b target\n1 a b\n"):
         path.write_text(mixed)
-        with pytest.raises(ScoringError, match="trials:2: "):
+        with pytest.raises(InputError, match="trials:2: "):
             read_trials(path)
-        with pytest.raises(ScriptError, match=r"trials:2: found .* expected `"):
+        with pytest.raises(InputError, match=r"trials:2: found .* expected `"):
             read_listed_trials(path)
 
 
@@ -49,9 +48,9 @@ def test_pairs_are_printed_as_kaldi_reads_them_and_scores_are_checked(
     scores.write_text("a\u00a0 b 1\nc d 2\n")
     assert trials_program(["--check", str(scores), str(pairs)]) == 0
     scores.write_text("a\u00a0 b 1\n")
-    with pytest.raises(ScoringError, match=r"1 of 2 trials have no score \(first: `c d`\)"):
+    with pytest.raises(InputError, match=r"1 of 2 trials have no score \(first: `c d`\)"):
         trials_program(["--check", str(scores), str(pairs)])
-    with pytest.raises(ScoringError, match="trials:1: found 3 fields"):
+    with pytest.raises(InputError, match="trials:1: found 3 fields"):
         trials_program(["--check", str(scores), str(trials)])
 
 
@@ -59,7 +58,7 @@ def test_models_of_a_list_without_models_are_its_enrolment_ids(tmp_path: Path) -
     (tmp_path / "trials").write_bytes("0 b\tx\r\n1 a\u00a0 y\n1 b y\n".encode())
     assert enrollment_lines(tmp_path) == ["a\u00a0 a\u00a0", "b b"]
     (tmp_path / "enroll2utt").write_text("m a b\nm c\n")
-    with pytest.raises(ScriptError, match="enroll2utt:2: model 'm' is already on line 1"):
+    with pytest.raises(InputError, match="enroll2utt:2: model 'm' is already on line 1"):
         enrollment_lines(tmp_path)
 
 

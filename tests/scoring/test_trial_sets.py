@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.program import ScriptError
+from common.errors import InputError
 from scoring.bootstrap import trial_speakers
 from scoring.trial_sets import parse_trial_set, read_trial_set
 
@@ -40,7 +40,7 @@ def test_a_model_is_of_the_speaker_of_its_utterances(data: Path) -> None:
 )
 def test_a_model_without_a_known_speaker_is_refused(data: Path, line: str, message: str) -> None:
     (data / "enroll2utt").write_text(f"{line}\n")
-    with pytest.raises(ScriptError, match=message):
+    with pytest.raises(InputError, match=message):
         read_trial_set("test", data)
 
 

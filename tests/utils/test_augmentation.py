@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from common.program import ScriptError
+from common.errors import InputError
 from minikaldi.copies.rooms import smoothed
 from minikaldi.data_dir.wav_lines import mono_at_rate, through_to_wav, without_quotes
 
@@ -254,7 +254,7 @@ def test_audio_behind_any_name_can_be_resampled_and_put_into_quotes() -> None:
     assert through_to_wav("a b.wav", "--rate 8000") == "utils/to_wav.py --rate 8000 'a b.wav' |"
     assert through_to_wav("x |", "--rate 8000") == "x | utils/to_wav.py --rate 8000 - |"
     assert without_quotes("cat 'a b' | x \"c|d\" |", "here") == "cat a\\ b | x c\\|d |"
-    with pytest.raises(ScriptError, match="here"):
+    with pytest.raises(InputError, match="here"):
         without_quotes("it's.wav", "here")
 
 

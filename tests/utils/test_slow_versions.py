@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.program import ScriptError
+from common.errors import InputError
 from minikaldi.data_dir import lines
 from minikaldi.data_dir.combine import combine
 from minikaldi.data_dir.directory import KINDS
@@ -106,7 +106,7 @@ def test_combine_is_the_sorted_union(tmp_path: Path, seed: int) -> None:
     second = draw_directory(tmp_path / "b", seed + 100, messy=False)
     other = {line.split()[0] for line in second["utt2spk"]}
     if other & {line.split()[0] for line in first["utt2spk"]}:
-        with pytest.raises(ScriptError, match="differs from its line"):
+        with pytest.raises(InputError, match="differs from its line"):
             combine(tmp_path / "c", [tmp_path / "a", tmp_path / "b"], [])
         second = {name: [f"x{line}" for line in table] for name, table in second.items()}
         second["utt2spk"] = [line.replace(" ", " x") for line in second["utt2spk"]]
@@ -157,7 +157,7 @@ def test_a_key_that_comes_twice_is_told_by_its_second_line(tmp_path: Path, line:
     table = [f"u{number:02d} {number}" for number in range(1, 31)]
     table[line - 1] = "u01 7"
     (tmp_path / "t").write_text("".join(f"{row}\n" for row in table))
-    with pytest.raises(ScriptError, match=f't:{line}: "u01" has a line above already'):
+    with pytest.raises(InputError, match=f't:{line}: "u01" has a line above already'):
         read(tmp_path / "t")
 
 
@@ -179,6 +179,6 @@ def test_a_bad_line_is_told_by_its_number(tmp_path: Path, line: int, read: objec
     table = [f"u{number:02d} {number}" for number in range(1, 21)]
     table[line - 1] = bad
     (tmp_path / "t").write_text("".join(f"{row}\n" for row in table))
-    with pytest.raises(ScriptError, match=f"t:{line}: ") as caught:
+    with pytest.raises(InputError, match=f"t:{line}: ") as caught:
         read(tmp_path / "t")
     assert text in str(caught.value)
