@@ -25,9 +25,9 @@ sys.path[0] = str(ROOT)  # as `benchmarks/minikaldi.py` has it
 from benchmarks.minikaldi_cases.report import machine  # noqa: E402
 from benchmarks.network_cases.mini import collect, command, run  # noqa: E402
 from common.errors import InputError  # noqa: E402
+from common.whole_files import write_whole  # noqa: E402
 from nnet.config.experiment import load  # noqa: E402
 from nnet.shorten import shortened  # noqa: E402
-from nnet.training.files import write_whole  # noqa: E402
 
 SAME_NETWORK = ("small", "mini_large_margin")  # as mini.yaml, trained for other corpora or from another run's weights
 

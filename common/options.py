@@ -3,8 +3,9 @@
 An option set is a frozen dataclass; the field's annotation is its type. Known annotations: ``bool``, ``int``,
 ``float``, ``str``, ``Literal["a", "b"]``, ``X | None``, ``tuple[int, int]`` (one number stands for both),
 ``tuple[int, ...]``, and ``tuple[W, ...]`` of a subclass W of ``Weighted``.
-A set that is chosen by name (a pooling, a schedule) stands in a table ``name -> dataclass``.
-Ranges are checked by the dataclass itself, in ``__post_init__``, with ``require``.
+A field made by ``option`` carries its sentence and its range; a subclass of ``OptionSet`` checks the ranges.
+A set that is chosen by name (a pooling, a schedule) is an entry of a table ``name -> dataclass``.
+Rules over several fields are checked in ``__post_init__``, with ``require``.
 """
 
 from __future__ import annotations
@@ -19,23 +20,125 @@ from importlib import import_module
 from typing import Any, ClassVar, Literal, TypeVar
 
 from common.errors import InputError
-from nnet.config.foreign_keys import hint
 
 Options = TypeVar("Options")
 OptionTable = Mapping[str, type[Any]]
+
+REQUIRED: Any = dataclasses.MISSING
+"""The default of an option that must be given."""
 
 
 class ConfigError(InputError):
     """A configuration that cannot be used. The message names the file, the key, what was found and what to do."""
 
 
-class OptionError(ValueError):
-    """One wrong value: ``key`` is relative to the option set; the reader of the file adds where it stands."""
+class OptionError(InputError):
+    """One wrong value: ``key`` is relative to the option set; the reader of the file adds its name.
+
+    Attributes:
+        key: dotted name of the option.
+        message: what was found, and what was expected.
+    """
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(f"{key} {message}")
         self.key = key
         self.message = message
+
+
+class UnknownKeyError(OptionError):
+    """A key that an option set does not have.
+
+    Attributes:
+        choices: the end of the message, all keys that there are.
+    """
+
+    def __init__(self, key: str, choices: str, hint: str = "") -> None:
+        super().__init__(key, f"is unknown; {hint}{choices}")
+        self.choices = choices
+
+    def hinted(self, hint: str) -> UnknownKeyError:
+        """The same error with a hint before the choices, as ``"see the section data; "``."""
+        return UnknownKeyError(self.key, self.choices, hint)
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """Which values of a number are allowed; a bound that is None does not bind."""
+
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def __contains__(self, value: float) -> bool:
+        return (
+            (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+    def __str__(self) -> str:
+        bounds = ((">=", self.least), (">", self.above), ("<=", self.most), ("<", self.below))
+        return " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
+
+
+def option(
+    default: Any,
+    sentence: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """A dataclass field that is an option: ``components: int = option(32, "entries of the dictionary", least=1)``.
+
+    Args:
+        default: its value if none is given; `REQUIRED` if one must be given.
+        sentence: what it is, with its unit; ``--help``, ``--list`` and the reference print it.
+        least: smallest allowed value.
+        most: largest allowed value.
+        above: allowed values are larger.
+        below: allowed values are smaller.
+    """
+    metadata = {"help": sentence, "range": Range(least, most, above, below)}
+    if default is REQUIRED:
+        return dataclasses.field(metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def sentence_of(field: dataclasses.Field[Any]) -> str:
+    """What an option is, as its declaration says; "" if it was not made by `option`."""
+    sentence: str = field.metadata.get("help", "")
+    return sentence
+
+
+def range_of(field: dataclasses.Field[Any]) -> Range:
+    """The allowed values of an option; without bounds if it was not made by `option`."""
+    allowed: Range = field.metadata.get("range", Range())
+    return allowed
+
+
+def check_ranges(options: Any) -> None:
+    """Raise OptionError for the first option whose value is out of its range; a list is checked item by item."""
+    for field in dataclasses.fields(options):
+        allowed, value = range_of(field), getattr(options, field.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
+            require(not is_number or number in allowed, field.name, value, str(allowed))
+
+
+@dataclasses.dataclass(frozen=True)
+class OptionSet:
+    """Base of a frozen dataclass of options: their ranges are checked when one is made.
+
+    A subclass with rules over several options calls ``super().__post_init__()`` first.
+    """
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +255,7 @@ def parse(options_class: type[Options], section: str, mapping: object) -> Option
     fields = {field.name: field for field in dataclasses.fields(options_class)}  # type: ignore[arg-type]
     for key in mapping:
         if key not in fields:
-            raise OptionError(f"{section}.{key}", f"is unknown; {hint(f'{section}.{key}')}{choices(str(key), fields)}")
+            raise UnknownKeyError(f"{section}.{key}", choices(str(key), fields))
     for key, field in fields.items():
         if key not in mapping and field.default is dataclasses.MISSING:
             raise OptionError(f"{section}.{key}", f"is missing; expected {describe(hints[key])}")
@@ -212,11 +315,13 @@ def _convert_tuple(arguments: tuple[Any, ...], key: str, value: object) -> tuple
 
 
 def option_lines(options_class: type[Any], indent: int) -> Iterator[str]:
-    """For ``--list``: a line for each option with its type and default."""
+    """For ``--list``: a line for each option with its type, range and default, and its sentence."""
     hints = typing.get_type_hints(options_class)
     for field in dataclasses.fields(options_class):
         default = "required" if field.default is dataclasses.MISSING else f"default {show(field.default)}"
-        yield f"{' ' * indent}{field.name}: {describe(hints[field.name])} ({default})"
+        kind = " ".join(filter(None, (describe(hints[field.name]), str(range_of(field)))))
+        sentence = f": {sentence_of(field)}" if sentence_of(field) else ""
+        yield f"{' ' * indent}{field.name}: {kind} ({default}){sentence}"
 
 
 def describe(kind: Any) -> str:

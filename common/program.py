@@ -1,20 +1,27 @@
-"""How the scripts of utils/ read their command line and fail: a message on stderr that names the script, code 1."""
+"""How every program of the project starts and ends: one line on stderr for bad input, never a traceback; code 1.
+
+The commands of minikaldi are the exception: they end as Kaldi's do (`minikaldi/launch.py`).
+"""
 
 from __future__ import annotations
 
 import argparse
 import gc
 import importlib
+import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, cast
 
-from common.errors import for_a_message
+from common.errors import InputError, for_a_message
 from common.interrupts import ending_signals
+
+Main = Callable[[Sequence[str]], int | None]
+"""A program's `main(argv)`: returns its exit code, None for 0; raises InputError for bad input."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,7 +33,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
-        """Parse `argv`; bad usage is told on stderr and ends the process with code 1."""
+        """Parse `argv`; bad usage is reported on stderr and ends the process with code 1."""
         return self.parse_args(self._join_values(argv))
 
     def _join_values(self, argv: Sequence[str]) -> list[str]:
@@ -42,7 +49,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        print(f"{script_name()}: {message}", file=sys.stderr)
+        log_message(message)
         sys.exit(1)
 
 
@@ -54,43 +61,58 @@ def boolean(text: str) -> bool:
 
 
 def positive_int(text: str) -> int:
-    """A whole number of at least 1."""
+    """An integer >= 1."""
     if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'expected a whole number of at least 1, found "{text}"')
+        raise argparse.ArgumentTypeError(f'expected an integer >= 1, found "{text}"')
     return int(text)
 
 
-def script_name() -> str:
-    """The name under which the user called the script."""
-    return Path(sys.argv[0]).name
+def program_name() -> str:
+    """The name by which the user called the program: `fix_data_dir.sh`, or `nnet.train` after `python3 -m`."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return Path(sys.argv[0]).name if spec is None else spec.name.removesuffix(".__main__")
 
 
-def tell(message: str) -> None:
-    """A line about the progress or the result, on stderr: stdout belongs to the data."""
-    print(f"{script_name()}: {message}", file=sys.stderr)
+def log_message(message: str) -> None:
+    """Print a line about the progress or the result on stderr, after the program's name: stdout belongs to the data."""
+    print(f"{program_name()}: {message}", file=sys.stderr)
+
+
+def exit_code(main: Main, argv: Sequence[str]) -> int:
+    """Run a program's `main`; bad input and what the system refuses become one line on stderr and code 1."""
+    try:
+        return main(argv) or 0
+    except InputError as error:
+        log_message(str(error))
+    except OSError as error:  # no such file, no space left, no permission: the system's own words name the file
+        log_message(for_a_message(f"{error.filename or ''}: {error.strerror or error}".lstrip(": ")))
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+def run_program(main: Main, log_format: str = "%(levelname)s %(message)s") -> NoReturn:
+    """Run `main` over the command line and exit: the last line of a program."""
+    logging.basicConfig(level=logging.INFO, format=log_format, stream=sys.stderr)
+    sys.exit(exit_code(main, sys.argv[1:]))
+
+
+def run_script(module: str) -> NoReturn:
+    """Run `main(argv)` of a module over the command line: the last line of a launcher in utils/."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `… | head` ends a script silently, as it ends any filter
+    for number in ending_signals():
+        if number != signal.SIGINT:  # Python raises KeyboardInterrupt
+            signal.signal(number, _end)
+    cast(TextIOWrapper, sys.stdout).reconfigure(errors="surrogateescape")  # for paths that are not UTF-8
+    gc.disable()  # millions of strings and no cycles: the collector would only walk over them again and again
+
+    def main(argv: Sequence[str]) -> int:
+        code: int = importlib.import_module(module).main(argv)
+        sys.stdout.flush()
+        return code
+
+    run_program(main)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
     sys.exit(128 + number)  # as an exception, so that nothing half-written stays
-
-
-def run(module: str) -> NoReturn:
-    """Run `main(argv)` of a module over the command line: the last line of a launcher in utils/."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `… | head` ends us silently, as it ends any filter
-    for number in ending_signals():
-        if number != signal.SIGINT:  # Python raises KeyboardInterrupt
-            signal.signal(number, _end)
-    cast(TextIOWrapper, sys.stdout).reconfigure(errors="surrogateescape")  # for paths that are no UTF-8
-    gc.disable()  # millions of strings and no cycles: the collector would only walk over them again and again
-    try:
-        code: int = importlib.import_module(module).main(sys.argv[1:])
-        sys.stdout.flush()
-    except InputError as error:
-        tell(str(error))
-        code = 1
-    except OSError as error:  # no such file, no space left, no permission: the system's own words name the file
-        tell(for_a_message(f"{error.filename or ''}: {error.strerror or error}".lstrip(": ")))
-        code = 1
-    except KeyboardInterrupt:
-        code = 130
-    sys.exit(code)

@@ -1,24 +1,27 @@
-"""Files and folders that come into being whole, or not at all.
+"""Files and folders that appear whole, or not at all.
 
-They are written under a hidden name, `.<name>.writing.<host>.<pid>`, and renamed at the end; signals wait while the
-renaming lasts. What a killed process left under such a name, its successor removes.
+They are written under a hidden name, `.<name>.writing.<host>.<pid>`, and renamed at the end; signals wait during the
+renaming. What a killed process left under such a name, the next writer removes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
 import socket
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from minikaldi.data_dir.lines import open_text, write_lines
+from common.errors import InputError, why
+from common.text_files import open_text, write_lines
 
 HELD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the user's share of it, or a limit on a file's size
 
 
 def hidden_name(name: str) -> str:
@@ -95,3 +98,66 @@ def write_stdout(lines: Iterable[str]) -> None:
     """Write lines to standard output, whatever the locale."""
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")  # type: ignore[union-attr]
     write_lines(sys.stdout, lines)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A hidden path to write to, which becomes `path` at the end of the block; after an error `path` is untouched."""
+    remove_leftovers(path.parent, path.name)
+    hidden = path.with_name(hidden_name(path.name))
+    try:
+        yield hidden
+        with signals_held():
+            hidden.replace(path)
+    finally:
+        hidden.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes | memoryview, before_rename: Callable[[], None] | None = None) -> None:
+    """Write a file that is whole even if the machine stops: the old one or the new one is there.
+
+    Args:
+        path: the file.
+        content: its bytes.
+        before_rename: called when they are on disk under another name, and the old file is still there.
+
+    Raises:
+        InputError: it cannot be written (no space left, no permission); an earlier file is untouched.
+    """
+    try:
+        with writing(path) as hidden:
+            with hidden.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if before_rename is not None:
+                before_rename()
+        _sync_directory(path.parent)
+    except OSError as error:
+        kept = "the one before it is untouched" if path.exists() else "there was none before it"
+        space = "; make room, then give the same command again" if error.errno in _FULL else ""
+        raise InputError(f"{path}: cannot be written: {why(error)}; {kept}{space}") from error
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append a line; it is on disk when this returns.
+
+    Raises:
+        InputError: it cannot be written; the file may have lost the end of its last line.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(f"{line}\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {why(error)}") from error
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a rename durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

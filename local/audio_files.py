@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import InputError, KaldiError
+from common.program import log_message
 from common.progress import with_progress
-from local.program import first_of, say
+from local.program import first_of
 from minikaldi.data_dir.wav_lines import TO_WAV
 from minikaldi.feat.audio_info import NO_AUDIO, ForeignAudioError, audio_info
 
@@ -125,7 +126,7 @@ def say_conversions(files: Iterable[AudioFile], sample_rate: int) -> None:
     if kinds:
         listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(6))
         more = f" and {len(kinds) - 6} more kinds" if len(kinds) > 6 else ""
-        say(f"through {TO_WAV} to 16-bit mono WAV at {sample_rate} Hz: {listed}{more}")
+        log_message(f"through {TO_WAV} to 16-bit mono WAV at {sample_rate} Hz: {listed}{more}")
 
 
 def require_ffmpeg(paths: Sequence[str]) -> None:

@@ -19,9 +19,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.errors import InputError
+from common.program import run_program
 from common.trial_faults import balance_fault
 from local.audio_files import is_named_audio
-from local.program import first_of, new_parser, printable, run_script
+from local.program import first_of, new_parser, printable
 from local.trials import check_repeats, read_trials
 from local.walk import has_name_of_others
 
@@ -204,4 +205,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_program(main)

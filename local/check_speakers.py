@@ -18,7 +18,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.errors import InputError
-from local.program import new_parser, run_script
+from common.program import run_program
+from local.program import new_parser
 from minikaldi.data_dir.directory import read_utt2spk
 from minikaldi.data_dir.tables import read_numbers, read_pairs
 
@@ -84,4 +85,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_program(main)

@@ -8,8 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from common.errors import InputError
+from common.program import log_message
 from common.text_lines import is_one_word
-from local.program import first_of, printable, say
+from local.program import first_of, printable
 from local.speaker_ids import without_blanks
 from minikaldi.data_dir.directory import DirectoryWriter
 
@@ -108,7 +109,7 @@ def check_ids(directory: Path, ordered: Sequence[Utterance]) -> None:
 def _write_genders(writer: DirectoryWriter, genders: Mapping[str, str], speakers: Sequence[str]) -> None:
     unknown = [spk_id for spk_id in speakers if spk_id not in genders]
     if unknown:
-        say(
+        log_message(
             f"{writer.directory}: the gender of {len(unknown)} of {len(speakers)} speakers is unknown "
             f"({first_of(unknown)}); spk2gender must have all speakers and is left out"
         )
@@ -123,7 +124,7 @@ def say_counts(directory: Path, num_in: int, num_out: int, dropped: Sequence[Dro
         InputError: more than the share `max_loss` of what should be audio was lost.
     """
     where = f" (see {directory}/dropped)" if dropped else ""
-    say(f"{num_in} files in, {num_out} out, {len(dropped)} dropped{where}")
+    log_message(f"{num_in} files in, {num_out} out, {len(dropped)} dropped{where}")
     lost = [f"{one.utt_id} ({one.reason})" for one in dropped if one.lost]
     if lost and len(lost) > max_loss * (num_out + len(lost)):
         raise InputError(

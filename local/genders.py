@@ -6,8 +6,8 @@ import csv
 from pathlib import Path
 
 from common.errors import InputError
+from common.program import log_message
 from common.text_lines import clean_lines, numbered_fields, trimmed
-from local.program import say
 
 GENDERS = {"m": "m", "male": "m", "f": "f", "female": "f"}
 
@@ -19,7 +19,7 @@ def read_spk2gender(path: Path) -> dict[str, str]:
         InputError: a line of another form, UTF-16, or a speaker with two genders.
     """
     genders: dict[str, str] = {}
-    for number, fields in numbered_fields(path, InputError, say):
+    for number, fields in numbered_fields(path, InputError, log_message):
         if len(fields) != 2 or fields[1].lower() not in GENDERS:
             raise InputError(f'{path}:{number}: found "{" ".join(fields)}", expected `speaker m` or `speaker f`')
         gender = GENDERS[fields[1].lower()]
@@ -41,7 +41,7 @@ def read_metadata(path: Path, *keys: str) -> list[dict[str, str]]:
         InputError: UTF-16, one of the columns `keys`, `Gender` and `Set` is not there, or a row is short.
     """
     with path.open("rb") as stream:
-        raw = clean_lines(stream, str(path), InputError, say)
+        raw = clean_lines(stream, str(path), InputError, log_message)
         lines = [line.decode("utf-8", "surrogateescape") for line in raw]
     try:
         rows = list(csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ","))

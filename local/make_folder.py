@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.errors import InputError
+from common.program import log_message, run_program
 from local.audio_files import (
     AudioFile,
     Unreadable,
@@ -32,7 +33,7 @@ from local.audio_files import (
 )
 from local.data_dir import Dropped, Utterance, say_counts, write_data_dir
 from local.genders import read_spk2gender
-from local.program import add_max_loss, first_of, new_parser, printable, run_script, say
+from local.program import add_max_loss, first_of, new_parser, printable
 from local.speaker_ids import speaker_ids, without_blanks
 from local.trials import check_list, write_trials
 from local.walk import Listing, Passed, drop_second_names, list_files
@@ -91,7 +92,7 @@ def list_trees(roots: Sequence[Path]) -> dict[Path, Listing]:
     if len(roots) > 1:
         count = drop_second_names(listings)
         if count:
-            say(f"{count} files are links to files of another root, and are taken once")
+            log_message(f"{count} files are links to files of another root, and are taken once")
     return listings
 
 
@@ -143,7 +144,7 @@ def _say_common_speakers(listings: Mapping[Path, Listing]) -> None:
     counts = Counter(name for listing in listings.values() for name in listing.tops)
     common = sorted(name for name, count in counts.items() if count > 1)
     if common:
-        say(
+        log_message(
             f"{len(common)} speakers are in more than one of {', '.join(map(str, listings))} ({first_of(common)}): each"
             " is taken for one person; rename the folder where it is not"
         )
@@ -170,12 +171,12 @@ def say_speakers(corpus: Corpus, listings: Mapping[Path, Listing]) -> None:
     """Say which speakers have other ids than names, and which have no utterance."""
     renamed = [f"{name} -> {spk_id}" for name, spk_id in corpus.speakers.items() if name != spk_id]
     if renamed:
-        say(f"{len(renamed)} speakers get another id, so that ids sort and have no blanks: {first_of(renamed)}")
+        log_message(f"{len(renamed)} speakers get another id, so that ids sort and have no blanks: {first_of(renamed)}")
     heard = {utterance.spk_id for utterance in corpus.utterances}
     tops = {name for listing in listings.values() for name in listing.tops}
     silent = sorted(printable(name) for name in tops if corpus.speakers.get(name) not in heard)
     if silent:
-        say(f"{len(silent)} of {len(tops)} speakers' folders give no utterance: {first_of(silent)}")
+        log_message(f"{len(silent)} of {len(tops)} speakers' folders give no utterance: {first_of(silent)}")
 
 
 def genders_of(roots: Sequence[Path], spk2gender: Path | None, speakers: dict[str, str]) -> dict[str, str]:
@@ -192,7 +193,8 @@ def genders_of(roots: Sequence[Path], spk2gender: Path | None, speakers: dict[st
                 raise InputError(f"{source}: {name} is {gender}, and another of {', '.join(map(str, beside))} differs")
     strangers = sorted(set(known) - set(speakers) - set(speakers.values()))
     if strangers:
-        say(f"{len(strangers)} speakers with a gender are not in {', '.join(map(str, roots))} ({first_of(strangers)})")
+        searched = ", ".join(map(str, roots))
+        log_message(f"{len(strangers)} speakers with a gender are not in {searched} ({first_of(strangers)})")
     by_id = {spk_id: known.get(name) or known.get(spk_id) for name, spk_id in speakers.items()}
     return {spk_id: gender for spk_id, gender in by_id.items() if gender}
 
@@ -230,4 +232,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_program(main)

@@ -18,14 +18,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.errors import InputError
-from common.program import positive_int
+from common.program import log_message, positive_int, run_program
 from local.data_dir import Utterance, write_data_dir
 from local.minicorpus.augmentation import count_of, make_augmentation, write_augmentation_dirs
 from local.minicorpus.config import ConfigError, MiniCorpusConfig, read_config
 from local.minicorpus.corpus import genders, make_speech, make_trials, split_options
 from local.minicorpus.speech import SPLITS
 from local.minicorpus.store import SoundFile
-from local.program import new_parser, run_script, say
+from local.program import new_parser
 
 DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "conf" / "mini_corpus.yaml"
 
@@ -46,7 +46,7 @@ def write_speech_dirs(config: MiniCorpusConfig, size: str, sounds: list[SoundFil
             partial.write_text("".join(f"{line}\n" for line in trials), encoding="utf-8")
             partial.replace(data / split / "trials")
             targets = sum(line.endswith(" target") for line in trials)
-            say(f"{data / split}/trials: {targets} target, {len(trials) - targets} nontarget")
+            log_message(f"{data / split}/trials: {targets} target, {len(trials) - targets} nontarget")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -71,14 +71,15 @@ def main(argv: Sequence[str]) -> None:
     made = {True: "found as made before", False: "made"}
     sounds, found = make_augmentation(config, options.audio_dir)
     write_augmentation_dirs(sounds, options.audio_dir, options.data_dir, config.sample_rate)
-    say(f"{options.audio_dir}: {count_of(config.augmentation)}, {made[found]}")
+    log_message(f"{options.audio_dir}: {count_of(config.augmentation)}, {made[found]}")
     if not options.only_augmentation:
         sounds, found = make_speech(config, config.sizes[options.size], options.audio_dir, options.nj)
         write_speech_dirs(config, options.size, sounds, options.audio_dir, options.data_dir)
         hours = sum(sound.num_samples for sound in sounds) / config.sample_rate / 3600
         speakers = len({sound.spk_id for sound in sounds})
-        say(f"{options.audio_dir}: {len(sounds)} utterances of {speakers} speakers, {hours:.2f} h, {made[found]}")
+        spoken = f"{len(sounds)} utterances of {speakers} speakers, {hours:.2f} h"
+        log_message(f"{options.audio_dir}: {spoken}, {made[found]}")
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_program(main)

@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.errors import InputError, KaldiError
-from common.program import boolean
+from common.program import boolean, log_message, run_program
 from common.text_lines import numbered_fields
 from local.audio_files import (
     AudioFile,
@@ -32,7 +32,7 @@ from local.audio_files import (
     without_extension,
 )
 from local.data_dir import Dropped, Utterance, say_counts, write_data_dir
-from local.program import add_max_loss, first_of, new_parser, run_script, say
+from local.program import add_max_loss, first_of, new_parser
 from local.rir_lists import odd_paths, require_plain_paths
 from local.speaker_ids import without_blanks
 from local.walk import list_files
@@ -49,7 +49,7 @@ def read_vocals(annotations: Sequence[Path]) -> dict[str, bool]:
     """
     vocals: dict[str, bool] = {}
     for path in annotations:
-        for number, fields in numbered_fields(path, InputError, say):
+        for number, fields in numbered_fields(path, InputError, log_message):
             if len(fields) < 4 or fields[2] not in ("Y", "N"):
                 raise InputError(f'{path}:{number}: found "{" ".join(fields)}", expected `id genres Y|N musician`')
             vocals[fields[0]] = fields[2] == "Y"
@@ -178,7 +178,7 @@ def make_class(name: str, root: Path, data: Path, sample_rate: int, use_vocals: 
         raise InputError(f"{folder}: none of {len(dropped)} files is usable audio: {reasons}")
     write_data_dir(data, list(utterances.values()), dropped=dropped)
     say_conversions(files, sample_rate)
-    say(f"{data}: {sum(one.seconds or 0.0 for one in utterances.values()) / 3600:.2f} h of {name}")
+    log_message(f"{data}: {sum(one.seconds or 0.0 for one in utterances.values()) / 3600:.2f} h of {name}")
     say_counts(data, len(utterances) + len(dropped), len(utterances), dropped, max_loss)
 
 
@@ -186,7 +186,7 @@ def remove_earlier(data: Path) -> None:
     """Remove a data directory of another MUSAN: what reads it next must not take it for this one's."""
     if (data / "wav.scp").is_file():
         shutil.rmtree(data)
-        say(f"{data}, made earlier, is removed")
+        log_message(f"{data}, made earlier, is removed")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -207,9 +207,9 @@ def main(argv: Sequence[str]) -> None:
             data = Path(f"{options.prefix}_{name}")
             make_class(name, options.root, data, options.rate, options.use_vocals, options.max_loss)
         else:
-            say(f"{options.root}/{name} is not there: no {options.prefix}_{name} is made")
+            log_message(f"{options.root}/{name} is not there: no {options.prefix}_{name} is made")
             remove_earlier(Path(f"{options.prefix}_{name}"))
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_program(main)

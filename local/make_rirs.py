@@ -20,10 +20,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.errors import InputError
+from common.program import log_message, run_program
 from common.text_lines import filled_lines
 from local.audio_files import AudioFile, inspect_all, require_ffmpeg, say_conversions, wav_scp_entry
 from local.data_dir import Dropped
-from local.program import add_max_loss, first_of, new_parser, run_script, say
+from local.program import add_max_loss, first_of, new_parser
 from local.rir_lists import RirEntry, odd_paths, require_plain_paths, write_list, write_rir_lists
 from minikaldi.copies.rooms import RIR_OPTIONS, make_rir, read_line
 from minikaldi.data_dir.wav_lines import TO_WAV
@@ -61,7 +62,7 @@ def read_list(path: Path, root: Path) -> tuple[list[RirEntry], list[Dropped]]:
         InputError: a line of another form.
     """
     entries, dropped = [], []
-    for number, line in filled_lines(path, InputError, say):
+    for number, line in filled_lines(path, InputError, log_message):
         options, audio = read_line(path, number, line, RIR_OPTIONS)
         rir = make_rir(path, number, options, audio)
         if audio.endswith("|"):
@@ -138,7 +139,7 @@ def main(argv: Sequence[str]) -> None:
         sets[name], unreadable = as_wav(entries, options.rate, f"headers of {path}")
         check_loss(path, num_in, unreadable, options.max_loss, "responses cannot be read")
         lost = len(missing) + len(unreadable)
-        say(f"{path}: {num_in} impulse responses of {rooms} rooms in, {len(sets[name])} out, {lost} dropped")
+        log_message(f"{path}: {num_in} impulse responses of {rooms} rooms in, {len(sets[name])} out, {lost} dropped")
         dropped += [*missing, *unreadable]
     write_rir_lists(options.rir_list, sets)
     beside = options.rir_list.with_name(f"{options.rir_list.name}.dropped")
@@ -146,4 +147,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_program(main)

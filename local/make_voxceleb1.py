@@ -16,9 +16,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.errors import InputError
+from common.program import log_message, run_program
 from local.data_dir import say_counts, write_data_dir
 from local.genders import metadata_genders, read_metadata
-from local.program import add_max_loss, new_parser, run_script, say
+from local.program import add_max_loss, new_parser
 from local.trials import check_repeats, read_trials, write_trials
 from local.voxceleb import Tree, as_utterances, check_decoders, existing_trees, scan
 
@@ -73,7 +74,7 @@ def main(argv: Sequence[str]) -> None:
     rows = read_metadata(meta, ID, NAME) if meta else []
     genders = {spk: sex for key in (ID, NAME) for spk, sex in metadata_genders(meta, rows, key).items()} if meta else {}
     if not genders:
-        say(f"{options.root}/vox1_meta.csv is not there: no genders; give it with --meta")
+        log_message(f"{options.root}/vox1_meta.csv is not there: no genders; give it with --meta")
     trials = options.trials or first_existing(options.root, TRIAL_LISTS)
     if trials:
         check_repeats(trials)  # now, not after an hour of listing
@@ -84,12 +85,12 @@ def main(argv: Sequence[str]) -> None:
     test_speakers = speakers_in_trials(trials, speakers) if trials else speakers_in_metadata(rows)
     chosen = [one for one in tree.segments if (one.speaker in test_speakers) == (options.part == "test")]
     num_chosen = len({segment.speaker for segment in chosen})
-    say(f"{options.root}: {len(speakers)} speakers, {num_chosen} of them in {options.part} by {trials or meta}")
+    log_message(f"{options.root}: {len(speakers)} speakers, {num_chosen} of them in {options.part} by {trials or meta}")
     if options.part == "dev" and speakers and not chosen:
         found = f"{options.root}: all speakers are in the trials {trials or meta}"
         if not options.may_be_empty:
             raise InputError(f"{found}: none is left to train on; give --voxceleb2-root, or another list")
-        say(f"{found}: training on VoxCeleb2 alone")
+        log_message(f"{found}: training on VoxCeleb2 alone")
         return
     check_decoders(chosen)
     utterances, dropped, paths = as_utterances(Tree(chosen, tree.dropped))
@@ -98,8 +99,8 @@ def main(argv: Sequence[str]) -> None:
     if options.part == "test" and trials:
         write_trials(options.data_dir, trials, paths, speaker_of={one.utt_id: one.spk_id for one in utterances})
     elif options.part == "test":
-        say(f"{options.root}: no trials are written, there is none of {', '.join(TRIAL_LISTS)}")
+        log_message(f"{options.root}: no trials are written, there is none of {', '.join(TRIAL_LISTS)}")
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_program(main)

@@ -19,9 +19,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.errors import InputError
+from common.program import log_message, run_program
 from local.data_dir import say_counts, write_data_dir
 from local.genders import metadata_genders, read_metadata
-from local.program import add_max_loss, first_of, new_parser, run_script, say
+from local.program import add_max_loss, first_of, new_parser
 from local.voxceleb import Tree, as_utterances, check_decoders, existing_trees, find_trees, scan
 
 ID = "VoxCeleb2 ID"
@@ -50,7 +51,7 @@ def find_part(root: Path, part: str, rows: Sequence[Mapping[str, str]]) -> Tree:
     if not shared:
         for name, folders in own.items():
             if part == "both" and not find_trees(root, folders, bare):
-                say(f"{root}/{name} is not there: training without VoxCeleb2's {name} part")
+                log_message(f"{root}/{name} is not there: training without VoxCeleb2's {name} part")
         return scan(existing_trees(root, [*names, *SHARED], bare), root, bare)
     tree, both = scan(find_trees(root, names, bare), root, bare), scan(shared, root)
     set_of = {row[ID]: row["Set"] for row in rows}
@@ -58,11 +59,11 @@ def find_part(root: Path, part: str, rows: Sequence[Mapping[str, str]]) -> Tree:
         named = ", ".join(map(str, shared))
         raise InputError(f"{named}: who is a test speaker? Give --meta vox2_meta.csv, or leave out the test part")
     if not set_of:
-        say(f"{', '.join(map(str, shared))}: no vox2_meta.csv parts the sets: all speakers are taken for {part}")
+        log_message(f"{', '.join(map(str, shared))}: no vox2_meta.csv: all speakers are taken for {part}")
         return Tree([*tree.segments, *both.segments], [*tree.dropped, *both.dropped])
     strangers = sorted({one.speaker for one in both.segments} - set(set_of))
     if strangers:
-        say(f"{len(strangers)} speakers are not in vox2_meta.csv, and are left out ({first_of(strangers)})")
+        log_message(f"{len(strangers)} speakers are not in vox2_meta.csv, and are left out ({first_of(strangers)})")
     chosen = [one for one in both.segments if set_of.get(one.speaker) in PARTS[part]]
     return Tree([*tree.segments, *chosen], [*tree.dropped, *both.dropped])
 
@@ -81,16 +82,16 @@ def main(argv: Sequence[str]) -> None:
     rows = read_metadata(meta, ID) if meta else []
     genders = metadata_genders(meta, rows, ID) if meta else {}
     if not genders:
-        say(f"{beside} is not there: no genders; give it with --meta")
+        log_message(f"{beside} is not there: no genders; give it with --meta")
     part = options.part
     tree = find_part(options.root, part, rows)
     utterances, dropped, paths = as_utterances(tree)
     used = set(paths.values())
     check_decoders([segment for segment in tree.segments if segment.path in used])
-    say(f"{options.root}: {len({one.spk_id for one in utterances})} speakers in {part}")
+    log_message(f"{options.root}: {len({one.spk_id for one in utterances})} speakers in {part}")
     write_data_dir(options.data_dir, utterances, genders, dropped)
     say_counts(options.data_dir, len(tree.segments) + len(tree.dropped), len(utterances), dropped, options.max_loss)
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_program(main)

@@ -4,34 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
-
-from common.errors import InputError, for_a_message
-from common.program import script_name
+from collections.abc import Sequence
+from typing import Any
 
 _ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-def say(message: str) -> None:
-    """A line about the progress or the result, named after the script without `.py`."""
-    print(f"{script_name().removesuffix('.py')}: {message}", file=sys.stderr)
-
-
-def run_script(main: Callable[[Sequence[str]], None]) -> NoReturn:
-    """Run `main(argv)` of a script; a known error is told in one line and ends the process with code 1."""
-    code = 1
-    try:
-        main(sys.argv[1:])
-        code = 0
-    except InputError as error:
-        say(str(error))
-    except OSError as error:    # no such file, no space left, no permission: the system's own words name the file
-        say(for_a_message(f"{error.filename or ''}: {error.strerror or error}".lstrip(": ")))
-    except KeyboardInterrupt:
-        code = 130
-    sys.exit(code)
 
 
 class _StoreOnce(argparse.Action):

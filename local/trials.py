@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from common.errors import InputError
+from common.program import log_message
 from common.text_lines import numbered_fields
 from common.trial_faults import Row, trial_fault
 from common.trial_forms import EITHER_FORM, NUM_FIELDS, TrialForm, form_of
 from local.audio_files import without_extension
-from local.program import say
 from minikaldi.data_dir.tables import open_text, read_table
 
 
@@ -33,7 +33,7 @@ def read_trials(path: Path) -> list[Trial]:
     """
     trials: list[Trial] = []
     form: TrialForm | None = None
-    for number, fields in numbered_fields(path, InputError, say):
+    for number, fields in numbered_fields(path, InputError, log_message):
         form = form or (form_of(fields) if len(fields) == NUM_FIELDS else None)
         parsed = form.parse(fields) if form else None
         if parsed is None:
@@ -173,4 +173,5 @@ def write_trials(
         stream.writelines(f"{line}\n" for line in lines)
     partial.replace(directory / "trials")
     targets = sum(line.endswith(" target") for line in lines)
-    say(f"{source}: {len(lines)} trials in, {len(lines)} out ({targets} target, {len(lines) - targets} nontarget)")
+    kinds = f"{targets} target, {len(lines) - targets} nontarget"
+    log_message(f"{source}: {len(lines)} trials in, {len(lines)} out ({kinds})")

@@ -15,10 +15,10 @@ from itertools import groupby
 from pathlib import Path
 
 from common.errors import InputError
+from common.program import log_message
 from common.progress import with_progress
 from local.audio_files import AudioFile, Unreadable, inspect, require_ffmpeg, through_to_wav
 from local.data_dir import Dropped, Utterance
-from local.program import say
 from local.speaker_ids import speaker_ids, without_blanks
 from local.walk import Found, list_files
 
@@ -191,4 +191,4 @@ def check_decoders(segments: Sequence[Segment]) -> None:
     require_ffmpeg([segment.file for segment in foreign])
     misnamed = sum(segment.extension != ".m4a" for segment in foreign)
     if foreign:
-        say(f"through ffmpeg: {len(foreign)} files{f' ({misnamed} of them misnamed)' if misnamed else ''}")
+        log_message(f"through ffmpeg: {len(foreign)} files{f' ({misnamed} of them misnamed)' if misnamed else ''}")

@@ -20,6 +20,7 @@ import torch
 import yaml
 
 from common.errors import InputError
+from common.whole_files import write_whole
 from nnet.config.experiment import to_mapping, to_yaml
 from nnet.config.overrides import add_arguments
 from nnet.config.paths import located
@@ -29,7 +30,6 @@ from nnet.published.reading import SourceFile, read_source
 from nnet.published.table import Choices
 from nnet.training.checkpoint import Checkpoint, save
 from nnet.training.exp_lock import ExpLock
-from nnet.training.files import write_whole
 
 log = logging.getLogger("import")
 
@@ -42,7 +42,8 @@ def write_experiment(exp: Path, source: SourceFile, imported: Imported) -> None:
     """
     taken = [name for name in ("best.pt", "last.pt", "config.yaml") if (exp / name).exists()]
     if taken:
-        raise InputError(f"{exp}: has {', '.join(taken)} already; give another directory, or remove what is in this one")
+        mend = "give another directory, or remove these files"
+        raise InputError(f"{exp}: has {', '.join(taken)} already; {mend}")
     features_conf = _features_conf(imported.config.features.config)
     try:
         exp.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 
 from common.errors import InputError
+from common.whole_files import write_whole
 from nnet.config.experiment import load, to_yaml
 from nnet.config.overrides import add_arguments
 from nnet.config.paths import given, located
@@ -30,7 +31,6 @@ from nnet.device import choose_device
 from nnet.training.curve import Curve, Meter, Stopwatch
 from nnet.training.data import read_data
 from nnet.training.exp_lock import ExpLock
-from nnet.training.files import write_whole
 from nnet.training.forecast import Forecast, forecast_line
 from nnet.training.interrupts import Interrupts
 from nnet.training.optimizers import clip_gradients

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
-from common.program import Parser, tell
+from common.program import Parser, log_message
 from recipe.fingerprints import TREE, difference, fingerprint
 from recipe.gone_files import gone
 
@@ -156,7 +156,7 @@ def main(argv: Sequence[str]) -> int:
         try:
             reason = check(marker, read_options(arguments.option), arguments.input, arguments.output)
         except InputError as error:  # a damaged marker is told, and counts as none
-            tell(str(error))
+            log_message(str(error))
             reason = "its marker is damaged"
         refuse_gone(arguments.gone, reason, arguments.input, arguments.output)
         if reason:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import InputError, for_a_message
-from common.program import Parser, tell
+from common.program import Parser, log_message
 from common.progress import about, format_seconds
 
 USAGE = """
@@ -100,7 +100,7 @@ def read_ledger(folder: Path) -> dict[int, Times]:
             times[int(stage)] = Times(float(seconds), float(cpu) if cpu else None)
         except ValueError:
             found = f'{path}:{number}: found "{line}", expected stage, seconds and CPU seconds between tabs'
-            tell(for_a_message(f"{found}; the times in this file are left out, as they serve estimates alone"))
+            log_message(for_a_message(f"{found}; the times in this file are left out, as they serve estimates alone"))
             return {}
     return times
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError, KaldiError
-from common.program import Parser, positive_int, run
+from common.program import Parser, positive_int, run_script
 from minikaldi.io import FLOAT_VECTOR, TOKEN, random_access, sequential
 from minikaldi.ivector.backend_dims import BackendDims, choose_dims
 from minikaldi.ivector.lda import SpeakerScatter
@@ -83,4 +83,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    run("scoring.backend_dims")
+    run_script("scoring.backend_dims")

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import InputError
+from common.program import run_program
 from common.trial_faults import Row, balance_fault, trial_fault
-from scoring.program import run_program
 from scoring.trial_sets import read_trial_set
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError, KaldiError
-from common.program import Parser, run
+from common.program import Parser, run_script
 from minikaldi.io import FLOAT_MATRIX, read_object, write_object
 
 USAGE = "python3 -m scoring.compose_transforms <second-matrix> <first-matrix> <matrix-out>"
@@ -47,4 +47,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    run("scoring.compose_transforms")
+    run_script("scoring.compose_transforms")

@@ -18,9 +18,9 @@ if __package__ in (None, ""):  # run as a script: the checkout is one folder up
 
 import numpy as np
 
+from common.program import run_program
 from common.trial_forms import EITHER_FORM
 from scoring.metrics import SortedTrials, min_dcf_of_rates
-from scoring.program import run_program
 from scoring.trials import align, read_scores, read_trials
 
 

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from common.program import run_program
 from common.trial_forms import EITHER_FORM
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, read_object
 from minikaldi.ivector.vectors import apply_transform, paired_products
 from scoring.embeddings import EmbeddingTable, read_embeddings
-from scoring.program import run_program
 from scoring.score_norm import cohort_statistics, normalised
 from scoring.trials import Trials, read_trials, write_scores
 

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import InputError
+from common.program import run_program
 from common.text_lines import numbered_fields
 from common.whole_files import write_stdout
 from minikaldi.data_dir.lines import c_sorted
-from scoring.program import run_program
 from scoring.trials import read_trials
 
 

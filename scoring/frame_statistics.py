@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from common.program import run_program
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
-from scoring.program import run_program
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.program import run_program
 from minikaldi.data_dir.tables import read_pairs
-from scoring.program import run_program
 from scoring.trials import Pair, Trials, write_trials
 
 logger = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from common.program import run_program
 from common.trial_forms import EITHER_FORM
 from minikaldi.ivector.equal_error_rate import kaldi_eer
-from scoring.program import run_program
 from scoring.trials import align, read_scores, read_trials
 
 Scores = NDArray[np.floating]

@@ -13,8 +13,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.program import run_program
 from scoring.metrics import EER_DEFINITION, MIN_DCF_DEFINITION
-from scoring.program import run_program
 from scoring.provenance import Note, git_commit, machine, network_notes
 from scoring.results import TEST_PLACE, System, evaluate
 from scoring.results_page import printed_tables, results_json, results_page

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.program import run_program
 from common.text_lines import number_of, numbered_fields
 from common.trial_forms import EITHER_FORM, KALDI_FORM, NUM_FIELDS, TrialForm, form_of
 from common.whole_files import write_stdout
-from scoring.program import run_program
 
 logger = logging.getLogger(__name__)
 

@@ -6,6 +6,6 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from common.program import run  # noqa: E402
+from common.program import run_script  # noqa: E402
 
-run("recipe.counts")
+run_script("recipe.counts")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import Parser, boolean, tell
+from common.program import Parser, boolean, log_message
 from minikaldi.copies.noises import NoiseSet, durations, read_noises, recording_speakers
 from minikaldi.data_dir.copy_dir import Renaming, affix, no_change, refuse_same, uniq_lines, write_renamed
 from minikaldi.data_dir.directory import DirectoryWriter, read_utt2spk
@@ -160,7 +160,7 @@ def warn_of_repeats(mixing: Mixing, source: Path, exclude_same_speaker: bool) ->
     others = len(voices) - any(not voices.isdisjoint(speakers) for speakers in own)
     if others < wanted:
         beside = "" if others == len(voices) else f", {others} beside an utterance's own"
-        tell(
+        log_message(
             f"{mixing.bg_noises.directory} has {len(voices)} speakers{beside}, --num-bg-noises asks for up to {wanted}:"
             " some are heard more than once in an utterance"
         )
@@ -209,5 +209,5 @@ def main(argv: Sequence[str]) -> int:
     source, target = Path(options.source), Path(options.target)
     warn_of_repeats(mixing, source, options.exclude_same_speaker)
     count = augment(source, target, mixing, names, options.exclude_same_speaker)
-    tell(f"{count} recordings of {source} are in {target}, with noises")
+    log_message(f"{count} recordings of {source} are in {target}, with noises")
     return 0

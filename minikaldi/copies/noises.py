@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import tell
+from common.program import log_message
 from minikaldi.data_dir.directory import read_segments
 from minikaldi.data_dir.tables import read_numbers, read_pairs, read_table
 from minikaldi.data_dir.wav_lines import without_quotes
@@ -125,5 +125,5 @@ def _writable(audio: dict[str, str], path: Path) -> dict[str, str]:
     if not written:
         raise InputError(faults[0])
     if faults:
-        tell(f"{len(faults)} of {len(audio)} noises are left out; the first: {faults[0]}")
+        log_message(f"{len(faults)} of {len(audio)} noises are left out; the first: {faults[0]}")
     return written

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import Parser, boolean, positive_int, tell
+from common.program import Parser, boolean, log_message, positive_int
 from minikaldi.copies.augment import parse_list, seconds_text
 from minikaldi.copies.noises import durations
 from minikaldi.copies.rooms import NOISE_OPTIONS, RIR_OPTIONS, Noise, Rir, Weighted, make_noise, make_rir, read_sets
@@ -199,5 +199,5 @@ def main(argv: Sequence[str]) -> int:
             parser.error(f"--{name.replace('_', '-')}-probability is {probability:g}, expected is 0 to 1")
     source, target = Path(options.source), Path(options.target)
     count = reverberate(source, target, read_acoustics(options), options)
-    tell(f"{count} recordings made of {source} are in {target}")
+    log_message(f"{count} recordings made of {source} are in {target}")
     return 0

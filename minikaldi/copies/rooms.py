@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from common.errors import InputError
-from common.program import tell
+from common.program import log_message
 from common.text_lines import filled_lines, head_and_rest, number_of, trimmed
 from minikaldi.data_dir.wav_lines import mono_at_rate, without_quotes
 
@@ -182,7 +182,7 @@ def smoothed(given: Sequence[float | None], weight: float, where: str) -> list[f
     total = sum(probability for probability in given if probability is not None)
     unknown = sum(probability is None for probability in given)
     if unknown and total >= 1:
-        tell(f"{where}: the probabilities sum to {total:g}: the {unknown} items without one are never drawn")
+        log_message(f"{where}: the probabilities sum to {total:g}: the {unknown} items without one are never drawn")
     share = max(0.0, 1 - total) / unknown if unknown else 0.0
     filled = [share if probability is None else probability for probability in given]
     norm = sum(filled)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import Parser, boolean, script_name, tell
+from common.program import Parser, boolean, log_message, program_name
 from minikaldi.data_dir.combine import Source, fix_combined, write_merged
 from minikaldi.data_dir.copy_dir import Renaming, affix, refuse_same, renamed, uniq_lines
 from minikaldi.data_dir.directory import DirectoryWriter, read_segments, read_utt2spk, tables_of
@@ -122,7 +122,7 @@ def perturb_3way(source: Path, target: Path, always_include_prefix: bool) -> Non
     versions += [Version(source, speed, f"sp{speed}-") for speed in ("0.9", "1.1")]
     names = set.intersection(*(version.tables() for version in versions))
     for name in sorted(versions[0].tables() - names):
-        tell(f"{name} is left out: it does not hold of the copies")
+        log_message(f"{name} is left out: it does not hold of the copies")
 
     def sources_of(name: str) -> list[Source]:
         return [(f"{source}/{name} at speed {version.speed or '1'}", list(version.lines(name))) for version in versions]
@@ -131,12 +131,12 @@ def perturb_3way(source: Path, target: Path, always_include_prefix: bool) -> Non
         num_utts = write_merged(writer, names, sources_of)
         writer.remove_others()
     for note in fix_combined(target, num_utts):
-        tell(note)
+        log_message(note)
 
 
 def main(argv: Sequence[str]) -> int:
     """Command line of both; the name under which it is called says which."""
-    three = script_name().endswith("3way.sh")
+    three = program_name().endswith("3way.sh")
     parser = Parser(USAGE_3WAY, ABOUT_3WAY) if three else Parser(USAGE, ABOUT)
     if three:
         parser.add_argument("--always-include-prefix", type=boolean, default=False, help="sp1.0- to originals")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from common.errors import InputError
-from common.program import Parser, tell
+from common.program import Parser, log_message
 from common.text_lines import fields_of
 from common.whole_files import write_stdout
 from minikaldi.data_dir.lines import blocks, split_keys
@@ -67,7 +67,7 @@ def mapped(table: str, replacements: dict[str, str], fields: slice, permissive: 
             yield " ".join(words)
     if missing:
         word, place = next(iter(missing.items()))
-        tell(f'warning: {len(missing)} words are not in the map and were left (first: "{word}", {place})')
+        log_message(f'warning: {len(missing)} words are not in the map and were left (first: "{word}", {place})')
 
 
 def main(argv: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from math import isfinite
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import Parser, boolean, positive_int, script_name, tell
+from common.program import Parser, boolean, log_message, positive_int, program_name
 from common.whole_files import write_files
 from minikaldi.data_dir.directory import DirectoryWriter, require_directory
 from minikaldi.data_dir.lines import byte_order, numbered_lines
@@ -41,14 +41,14 @@ def rewrite_audio(directory: Path, change: Callable[[str, str], str]) -> int:
         for name in FEATURES:
             if (directory / name).is_file():
                 writer.remove(name)
-                tell(f"{directory}/{name} is not true of the new audio; it is in {directory}/.backup")
+                log_message(f"{directory}/{name} is not true of the new audio; it is in {directory}/.backup")
     return len(audio)
 
 
 def resample(directory: Path, rate: int) -> None:
     """Change the rate (Hz) of all recordings; mono wave files that have it stay as they are."""
     count = rewrite_audio(directory, lambda _, audio: mono_at_rate(audio, rate))
-    tell(f"{count} recordings of {directory} are resampled to {rate} Hz")
+    log_message(f"{count} recordings of {directory} are resampled to {rate} Hz")
 
 
 def drawn_volumes(directory: Path, low: float, high: float, seed: int) -> Iterator[tuple[str, str]]:
@@ -77,7 +77,7 @@ def perturb_volume(directory: Path, volumes: dict[str, str]) -> None:
         return through_reverberate(audio, f"--volume={volumes[recording]}")
 
     count = rewrite_audio(directory, louder)
-    tell(f"{count} recordings of {directory} have another volume")
+    log_message(f"{count} recordings of {directory} have another volume")
 
 
 def volume_main(argv: Sequence[str]) -> int:
@@ -96,7 +96,7 @@ def volume_main(argv: Sequence[str]) -> int:
         parser.error(f"--scale-low {low:g} and --scale-high {high:g}: expected 0 < low <= high")
     require_directory(directory)
     if is_perturbed(directory) and not options.force:
-        tell(f"the volume of {directory} was changed before; nothing is done (--force true: change it again)")
+        log_message(f"the volume of {directory} was changed before; nothing is done (--force true: change it again)")
         return 0
     if options.reco2vol:
         volumes = {recording: f"{factor:.6g}" for recording, factor in read_numbers(options.reco2vol).items()}
@@ -110,7 +110,7 @@ def volume_main(argv: Sequence[str]) -> int:
 
 def main(argv: Sequence[str]) -> int:
     """Command line of both; the name under which it is called says which."""
-    if script_name().startswith("perturb"):
+    if program_name().startswith("perturb"):
         return volume_main(argv)
     parser = Parser(USAGE_RATE, ABOUT_RATE)
     parser.add_argument("rate", type=positive_int)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import Parser, boolean, tell
+from common.program import Parser, boolean, log_message
 from common.text_lines import fields_of
 from minikaldi.data_dir.copy_dir import no_change, refuse_same, uniq_lines
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, read_segments, require_directory, tables_of
@@ -122,7 +122,7 @@ def table_sources(name: str, directories: Sequence[Path]) -> list[Source] | None
     having = [directory for directory in directories if (directory / name).is_file()]
     lacking = [directory for directory in directories if directory not in having]
     if lacking and name not in ("utt2uniq", "segments"):
-        tell(f"{name} is left out: {having[0]} has it, {lacking[0]} has not")
+        log_message(f"{name} is left out: {having[0]} has it, {lacking[0]} has not")
         return None
     sources: list[Source] = [(str(directory / name), all_lines(directory / name)) for directory in having]
     for directory in lacking:
@@ -160,7 +160,7 @@ def main(argv: Sequence[str]) -> int:
     num_utts = combine(target, [Path(source) for source in options.sources], extra)
     if not options.skip_fix:
         for note in fix_combined(target, num_utts, extra):
-            tell(note)
+            log_message(note)
     return 0
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import Parser, tell
+from common.program import Parser, log_message
 from common.text_lines import fields_of
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, read_utt2spk, tables_of
 from minikaldi.data_dir.lines import blocks, keys_of, pairs_of, split_keys
@@ -132,5 +132,5 @@ def main(argv: Sequence[str]) -> int:
     utt, spk = affix(options.utt_prefix, options.utt_suffix), affix(options.spk_prefix, options.spk_suffix)
     copy_directory(source, target, utt, spk)
     check_copy(target, options.validate_opts.split())
-    tell(f"copied data from {source} to {target}")
+    log_message(f"copied data from {source} to {target}")
     return 0

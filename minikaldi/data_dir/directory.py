@@ -14,9 +14,10 @@ from pathlib import Path
 from types import TracebackType
 
 from common.errors import InputError
+from common.text_files import batches, open_text, write_lines
 from common.text_lines import fields_of, number_of
 from common.whole_files import hidden_name, remove_leftovers, signals_held
-from minikaldi.data_dir.lines import ascending, batches, byte_order, c_sorted, in_order, key_of, open_text, write_lines
+from minikaldi.data_dir.lines import ascending, byte_order, c_sorted, in_order, key_of
 from minikaldi.data_dir.tables import read_pairs, read_table, speaker_lines
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import Parser, boolean, positive_int, script_name, tell
+from common.program import Parser, boolean, log_message, positive_int, program_name
 from minikaldi.data_dir.directory import DirectoryWriter, read_segments, require_directory
 from minikaldi.data_dir.lines import all_lines, have_heads, heads_of, keys_of, pairs_of
 from minikaldi.data_dir.tables import filtered, read_numbers, read_pairs
@@ -68,7 +68,7 @@ def write_table(directory: Path, name: str, values: Mapping[str, str], keys: Seq
     if not known:
         raise InputError(f"{directory}/{name}: none of {len(missing)} lengths is known; see {directory}/log")
     if missing:
-        tell(f"{directory}/{name}: {len(missing)} ids have no length (first: {missing[0]}); see {directory}/log")
+        log_message(f"{directory}/{name}: {len(missing)} ids have no length (first: {missing[0]}); see {directory}/log")
     with DirectoryWriter(directory) as writer:
         writer.write(name, map(" ".join, known.items()))
 
@@ -158,7 +158,7 @@ def make_utt2num_frames(
 
 def main(argv: Sequence[str]) -> int:
     """Command line of the three scripts; the name under which it is called says which."""
-    name = script_name()
+    name = program_name()
     parser = Parser(f"{name} [--nj N] [--cmd RUNNER] [options] <data-dir>", ABOUT)
     parser.add_argument("--nj", type=positive_int, default=4, help="jobs at once (default 4)")
     parser.add_argument("--cmd", default="run.pl", help="what runs them (default run.pl)")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import Parser, positive_int, tell
+from common.program import Parser, log_message, positive_int
 from common.whole_files import hidden_name, remove_leftovers, signals_held
 from minikaldi.data_dir.copy_dir import Renaming, refuse_same, renamed
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, read_segments, read_utt2spk, tables_of
@@ -74,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
     wav_lines = extract(source, target, Jobs(options.cmd, options.nj))
     copy_extracted(source, target, wav_lines)
     if len(wav_lines) < num_utts:
-        tell(f"{num_utts - len(wav_lines)} utterances of {source} have no audio; see {target}/log")
+        log_message(f"{num_utts - len(wav_lines)} utterances of {source} have no audio; see {target}/log")
     for note in fix(target):
-        tell(note)
+        log_message(note)
     return 0

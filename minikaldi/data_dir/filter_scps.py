@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from common.errors import InputError
-from common.program import Parser, positive_int, tell
+from common.program import Parser, log_message, positive_int
 from common.whole_files import write_files
 from minikaldi.data_dir.filter_scp import nth_fields
 from minikaldi.data_dir.lines import blocks, keys_of
@@ -60,12 +60,12 @@ def filter_all(id_lists: Sequence[str], table: str, outputs: Sequence[str], fiel
     dealt, num_lost, num_repeated = deal(table, places, len(id_lists), field)
     write_files(zip(outputs, dealt, strict=True))
     if warn and num_lost:
-        tell(f"warning: {num_lost} lines of {table} are in none of the outputs")
+        log_message(f"warning: {num_lost} lines of {table} are in none of the outputs")
     if warn and num_repeated:
-        tell(f"warning: {num_repeated} lines of {table} are in several outputs (as it must be with --per-utt)")
+        log_message(f"warning: {num_repeated} lines of {table} are in several outputs (as it must be with --per-utt)")
     for output, lines in zip(outputs, dealt, strict=True):
         if warn and not lines:
-            tell(f"warning: {output} is empty")
+            log_message(f"warning: {output} is empty")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -15,7 +15,7 @@ from operator import not_
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import Parser, tell
+from common.program import Parser, log_message
 from common.text_lines import fields_of
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, by_utterance, require_directory, tables_of
 from minikaldi.data_dir.lines import ascending, c_sorted, have_heads, heads_of, in_order, keys_of, pairs_of
@@ -183,5 +183,5 @@ def main(argv: Sequence[str]) -> int:
     directory = Path(options.data)
     notes = fix(directory, options.utt_extra_files.split(), options.spk_extra_files.split())
     for note in notes:
-        tell(note)
+        log_message(note)
     return 0

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import Parser, positive_int, script_name
+from common.program import Parser, positive_int, program_name
 from common.text_lines import number_of, trimmed
 from minikaldi.data_dir.durations import is_complete, make_utt2dur, number_text, utterances_of, values_of
 from minikaldi.data_dir.tables import number_blocks, read_numbers
@@ -66,7 +66,7 @@ def num_frames(directory: Path, jobs: Jobs) -> int:
 
 def main(argv: Sequence[str]) -> int:
     """Command line of both; the name under which it is called says which."""
-    name = script_name()
+    name = program_name()
     shift_alone = name.startswith("get_frame_shift")
     parser = Parser(f"{name} [--nj N] [--cmd RUNNER] <data-dir>", ABOUT_SHIFT if shift_alone else ABOUT_NUM)
     parser.add_argument("--nj", type=positive_int, default=4, help="jobs at once (default 4)")

@@ -16,27 +16,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from operator import le, lt
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
+from typing import Any, BinaryIO
 
+from common import text_files
 from common.errors import InputError
+from common.text_files import path_of
 from common.text_lines import BLANKS, BLOCK_BYTES, BYTE_ORDER_MARK, fields_of, has_ascii_blanks_only, line_blocks
 
 SORT_MEND = "sort it with LC_ALL=C, or run utils/fix_data_dir.sh"
-BLOCK_LINES = 4096
 _UTF_16_MARKS = ("\udcff\udcfe", "\udcfe\udcff")  # as surrogateescape reads them
 _SIGNS = ("\r", "\0", BYTE_ORDER_MARK, *_UTF_16_MARKS)
 _BROKEN = re.compile("[\udc80-\udcff]")
-
-
-def open_text(path: Path | str, mode: str = "r") -> TextIO:
-    """A table's stream: UTF-8, newlines as they stand."""
-    return cast(TextIO, _path_of(path).open(mode, encoding="utf-8", errors="surrogateescape", newline="\n"))
-
-
-def _path_of(path: Path | str) -> Path:
-    if "\0" in str(path):
-        raise InputError(f"{path}: no file's name has a zero byte in it")
-    return Path(path)
 
 
 @contextlib.contextmanager
@@ -44,7 +34,7 @@ def _open_bytes(path: str) -> Iterator[BinaryIO]:
     if path == "-":
         yield sys.stdin.buffer
         return
-    with _path_of(path).open("rb") as stream:
+    with path_of(path).open("rb") as stream:
         yield stream
 
 
@@ -132,8 +122,8 @@ def split_keys(lines: Sequence[str]) -> list[list[str]]:
 
 def _part_plainly(lines: Sequence[str]) -> bool:
     """Whether str.split() parts these lines as `fields_of` does."""
-    starts = range(0, len(lines), BLOCK_LINES)
-    return all(has_ascii_blanks_only("\n".join(lines[start : start + BLOCK_LINES])) for start in starts)
+    starts = range(0, len(lines), text_files.BLOCK_LINES)
+    return all(has_ascii_blanks_only("\n".join(lines[start : start + text_files.BLOCK_LINES])) for start in starts)
 
 
 def pairs_of(lines: Sequence[str]) -> tuple[list[str], list[str]] | None:
@@ -191,16 +181,3 @@ def side_by_side(lines: Sequence[str]) -> list[str]:
     To go several times through a million lines that were sorted from random order is to wait for memory: this pays.
     """
     return "\n".join(lines).split("\n") if lines else []
-
-
-def batches(lines: Iterable[str]) -> Iterator[list[str]]:
-    """The lines, some thousand at a time."""
-    rest = iter(lines)
-    while batch := list(islice(rest, BLOCK_LINES)):
-        yield batch
-
-
-def write_lines(stream: TextIO, lines: Iterable[str]) -> None:
-    """Write lines to a stream, a newline behind each."""
-    for batch in batches(lines):
-        stream.write("\n".join(batch) + "\n")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import Parser, boolean, tell
+from common.program import Parser, boolean, log_message
 from minikaldi.data_dir.copy_dir import Renaming, check_copy, refuse_same, renamed
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, by_utterance, read_segments, read_utt2spk, tables_of
 from minikaldi.data_dir.durations import make_utt2dur
@@ -120,5 +120,5 @@ def main(argv: Sequence[str]) -> int:
     utt2spk = new_speakers(source, most, most_seconds, respect, options.respect_recording_info)
     modify(source, target, utt2spk, keep_genders=respect)
     before, after = len(set(read_utt2spk(source).values())), len(set(utt2spk.values()))
-    tell(f"copied data from {source} to {target}: {before} speakers became {after}")
+    log_message(f"copied data from {source} to {target}: {before} speakers became {after}")
     return 0

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import Parser, positive_int, tell
+from common.program import Parser, log_message, positive_int
 from common.text_lines import fields_of
 from minikaldi.data_dir.directory import by_utterance, read_utt2spk
 from minikaldi.data_dir.lines import blocks, split_keys
@@ -55,5 +55,5 @@ def main(argv: Sequence[str]) -> int:
     kept = set(chain.from_iterable(evenly(utts, options.most) for utts in by_text.values()))
     subset = {utt: spk for utt, spk in utt2spk.items() if utt in kept}
     write_subset(source, target, subset)
-    tell(f"{len(subset)} utterances of {len(utt2spk)} in {source} are in {target}")
+    log_message(f"{len(subset)} utterances of {len(utt2spk)} in {source} are in {target}")
     return 0

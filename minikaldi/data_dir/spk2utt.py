@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from common.errors import InputError
-from common.program import Parser, script_name
+from common.program import Parser, program_name
 from common.text_lines import fields_of
 from common.whole_files import write_stdout
 from minikaldi.data_dir.lines import numbered_lines
@@ -28,9 +28,9 @@ def utterance_lines(spk2utt: str) -> Iterator[str]:
 
 def main(argv: Sequence[str]) -> int:
     """Command line of both; the name under which it is called says which."""
-    to_speakers = script_name().startswith("utt2spk_to")
+    to_speakers = program_name().startswith("utt2spk_to")
     first, second = ("utt2spk", "spk2utt") if to_speakers else ("spk2utt", "utt2spk")
-    parser = Parser(f"{script_name()} [<{first}>] > <{second}>", f"Turn {first} into {second}; - or nothing is stdin.")
+    parser = Parser(f"{program_name()} [<{first}>] > <{second}>", f"Turn {first} into {second}; - or nothing is stdin.")
     parser.add_argument("table", nargs="?", default="-")
     table = parser.parse(argv).table
     lines = speaker_lines(read_pairs(table).items()) if to_speakers else utterance_lines(table)

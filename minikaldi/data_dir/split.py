@@ -11,6 +11,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.program import Parser, positive_int
+from common.text_files import open_text
 from common.whole_files import write_files
 from minikaldi.data_dir.directory import (
     KINDS,
@@ -20,7 +21,7 @@ from minikaldi.data_dir.directory import (
     require_directory,
     tables_of,
 )
-from minikaldi.data_dir.lines import blocks, keys_of, open_text
+from minikaldi.data_dir.lines import blocks, keys_of
 from minikaldi.data_dir.tables import speakers_of
 
 USAGE = "split_data.sh [--per-utt] <data-dir> <num-parts>"

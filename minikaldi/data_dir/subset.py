@@ -14,7 +14,7 @@ from itertools import compress
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import Parser, positive_int, tell
+from common.program import Parser, log_message, positive_int
 from minikaldi.data_dir.copy_dir import refuse_same
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, by_utterance, read_segments, read_utt2spk, tables_of
 from minikaldi.data_dir.lines import all_lines, c_sorted, keys_of
@@ -120,7 +120,7 @@ def listed(source: Path, utt2spk: dict[str, str], list_file: str, speakers: bool
     found = list(compress(utt2spk, map(wanted.__contains__, utt2spk.values() if speakers else utt2spk)))
     unknown = wanted - (set(utt2spk.values()) if speakers else utt2spk.keys())
     if unknown:
-        tell(f"{len(unknown)} of {len(wanted)} ids in {list_file} are not in {source} (first: {min(unknown)})")
+        log_message(f"{len(unknown)} of {len(wanted)} ids in {list_file} are not in {source} (first: {min(unknown)})")
     return found
 
 
@@ -160,5 +160,5 @@ def main(argv: Sequence[str]) -> int:
     kept = {utt: spk for utt, spk in utt2spk.items() if utt in chosen}
     # Kaldi's --per-spk leaves a blank at the end of each line of spk2utt; so that files compare equal, so do we.
     write_subset(source, target, kept, " " if options.mode == "per-spk" else "")
-    tell(f"{len(kept)} utterances of {source} are in {target}")
+    log_message(f"{len(kept)} utterances of {source} are in {target}")
     return 0

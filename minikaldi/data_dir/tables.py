@@ -10,18 +10,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from common.errors import InputError
+from common.text_files import open_text
 from common.text_lines import BLANKS, fields_of, has_ascii_blanks_only, number_of
-from minikaldi.data_dir.lines import (
-    blocks,
-    have_heads,
-    heads_of,
-    key_of,
-    keys_of,
-    numbered_lines,
-    open_text,
-    pairs_of,
-    split_keys,
-)
+from minikaldi.data_dir.lines import blocks, have_heads, heads_of, key_of, keys_of, numbered_lines, pairs_of, split_keys
 
 # From here too, for those that read a table line by line.
 __all__ = [

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from common.program import Parser, script_name
+from common.program import Parser, program_name
 from minikaldi.data_dir.check_table import MAX_PER_FILE, Faults, Table, check_table
 from minikaldi.data_dir.directory import KINDS, require_directory, tables_of
 from minikaldi.data_dir.lines import c_sorted, in_order
@@ -117,7 +117,7 @@ def main(argv: Sequence[str]) -> int:
     needed = [name for name, allowed in absent.items() if not allowed]
     faults = validate(Path(options.data), needed, not options.no_spk_sort)
     for fault in faults:
-        print(f"{script_name()}: {fault}", file=sys.stderr)
+        print(f"{program_name()}: {fault}", file=sys.stderr)
     if not faults:
-        print(f"{script_name()}: Successfully validated data-directory {options.data}")
+        print(f"{program_name()}: Successfully validated data-directory {options.data}")
     return 1 if faults else 0

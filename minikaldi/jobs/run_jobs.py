@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.interrupts import when_asked_to_end
-from common.program import script_name
+from common.program import program_name
 from minikaldi.jobs.processes import group_is_alive
 from minikaldi.jobs.run_options import Options
 
@@ -129,7 +129,7 @@ class Runner:
                 self._wait_for_one()
         except Stopped:
             self._end_all()
-            print(f"{script_name()}: ended by signal {self._stopped_by}, and the jobs with it", file=sys.stderr)
+            print(f"{program_name()}: ended by signal {self._stopped_by}, and the jobs with it", file=sys.stderr)
             sys.exit(128 + self._stopped_by)
         except OSError:  # no space for a log, no more processes
             self._end_all()
@@ -225,11 +225,11 @@ def report(failed: Sequence[Job], num_jobs: int, options: Options) -> None:
         return
     first = min(failed, key=lambda job: job.number)
     if num_jobs == 1:
-        print(f"{script_name()}: job failed, log is in {first.log}", file=sys.stderr)
+        print(f"{program_name()}: job failed, log is in {first.log}", file=sys.stderr)
     else:
         pattern = options.log.replace(options.job_name or "", "*")
-        print(f"{script_name()}: {len(failed)} / {num_jobs} failed, log is in {pattern}", file=sys.stderr)
-    print(f"{script_name()}: {first.log}: {last_error_line(first.log)}", file=sys.stderr)
+        print(f"{program_name()}: {len(failed)} / {num_jobs} failed, log is in {pattern}", file=sys.stderr)
+    print(f"{program_name()}: {first.log}: {last_error_line(first.log)}", file=sys.stderr)
 
 
 def run(options: Options) -> int:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from common.program import script_name
+from common.program import program_name
 
 USAGE = """Usage: run.pl [options] [JOB=1:n] <log-file> <command> [<argument> ...]
  e.g.: run.pl JOB=1:4 exp/log/copy.JOB.log copy-feats scp:feats.JOB.scp ark:feats.JOB.ark
@@ -65,7 +65,7 @@ def count_gpus() -> int:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
         found = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
     if not found:
-        print(f"{script_name()}: Warning: nvidia-smi finds no GPU; running one job at a time", file=sys.stderr)
+        print(f"{program_name()}: Warning: nvidia-smi finds no GPU; running one job at a time", file=sys.stderr)
     return max(found, 1)
 
 
@@ -83,7 +83,7 @@ def parse(argv: Sequence[str]) -> Options:
             _read_range(options, rest.pop(0))
         else:
             if re.fullmatch(r".+=.*:.*", rest[0]):
-                print(f"{script_name()}: Warning: suspicious first argument: {rest[0]}", file=sys.stderr)
+                print(f"{program_name()}: Warning: suspicious first argument: {rest[0]}", file=sys.stderr)
             break
     if len(rest) < 2:
         raise RunError(USAGE)
@@ -114,7 +114,7 @@ def _read_option(options: Options, rest: list[str]) -> None:
         return
     value = rest.pop(0)
     if value.startswith("-"):
-        print(f"{script_name()}: Warning: suspicious argument '{value}' to {switch}; starts with '-'", file=sys.stderr)
+        print(f"{program_name()}: Warning: suspicious argument '{value}' to {switch}; starts with '-'", file=sys.stderr)
     if switch in ("--max-jobs-run", "-tc"):
         if not re.fullmatch(r"0*[1-9]\d*", value):
             raise RunError(f"{switch} is {value}, expected a whole number of at least 1")
@@ -140,5 +140,5 @@ def main(argv: Sequence[str]) -> int:
         return run(parse(argv))
     except RunError as error:
         text = str(error)
-        print(text if text is USAGE else f"{script_name()}: {text}", file=sys.stderr)
+        print(text if text is USAGE else f"{program_name()}: {text}", file=sys.stderr)
         return error.code

@@ -21,6 +21,7 @@ from common.options import (
     ConfigError,
     OptionError,
     OptionTable,
+    UnknownKeyError,
     choices,
     name_of,
     option_lines,
@@ -148,8 +149,9 @@ def from_mapping(
         sections = {section: _parse_section(section, merged[section]) for section in SECTIONS}
         return Config(**sections, augment=parse_augment(merged[AUGMENT]))
     except OptionError as error:
-        told = str(error).replace("\n", "\\n")  # a key of YAML may hold a line break
-        raise ConfigError(f"{blamed(error.key, origins) or source}: {told}") from error
+        hinted = error.hinted(hint(error.key)) if isinstance(error, UnknownKeyError) else error
+        text = str(hinted).replace("\n", "\\n")  # a key of YAML may hold a line break
+        raise ConfigError(f"{blamed(error.key, origins) or source}: {text}") from error
 
 
 def _take_callers(merged: dict[Any, Any], section: str, key: str) -> None:

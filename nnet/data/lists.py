@@ -205,7 +205,8 @@ def _utterances(
 ) -> Utterances:
     empty = [utt_id for utt_id in scp if num_frames[utt_id] < 1]
     if empty:
-        raise InputError(f"{lists_dir}/utt2num_frames: {empty[0]} has {num_frames[empty[0]]} frames, expected 1 or more")
+        found = f"{empty[0]} has {num_frames[empty[0]]} frames"
+        raise InputError(f"{lists_dir}/utt2num_frames: {found}, expected 1 or more")
     unknown = [utt_id for utt_id in scp if utt2spk[utt_id] not in spk2int]
     if unknown:
         raise InputError(f"{lists_dir}/spk2int: no speaker {utt2spk[unknown[0]]} (of {unknown[0]})")

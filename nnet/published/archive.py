@@ -52,7 +52,8 @@ def _check(path: Path, records: list[zipfile.ZipInfo], num_bytes: int) -> None:
             raise InputError(f"{path}: its record {record.filename} is compressed, expected it as it is; {again}")
     held = sum(record.file_size for record in records)
     if held > num_bytes:
-        raise InputError(f"{path}: its records are said to hold {held} bytes, more than the file's {num_bytes}; {again}")
+        sizes = f"its records claim {held} bytes, more than the file's {num_bytes}"
+        raise InputError(f"{path}: {sizes}; {again}")
     names = set()
     for record in records:
         if record.filename in names:

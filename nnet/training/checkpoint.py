@@ -21,9 +21,9 @@ from typing import Any
 import torch
 
 from common.errors import InputError, why
+from common.whole_files import write_whole
 from nnet.training import checksum
 from nnet.training.checkpoint_fields import check_fields
-from nnet.training.files import write_whole
 from nnet.training.wrappers import unwrapped
 
 log = logging.getLogger("checkpoint")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from common.progress import format_seconds
-from nnet.training.files import append_line, write_whole
+from common.whole_files import append_line, write_whole
 
 _STEP = re.compile(r"[0-9]{1,15}\t")
 SILENCE = 10.0  # seconds after which people ask whether it runs

@@ -58,7 +58,8 @@ def read_features_conf(path: Path) -> str:
         InputError: no such file, or no text.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; --features-conf names the option file that the features were made with")
+        mend = "--features-conf names the option file that the features were made with"
+        raise InputError(f"{path}: no such file; {mend}")
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from common.errors import InputError, why
+from common.whole_files import write_whole
 from nnet.config.experiment import from_mapping, to_mapping
 from nnet.training.checkpoint import REMOVED, Checkpoint, DamagedError, load, same_run, save
-from nnet.training.files import write_whole
 
 log = logging.getLogger("train")
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 import yaml
 
+from common.whole_files import write_whole
 from nnet.config.overrides import Override
 from nnet.device import describe_device
 from nnet.training.checkpoint import Checkpoint, file_hash
-from nnet.training.files import write_whole
 from scoring.provenance import git_commit
 
 TRAINED = "trained.yaml"

@@ -42,7 +42,7 @@ def test_ids_are_speaker_and_relative_path_and_only_plain_wav_goes_by_path(
         assert shlex.split(wav[utt_id]) == ["utils/to_wav.py", f"{tree}/s2/{name}", "16000", "|"]
     assert read_pairs(data / "utt2dur")["s2-fast"] == "0.1000"
     assert "1 FLAC PCM_16 16000 Hz mono" in result.stderr and "1 WAV PCM_16 44100 Hz mono" in result.stderr
-    assert "make_folder: 6 files in, 6 out, 0 dropped" in result.stderr
+    assert "make_folder.py: 6 files in, 6 out, 0 dropped" in result.stderr
 
 
 def test_unusable_files_are_counted_drops_with_reasons(

@@ -65,7 +65,7 @@ def test_todays_voxceleb1_is_parted_by_the_trial_list(vox1: Path, tmp_path: Path
         "id10270-5r0dWxy17C8-00001 id10270--x6uYqmx31k-00002 target",
         "id10270-5r0dWxy17C8-00001 id10300-ize_eiCFEg0-00003 nontarget",
     ]
-    assert "make_voxceleb1: 3 files in, 3 out, 0 dropped" in result.stderr
+    assert "make_voxceleb1.py: 3 files in, 3 out, 0 dropped" in result.stderr
 
 
 def test_a_wav_that_was_cut_short_is_dropped_and_another_rate_is_converted(

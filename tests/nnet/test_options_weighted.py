@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import InputError
 from common.options import ConfigError, plain
 from nnet.config import experiment as nnet_config
 from nnet.config.experiment import from_mapping, get, load, to_mapping, to_yaml
@@ -104,5 +105,5 @@ def test_the_list_of_choices_shows_the_sum(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_weight_is_checked_however_it_is_made() -> None:
-    with pytest.raises(ValueError, match="weight is -1; expected a positive number"):
+    with pytest.raises(InputError, match="weight is -1; expected a positive number"):
         WeightedLoss(AngularPrototypicalOptions(), -1)

@@ -94,7 +94,7 @@ def test_a_bad_line_ends_the_program_with_file_and_line(root: Path, tmp_path: Pa
     words = [sys.executable, "-m", "scoring.make_trials", str(tmp_path / "utt2spk"), str(tmp_path / "trials")]
     done = subprocess.run(words, cwd=root, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr == f'ERROR {tmp_path}/utt2spk:2: "a" has a line above already; keep one of them\n'
+    assert done.stderr == f'scoring.make_trials: {tmp_path}/utt2spk:2: "a" has a line above already; keep one of them\n'
     assert not (tmp_path / "trials").exists()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from scoring.report import main, parse_note, parse_system
 from scoring.results_table import HEADER, aligned_table, markdown_table
 
@@ -96,7 +97,7 @@ def test_the_json_holds_the_same_figures_as_shares(data: Path) -> None:
 def test_a_missing_score_leaves_an_earlier_page_as_it_was(data: Path) -> None:
     (data / "RESULTS.md").write_text("earlier\n")
     (data / "fair").write_text("".join((data / "fair").read_text().splitlines(keepends=True)[1:]))
-    with pytest.raises(ValueError, match="fair: 1 of 105 trials have no score"):
+    with pytest.raises(InputError, match="fair: 1 of 105 trials have no score"):
         report(data)
     assert (data / "RESULTS.md").read_text() == "earlier\n"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from scoring.trials import Trials, align, read_scores, read_trials, write_scores, write_trials
 
 
@@ -50,7 +51,7 @@ def test_written_trials_are_read_back(tmp_path: Path) -> None:
 )
 def test_a_bad_trial_list_is_refused_by_file_and_line(tmp_path: Path, text: str, complaint: str) -> None:
     path = write(tmp_path / "trials", text)
-    with pytest.raises(ValueError, match="trials") as raised:
+    with pytest.raises(InputError, match="trials") as raised:
         read_trials(path)
     assert f"{path}{complaint}" in str(raised.value)
 
@@ -77,7 +78,7 @@ def test_written_scores_are_read_back_with_seven_digits(tmp_path: Path) -> None:
 
 def test_missing_scores_are_an_error_with_their_count_and_the_first() -> None:
     trials = Trials([("a", "b"), ("a", "c"), ("b", "c")], np.array([True, False, False]))
-    with pytest.raises(ValueError, match=r"exp/scores: 2 of 3 trials have no score \(first: `a c`\)"):
+    with pytest.raises(InputError, match=r"exp/scores: 2 of 3 trials have no score \(first: `a c`\)"):
         align({("a", "b"): 1.0}, trials, "exp/scores")
 
 
@@ -99,7 +100,7 @@ def test_scores_of_no_trial_are_left_out_and_said(caplog: pytest.LogCaptureFixtu
 )
 def test_a_bad_score_file_is_refused_by_file_and_line(tmp_path: Path, text: str, complaint: str) -> None:
     path = write(tmp_path / "scores", text)
-    with pytest.raises(ValueError, match="scores") as raised:
+    with pytest.raises(InputError, match="scores") as raised:
         read_scores(path)
     assert f"{path}{complaint}" in str(raised.value)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from common import text_files
 from common.errors import InputError
 from minikaldi.data_dir import lines
 from minikaldi.data_dir.combine import combine
@@ -24,7 +25,7 @@ SEEDS = range(12)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of some lines, so that each table has many, and what is odd falls on their edges."""
     monkeypatch.setattr(lines, "BLOCK_BYTES", 40)
-    monkeypatch.setattr(lines, "BLOCK_LINES", 3)
+    monkeypatch.setattr(text_files, "BLOCK_LINES", 3)
 
 
 def draw_directory(folder: Path, seed: int, messy: bool) -> dict[str, list[str]]:
