@@ -1,16 +1,25 @@
-"""What makes a trial list wrong as a whole, though each line has the right form."""
+"""Faults of a whole trial list whose lines all have the right form: repeated trials, wrong labels, one kind only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from common.trial_lines import trial_line
+
 FIRST = 3  # faults that are shown
 
 
 @dataclass(frozen=True)
 class Row:
-    """A trial, and where it is: `line 3`."""
+    """A trial and its place in the list.
+
+    Attributes:
+        where: the place in words, as `line 3`.
+        enroll: the enrolment utterance or model.
+        test: the test utterance.
+        is_target: whether both are of one speaker.
+    """
 
     where: str
     enroll: str
@@ -18,16 +27,16 @@ class Row:
     is_target: bool
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.enroll} {self.test} {'target' if self.is_target else 'nontarget'}"
+        return f"{self.where}: {trial_line(self.enroll, self.test, self.is_target)}"
 
 
 def trial_fault(rows: Iterable[Row], speaker_of: Mapping[str, str], table: str = "utt2spk") -> str | None:
-    """What is wrong with the trials; None where nothing is.
+    """What is wrong with the trials, or None.
 
     Args:
         rows: the trials.
-        speaker_of: speaker of each utterance and enrolled model; others are passed over.
-        table: what a message calls `speaker_of`.
+        speaker_of: speaker of each utterance and enrolled model; the labels of other trials are not checked.
+        table: the name of `speaker_of` in messages.
     """
     first: dict[tuple[str, str], Row] = {}
     repeated: list[str] = []
@@ -42,21 +51,21 @@ def trial_fault(rows: Iterable[Row], speaker_of: Mapping[str, str], table: str =
             contradicting.append(f"{row}, of {' and '.join(dict.fromkeys(speakers))}")
     if contradicting:
         return (
-            f"{len(contradicting)} of {len(first)} labels contradict {table}: {_some(contradicting)}; mend the"
-            " labels, or the speakers"
+            f"{len(contradicting)} of {len(first)} labels contradict {table}: {_some(contradicting)}; correct"
+            " the labels or the speakers"
         )
     if repeated:
-        return f"{len(repeated)} trials are there twice: {_some(repeated)}; remove one of each"
+        return f"{len(repeated)} trials appear twice: {_some(repeated)}; remove one of each"
     return None
 
 
 def balance_fault(num_targets: int, num_nontargets: int) -> str | None:
-    """What is missing for an error rate; None where both kinds are there."""
+    """What is missing for an error rate, or None if there are trials of both kinds."""
     if num_targets and num_nontargets:
         return None
-    there, lacking = ("nontarget", "target") if num_nontargets else ("target", "nontarget")
+    found, missing = ("nontarget", "target") if num_nontargets else ("target", "nontarget")
     return (
-        f"has {num_targets + num_nontargets} {there} trials and no {lacking} trial; an error rate needs both kinds: two"
+        f"has {num_targets + num_nontargets} {found} trials and no {missing} trial; an error rate needs both kinds: two"
         " utterances of one speaker, and utterances of two speakers"
     )
 

@@ -1,7 +1,4 @@
-"""The two forms of a line in a trial list, for all that read such lists: Kaldi's and that of VoxCeleb.
-
-A list has one form: its first line decides, and every other line must follow it.
-"""
+"""The two forms of a line in a trial list: Kaldi's and VoxCeleb's. `common.trial_lines` reads lists of either form."""
 
 from __future__ import annotations
 
@@ -13,7 +10,15 @@ NUM_FIELDS = 3
 
 @dataclass(frozen=True)
 class TrialForm:
-    """Which field of a line (from 0) is the label, which are the two ids, and which labels are allowed."""
+    """Where the label and the two ids are in a line.
+
+    Attributes:
+        example: the form in words, for messages.
+        label_field: place of the label, from 0.
+        enroll_field: place of the enrolment id.
+        test_field: place of the test id.
+        labels: each allowed label, and whether it says that both are of one speaker.
+    """
 
     example: str
     label_field: int
@@ -22,7 +27,7 @@ class TrialForm:
     labels: Mapping[str, bool]
 
     def parse(self, fields: Sequence[str]) -> tuple[str, str, bool] | None:
-        """(enrolment, test, whether both are of one speaker) of a line's fields; None: they are of no such line."""
+        """(enrolment, test, whether both are of one speaker) of a line's fields, or None for a line of another form."""
         if len(fields) != NUM_FIELDS or fields[self.label_field] not in self.labels:
             return None
         return fields[self.enroll_field], fields[self.test_field], self.labels[fields[self.label_field]]

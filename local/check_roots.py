@@ -21,9 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from common.errors import InputError
 from common.program import run_program
 from common.trial_faults import balance_fault
+from common.trial_forms import EITHER_FORM
 from local.audio_files import is_named_audio
 from local.program import first_of, new_parser, printable
-from local.trials import check_repeats, read_trials
+from local.trials import read_distinct_trials
 from local.walk import has_name_of_others
 
 EXPECTED = "expected <root>/<speaker>/**/<audio>"
@@ -173,10 +174,9 @@ def check_trial_list(path: Path) -> None:
         InputError: it is not there, has a wrong line, a trial twice, no target or no nontarget.
     """
     if not path.is_file():
-        raise InputError(f"--trials is {path}, which is no file; expected lines `1|0 a b` or `a b target|nontarget`")
-    check_repeats(path)
-    labels = [trial.label for trial in read_trials(path)]
-    fault = balance_fault(labels.count("target"), labels.count("nontarget"))
+        raise InputError(f"--trials is {path}, which is no file; expected lines {EITHER_FORM}")
+    labels = [trial.is_target for trial in read_distinct_trials(path)]
+    fault = balance_fault(labels.count(True), labels.count(False))
     if fault:
         raise InputError(f"{path}: {fault}")
 

@@ -35,7 +35,7 @@ from local.data_dir import Dropped, Utterance, say_counts, write_data_dir
 from local.genders import read_spk2gender
 from local.program import add_max_loss, first_of, new_parser, printable
 from local.speaker_ids import speaker_ids, without_blanks
-from local.trials import check_list, write_trials
+from local.trials import check_list, convert_list
 from local.walk import Listing, Passed, drop_second_names, list_files
 
 
@@ -228,7 +228,7 @@ def main(argv: Sequence[str]) -> None:
     say_conversions(corpus.files, options.rate)
     say_counts(options.data_dir, corpus.num_in, len(corpus.utterances), corpus.dropped, options.max_loss)
     if options.trials:
-        write_trials(options.data_dir, options.trials, corpus.paths, corpus.other_names)
+        convert_list(options.data_dir, options.trials, corpus.paths, corpus.other_names)
 
 
 if __name__ == "__main__":

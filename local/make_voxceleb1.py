@@ -20,7 +20,7 @@ from common.program import log_message, run_program
 from local.data_dir import say_counts, write_data_dir
 from local.genders import metadata_genders, read_metadata
 from local.program import add_max_loss, new_parser
-from local.trials import check_repeats, read_trials, write_trials
+from local.trials import convert_list, read_distinct_trials, read_list
 from local.voxceleb import Tree, as_utterances, check_decoders, existing_trees, scan
 
 BARE = ("dev", "test", "")  # only where they have folders of speakers
@@ -41,7 +41,7 @@ ID, NAME = "VoxCeleb1 ID", "VGGFace1 ID"
 
 def speakers_in_trials(source: Path, speakers: Sequence[str]) -> set[str]:
     """The speakers that occur in a trial list of paths `<speaker>/…` or ids `<speaker>-…`."""
-    written = {name for trial in read_trials(source) for name in (trial.enroll, trial.test)}
+    written = {name for trial in read_list(source) for name in (trial.enroll, trial.test)}
     by_length = sorted(speakers, key=len, reverse=True)     # of `Ann` and `Ann-Lee`, `Ann-Lee-x` is the longer one's
     found = {name.split("/")[0] for name in written if "/" in name}
     ids = {name for name in written if "/" not in name}
@@ -77,7 +77,7 @@ def main(argv: Sequence[str]) -> None:
         log_message(f"{options.root}/vox1_meta.csv is not there: no genders; give it with --meta")
     trials = options.trials or first_existing(options.root, TRIAL_LISTS)
     if trials:
-        check_repeats(trials)  # now, not after an hour of listing
+        read_distinct_trials(trials)  # a fault is found now, not after an hour of listing
     if not trials and not rows:
         raise InputError(f"{options.root}: who is a test speaker? Give --trials veri_test.txt or --meta vox1_meta.csv")
     tree = scan(existing_trees(options.root, TREES, BARE), options.root, BARE)
@@ -97,7 +97,7 @@ def main(argv: Sequence[str]) -> None:
     write_data_dir(options.data_dir, utterances, genders, dropped)
     say_counts(options.data_dir, len(utterances) + len(dropped), len(utterances), dropped, options.max_loss)
     if options.part == "test" and trials:
-        write_trials(options.data_dir, trials, paths, speaker_of={one.utt_id: one.spk_id for one in utterances})
+        convert_list(options.data_dir, trials, paths, speaker_of={one.utt_id: one.spk_id for one in utterances})
     elif options.part == "test":
         log_message(f"{options.root}: no trials are written, there is none of {', '.join(TRIAL_LISTS)}")
 

@@ -1,57 +1,34 @@
-"""Trial lists of any usual form as Kaldi's `enroll test target|nontarget`, each line accounted for."""
+"""Trial lists in either form, by ids or paths, as Kaldi's `trials` of a data directory; every line is counted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from common.errors import InputError
 from common.program import log_message
-from common.text_lines import numbered_fields
 from common.trial_faults import Row, trial_fault
-from common.trial_forms import EITHER_FORM, NUM_FIELDS, TrialForm, form_of
+from common.trial_lines import TrialLine, read_trial_lines, trial_line
+from common.whole_files import write_files
 from local.audio_files import without_extension
-from minikaldi.data_dir.tables import open_text, read_table
+from minikaldi.data_dir.tables import read_table
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One line of a list: the two names as written there, the label in Kaldi's words, the line's number."""
-
-    enroll: str
-    test: str
-    label: str
-    line: int
-
-
-def read_trials(path: Path) -> list[Trial]:
-    """Read lines `1|0 a b` or `a b target|nontarget`, all in the form of the first.
+def read_list(path: Path) -> list[TrialLine]:
+    """Read a trial list in Kaldi's or VoxCeleb's form; odd line ends are reported on stderr.
 
     Raises:
-        InputError: a line of another form, UTF-16, or a list without a trial.
+        InputError: see `common.trial_lines.read_trial_lines`.
     """
-    trials: list[Trial] = []
-    form: TrialForm | None = None
-    for number, fields in numbered_fields(path, InputError, log_message):
-        form = form or (form_of(fields) if len(fields) == NUM_FIELDS else None)
-        parsed = form.parse(fields) if form else None
-        if parsed is None:
-            expected = form.example if form else EITHER_FORM
-            raise InputError(f'{path}:{number}: found "{" ".join(fields)}", expected {expected}')
-        enroll, test, is_target = parsed
-        trials.append(Trial(enroll, test, "target" if is_target else "nontarget", number))
-    if not trials:
-        raise InputError(f"{path}: has no trial")
-    return trials
+    return list(read_trial_lines(path, log_message))
 
 
 def names_of(paths: Mapping[str, str], other_names: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Every name by which a trial list may call an utterance -> its id.
+    """The id of each name that a trial list may use for an utterance.
 
     Args:
         paths: utt_id -> path relative to the corpus root.
-        other_names: paths of links -> the path that is kept of the file.
+        other_names: path of a link -> the path that is kept of the file.
 
     Returns:
         The id itself, the path, and the path without extension. An id wins over a path.
@@ -68,24 +45,28 @@ def names_of(paths: Mapping[str, str], other_names: Mapping[str, str] | None = N
     return names
 
 
-def resolve(trials: Sequence[Trial], names: Mapping[str, str], source: Path, dropped: Mapping[str, str]) -> list[Row]:
+def resolve(
+    trials: Sequence[TrialLine], names: Mapping[str, str], source: Path, dropped: Mapping[str, str]
+) -> list[Row]:
     """The trials with utterance ids.
 
     Args:
+        trials: the lines of the list.
         names: see `names_of`.
+        source: the list, for messages.
         dropped: utterance id -> why it is not in the data directory.
 
     Raises:
-        InputError: utterances that are not there, with the count and the first three lines.
+        InputError: utterances that are missing, with the count and the first three lines.
     """
     rows, missing = [], []
     for trial in trials:
         enroll, test = _find(trial.enroll, names), _find(trial.test, names)
         if enroll is None or test is None:
             lost = trial.enroll if enroll is None else trial.test
-            missing.append(f"line {trial.line}: {lost}{_why(lost, dropped)}")
+            missing.append(f"line {trial.number}: {lost}{_why(lost, dropped)}")
         else:
-            rows.append(Row(f"line {trial.line}", enroll, test, trial.label == "target"))
+            rows.append(Row(f"line {trial.number}", enroll, test, trial.is_target))
     if missing:
         raise InputError(
             f"{source}: {len(missing)} of {len(trials)} trials name an utterance that is not in the data directory: "
@@ -108,14 +89,19 @@ def _why(name: str, dropped: Mapping[str, str]) -> str:
     return next((f" (dropped: {reason})" for reason in reasons if reason), "")
 
 
-def check_repeats(source: Path) -> None:
-    """Refuse a list that has a trial twice, by the names as they are written.
+def read_distinct_trials(source: Path) -> list[TrialLine]:
+    """Read a list in which each trial, by the names as written, must appear once.
 
     Raises:
-        InputError: see `read_trials`, or there is such a trial.
+        InputError: see `read_list`, or a trial appears twice.
     """
-    trials = read_trials(source)
-    fault = trial_fault((Row(f"line {one.line}", one.enroll, one.test, one.label == "target") for one in trials), {})
+    trials = read_list(source)
+    rows = (Row(f"line {one.number}", one.enroll, one.test, one.is_target) for one in trials)
+    _require_no_fault(source, trial_fault(rows, {}))
+    return trials
+
+
+def _require_no_fault(source: Path, fault: str | None) -> None:
     if fault:
         raise InputError(f"{source}: {fault}")
 
@@ -135,27 +121,28 @@ def check_list(
         dropped: utterance id -> why it is not among them.
 
     Raises:
-        InputError: see `read_trials`, `resolve`; or a label contradicts the speakers, or a trial is there twice.
+        InputError: see `read_list` and `resolve`; or a label contradicts the speakers, or a trial appears twice.
     """
     names = names_of({utt_id: path for utt_id, (path, _) in utterances.items()}, other_names)
-    rows = resolve(read_trials(source), names, source, dropped or {})
-    fault = trial_fault(rows, {utt_id: spk_id for utt_id, (_, spk_id) in utterances.items()}, "the folders' speakers")
-    if fault:
-        raise InputError(f"{source}: {fault}")
+    rows = resolve(read_list(source), names, source, dropped or {})
+    speaker_of = {utt_id: spk_id for utt_id, (_, spk_id) in utterances.items()}
+    _require_no_fault(source, trial_fault(rows, speaker_of, "the folders' speakers"))
 
 
-def write_trials(
+def convert_list(
     directory: Path,
     source: Path,
     paths: Mapping[str, str],
     other_names: Mapping[str, str] | None = None,
     speaker_of: Mapping[str, str] | None = None,
 ) -> None:
-    """Write `<directory>/trials` from a list, and say the counts.
+    """Write `<directory>/trials` from a list and log the counts.
 
     Args:
         directory: the data directory of the test set; its table `dropped` explains what is missing.
-        paths, other_names: see `names_of`.
+        source: the list.
+        paths: see `names_of`.
+        other_names: see `names_of`.
         speaker_of: speaker of each utterance, which the labels must not contradict.
 
     Raises:
@@ -163,15 +150,9 @@ def write_trials(
     """
     table = directory / "dropped"
     dropped = read_table(table) if table.is_file() else {}
-    rows = resolve(read_trials(source), names_of(paths, other_names), source, dropped)
-    fault = trial_fault(rows, speaker_of or {})
-    if fault:
-        raise InputError(f"{source}: {fault}")
-    lines = [f"{row.enroll} {row.test} {'target' if row.is_target else 'nontarget'}" for row in rows]
-    partial = directory / ".trials.partial"
-    with open_text(partial, "w") as stream:
-        stream.writelines(f"{line}\n" for line in lines)
-    partial.replace(directory / "trials")
-    targets = sum(line.endswith(" target") for line in lines)
-    kinds = f"{targets} target, {len(lines) - targets} nontarget"
-    log_message(f"{source}: {len(lines)} trials in, {len(lines)} out ({kinds})")
+    rows = resolve(read_list(source), names_of(paths, other_names), source, dropped)
+    _require_no_fault(source, trial_fault(rows, speaker_of or {}))
+    write_files([(str(directory / "trials"), (trial_line(row.enroll, row.test, row.is_target) for row in rows))])
+    targets = sum(row.is_target for row in rows)
+    kinds = f"{targets} target, {len(rows) - targets} nontarget"
+    log_message(f"{source}: {len(rows)} trials in, {len(rows)} out ({kinds})")

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.program import run_program
+from common.whole_files import write_files
 from scoring.metrics import EER_DEFINITION, MIN_DCF_DEFINITION
 from scoring.provenance import Note, git_commit, machine, network_notes
 from scoring.results import TEST_PLACE, System, evaluate
 from scoring.results_page import printed_tables, results_json, results_page
 from scoring.trial_sets import parse_trial_set, read_trial_set
-from scoring.trials import write_lines
 
 INTERVAL_DEFINITION = (
     "Intervals: 95 %, between percentiles of {resamples} resamples of the speakers with replacement (seed {seed}); a "
@@ -113,9 +113,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         *args.note,
         *(circumstances(args.exp, [name for name, _ in args.test_set], args.cores) if args.exp else []),
     ]
-    write_lines(args.out, iter(results_page(args.title, args.system, results, definitions, notes)))
+    outputs = [(args.out, results_page(args.title, args.system, results, definitions, notes))]
     if args.json:
-        write_lines(args.json, iter([results_json(args.system, results, notes)]))
+        outputs.append((args.json, [results_json(args.system, results, notes)]))
+    write_files(outputs)
     print("\n".join(printed_tables(args.system, results)))
     return 0
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.program import run_program
 from common.text_lines import number_of, numbered_fields
-from common.trial_forms import EITHER_FORM, KALDI_FORM, NUM_FIELDS, TrialForm, form_of
-from common.whole_files import write_stdout
+from common.trial_lines import read_trial_lines, trial_line
+from common.whole_files import write_files, write_stdout
 
 logger = logging.getLogger(__name__)
 
@@ -52,31 +52,18 @@ class Trials:
 
 
 def read_trials(path: str | Path) -> Trials:
-    """Read a trial list in either form; the first line decides which, and every other line must follow it.
+    """Read a trial list in Kaldi's or VoxCeleb's form.
 
     Raises:
-        InputError: a line has not three fields, an unknown label, or a pair that an earlier line had; or the file is
-            empty. The text names file and line.
+        InputError: a line of another form than the first, a pair that an earlier line has, or no trial. The text names
+            file and line.
     """
     line_of: dict[Pair, int] = {}
     labels: list[bool] = []
-    form: TrialForm | None = None
-    for number, fields in _fields(path, NUM_FIELDS, EITHER_FORM):
-        form = form or form_of(fields)
-        trial = form.parse(fields)
-        if trial is None:
-            raise InputError(f"{path}:{number}: {_unknown_label(fields, form)}")
-        _refuse_duplicate(line_of, trial[:2], path, number)
-        labels.append(trial[2])
-    if not labels:
-        raise InputError(f"{path}: no trials; expected lines {KALDI_FORM.example}")
+    for trial in read_trial_lines(path):
+        _refuse_duplicate(line_of, (trial.enroll, trial.test), path, trial.number)
+        labels.append(trial.is_target)
     return Trials(list(line_of), np.array(labels, dtype=bool))
-
-
-def _unknown_label(fields: list[str], form: TrialForm) -> str:
-    place = ("first", "second", "third")[form.label_field]
-    found = f"label {fields[form.label_field]!r} in the {place} field is unknown"
-    return f"{found}; expected {' or '.join(form.labels)}"
 
 
 def read_printed_pairs(path: str | Path) -> Trials:
@@ -92,9 +79,9 @@ def read_printed_pairs(path: str | Path) -> Trials:
 
 
 def write_trials(path: str | Path, trials: Trials) -> None:
-    """Write a trial list in Kaldi's form, under a temporary name until it is whole."""
-    labels = ("target" if same else "nontarget" for same in trials.is_target)
-    write_lines(path, (f"{enroll} {test} {label}" for (enroll, test), label in zip(trials.pairs, labels, strict=True)))
+    """Write a trial list in Kaldi's form; the file is whole or the old one."""
+    rows = zip(trials.pairs, trials.is_target, strict=True)
+    write_files([(str(path), (trial_line(enroll, test, bool(target)) for (enroll, test), target in rows))])
 
 
 def read_scores(path: str | Path) -> dict[Pair, float]:
@@ -118,9 +105,9 @@ def read_scores(path: str | Path) -> dict[Pair, float]:
 
 
 def write_scores(path: str | Path, trials: Trials, scores: NDArray[np.floating]) -> None:
-    """Write scores (N,) of the trials, seven digits as Kaldi does, under a temporary name until the file is whole."""
+    """Write scores (N,) of the trials with seven digits, as Kaldi does; the file is whole or the old one."""
     pairs = zip(trials.pairs, scores, strict=True)
-    write_lines(path, (f"{enroll} {test} {score:.7g}" for (enroll, test), score in pairs))
+    write_files([(str(path), (f"{enroll} {test} {score:.7g}" for (enroll, test), score in pairs))])
 
 
 def align(scores: Mapping[Pair, float], trials: Trials, name: str = "scores") -> NDArray[np.float64]:
@@ -143,15 +130,6 @@ def align(scores: Mapping[Pair, float], trials: Trials, name: str = "scores") ->
     if len(scores) > len(trials):
         logger.warning("%s: %d scores belong to no trial and are left out", name, len(scores) - len(trials))
     return np.array([scores[pair] for pair in trials.pairs], dtype=np.float64)
-
-
-def write_lines(path: str | Path, lines: Iterable[str]) -> None:
-    """Write a text file whole or not at all."""
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
-    with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out:
-        out.writelines(f"{line}\n" for line in lines)
-    partial.replace(target)
 
 
 def _refuse_duplicate(line_of: dict[Pair, int], pair: Pair, path: str | Path, number: int) -> None:

@@ -110,7 +110,7 @@ def test_a_root_in_another_of_the_same_option_is_refused(corpus: Path) -> None:
         (None, "--trials is .*list, which is no file"),
         ("1 a b\n1 a c\n", "has 2 target trials and no nontarget trial; an error rate needs both kinds"),
         ("a b nontarget\n", "has 1 nontarget trials and no target trial"),
-        ("1 a b\n0 a c\n1 a b\n", "1 trials are there twice: line 3: a b target is already on line 1; remove"),
+        ("1 a b\n0 a c\n1 a b\n", "1 trials appear twice: line 3: a b target is already on line 1; remove"),
         ("1 a b\n0 a c\n0 a b\n", "twice: line 3: a b nontarget is already on line 1, with the other label"),
         ("1 a b\n0 a\n", "list:2: found"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
-from local.trials import read_trials, write_trials
+from local.trials import convert_list, read_list
 
 PATHS = {"s1-a": "s1/a.wav", "s1-deep-b": "s1/deep/b.flac", "s2-take.2": "s2/take.2.wav"}
 
@@ -15,7 +15,7 @@ PATHS = {"s1-a": "s1/a.wav", "s1-deep-b": "s1/deep/b.flac", "s2-take.2": "s2/tak
 def lines_of(tmp_path: Path, text: str) -> list[str]:
     source = tmp_path / "list"
     source.write_bytes(text.encode())
-    write_trials(tmp_path, source, PATHS)
+    convert_list(tmp_path, source, PATHS)
     return (tmp_path / "trials").read_text().splitlines()
 
 
@@ -56,10 +56,10 @@ def test_unknown_utterances_are_an_error_with_count_and_first_lines(tmp_path: Pa
 def test_a_line_of_another_form_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
     (tmp_path / "list").write_text(f"1 a b\n{line}\n")
     with pytest.raises(InputError, match=r"list:2: found .* expected"):
-        read_trials(tmp_path / "list")
+        read_list(tmp_path / "list")
 
 
 def test_an_empty_list_is_refused(tmp_path: Path) -> None:
     (tmp_path / "list").write_text("\n")
     with pytest.raises(InputError, match="no trial"):
-        read_trials(tmp_path / "list")
+        read_list(tmp_path / "list")

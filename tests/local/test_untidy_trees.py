@@ -140,7 +140,7 @@ def test_a_trial_list_may_name_a_file_by_its_link(tmp_path: Path, write_audio, m
     [
         ("1 s1/a s1/b\n0 s1/a s2/c\n1 s1/b s2/c\n", "1 of 3 labels contradict .*line 3: s1-b s2-c target, of s1 and"),
         ("1 s1/a s1/b\n0 s1/b s1/a\n", "1 of 2 labels contradict .*line 2: s1-b s1-a nontarget, of s1;"),
-        ("1 s1/a s1/b\n0 s1/a s2/c\n1 s1/a.wav s1-b\n", "are there twice: line 3: s1-a s1-b target is already"),
+        ("1 s1/a s1/b\n0 s1/a s2/c\n1 s1/a.wav s1-b\n", "appear twice: line 3: s1-a s1-b target is already"),
         ("1 s1/a s1/b\n0 s1/a s2/d\n", "1 of 2 trials name an utterance that is not in .*: line 2: s2/d"),
     ],
 )
@@ -260,7 +260,7 @@ def test_voxceleb1_may_lie_at_the_top_and_a_tree_of_two_links_counts_once(
     ("lines", "says"),
     [
         ("0 id1/v/1.wav id1/v/2.wav\n", "1 of 1 labels contradict utt2spk: line 1: id1-v-1 id1-v-2 nontarget, of id1"),
-        ("1 id1/v/1.wav id1/v/2.wav\n1 id1/v/1.wav id1/v/2.wav\n", "1 trials are there twice: line 2"),
+        ("1 id1/v/1.wav id1/v/2.wav\n1 id1/v/1.wav id1/v/2.wav\n", "1 trials appear twice: line 2"),
     ],
 )
 def test_a_voxceleb_list_must_agree_with_the_speakers(

@@ -11,8 +11,7 @@ import pytest
 
 from common.errors import InputError
 from common.trial_forms import KALDI_FORM, VOXCELEB_FORM, form_of
-from local.trials import read_trials as read_listed_trials
-from local.trials import write_trials as write_listed_trials
+from local.trials import convert_list, read_list
 from minikaldi.io import FLOAT_VECTOR, writer
 from scoring.enrollment import enrollment_lines
 from scoring.metrics import eer
@@ -27,13 +26,13 @@ def test_the_first_line_decides_the_form_for_every_reader(tmp_path: Path) -> Non
     path = tmp_path / "trials"
     path.write_text("1 a target\n0 b nontarget\n")
     assert read_trials(path).pairs == [("1", "a"), ("0", "b")]
-    assert [(trial.enroll, trial.test) for trial in read_listed_trials(path)] == [("1", "a"), ("0", "b")]
+    assert [(trial.enroll, trial.test) for trial in read_list(path)] == [("1", "a"), ("0", "b")]
     for mixed in ("1 a b\na b target\n", "a b target\n1 a b\n"):
         path.write_text(mixed)
         with pytest.raises(InputError, match="trials:2: "):
             read_trials(path)
         with pytest.raises(InputError, match=r"trials:2: found .* expected `"):
-            read_listed_trials(path)
+            read_list(path)
 
 
 def test_pairs_are_printed_as_kaldi_reads_them_and_scores_are_checked(
@@ -68,7 +67,7 @@ def test_stage_0_writes_a_clean_list_and_reports_what_it_read(
     source = tmp_path / "list"
     source.write_bytes(MARK + "1\ts\u00a01/a.wav  s\u00a01/b\r\n0\ts\u00a01/a\ts2/c.wav\r\n".encode())
     paths = {"s_1-a": "s\u00a01/a.wav", "s_1-b": "s\u00a01/b.wav", "s2-c": "s2/c.wav"}
-    write_listed_trials(tmp_path, source, paths)
+    convert_list(tmp_path, source, paths)
     assert (tmp_path / "trials").read_text() == "s_1-a s_1-b target\ns_1-a s2-c nontarget\n"
     said = capfd.readouterr().err
     assert (said.count(f"{source}: the file begins with a byte order mark"), said.count("CRLF")) == (1, 1)

@@ -41,9 +41,9 @@ def test_written_trials_are_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("a b target\na c Target\n", ":2: label 'Target' in the third field is unknown; expected target or nontarget"),
-        ("1 a b\n2 a c\n", ":2: label '2' in the first field is unknown; expected 1 or 0"),
-        ("a b target\n1 a c\n", ":2: label 'c' in the third field"),
+        ("a b target\na c Target\n", ":2: found label 'Target' in the third field, expected `enroll test target|"),
+        ("1 a b\n2 a c\n", ":2: found label '2' in the first field, expected `1|0 enroll test` as on the first line"),
+        ("a b target\n1 a c\n", ":2: found label 'c' in the third field"),
         ("a b target\na b\n", ":2: found 2 fields in 'a b', expected"),
         ("a b target\n\na b nontarget\n", ":3: trial `a b` is already on line 1"),
         ("\n", ": no trials"),
