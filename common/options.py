@@ -2,7 +2,7 @@
 
 An option set is a frozen dataclass; the field's annotation is its type. Known annotations: ``bool``, ``int``,
 ``float``, ``str``, ``Literal["a", "b"]``, ``X | None``, ``tuple[int, int]`` (one number stands for both),
-``tuple[int, ...]``, and ``tuple[W, ...]`` of a subclass W of ``Weighted``.
+``tuple[int, ...]``, ``tuple[W, ...]`` of a subclass W of ``Weighted``, ``dict[str, X]``, and another option set.
 A field made by ``option`` carries its sentence and its range; a subclass of ``OptionSet`` checks the ranges.
 A set that is chosen by name (a pooling, a schedule) is an entry of a table ``name -> dataclass``.
 Rules over several fields are checked in ``__post_init__``, with ``require``.
@@ -246,6 +246,11 @@ def name_of(table: OptionTable, options: object) -> str:
 def parse(options_class: type[Options], section: str, mapping: object) -> Options:
     """`options_class` filled from `mapping`; the defaults of the class stand for what the mapping leaves out.
 
+    Args:
+        options_class: the option set.
+        section: its dotted name, which begins the keys in messages; "" for a whole file.
+        mapping: the values as YAML gives them.
+
     Raises:
         OptionError: an unknown or missing key, a value of the wrong type, or one that the class itself refuses.
     """
@@ -255,17 +260,21 @@ def parse(options_class: type[Options], section: str, mapping: object) -> Option
     fields = {field.name: field for field in dataclasses.fields(options_class)}  # type: ignore[arg-type]
     for key in mapping:
         if key not in fields:
-            raise UnknownKeyError(f"{section}.{key}", choices(str(key), fields))
+            raise UnknownKeyError(_dotted(section, key), choices(str(key), fields))
     for key, field in fields.items():
         if key not in mapping and field.default is dataclasses.MISSING:
-            raise OptionError(f"{section}.{key}", f"is missing; expected {describe(hints[key])}")
-    values = {key: convert(hints[key], f"{section}.{key}", value) for key, value in mapping.items()}
+            raise OptionError(_dotted(section, key), f"is missing; expected {describe(hints[key])}")
+    values = {key: convert(hints[key], _dotted(section, key), value) for key, value in mapping.items()}
     try:
         return options_class(**values)
     except OptionError as error:  # from __post_init__, which does not know its section
-        raise OptionError(f"{section}.{error.key}", error.message) from error
+        raise OptionError(_dotted(section, error.key), error.message) from error
     except ValueError as error:
         raise OptionError(section, f"cannot be used: {error}") from error
+
+
+def _dotted(section: str, key: object) -> str:
+    return f"{section}.{key}" if section else str(key)  # "": the whole file
 
 
 def convert(kind: Any, key: str, value: object) -> Any:
@@ -285,8 +294,12 @@ def convert(kind: Any, key: str, value: object) -> Any:
         return _convert_tuple(arguments, key, value)
     if kind is float:
         return _convert_float(key, value)
+    if origin is dict:
+        return _convert_mapping(arguments[1], key, value)
     if issubclass(kind, Weighted):
         return parse_weighted(kind, key, value)
+    if issubclass(kind, OptionSet):
+        return parse(kind, key, value)
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     raise OptionError(key, f"is {show(value)}; expected {describe(kind)}")
@@ -314,6 +327,12 @@ def _convert_tuple(arguments: tuple[Any, ...], key: str, value: object) -> tuple
     return tuple(convert(arguments[0], f"{key}[{index}]", item) for index, item in enumerate(value))
 
 
+def _convert_mapping(kind: Any, key: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise OptionError(key, f"is {show(value)}; expected {describe(dict[str, kind])}")
+    return {str(name): convert(kind, f"{key}.{name}", item) for name, item in value.items()}
+
+
 def option_lines(options_class: type[Any], indent: int) -> Iterator[str]:
     """For ``--list``: a line for each option with its type, range and default, and its sentence."""
     hints = typing.get_type_hints(options_class)
@@ -333,6 +352,10 @@ def describe(kind: Any) -> str:
         return " | ".join(str(argument) for argument in arguments)
     if origin is tuple:
         return _describe_tuple(arguments)
+    if origin is dict:
+        return f"a mapping from names, each to {describe(arguments[1])}"
+    if issubclass(kind, OptionSet):
+        return "a mapping of options"
     if issubclass(kind, Weighted):
         return f"{{name, weight, options}} with a name of {', '.join(sorted(kind.table))}"
     return {bool: "true or false", int: "an integer", float: "a number", str: "a string"}[kind]

@@ -21,7 +21,7 @@ from common.errors import InputError
 from common.program import log_message, positive_int, run_program
 from local.data_dir import Utterance, write_data_dir
 from local.minicorpus.augmentation import count_of, make_augmentation, write_augmentation_dirs
-from local.minicorpus.config import ConfigError, MiniCorpusConfig, read_config
+from local.minicorpus.config import MiniCorpusConfig, read_config
 from local.minicorpus.corpus import genders, make_speech, make_trials, split_options
 from local.minicorpus.speech import SPLITS
 from local.minicorpus.store import SoundFile
@@ -60,10 +60,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("audio_dir", metavar="audio-dir", type=Path)
     parser.add_argument("data_dir", metavar="data-dir", type=Path)
     options = parser.parse_args(argv)
-    try:
-        config = read_config(options.conf)
-    except ConfigError as error:
-        raise InputError(str(error)) from error
+    config = read_config(options.conf)
     if options.size not in config.sizes:
         raise InputError(f'--size "{options.size}" is unknown; choose one of: {", ".join(config.sizes)}')
     if options.seed is not None:

@@ -1,200 +1,166 @@
-"""conf/mini_corpus.yaml as nested dataclasses; an unknown or missing key is an error that lists the choices."""
+"""The parameters of the mini corpus: conf/mini_corpus.yaml as nested option sets, each key given there.
+
+A pair of numbers is [low, high] of a uniform draw unless its sentence says otherwise. A spread is the standard
+deviation of a logarithm: 0.1 is about 10 %.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from common.errors import for_a_message
-from common.options import ConfigError as YamlError
+from common.options import REQUIRED, ConfigError, OptionError, OptionSet, option, parse, require
 from common.yaml_text import read_yaml
 
-Range = tuple[float, float]
-
-
-class ConfigError(ValueError):
-    """A key or value of the configuration cannot be used; the message names file, key and mend."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(for_a_message(text))
+SESSION_NOISES = {"white", "pink", "hum", "babble"}
 
 
 @dataclass(frozen=True)
-class SplitOptions:
-    """How many speakers a split has, and utterances each."""
+class SplitOptions(OptionSet):
+    """The training or the test set of one size."""
 
-    speakers: int
-    utterances: int
+    speakers: int = option(REQUIRED, "speakers, half of them female", least=1)
+    utterances: int = option(REQUIRED, "utterances of each speaker", least=1)
 
 
 @dataclass(frozen=True)
-class SizeOptions:
+class SizeOptions(OptionSet):
     """One named size of the corpus."""
 
-    train: SplitOptions
-    test: SplitOptions
+    train: SplitOptions = option(REQUIRED, "the training set")
+    test: SplitOptions = option(REQUIRED, "the test set")
 
 
 @dataclass(frozen=True)
-class UtteranceOptions:
-    """Length of an utterance (s) and how many share a session."""
+class UtteranceOptions(OptionSet):
+    """Utterances and sessions."""
 
-    seconds: Range
-    per_session: int
-
-
-@dataclass(frozen=True)
-class SpeakerOptions:
-    """How speakers differ; see the comments in conf/mini_corpus.yaml."""
-
-    f0_hz: dict[str, float]
-    f0: float
-    f0_range: Range
-    tract_scale_female: float
-    tract_scale: float
-    formant_scale: float
-    phone_formants: float
-    bandwidth: float
-    tilt: Range
-    open_quotient: Range
-    breath: Range
-    jitter: Range
-    shimmer: Range
-    rate: float
-    frication: float
-    phone_preference: float
+    seconds: tuple[float, float] = option(REQUIRED, "length in seconds", above=0)
+    per_session: int = option(REQUIRED, "utterances that share a session", least=1)
 
 
 @dataclass(frozen=True)
-class DriftOptions:
+class SpeakerOptions(OptionSet):
+    """How speakers differ."""
+
+    f0_hz: dict[str, float] = option(REQUIRED, "median fundamental frequency over speakers, for m and f, in Hz")
+    f0: float = option(REQUIRED, "spread of a speaker's fundamental frequency")
+    f0_range: tuple[float, float] = option(REQUIRED, "spread of the fundamental frequency within an utterance")
+    tract_scale_female: float = option(REQUIRED, "log of the ratio of formants, female over male")
+    tract_scale: float = option(REQUIRED, "spread of the factor of all formants")
+    formant_scale: float = option(REQUIRED, "spread of the factor of each of the five formants")
+    phone_formants: float = option(REQUIRED, "spread of the factors of each phone's three formants")
+    bandwidth: float = option(REQUIRED, "spread of the formants' bandwidth")
+    tilt: tuple[float, float] = option(REQUIRED, "pole of the glottal low pass: mean and standard deviation")
+    open_quotient: tuple[float, float] = option(REQUIRED, "open share of a glottal period: mean, standard deviation")
+    breath: tuple[float, float] = option(REQUIRED, "amplitude of the breath noise: median and spread")
+    jitter: tuple[float, float] = option(REQUIRED, "relative variation of the period: median and spread")
+    shimmer: tuple[float, float] = option(REQUIRED, "relative variation of the amplitude from cycle to cycle")
+    rate: float = option(REQUIRED, "spread of the speaking rate")
+    frication: float = option(REQUIRED, "spread of the centre of the frication noise")
+    phone_preference: float = option(REQUIRED, "concentration of the Dirichlet draw of phones; small: strong", above=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(set(self.f0_hz) == {"m", "f"}, "f0_hz", self.f0_hz, "the keys m and f")
+
+
+@dataclass(frozen=True)
+class DriftOptions(OptionSet):
     """How one speaker differs from session to session."""
 
-    rate: float
-    f0: float
-    f0_utterance: float
-    formants: float
-    tilt: float
+    rate: float = option(REQUIRED, "spread of the speaking rate")
+    f0: float = option(REQUIRED, "spread of the fundamental frequency")
+    f0_utterance: float = option(REQUIRED, "spread of the fundamental frequency from utterance to utterance")
+    formants: float = option(REQUIRED, "spread of the factors of the first three formants")
+    tilt: float = option(REQUIRED, "standard deviation of an offset of the glottal pole")
 
 
 @dataclass(frozen=True)
-class ChannelOptions:
+class ChannelOptions(OptionSet):
     """The frequency response of recording devices and lines."""
 
-    eq_db: float
-    tilt_db: float
-    telephone: float
-    telephone_low_hz: Range
-    telephone_high_hz: Range
+    eq_db: float = option(REQUIRED, "standard deviation of the first cosine of a smooth response, in dB")
+    tilt_db: float = option(REQUIRED, "standard deviation of a straight line over frequency, in dB")
+    telephone: float = option(REQUIRED, "probability of a telephone band", least=0, most=1)
+    telephone_low_hz: tuple[float, float] = option(REQUIRED, "lower edge of the telephone band in Hz")
+    telephone_high_hz: tuple[float, float] = option(REQUIRED, "upper edge of the telephone band in Hz")
 
 
 @dataclass(frozen=True)
 class SessionOptions(ChannelOptions):
     """Channel, room, noise and level of a session."""
 
-    room: float
-    t60: Range
-    direct_to_reverberant_db: Range
-    snr_db: Range
-    snr_utterance_db: float
-    noises: dict[str, float]
-    babble_talkers: tuple[int, int]
-    level_db: Range
+    room: float = option(REQUIRED, "probability of a reverberant room", least=0, most=1)
+    t60: tuple[float, float] = option(REQUIRED, "reverberation time in seconds", above=0)
+    direct_to_reverberant_db: tuple[float, float] = option(REQUIRED, "direct over reverberant energy in dB")
+    snr_db: tuple[float, float] = option(REQUIRED, "speech over noise in dB")
+    snr_utterance_db: float = option(REQUIRED, "standard deviation between utterances of a session, in dB")
+    noises: dict[str, float] = option(REQUIRED, "probability of each kind of background noise")
+    babble_talkers: tuple[int, int] = option(REQUIRED, "other speakers in babble: fewest and most", least=1)
+    level_db: tuple[float, float] = option(REQUIRED, "peak in dB, relative to 0.9 of full scale")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known, total = set(self.noises) <= SESSION_NOISES, sum(self.noises.values())
+        expected = f"probabilities of {', '.join(sorted(SESSION_NOISES))} that sum to 1"
+        require(known and abs(total - 1) <= 1e-6, "noises", self.noises, expected)
 
 
 @dataclass(frozen=True)
-class TrialOptions:
-    """Nontarget trials per target trial."""
+class TrialOptions(OptionSet):
+    """Nontarget trials per target trial; the target trials are all pairs of a speaker's sessions."""
 
-    same_gender: int
-    cross_gender: int
+    same_gender: int = option(REQUIRED, "nontarget trials of two speakers of one gender", least=0)
+    cross_gender: int = option(REQUIRED, "nontarget trials of a male and a female speaker", least=0)
 
 
 @dataclass(frozen=True)
 class AugmentationOptions(ChannelOptions):
     """Noises, music, and rooms with the devices in them, for the augmented copies."""
 
-    noises: int
-    noise_seconds: Range
-    music: int
-    music_seconds: Range
-    rooms: int
-    rirs_per_room: int
-    t60: Range
-    direct_to_reverberant_db: Range
+    noises: int = option(REQUIRED, "noise files", least=1)
+    noise_seconds: tuple[float, float] = option(REQUIRED, "length of a noise in seconds", above=0)
+    music: int = option(REQUIRED, "pieces of music", least=1)
+    music_seconds: tuple[float, float] = option(REQUIRED, "length of a piece of music in seconds", above=0)
+    rooms: int = option(REQUIRED, "rooms", least=1)
+    rirs_per_room: int = option(REQUIRED, "impulse responses of each room", least=1)
+    t60: tuple[float, float] = option(REQUIRED, "reverberation time in seconds", above=0)
+    direct_to_reverberant_db: tuple[float, float] = option(REQUIRED, "direct over reverberant energy in dB")
 
 
 @dataclass(frozen=True)
-class MiniCorpusConfig:
+class MiniCorpusConfig(OptionSet):
     """The whole of conf/mini_corpus.yaml."""
 
-    seed: int
-    sample_rate: int
-    sizes: dict[str, SizeOptions]
-    utterance: UtteranceOptions
-    speaker: SpeakerOptions
-    drift: DriftOptions
-    session: SessionOptions
-    trials: TrialOptions
-    augmentation: AugmentationOptions
+    seed: int = option(REQUIRED, "random seed of all draws", least=0)
+    sample_rate: int = option(REQUIRED, "of all audio, in Hz", least=1)
+    sizes: dict[str, SizeOptions] = option(REQUIRED, "sizes by name, for --size")
+    utterance: UtteranceOptions = option(REQUIRED, "utterances and sessions")
+    speaker: SpeakerOptions = option(REQUIRED, "how speakers differ")
+    drift: DriftOptions = option(REQUIRED, "how a speaker differs from session to session")
+    session: SessionOptions = option(REQUIRED, "channel, room, noise and level")
+    trials: TrialOptions = option(REQUIRED, "trials of the test set")
+    augmentation: AugmentationOptions = option(REQUIRED, "sounds for the augmented copies")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        talkers = self.session.babble_talkers[1]
+        for name, size in self.sizes.items():
+            speakers = min(size.train.speakers, size.test.speakers)
+            if speakers <= talkers:
+                lack = f"has {speakers} speakers; babble of {talkers} other talkers needs more (session.babble_talkers)"
+                raise OptionError(f"sizes.{name}", lack)
 
 
 def read_config(path: Path) -> MiniCorpusConfig:
     """Read and check a configuration.
 
     Raises:
-        ConfigError: the file is no YAML mapping, or a key is unknown, missing or of another type.
+        ConfigError: not a YAML mapping, or a key that is unknown, missing, of another type or out of its range.
     """
+    values = read_yaml(path)
     try:
-        values = read_yaml(path)
-    except YamlError as error:
-        raise ConfigError(str(error)) from error
-    config = _build(MiniCorpusConfig, values, str(path), "")
-    _check(config, path)
-    return config
-
-
-def _check(config: MiniCorpusConfig, path: Path) -> None:
-    """The few values that would otherwise fail deep inside the generator, or silently do nothing."""
-    kinds = {"white", "pink", "hum", "babble"}
-    if set(config.session.noises) - kinds or abs(sum(config.session.noises.values()) - 1) > 1e-6:
-        raise ConfigError(f"{path}: session.noises must give {', '.join(sorted(kinds))} probabilities that sum to 1")
-    if set(config.speaker.f0_hz) != {"m", "f"}:
-        raise ConfigError(f"{path}: speaker.f0_hz must have the keys m and f, has {', '.join(config.speaker.f0_hz)}")
-    for name, size in config.sizes.items():
-        talkers = config.session.babble_talkers[1]
-        if min(size.train.speakers, size.test.speakers) <= talkers:
-            raise ConfigError(f"{path}: sizes.{name}: babble of {talkers} other talkers needs more speakers")
-
-
-def _build(kind: Any, value: Any, file: str, key: str) -> Any:
-    """Value of the YAML tree as the annotated type; `key` is the dotted path for messages."""
-    if dataclasses.is_dataclass(kind):
-        return _build_dataclass(kind, value, file, key)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is dict and isinstance(value, dict):
-        return {str(k): _build(arguments[1], v, file, f"{key}.{k}") for k, v in value.items()}
-    if origin is tuple and isinstance(value, list) and len(value) == len(arguments):
-        return tuple(_build(a, v, file, f"{key}[{i}]") for i, (a, v) in enumerate(zip(arguments, value, strict=True)))
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
-        return float(value)
-    if kind is int and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise ConfigError(f"{file}: {key} is {value!r}, expected {getattr(kind, '__name__', kind)}")
-
-
-def _build_dataclass(kind: Any, value: Any, file: str, key: str) -> Any:
-    hints = typing.get_type_hints(kind)
-    where = f"{file}: {key or 'the file'}"
-    if not isinstance(value, dict):
-        raise ConfigError(f"{where} is {value!r}, expected a mapping with the keys {', '.join(hints)}")
-    for name in value:
-        if name not in hints:
-            raise ConfigError(f"{where}: key {name!r} is unknown; choose from: {', '.join(hints)}")
-    for name in hints:
-        if name not in value:
-            raise ConfigError(f"{where}: key {name!r} is missing")
-    prefix = f"{key}." if key else ""
-    return kind(**{name: _build(hints[name], value[name], file, prefix + name) for name in hints})
+        return parse(MiniCorpusConfig, "", values)
+    except OptionError as error:
+        raise ConfigError(f"{path}: {str(error).strip()}") from error

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from common.options import ConfigError
 from local.minicorpus.channels import draw_channel, linear_phase_filter
 from local.minicorpus.config import (
     ChannelOptions,
-    ConfigError,
     MiniCorpusConfig,
     SizeOptions,
     SplitOptions,
@@ -175,11 +175,11 @@ def test_the_script_writes_data_directories_that_validate(root: Path, tmp_path: 
 def test_configuration_errors_name_file_and_key(root: Path, tmp_path: Path) -> None:
     text = (root / "conf" / "mini_corpus.yaml").read_text()
     for old, new, message in (
-        ("  eq_db: 3.0", "  eq_dB: 3.0", "session: key 'eq_dB' is unknown; choose from: eq_db"),
-        ("  eq_db: 3.0", "  eq_db: loud", "session.eq_db is 'loud', expected float"),
-        ("babble: 0.25", "babble: 0.5", "probabilities that sum to 1"),
-        ("seed: 1\n", "", "key 'seed' is missing"),
-        ("talkers: [3, 6]", "talkers: [3, 20]", "sizes.tiny: babble of 20 other talkers needs more speakers"),
+        ("  eq_db: 3.0", "  eq_dB: 3.0", 'session.eq_dB is unknown; choose one of: babble_talkers,'),
+        ("  eq_db: 3.0", "  eq_db: loud", 'session.eq_db is "loud"; expected a number'),
+        ("babble: 0.25", "babble: 0.5", "probabilities of babble, hum, pink, white that sum to 1"),
+        ("seed: 1\n", "", "seed is missing; expected an integer"),
+        ("talkers: [3, 6]", "talkers: [3, 20]", "sizes.tiny has 8 speakers; babble of 20 other talkers needs more"),
     ):
         (tmp_path / "c.yaml").write_text(text.replace(old, new, 1))
         with pytest.raises(ConfigError) as error:

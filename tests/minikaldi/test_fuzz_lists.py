@@ -20,7 +20,6 @@ from common.options import ConfigError
 from local.genders import metadata_genders, read_metadata, read_spk2gender
 from local.make_musan import read_vocals
 from local.make_rirs import read_list
-from local.minicorpus.config import ConfigError as MiniConfigError
 from local.minicorpus.config import read_config
 from local.minicorpus.store import stored
 from local.trials import read_list as read_any_trials
@@ -108,7 +107,7 @@ READERS = [
     Reader("option file", options_of, b"# MFCC\n--num-ceps=30\n--low-freq=20 # Hz\n--use-energy=false\n", UsageError),
     Reader("Kaldi conf", options_of, (ROOT / "conf/mfcc.conf").read_bytes(), UsageError),
     Reader("experiment", load, (ROOT / "conf/nnet/mini.yaml").read_bytes(), ConfigError),
-    Reader("mini corpus", read_config, (ROOT / "conf/mini_corpus.yaml").read_bytes(), MiniConfigError),
+    Reader("mini corpus", read_config, (ROOT / "conf/mini_corpus.yaml").read_bytes(), ConfigError),
     Reader("table", read_table, TABLE, InputError),
     Reader("pairs", read_pairs, PAIRS, InputError),
     Reader("numbers", read_numbers, b"utt1 1.5\nutt2 2e-1\nutt3 300\n", InputError),
