@@ -63,10 +63,10 @@ class Unreadable:
 
 def wav_scp_entry(audio: AudioFile, sample_rate: int) -> str:
     """The rest of the file's line in wav.scp."""
-    return audio.path if audio.plain else through_to_wav(audio.path, sample_rate)
+    return audio.path if audio.plain else wav_pipe(audio.path, sample_rate)
 
 
-def through_to_wav(path: str, sample_rate: int) -> str:
+def wav_pipe(path: str, sample_rate: int) -> str:
     """A pipe that gives the file as 16-bit mono WAV at `sample_rate` Hz; the name may have blanks and quotes."""
     return f"{TO_WAV} {shlex.quote(path)} {sample_rate} |"
 

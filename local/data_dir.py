@@ -16,7 +16,7 @@ from minikaldi.data_dir.directory import DirectoryWriter
 
 
 @dataclass(frozen=True)
-class Utterance:
+class CorpusUtterance:
     """One line of each table.
 
     audio: the rest of its wav.scp line; rec_id: the source recording (session, video) where the corpus knows it;
@@ -46,7 +46,7 @@ class Dropped:
 
 def write_data_dir(
     directory: Path,
-    utterances: Sequence[Utterance],
+    utterances: Sequence[CorpusUtterance],
     genders: Mapping[str, str] | None = None,
     dropped: Sequence[Dropped] | None = None,
 ) -> None:
@@ -85,7 +85,7 @@ def write_data_dir(
             writer.write("dropped", sorted(f"{one.utt_id} {one.reason}" for one in dropped))
 
 
-def check_ids(directory: Path, ordered: Sequence[Utterance]) -> None:
+def check_ids(directory: Path, ordered: Sequence[CorpusUtterance]) -> None:
     """Refuse ids that Kaldi's tools would stumble over later; `ordered` is sorted by utterance.
 
     Raises:

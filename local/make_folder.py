@@ -31,7 +31,7 @@ from local.audio_files import (
     wav_scp_entry,
     without_extension,
 )
-from local.data_dir import Dropped, Utterance, say_counts, write_data_dir
+from local.data_dir import CorpusUtterance, Dropped, say_counts, write_data_dir
 from local.genders import read_spk2gender
 from local.program import add_max_loss, first_of, new_parser, printable
 from local.speaker_ids import speaker_ids, without_blanks
@@ -64,7 +64,7 @@ class Corpus:
 
     speakers: dict[str, str]
     planned: list[Planned] = field(default_factory=list)
-    utterances: list[Utterance] = field(default_factory=list)
+    utterances: list[CorpusUtterance] = field(default_factory=list)
     paths: dict[str, str] = field(default_factory=dict)
     other_names: dict[str, str] = field(default_factory=dict)
     dropped: list[Dropped] = field(default_factory=list)
@@ -162,7 +162,7 @@ def inspect_planned(corpus: Corpus, sample_rate: int) -> None:
             corpus.dropped.append(Dropped(utt_id, f"{path} has the id of {corpus.paths[utt_id]}"))
         else:
             entry = wav_scp_entry(audio, sample_rate)
-            corpus.utterances.append(Utterance(utt_id, planned.spk_id, entry, seconds=audio.seconds))
+            corpus.utterances.append(CorpusUtterance(utt_id, planned.spk_id, entry, seconds=audio.seconds))
             corpus.paths[utt_id] = path
             corpus.files.append(audio)
 

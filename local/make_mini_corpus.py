@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The mini corpus: synthetic speech in <audio-dir>, data directories train and test with trials in <data-dir>.
 
-Every parameter and the seed are in the configuration. The audio depends on them alone, not on the number of jobs; files
-made earlier with the same parameters are used again. Beside the speech come noise, music and rooms for augmentation:
-<data-dir>/musan_noise, musan_music, rir_list and rir_sets (lines `weight, list`). --only-augmentation makes just these,
+The configuration has every parameter and the random seed. The audio depends on them alone, not on the number of jobs;
+files made earlier with the same parameters are used again. Noise, music and rooms for augmentation are made too:
+<data-dir>/musan_noise, musan_music, rir_list and rir_sets (lines `weight, list`). --only-augmentation makes only these,
 for a corpus of real speech without MUSAN and RIRS_NOISES.
 """
 
@@ -19,10 +19,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.errors import InputError
 from common.program import log_message, positive_int, run_program
-from local.data_dir import Utterance, write_data_dir
+from common.whole_files import write_files
+from local.data_dir import CorpusUtterance, write_data_dir
 from local.minicorpus.augmentation import count_of, make_augmentation, write_augmentation_dirs
 from local.minicorpus.config import MiniCorpusConfig, read_config
-from local.minicorpus.corpus import genders, make_speech, make_trials, split_options
+from local.minicorpus.corpus import draw_mini_trials, genders, make_speech, split_options
 from local.minicorpus.speech import SPLITS
 from local.minicorpus.store import SoundFile
 from local.program import new_parser
@@ -31,20 +32,20 @@ DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "conf" / "mini_corpus.
 
 
 def write_speech_dirs(config: MiniCorpusConfig, size: str, sounds: list[SoundFile], audio: Path, data: Path) -> None:
-    """Write <data>/train and <data>/test, the latter with trials."""
+    """Write <data>/train and <data>/test; the test set has trials."""
     for split in SPLITS:
         members = [sound for sound in sounds if sound.path.startswith(f"{split}/")]
         utterances = [
-            Utterance(one.utt_id, one.spk_id, f"{audio}/{one.path}", one.rec_id, one.num_samples / config.sample_rate)
+            CorpusUtterance(
+                one.utt_id, one.spk_id, f"{audio}/{one.path}", one.rec_id, one.num_samples / config.sample_rate
+            )
             for one in members
         ]
         spk2gender = genders(split_options(config.sizes[size], split), split)
         write_data_dir(data / split, utterances, spk2gender)
         if split == "test":
-            trials = make_trials(members, spk2gender, config.trials, config.seed)
-            partial = data / split / ".trials.partial"
-            partial.write_text("".join(f"{line}\n" for line in trials), encoding="utf-8")
-            partial.replace(data / split / "trials")
+            trials = draw_mini_trials(members, spk2gender, config.trials, config.seed)
+            write_files([(str(data / split / "trials"), trials)])
             targets = sum(line.endswith(" target") for line in trials)
             log_message(f"{data / split}/trials: {targets} target, {len(trials) - targets} nontarget")
 

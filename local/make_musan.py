@@ -31,7 +31,7 @@ from local.audio_files import (
     wav_scp_entry,
     without_extension,
 )
-from local.data_dir import Dropped, Utterance, say_counts, write_data_dir
+from local.data_dir import CorpusUtterance, Dropped, say_counts, write_data_dir
 from local.program import add_max_loss, first_of, new_parser
 from local.rir_lists import odd_paths, require_plain_paths
 from local.speaker_ids import without_blanks
@@ -153,7 +153,7 @@ def make_class(name: str, root: Path, data: Path, sample_rate: int, use_vocals: 
         raise InputError(
             f"{folder}: --use-vocals false leaves none of {len(ids)} files: {reasons}; give true, or more music"
         )
-    utterances: dict[str, Utterance] = {}
+    utterances: dict[str, CorpusUtterance] = {}
     files = []
     inspected = list(inspect_all([f"{folder}/{path}" for path in paths], sample_rate, f"headers of {folder}"))
     require_ffmpeg([audio.path for audio in inspected if isinstance(audio, AudioFile) and audio.by_ffmpeg])
@@ -172,7 +172,7 @@ def make_class(name: str, root: Path, data: Path, sample_rate: int, use_vocals: 
                 dropped.append(Dropped.at(utt_id, str(error)))
                 continue
             files.append(audio)
-            utterances[utt_id] = Utterance(utt_id, utt_id, wav_scp_entry(audio, sample_rate), seconds=seconds)
+            utterances[utt_id] = CorpusUtterance(utt_id, utt_id, wav_scp_entry(audio, sample_rate), seconds=seconds)
     if not utterances:
         reasons = first_of([f"{one.utt_id} ({one.reason})" for one in dropped])
         raise InputError(f"{folder}: none of {len(dropped)} files is usable audio: {reasons}")

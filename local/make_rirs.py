@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Room impulse responses as a list for augmentation, with Kaldi's --rir-set-parameters beside it in rir_sets.
+"""Room impulse responses as a list for augmentation; Kaldi's --rir-set-parameters are written next to it in rir_sets.
 
 <root> is RIRS_NOISES, whose small and medium simulated rooms become two sets of weight 0.5, or any folder with a
-rir_list of lines `--rir-id X --room-id Y path`, with whatever other options Kaldi's lists have (--rt60 …), which are
-kept. As in RIRS_NOISES the paths begin with the folder's own name, which may be another by now; paths relative to the
-folder, absolute ones and those that lead to a file from here are taken where there is no such file. Files that are not
-16-bit mono PCM WAV at --rate become a `utils/to_wav.py … |`, of several channels the first. Responses that are not
-there or cannot be read are lines of <rir-list>.dropped.
+rir_list of lines `--rir-id X --room-id Y path`. Other options of Kaldi's lists (--rt60 …) are kept.
+
+A path of the list begins with the folder's name, as in RIRS_NOISES, even if the folder has been renamed. If there is
+no such file, the path is read as relative to the folder, absolute, or relative to the working directory.
+
+Files that are not 16-bit mono PCM WAV at --rate become a `utils/to_wav.py … |`; of several channels the first is used.
+Missing and unreadable responses are listed in <rir-list>.dropped.
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from common.errors import InputError
 from common.program import log_message, run_program
 from common.text_lines import filled_lines
+from common.whole_files import write_files
 from local.audio_files import AudioFile, inspect_all, require_ffmpeg, say_conversions, wav_scp_entry
 from local.data_dir import Dropped
 from local.program import add_max_loss, first_of, new_parser
-from local.rir_lists import RirEntry, odd_paths, require_plain_paths, write_list, write_rir_lists
+from local.rir_lists import ListedRir, odd_paths, require_plain_paths, write_rir_lists
 from minikaldi.copies.rooms import RIR_OPTIONS, make_rir, read_line
 from minikaldi.data_dir.wav_lines import TO_WAV
 
@@ -48,15 +51,15 @@ def find_lists(root: Path) -> dict[str, Path]:
 
 
 def file_of(path: str, root: Path) -> Path:
-    """The file that a list's path means: the first of its readings that is there, or of none the first."""
+    """The file of a list's path: the first of its possible readings that exists, else the first."""
     if path.startswith("/"):
         return Path(path)
     readings = (root / path.split("/", 1)[-1], root / path, Path(path))
     return next((file for file in readings if file.is_file()), readings[0])
 
 
-def read_list(path: Path, root: Path) -> tuple[list[RirEntry], list[Dropped]]:
-    """The entries of a rir_list whose files are there, by paths that lead to them, and the others with why.
+def read_list(path: Path, root: Path) -> tuple[list[ListedRir], list[Dropped]]:
+    """The entries of a rir_list whose files exist, with paths that can be opened, and the others with reasons.
 
     Raises:
         InputError: a line of another form.
@@ -75,12 +78,12 @@ def read_list(path: Path, root: Path) -> tuple[list[RirEntry], list[Dropped]]:
             reason = f"line {number}: {file} has characters that commands cannot carry"
             dropped.append(Dropped.at(rir.rir_id, reason))
         else:
-            entries.append(RirEntry(rir.rir_id, rir.room_id, str(file), others))
+            entries.append(ListedRir(rir.rir_id, rir.room_id, str(file), others))
     return entries, dropped
 
 
-def as_wav(entries: Sequence[RirEntry], sample_rate: int, label: str) -> tuple[list[RirEntry], list[Dropped]]:
-    """The entries that are audio, with pipes where Kaldi cannot read the file itself, and the others with why."""
+def as_wav(entries: Sequence[ListedRir], sample_rate: int, label: str) -> tuple[list[ListedRir], list[Dropped]]:
+    """The entries that are audio, with pipes for files that Kaldi cannot read, and the others with reasons."""
     kept, files, dropped = [], [], []
     inspected = list(inspect_all([entry.audio for entry in entries], sample_rate, label))
     require_ffmpeg([file.path for file in inspected if isinstance(file, AudioFile) and file.by_ffmpeg])
@@ -107,14 +110,16 @@ def check_loss(path: Path, num_in: int, dropped: Sequence[Dropped], max_loss: fl
 
 
 def of_first_channel(file: AudioFile, sample_rate: int) -> str:
-    """How the list names the file; of several microphones the first is taken, as Kaldi does: a mean of their responses
-    is no room's."""
+    """How the list names the file.
+
+    The first of several microphones is used, as in Kaldi: the mean of their responses would not be that of a room.
+    """
     entry = wav_scp_entry(file, sample_rate)
     several = not file.plain and not file.by_ffmpeg and not file.kind.endswith(" mono")
     return entry.replace(TO_WAV, f"{TO_WAV} --channel 0", 1) if several else entry
 
 
-def parse(argv: Sequence[str]) -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     parser = new_parser("make_rirs.py", __doc__)
     parser.add_argument("--root", required=True, type=Path, help="RIRS_NOISES, or a folder with a rir_list")
@@ -126,11 +131,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def main(argv: Sequence[str]) -> None:
     """Command line of local/make_rirs.py."""
-    options = parse(argv)
+    options = parse_arguments(argv)
     inner = options.root / "RIRS_NOISES"
     root = inner if inner.is_dir() else options.root
     require_plain_paths([str(root)])
-    sets: dict[str, list[RirEntry]] = {}
+    sets: dict[str, list[ListedRir]] = {}
     dropped: list[Dropped] = []
     for name, path in find_lists(root).items():
         entries, missing = read_list(path, root)
@@ -142,8 +147,8 @@ def main(argv: Sequence[str]) -> None:
         log_message(f"{path}: {num_in} impulse responses of {rooms} rooms in, {len(sets[name])} out, {lost} dropped")
         dropped += [*missing, *unreadable]
     write_rir_lists(options.rir_list, sets)
-    beside = options.rir_list.with_name(f"{options.rir_list.name}.dropped")
-    write_list(beside, [f"{one.utt_id} {one.reason}" for one in dropped])
+    path = options.rir_list.with_name(f"{options.rir_list.name}.dropped")
+    write_files([(str(path), [f"{one.utt_id} {one.reason}" for one in dropped])])
 
 
 if __name__ == "__main__":

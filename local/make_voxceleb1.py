@@ -20,7 +20,7 @@ from common.program import log_message, run_program
 from local.data_dir import say_counts, write_data_dir
 from local.genders import metadata_genders, read_metadata
 from local.program import add_max_loss, new_parser
-from local.trials import convert_list, read_distinct_trials, read_list
+from local.trials import convert_list, read_corpus_trials, read_distinct_trials
 from local.voxceleb import Tree, as_utterances, check_decoders, existing_trees, scan
 
 BARE = ("dev", "test", "")  # only where they have folders of speakers
@@ -41,7 +41,7 @@ ID, NAME = "VoxCeleb1 ID", "VGGFace1 ID"
 
 def speakers_in_trials(source: Path, speakers: Sequence[str]) -> set[str]:
     """The speakers that occur in a trial list of paths `<speaker>/…` or ids `<speaker>-…`."""
-    written = {name for trial in read_list(source) for name in (trial.enroll, trial.test)}
+    written = {name for trial in read_corpus_trials(source) for name in (trial.enroll, trial.test)}
     by_length = sorted(speakers, key=len, reverse=True)     # of `Ann` and `Ann-Lee`, `Ann-Lee-x` is the longer one's
     found = {name.split("/")[0] for name in written if "/" in name}
     ids = {name for name in written if "/" not in name}

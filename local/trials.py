@@ -14,7 +14,7 @@ from local.audio_files import without_extension
 from minikaldi.data_dir.tables import read_table
 
 
-def read_list(path: Path) -> list[TrialLine]:
+def read_corpus_trials(path: Path) -> list[TrialLine]:
     """Read a trial list in Kaldi's or VoxCeleb's form; odd line ends are reported on stderr.
 
     Raises:
@@ -93,9 +93,9 @@ def read_distinct_trials(source: Path) -> list[TrialLine]:
     """Read a list in which each trial, by the names as written, must appear once.
 
     Raises:
-        InputError: see `read_list`, or a trial appears twice.
+        InputError: see `read_corpus_trials`, or a trial appears twice.
     """
-    trials = read_list(source)
+    trials = read_corpus_trials(source)
     rows = (Row(f"line {one.number}", one.enroll, one.test, one.is_target) for one in trials)
     _require_no_fault(source, trial_fault(rows, {}))
     return trials
@@ -121,10 +121,10 @@ def check_list(
         dropped: utterance id -> why it is not among them.
 
     Raises:
-        InputError: see `read_list` and `resolve`; or a label contradicts the speakers, or a trial appears twice.
+        InputError: see `read_corpus_trials` and `resolve`; a label contradicts the speakers, or a trial appears twice.
     """
     names = names_of({utt_id: path for utt_id, (path, _) in utterances.items()}, other_names)
-    rows = resolve(read_list(source), names, source, dropped or {})
+    rows = resolve(read_corpus_trials(source), names, source, dropped or {})
     speaker_of = {utt_id: spk_id for utt_id, (_, spk_id) in utterances.items()}
     _require_no_fault(source, trial_fault(rows, speaker_of, "the folders' speakers"))
 
@@ -150,7 +150,7 @@ def convert_list(
     """
     table = directory / "dropped"
     dropped = read_table(table) if table.is_file() else {}
-    rows = resolve(read_list(source), names_of(paths, other_names), source, dropped)
+    rows = resolve(read_corpus_trials(source), names_of(paths, other_names), source, dropped)
     _require_no_fault(source, trial_fault(rows, speaker_of or {}))
     write_files([(str(directory / "trials"), (trial_line(row.enroll, row.test, row.is_target) for row in rows))])
     targets = sum(row.is_target for row in rows)

@@ -17,8 +17,8 @@ from pathlib import Path
 from common.errors import InputError
 from common.program import log_message
 from common.progress import with_progress
-from local.audio_files import AudioFile, Unreadable, inspect, require_ffmpeg, through_to_wav
-from local.data_dir import Dropped, Utterance
+from local.audio_files import AudioFile, Unreadable, inspect, require_ffmpeg, wav_pipe
+from local.data_dir import CorpusUtterance, Dropped
 from local.speaker_ids import speaker_ids, without_blanks
 from local.walk import Found, list_files
 
@@ -31,7 +31,7 @@ _THREADS = 8                                # headers wait for the file server, 
 
 
 @dataclass(frozen=True)
-class Segment:
+class VoxCelebSegment:
     """One audio file of a tree.
 
     path: relative to the tree, as trial lists have it. plain: Kaldi reads it as it stands. by_ffmpeg: only ffmpeg reads
@@ -62,7 +62,7 @@ class Segment:
 class Tree:
     """All segments found, and the files that are none."""
 
-    segments: list[Segment]
+    segments: list[VoxCelebSegment]
     dropped: list[Dropped]
 
 
@@ -129,12 +129,12 @@ def scan(trees: Sequence[Path], root: Path | None = None, bare: Collection[str] 
         with ThreadPoolExecutor(_THREADS) as threads:
             judged = threads.map(lambda files: [_segment(tree, file) for file in files], speakers)  # noqa: B023
             for segments in with_progress(judged, len(speakers), f"headers of {tree}", "speakers"):
-                found.segments.extend(one for one in segments if isinstance(one, Segment))
+                found.segments.extend(one for one in segments if isinstance(one, VoxCelebSegment))
                 found.dropped.extend(one for one in segments if isinstance(one, Dropped))
     return found
 
 
-def _segment(tree: Path, file: Found) -> Segment | Dropped:
+def _segment(tree: Path, file: Found) -> VoxCelebSegment | Dropped:
     path, size = file.path, file.size
     parts, extension = path.split("/"), Path(path).suffix.lower()
     utt_id = re.sub(r"[/\s]", "-", path)
@@ -148,13 +148,13 @@ def _segment(tree: Path, file: Found) -> Segment | Dropped:
         fault = f"has {size} bytes: no sound"
     name_based = _NAME_BASED.fullmatch(stem)
     if len(parts) == 3:
-        return Segment(tree, path, parts[0], parts[1], stem, plain, by_ffmpeg, fault)
+        return VoxCelebSegment(tree, path, parts[0], parts[1], stem, plain, by_ffmpeg, fault)
     if len(parts) == 2 and name_based:
-        return Segment(tree, path, parts[0], name_based[1], name_based[2], plain, by_ffmpeg, fault)
+        return VoxCelebSegment(tree, path, parts[0], name_based[1], name_based[2], plain, by_ffmpeg, fault)
     return Dropped(utt_id, "neither <spk>/<video>/<segment> nor <Name>/<11 characters>_<7 digits>")
 
 
-def as_utterances(tree: Tree) -> tuple[list[Utterance], list[Dropped], dict[str, str]]:
+def as_utterances(tree: Tree) -> tuple[list[CorpusUtterance], list[Dropped], dict[str, str]]:
     """Segments as utterances `<spk>-<video>-<segment>` of the recording `<spk>-<video>`.
 
     WAV files that are what VoxCeleb has, 16-bit mono PCM at 16 kHz, go to Kaldi as they are; what is cut short is
@@ -164,7 +164,7 @@ def as_utterances(tree: Tree) -> tuple[list[Utterance], list[Dropped], dict[str,
         The utterances; what was dropped, with reasons; utterance id -> path as trial lists have it.
     """
     ids = speaker_ids({segment.speaker for segment in tree.segments})
-    dropped, utterances = list(tree.dropped), list[Utterance]()
+    dropped, utterances = list(tree.dropped), list[CorpusUtterance]()
     paths: dict[str, str] = {}
     for segment in sorted(tree.segments, key=lambda one: (EXTENSIONS.index(one.extension), one.path)):
         spk_id = ids[segment.speaker]
@@ -175,13 +175,13 @@ def as_utterances(tree: Tree) -> tuple[list[Utterance], list[Dropped], dict[str,
         elif utt_id in paths:
             dropped.append(Dropped(utt_id, f"{segment.file} is there already as {paths[utt_id]}", lost=False))
         else:
-            audio = segment.file if segment.plain else through_to_wav(segment.file, SAMPLE_RATE)
-            utterances.append(Utterance(utt_id, spk_id, audio, rec_id))
+            audio = segment.file if segment.plain else wav_pipe(segment.file, SAMPLE_RATE)
+            utterances.append(CorpusUtterance(utt_id, spk_id, audio, rec_id))
             paths[utt_id] = segment.path
     return utterances, dropped, paths
 
 
-def check_decoders(segments: Sequence[Segment]) -> None:
+def check_decoders(segments: Sequence[VoxCelebSegment]) -> None:
     """Say what goes through ffmpeg, and refuse m4a files without it.
 
     Raises:

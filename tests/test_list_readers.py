@@ -17,7 +17,7 @@ from common.text_lines import BLANKS
 from local.genders import read_metadata, read_spk2gender
 from local.make_musan import read_vocals
 from local.make_rirs import read_list as read_rooms
-from local.trials import read_list as read_listed_trials
+from local.trials import read_corpus_trials as read_listed_trials
 from minikaldi.command import run_command
 from minikaldi.copies.noises import read_noises
 from minikaldi.copies.rooms import RIR_OPTIONS, make_rir, read_sets

@@ -10,13 +10,21 @@ from pathlib import Path
 
 import numpy as np
 
-from local.data_dir import Utterance, write_data_dir
+from local.data_dir import CorpusUtterance, write_data_dir
 from local.minicorpus.channels import draw_channel, linear_phase_filter
 from local.minicorpus.config import AugmentationOptions, MiniCorpusConfig
 from local.minicorpus.noises import NOISES, music
 from local.minicorpus.rooms import room_impulse_response
-from local.minicorpus.store import SoundFile, as_int16, fingerprint, put_in_place, stored, write_manifest, write_sound
-from local.rir_lists import RirEntry, write_rir_lists
+from local.minicorpus.store import (
+    SoundFile,
+    as_int16,
+    parameter_hash,
+    put_in_place,
+    stored,
+    write_manifest,
+    write_sound,
+)
+from local.rir_lists import ListedRir, write_rir_lists
 
 MANIFEST = "augmentation.json"
 NOISE_STREAM, MUSIC_STREAM, ROOM_STREAM = 200, 201, 202
@@ -28,7 +36,7 @@ def make_augmentation(config: MiniCorpusConfig, folder: Path) -> tuple[list[Soun
     Returns:
         The files, and whether they were there already.
     """
-    hashed = fingerprint(config.seed, config.sample_rate, config.augmentation)
+    hashed = parameter_hash(config.seed, config.sample_rate, config.augmentation)
     found = stored(folder, MANIFEST, hashed)
     if found is not None:
         return found, True
@@ -93,13 +101,13 @@ def write_augmentation_dirs(sounds: list[SoundFile], folder: Path, data: Path, s
     """Write <data>/musan_noise, musan_music, rir_list and rir_sets; `folder` is where the files lie."""
     for kind in ("noise", "music"):
         utterances = [
-            Utterance(one.utt_id, one.spk_id, f"{folder}/{one.path}", seconds=one.num_samples / sample_rate)
+            CorpusUtterance(one.utt_id, one.spk_id, f"{folder}/{one.path}", seconds=one.num_samples / sample_rate)
             for one in sounds
             if one.path.startswith(f"{kind}/")
         ]
         write_data_dir(data / f"musan_{kind}", utterances)
     rooms = [one for one in sounds if one.path.startswith("rooms/")]
-    rirs = [RirEntry(one.utt_id, one.rec_id, f"{folder}/{one.path}") for one in rooms]
+    rirs = [ListedRir(one.utt_id, one.rec_id, f"{folder}/{one.path}") for one in rooms]
     write_rir_lists(data / "rir_list", {"mini": rirs})
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from common.progress import with_progress
 from local.minicorpus.config import MiniCorpusConfig, SizeOptions, SplitOptions, TrialOptions
 from local.minicorpus.speech import SPLITS, babble_voice, gender, recordings, speaker_id
-from local.minicorpus.store import SoundFile, fingerprint, put_in_place, stored, write_manifest, write_sound
+from local.minicorpus.store import SoundFile, parameter_hash, put_in_place, stored, write_manifest, write_sound
 
 MANIFEST = "speech.json"
 TRIALS_STREAM = 100     # of the seed; the splits have the streams 0 and 1
@@ -45,7 +45,7 @@ def make_speech(
         The files in the order of their ids, and whether they were there already.
     """
     voice, session = (config.speaker, config.drift), config.session
-    hashed = fingerprint(config.seed, config.sample_rate, size, config.utterance, *voice, session)
+    hashed = parameter_hash(config.seed, config.sample_rate, size, config.utterance, *voice, session)
     found = stored(folder, MANIFEST, hashed)
     if found is not None:
         return found, True
@@ -112,7 +112,7 @@ def genders(options: SplitOptions, split: str) -> dict[str, str]:
     return {speaker_id(split, index): gender(index) for index in range(options.speakers)}
 
 
-def make_trials(
+def draw_mini_trials(
     sounds: Sequence[SoundFile], spk2gender: dict[str, str], options: TrialOptions, seed: int
 ) -> list[str]:
     """All target pairs across sessions, and for each of them so many nontargets of the same and of the other gender.

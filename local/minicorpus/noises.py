@@ -26,7 +26,7 @@ def pink(rng: np.random.Generator, num_samples: int, sample_rate: int) -> np.nda
     return np.fft.irfft(spectrum / np.maximum(frequency, 20.0) ** (rng.uniform(0.7, 1.8) / 2), num_samples)
 
 
-def band(rng: np.random.Generator, num_samples: int, sample_rate: int) -> np.ndarray:
+def band_noise(rng: np.random.Generator, num_samples: int, sample_rate: int) -> np.ndarray:
     """Noise through one resonance that wanders slowly in level: wind, a hiss, an air duct."""
     centre, bandwidth = np.exp(rng.uniform(np.log(200), np.log(5000))), rng.uniform(100, 1500)
     noise = _resonate(rng.standard_normal(num_samples), centre, bandwidth, sample_rate)
@@ -65,7 +65,7 @@ def siren(rng: np.random.Generator, num_samples: int, sample_rate: int) -> np.nd
 
 
 NOISES: dict[str, NoiseMaker] = {
-    "white": white, "pink": pink, "band": band, "hum": hum, "impulsive": impulsive, "siren": siren
+    "white": white, "pink": pink, "band": band_noise, "hum": hum, "impulsive": impulsive, "siren": siren
 }
 
 

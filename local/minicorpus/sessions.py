@@ -46,7 +46,7 @@ def draw_session(rng: np.random.Generator, options: SessionOptions, sample_rate:
     )
 
 
-def record(
+def as_recorded(
     rng: np.random.Generator,
     speech: np.ndarray,
     session: Session,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from local.minicorpus.config import MiniCorpusConfig
-from local.minicorpus.sessions import draw_session, record
+from local.minicorpus.sessions import as_recorded, draw_session
 from local.minicorpus.synthesis import synthesise
 from local.minicorpus.voices import NO_DRIFT, Speaker, draw_drift, draw_speaker
 
@@ -76,5 +76,5 @@ def recordings(
         at_the_time = drift.with_f0(float(np.exp(rng.normal(0, config.drift.f0_utterance))))
         seconds = rng.uniform(*config.utterance.seconds)
         speech = synthesise(rng, speaker, at_the_time, seconds, config.sample_rate)
-        samples = record(rng, speech, session, config.session, others, config.sample_rate)
+        samples = as_recorded(rng, speech, session, config.session, others, config.sample_rate)
         yield Recording(f"{session_id}-u{utterance:02d}", session_id, samples)

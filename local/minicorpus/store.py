@@ -1,4 +1,4 @@
-"""Sound files of the mini corpus on disk: written as a whole, known by a hash, reused while it is the same."""
+"""Sound files of the mini corpus on disk: written together, with a hash of their parameters, and reused if it fits."""
 
 from __future__ import annotations
 
@@ -14,12 +14,19 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from common.whole_files import writing
+
 
 @dataclass(frozen=True)
 class SoundFile:
-    """A written file: its path relative to the corpus folder, ids, and number of samples.
+    """A written file.
 
-    rec_id is the session of speech, the room of an impulse response, and the file itself elsewhere.
+    Attributes:
+        path: relative to the corpus folder.
+        utt_id: utterance id.
+        spk_id: speaker id.
+        rec_id: the session of speech, the room of an impulse response, else the file itself.
+        num_samples: its length.
     """
 
     path: str
@@ -29,7 +36,7 @@ class SoundFile:
     num_samples: int
 
 
-def fingerprint(*parameters: Any) -> str:
+def parameter_hash(*parameters: Any) -> str:
     """A hash of parameters (dataclasses, numbers, strings) and of the generator's own source code."""
     digest = hashlib.sha256()
     for parameter in parameters:
@@ -54,7 +61,7 @@ def as_int16(samples: np.ndarray, peak: float = 0.5) -> np.ndarray:
 
 
 def stored(folder: Path, manifest: str, hashed: str) -> list[SoundFile] | None:
-    """The files of an earlier run with the same hash, or None where it was another or a file is missing or damaged."""
+    """The files of an earlier run with the same hash; None if the hash differs or a file is missing or damaged."""
     path = folder / manifest
     if not path.is_file():
         return None
@@ -64,12 +71,12 @@ def stored(folder: Path, manifest: str, hashed: str) -> list[SoundFile] | None:
             return None
         sounds = [SoundFile(*fields) for fields in content["sounds"]]
         return sounds if all((folder / sound.path).is_file() for sound in sounds) else None
-    except (ValueError, TypeError, KeyError, OSError, RecursionError):  # damaged: the files are made anew
+    except (ValueError, TypeError, KeyError, OSError, RecursionError):  # damaged: the files are made again
         return None
 
 
 def put_in_place(partial: Path, folder: Path, subfolders: Iterable[str]) -> None:
-    """Move finished subfolders from `partial` to where they belong, in place of earlier ones."""
+    """Move finished subfolders from `partial` to `folder`, in place of earlier ones."""
     for name in subfolders:
         if (folder / name).exists():
             shutil.rmtree(folder / name)
@@ -78,8 +85,7 @@ def put_in_place(partial: Path, folder: Path, subfolders: Iterable[str]) -> None
 
 
 def write_manifest(folder: Path, manifest: str, hashed: str, sounds: list[SoundFile]) -> None:
-    """Note what was written; the last act, so that an interrupted run is made anew."""
+    """Write the list of files. It comes last: after an interruption there is none, and the files are made again."""
     content = {"hash": hashed, "sounds": [dataclasses.astuple(sound) for sound in sounds]}
-    partial = folder / f".{manifest}"
-    partial.write_text(json.dumps(content), encoding="utf-8")
-    partial.replace(folder / manifest)
+    with writing(folder / manifest) as partial:
+        partial.write_text(json.dumps(content), encoding="utf-8")

@@ -14,7 +14,7 @@ import soundfile
 
 from common.errors import InputError
 from local.make_musan import ids_of
-from local.rir_lists import RirEntry, write_rir_lists
+from local.rir_lists import ListedRir, write_rir_lists
 
 
 @pytest.fixture
@@ -188,8 +188,8 @@ def test_paths_of_a_rir_list_may_be_absolute_or_begin_at_the_root(
 
 
 def test_a_rir_id_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"1 rir-ids stand more than once \(a\)"):
-        write_rir_lists(tmp_path / "rir_list", {"x": [RirEntry("a", "r", "1.wav"), RirEntry("a", "r", "2.wav")]})
+    with pytest.raises(InputError, match=r"1 rir-ids appear more than once \(a\)"):
+        write_rir_lists(tmp_path / "rir_list", {"x": [ListedRir("a", "r", "1.wav"), ListedRir("a", "r", "2.wav")]})
 
 
 def test_the_shared_corpora_are_read(shared: Path, tmp_path: Path, script, validate) -> None:

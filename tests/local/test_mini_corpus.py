@@ -20,7 +20,7 @@ from local.minicorpus.config import (
     TrialOptions,
     read_config,
 )
-from local.minicorpus.corpus import make_speech, make_trials
+from local.minicorpus.corpus import draw_mini_trials, make_speech
 from local.minicorpus.speech import babble_voice, draw_voice, recordings
 from local.minicorpus.store import SoundFile
 from local.minicorpus.synthesis import formant_cascade, glottal_pulse
@@ -135,7 +135,7 @@ def test_trials_are_all_cross_session_targets_and_balanced_nontargets() -> None:
         for spk in "abcd" for session in range(2) for utt in range(2)
     ]
     genders = {"a": "m", "b": "m", "c": "f", "d": "f"}
-    lines = make_trials(sounds, genders, TrialOptions(same_gender=1, cross_gender=2), seed=5)
+    lines = draw_mini_trials(sounds, genders, TrialOptions(same_gender=1, cross_gender=2), seed=5)
     assert len(set(lines)) == len(lines) and lines == sorted(lines)
     kinds = {"target": 0, "same": 0, "cross": 0}
     for line in lines:
@@ -147,7 +147,7 @@ def test_trials_are_all_cross_session_targets_and_balanced_nontargets() -> None:
             assert enroll[0] != test[0]
             kinds["same" if genders[enroll[0]] == genders[test[0]] else "cross"] += 1
     assert kinds == {"target": 4 * 4, "same": 16, "cross": 32}
-    assert lines != make_trials(sounds, genders, TrialOptions(same_gender=1, cross_gender=2), seed=6)
+    assert lines != draw_mini_trials(sounds, genders, TrialOptions(same_gender=1, cross_gender=2), seed=6)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
-from local.trials import convert_list, read_list
+from local.trials import convert_list, read_corpus_trials
 
 PATHS = {"s1-a": "s1/a.wav", "s1-deep-b": "s1/deep/b.flac", "s2-take.2": "s2/take.2.wav"}
 
@@ -56,10 +56,10 @@ def test_unknown_utterances_are_an_error_with_count_and_first_lines(tmp_path: Pa
 def test_a_line_of_another_form_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
     (tmp_path / "list").write_text(f"1 a b\n{line}\n")
     with pytest.raises(InputError, match=r"list:2: found .* expected"):
-        read_list(tmp_path / "list")
+        read_corpus_trials(tmp_path / "list")
 
 
 def test_an_empty_list_is_refused(tmp_path: Path) -> None:
     (tmp_path / "list").write_text("\n")
     with pytest.raises(InputError, match="no trial"):
-        read_list(tmp_path / "list")
+        read_corpus_trials(tmp_path / "list")

@@ -22,7 +22,7 @@ from local.make_musan import read_vocals
 from local.make_rirs import read_list
 from local.minicorpus.config import read_config
 from local.minicorpus.store import stored
-from local.trials import read_list as read_any_trials
+from local.trials import read_corpus_trials as read_any_trials
 from minikaldi.copies.noises import read_noises
 from minikaldi.copies.rooms import NOISE_OPTIONS, RIR_OPTIONS, make_noise, make_rir, read_sets
 from minikaldi.copies.speed import segment_lines

@@ -11,7 +11,7 @@ import pytest
 
 from common.errors import InputError
 from common.trial_forms import KALDI_FORM, VOXCELEB_FORM, form_of
-from local.trials import convert_list, read_list
+from local.trials import convert_list, read_corpus_trials
 from minikaldi.io import FLOAT_VECTOR, writer
 from scoring.enrollment import enrollment_lines
 from scoring.metrics import eer
@@ -26,13 +26,13 @@ def test_the_first_line_decides_the_form_for_every_reader(tmp_path: Path) -> Non
     path = tmp_path / "trials"
     path.write_text("1 a target\n0 b nontarget\n")
     assert read_trials(path).pairs == [("1", "a"), ("0", "b")]
-    assert [(trial.enroll, trial.test) for trial in read_list(path)] == [("1", "a"), ("0", "b")]
+    assert [(trial.enroll, trial.test) for trial in read_corpus_trials(path)] == [("1", "a"), ("0", "b")]
     for mixed in ("1 a b\na b target\n", "a b target\n1 a b\n"):
         path.write_text(mixed)
         with pytest.raises(InputError, match="trials:2: "):
             read_trials(path)
         with pytest.raises(InputError, match=r"trials:2: found .* expected `"):
-            read_list(path)
+            read_corpus_trials(path)
 
 
 def test_pairs_are_printed_as_kaldi_reads_them_and_scores_are_checked(
