@@ -1,43 +1,71 @@
-"""Imports run one way: minikaldi, then scoring, then nnet; torch only in nnet, and in no command."""
+"""Imports run one way: common, minikaldi, scoring, nnet; local and recipe use these and are used by none."""
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-FORBIDDEN = {"minikaldi": {"scoring", "nnet", "diarization", "torch"}, "scoring": {"nnet", "diarization", "torch"}}
-FORBIDDEN["nnet"] = {"diarization"}
+from tests.helpers.source_tree import PACKAGES, imports_of, modules_of
+
+ALLOWED = {
+    "common": {"common"},
+    "minikaldi": {"common", "minikaldi"},
+    "scoring": {"common", "minikaldi", "scoring"},
+    "nnet": {"common", "minikaldi", "scoring", "nnet"},
+    "diarization": {"common", "minikaldi", "scoring", "nnet", "diarization"},
+    "spkemb": {"common", "minikaldi", "scoring", "nnet", "diarization", "spkemb"},
+    "local": {"common", "minikaldi", "local"},
+    "recipe": {"common", "minikaldi", "scoring", "nnet", "recipe"},
+}
+"""Package -> the packages of the project that it may import."""
+
+WITHOUT_TORCH = [name for name in PACKAGES if name not in ("nnet", "spkemb")]
+EXECUTABLES = ("utils", "minikaldi.bin", "tests", "benchmarks")
+
+not_yet = {"common": pytest.mark.xfail(reason="common.text_lines logs by minikaldi.log: being moved", strict=False)}
 
 
-def imported_by(path: Path) -> set[str]:
-    """First names of all modules that a file imports, wherever in the file."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names.update(alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names.add((node.module or "").split(".")[0])
-    return names
-
-
-@pytest.mark.parametrize("package", FORBIDDEN)
+@pytest.mark.parametrize("package", [pytest.param(name, marks=not_yet.get(name, ())) for name in PACKAGES])
 def test_imports_follow_the_arrows(package: str, root: Path) -> None:
-    wrong = {
-        str(path.relative_to(root)): bad
-        for path in sorted((root / package).rglob("*.py"))
-        if (bad := imported_by(path) & FORBIDDEN[package])
-    }
-    assert not wrong
+    forbidden = {name for name in PACKAGES if name not in ALLOWED[package]}
+    if package in WITHOUT_TORCH:
+        forbidden.add("torch")
+    wrong = [
+        f"{module.path}:{line}: {package} imports {name}"
+        for module in modules_of(root, package).values()
+        for name, line in imports_of(module)
+        if name.split(".")[0] in forbidden or name.startswith(EXECUTABLES)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.xfail(reason="common.text_lines logs by minikaldi.log: being moved", strict=False)
+def test_common_needs_the_standard_library_alone_and_yaml_in_one_module(root: Path) -> None:
+    wrong = [
+        f"{module.path}:{line}: imports {name}"
+        for module in modules_of(root, "common").values()
+        for name, line in imports_of(module)
+        if (top := name.split(".")[0]) not in {*sys.stdlib_module_names, "common"}
+        and (module.name, top) != ("common.yaml_text", "yaml")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def modules_loaded(root: Path, script: str, *names: str) -> list[str]:
+    """Those of the modules `names` that Python has loaded after a script."""
+    script = f"import sys; {script}; print(*sorted(set({names!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    return done.stdout.split()
 
 
 def test_no_command_loads_torch_or_scipy_signal_when_it_is_loaded(root: Path) -> None:
-    script = (
-        "import sys; from minikaldi.commands import MODULES, load; [load(name) for name in MODULES]; "
-        "print(sorted({m.split('.')[0] for m in sys.modules} & {'torch', 'scipy', 'soundfile', 'sklearn'}))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    script = "from minikaldi.commands import MODULES, load; [load(name) for name in MODULES]"
+    assert modules_loaded(root, script, "torch", "scipy", "soundfile", "sklearn") == []
+
+
+def test_the_recipe_and_the_experiments_options_load_without_torch(root: Path) -> None:
+    names = ["nnet.config", *(name for name in modules_of(root, "recipe") if not name.endswith("__main__"))]
+    assert modules_loaded(root, f"import {', '.join(names)}", "torch") == []
