@@ -28,6 +28,7 @@ import numpy as np  # noqa: E402
 
 from benchmarks.minikaldi_cases.report import machine  # noqa: E402
 from minikaldi.io import FLOAT_VECTOR, WAVE, Wave, write_object, writer  # noqa: E402
+from nnet.augment.features import KaldiFeatures  # noqa: E402
 from nnet.config.experiment import load  # noqa: E402
 from nnet.data.hold_out import HoldOutOptions  # noqa: E402
 from nnet.data.lists import read_lists  # noqa: E402
@@ -132,6 +133,7 @@ def measure(lists_dir: Path, sections: dict[str, str], features: str, batches: i
     opened = {name: open_section(lists_dir, augment, features, seed) for name, augment in sections.items()}
     figures = {name: Figures() for name in (*opened, ALONE)}
     maker = next(iter(opened.values()))[0].maker
+    assert isinstance(maker, KaldiFeatures)  # of the type `features`, MFCC or filter bank
     wave = sound(BATCH * FRAMES * 0.01, np.random.default_rng(seed)).astype(np.float32)
     for step in range(1, WARM + batches + 1):
         for name, (chunks, planner) in opened.items():

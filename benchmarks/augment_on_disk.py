@@ -113,8 +113,8 @@ def write_speech(folder: Path, utterances: int, rng: np.random.Generator) -> Non
         "utt2dur": [f"{name} {SPEECH_SECONDS}" for name in names],
         "utt2num_frames": [f"{name} {100 * SPEECH_SECONDS - 2}" for name in names],
     }
-    for file, content in tables.items():
-        (folder / file).write_text("".join(f"{line}\n" for line in content))
+    for table, content in tables.items():
+        (folder / table).write_text("".join(f"{line}\n" for line in content))
     with (folder / "spk2utt").open("w") as spk2utt:
         subprocess.run([str(ROOT / "utils/utt2spk_to_spk2utt.pl"), str(folder / "utt2spk")], stdout=spk2utt, check=True)
 

@@ -125,8 +125,8 @@ def make_inputs(folder: Path, number: int) -> None:
     make_unsorted(folder / "clean", folder / "unsorted")
     lists = {"every_third": slice(None, None, 3), "half_list": slice(None, None, 2)}
     utt2spk = (folder / "clean" / "utt2spk").read_text().splitlines(keepends=True)
-    for name, part in lists.items():
-        (folder / name).write_text("".join(utt2spk[part]))
+    for name, lines in lists.items():
+        (folder / name).write_text("".join(utt2spk[lines]))
     speakers = (folder / "clean" / "spk2gender").read_text().splitlines(keepends=True)
     (folder / "speakers").write_text("".join(speakers[::2]))
     (folder / "map").write_text("".join(f"{line.split()[0]} {line.split()[0]}-new\n" for line in utt2spk))

@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from minikaldi.commands import MODULES  # noqa: E402
 from tests.minikaldi.helpers.golden_files import SAMPLES, Entry, Tolerance, is_binary, read_binary_file, read_plda  # noqa: E402
-from tests.minikaldi.helpers.test_golden import check_case, tolerance_of  # noqa: E402
+from tests.minikaldi.test_golden import check_case, tolerance_of  # noqa: E402
 
 SETS = {"synthetic": ROOT / "tests" / "golden", "speech": ROOT.parent / "shared" / "golden-speech"}
 Pair = tuple[NDArray[Any], NDArray[Any], float]
