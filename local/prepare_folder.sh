@@ -1,13 +1,22 @@
 #!/usr/bin/env bash
-# Stage 0 of --corpus folder: trees <root>/<speaker>/**/<audio> -> <data>/train and one data directory a test tree.
+# Stage 0 of --corpus folder: trees <root>/<speaker>/**/<audio> -> <data>/train and one data directory per test tree.
 set -euo pipefail
 
 # shellcheck disable=SC2034  # train_root is an array: --train-root may be given again
 data="" nj=2 train_root=() trials=- spk2gender=- musan_root=- rirs_root=- seed=1 max_loss=0.01
 tests=                 # names of the test sets, one for each test root, in order
-help_message="Usage: local/prepare_folder.sh --data <dir> --train-root <dir> --tests \"name ...\" [options] <test-root>...
-Options: --train-root <dir> (again: one corpus of several trees) --trials <file> --spk2gender <file> --musan-root <dir> --rirs-root <dir> --seed <n> --max-loss <share> --nj <n>; \"-\" is as if not given.
-Without --trials a seeded, balanced list is made for each test set, same-gender where the genders are known."
+help_message="Usage: local/prepare_folder.sh --data <dir> --train-root <dir> --tests \"name ...\" [options] \\
+         <test-root>...
+Without --trials a seeded, balanced list is made for each test set, within genders if they are known.
+Options (\"-\" means not given):
+  --train-root <dir>    tree of the training set; may be given again: several trees are one corpus
+  --tests \"name ...\"   names of the test sets, one for each <test-root>
+  --trials <file>       the trials of every test set
+  --spk2gender <file>   lines \`speaker m|f\`
+  --musan-root <dir>, --rirs-root <dir>   as for local/prepare_augmentation.sh
+  --seed <n>            random seed of the trials (default 1)
+  --max-loss <share>    share of the files that may be lost (default 0.01)
+  --nj <n>              number of jobs (default 2)"
 
 . ./path.sh
 . utils/parse_options.sh
@@ -17,7 +26,8 @@ if [ $# -eq 0 ] || [ -z "$data" ] || [ ${#train_root[@]} -eq 0 ]; then
 fi
 twice=$(tr ' ' '\n' <<< "$tests" | sort | uniq -d | head -n 1)
 if [ -n "$twice" ]; then
-  echo "prepare_folder.sh: two test roots would both be the test set \"$twice\" (the first is always \"test\"); rename one of the folders" >&2
+  echo "prepare_folder.sh: two test roots would both be the test set \"$twice\" (the first is always \"test\");" \
+    "rename one of the folders" >&2
   exit 1
 fi
 options=(--max-loss "$max_loss")
@@ -43,4 +53,5 @@ for root in "${train_root[@]}"; do roots+=(--root "$root"); done
 python3 local/make_folder.py "${options[@]}" "${roots[@]}" "$data/train"
 utils/validate_data_dir.sh --no-text --no-feats "$data/train"
 python3 local/check_disjoint.py "$data/train" "${test_dirs[@]}"
-local/prepare_augmentation.sh --data "$data" --nj "$nj" --max-loss "$max_loss" --musan-root "$musan_root" --rirs-root "$rirs_root"
+local/prepare_augmentation.sh --data "$data" --nj "$nj" --max-loss "$max_loss" \
+  --musan-root "$musan_root" --rirs-root "$rirs_root"

@@ -13,9 +13,9 @@ The features must be MFCC with the log energy as their first coefficient.
 Options:
   --vad-config <file>   options of compute-vad (default conf/vad.conf)
   --nj <n>              number of jobs (default 4)
-  --cmd <runner>        what runs the jobs (default utils/run.pl)
+  --cmd <runner>        runs the jobs (default utils/run.pl)
   --max-loss <share>    share of utterances that may be lost (default 0.01)
-  --label <text>        what the progress line says"
+  --label <text>        text of the progress line"
 
 . ./path.sh
 . utils/parse_options.sh

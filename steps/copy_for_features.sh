@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# <data-in> -> <data-out> without its features, so that another kind of features can be made of the same audio.
+# <data-in> -> <data-out> without its features, so that other features can be made of the same audio.
 set -euo pipefail
 
 help_message="Usage: steps/copy_for_features.sh <data-in> <data-out>
-Copies wav.scp, segments, utt2spk, spk2utt, spk2gender, utt2rec, utt2uniq, vad.scp, utt2dur and trials where they are there."
+Copies wav.scp, segments, utt2spk, spk2utt, spk2gender, utt2rec, utt2uniq, vad.scp, utt2dur and trials if they exist."
 . ./path.sh
 . utils/parse_options.sh
 . steps/functions.sh

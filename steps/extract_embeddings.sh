@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# <data>_no_sil + trained encoder -> <out>/embedding.ark, embedding.scp: one vector an utterance, over all its frames.
+# <data>_no_sil + trained encoder -> <out>/embedding.ark, embedding.scp: one vector per utterance, over all its frames.
 set -euo pipefail
 
 cmd=utils/run.pl
@@ -14,13 +14,13 @@ help_message="Usage: steps/extract_embeddings.sh [options] <exp-dir> <data-dir> 
  e.g.: steps/extract_embeddings.sh --nj 4 exp/lde3 data/test_no_sil exp/lde3/embeddings_test
 Options:
   --checkpoint best|last|<file>   which weights (default best)
-  --inference <key=value ...>     changes the section inference of the saved config, e.g. 'mode=windows window=150 step=75'
+  --inference <key=value ...>     changes to the saved config's section inference: 'mode=windows window=150 step=75'
   --nj <n>                        number of jobs (default 1)
   --device <d>                    auto, cpu, cuda or cuda:<n> (default auto)
-  --threads <n>                   CPU threads a job (default: the cores shared among the jobs)
+  --threads <n>                   CPU threads per job (default: the cores divided by the jobs)
   --max-loss <share>              share of utterances that may be lost (default 0.01)
-  --cmd <runner>                  what runs the jobs (default utils/run.pl)
-  --label <text>                  what the progress line says"
+  --cmd <runner>                  runs the jobs (default utils/run.pl)
+  --label <text>                  text of the progress line"
 
 . ./path.sh
 . utils/parse_options.sh
@@ -36,20 +36,25 @@ changes=()
 if [ -n "$inference" ]; then changes=(--inference "$inference"); fi
 export OMP_NUM_THREADS=${threads:-$(((PIPELINE_CORES + nj - 1) / nj))}
 
-building=$out/partial        # an earlier extraction stays until this one is whole
+building=$out/partial        # an earlier extraction stays until this one is complete
 rm -rf "$building"
 mkdir "$building"
-utils/progress.py --label "${label:-embeddings of $(basename "$data")}" --total "$total" --lines "$building/embedding.*.scp" -- \
+name=$(basename "$data")
+utils/progress.py --label "${label:-embeddings of $name}" --total "$total" --lines "$building/embedding.*.scp" -- \
   $cmd "JOB=1:$nj" "$out/log/extract.JOB.log" \
-  python3 -m nnet.extract --exp "$exp" --checkpoint "$checkpoint" --device "$device" "${changes[@]}" --record "$building/extracted.JOB.yaml" \
+  python3 -m nnet.extract --exp "$exp" --checkpoint "$checkpoint" --device "$device" "${changes[@]}" \
+  --record "$building/extracted.JOB.yaml" \
   "scp:$out/log/feats.scp.JOB" "ark,scp:$building/embedding.JOB.ark,$building/embedding.JOB.scp"
 join_parts "$building/embedding" .scp "$building/joined.scp"
-utils/check_counts.py --what "embeddings of $(basename "$data")" --in "$data/feats.scp" --out "$building/joined.scp" \
+utils/check_counts.py --what "embeddings of $name" --in "$data/feats.scp" --out "$building/joined.scp" \
   --reason-log "$out/log/extract.*.log" --max-loss "$max_loss"
 sed "s#$building/#$out/#" "$building/joined.scp" > "$building/embedding.scp"
 rm -f "$out"/embedding.*
 mv "$building"/embedding.*.ark "$building/embedding.scp" "$out/"
-{ cat "$building/extracted.1.yaml"; echo "embedding_scp: $(sha256sum "$out/embedding.scp" | cut -d ' ' -f 1)"; } > "$out/extracted.yaml"
+{
+  cat "$building/extracted.1.yaml"
+  echo "embedding_scp: $(sha256sum "$out/embedding.scp" | cut -d ' ' -f 1)"
+} > "$out/extracted.yaml"
 if [ -e "$building/joined.scp.dropped" ]; then mv "$building/joined.scp.dropped" "$out/embedding.scp.dropped"; fi
 rm -rf "$building"
 rm -f "${parts[@]}"

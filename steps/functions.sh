@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Sourced by the steps: what they all do. $0 is the step.
+# Sourced by the steps, under their `set -euo pipefail`: what they all do. $0 is the step.
 
-require() {  # <what makes them> <file>...: each file must be there and not empty
+require() {  # <what makes them> <file>...: each file must exist and not be empty
   local mend=$1 file
   shift
   for file in "$@"; do
@@ -12,14 +12,15 @@ require() {  # <what makes them> <file>...: each file must be there and not empt
   done
 }
 
-need_arguments() {  # <n>|<n>+ <given>: the step's help where their number is wrong
+need_arguments() {  # <n>|<n>+ <given>: prints the step's help and ends it if the number of arguments is wrong
   if [ "$2" -lt "${1%+}" ] || { [ "${1%+}" = "$1" ] && [ "$2" -gt "$1" ]; }; then
     echo "${help_message:?}" >&2
     exit 1
   fi
 }
 
-split_for_jobs() {  # <table> <prefix>: writes <prefix>.1 ... <prefix>.$nj; sets total (its lines), nj (at most total), parts
+split_for_jobs() {  # <table> <prefix>: writes <prefix>.1 ... <prefix>.$nj
+  # Sets total (lines of the table), nj (at most total) and parts (the files).
   local job
   total=$(wc -l < "$1")
   if [ "$nj" -gt "$total" ]; then nj=$total; fi
@@ -28,13 +29,13 @@ split_for_jobs() {  # <table> <prefix>: writes <prefix>.1 ... <prefix>.$nj; sets
   utils/split_scp.pl "$1" "${parts[@]}"
 }
 
-join_parts() {  # <prefix> <suffix> <output>: what the jobs wrote, in order, atomically
+join_parts() {  # <prefix> <suffix> <output>: joins the files of the jobs, in order; the output is whole or the old one
   local job
   for ((job = 1; job <= nj; job++)); do cat "$1.$job$2"; done > "$3.partial"
   mv "$3.partial" "$3"
 }
 
-show_warnings() {  # <log>...: what the commands warned of, in the step's own output; at most five lines a log
+show_warnings() {  # <log>...: prints the commands' warnings on stderr, at most five lines per log
   local log count
   for log in "$@"; do
     count=$(grep -c '^WARNING ' "$log" || true)

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# <data> with trials [enroll2utt] + embeddings -> one enrolment model for each id on the left of a trial.
+# <data> with trials [enroll2utt] + embeddings -> one enrolment model for each enrolment id of the trials.
 set -euo pipefail
 
 cmd=utils/run.pl
 help_message="Usage: steps/make_enrollment.sh [options] <data-dir> <embedding.scp> <out-dir>
  e.g.: steps/make_enrollment.sh data/test exp/a/embeddings_test/embedding.scp exp/a/enroll_test
-Where <data-dir>/enroll2utt (\`model utt1 utt2 ...\`) is there, a model is the mean of its utterances; otherwise each
+If <data-dir>/enroll2utt (\`model utt1 utt2 ...\`) exists, a model is the mean of its utterances; otherwise each
 enrolment id of the trials is an utterance.
 Options:
-  --cmd <runner>   what runs the job (default utils/run.pl)"
+  --cmd <runner>   runs the job (default utils/run.pl)"
 
 . ./path.sh
 . utils/parse_options.sh

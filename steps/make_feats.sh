@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
-# <data> with wav.scp -> <data> with feats.scp, utt2num_frames, utt2dur; the arks lie in <ark-dir>.
+# <data> with wav.scp -> <data> with feats.scp, utt2num_frames, utt2dur; the archives are in <ark-dir>.
 set -euo pipefail
 
 type=mfcc             # mfcc, fbank, or one of python3 -m nnet.make_feats
 feats_config=         # option file of the feature command; default conf/<type>.conf
 nj=4                  # number of jobs
-cmd=utils/run.pl      # what runs them
-compress=true         # store one byte a value, as Kaldi does by default; two of the other types
+cmd=utils/run.pl      # runs them
+compress=true         # one byte per value, as Kaldi's default; two bytes for the other types
 max_loss=0.01         # share of utterances that may be lost before this step fails
-label=                # what the progress line says
+label=                # text of the progress line
 help_message="Usage: steps/make_feats.sh [options] <data-dir> <log-dir> <ark-dir>
  e.g.: steps/make_feats.sh --type fbank --nj 8 data/train exp/make_fbank fbank
 Options:
   --type mfcc|fbank|logmel|librosa_mfcc|wave    which features
   --feats-config <file>  options of compute-<type>-feats or nnet.make_feats (default conf/<type>.conf)
   --nj <n>               number of jobs (default 4)
-  --cmd <runner>         what runs the jobs (default utils/run.pl)
-  --compress true|false  compress the arks: one byte a value of mfcc and fbank, two of the others (default true)
+  --cmd <runner>         runs the jobs (default utils/run.pl)
+  --compress true|false  one byte per value of mfcc and fbank, two of the others (default true)
   --max-loss <share>     share of utterances that may be lost (default 0.01)
-  --label <text>         what the progress line says"
+  --label <text>         text of the progress line"
 
 . ./path.sh
 . utils/parse_options.sh
@@ -48,8 +48,10 @@ fi
 rm -f "$ark_dir/raw_${type}_$name".*
 utils/progress.py --label "${label:-$type of $name}" --total "$total" --lines "$ark_dir/raw_${type}_$name.*.scp" -- \
   $cmd "JOB=1:$nj" "$log_dir/make_${type}_$name.JOB.log" \
-  "${compute[@]}" "--write-utt2dur=ark,t:$log_dir/utt2dur_$name.JOB" --verbose=1 "--config=$feats_config" "$waves" ark:- \| \
-  copy-feats "--write-num-frames=ark,t:$log_dir/utt2num_frames_$name.JOB" "--compress=$compress" "--compression-method=$compression" ark:- \
+  "${compute[@]}" "--write-utt2dur=ark,t:$log_dir/utt2dur_$name.JOB" --verbose=1 "--config=$feats_config" \
+  "$waves" ark:- \| \
+  copy-feats "--write-num-frames=ark,t:$log_dir/utt2num_frames_$name.JOB" \
+  "--compress=$compress" "--compression-method=$compression" ark:- \
   "ark,scp:$ark_dir/raw_${type}_$name.JOB.ark,$ark_dir/raw_${type}_$name.JOB.scp"
 
 join_parts "$ark_dir/raw_${type}_$name" .scp "$data/feats.scp"

@@ -4,7 +4,11 @@ set -euo pipefail
 
 options=(--type mfcc)
 while [ $# -gt 0 ] && [ "${1#--}" != "$1" ]; do
-  if [ "$1" = "--mfcc-config" ]; then options+=(--feats-config "${2:?make_mfcc.sh: --mfcc-config needs a file}"); else options+=("$1" "${2:-}"); fi
+  if [ "$1" = "--mfcc-config" ]; then
+    options+=(--feats-config "${2:?make_mfcc.sh: --mfcc-config needs a file}")
+  else
+    options+=("$1" "${2:-}")
+  fi
   shift $(($# > 1 ? 2 : 1))
 done
 if [ $# -eq 1 ]; then set -- "$1" "$1/log" "$1/data"; fi     # Kaldi's defaults

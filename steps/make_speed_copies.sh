@@ -4,16 +4,13 @@ set -euo pipefail
 
 help_message="Usage: steps/make_speed_copies.sh <data-in> <data-out>
  e.g.: steps/make_speed_copies.sh data/train data/train_speed
-The pitch moves with the speed, so a copy is another voice: three times as many speakers to learn from."
+The pitch changes with the speed, so a copy is another voice: training has three times as many speakers."
 . ./path.sh
 . utils/parse_options.sh
 . steps/functions.sh
 need_arguments 2 $#
 data_in=$1 data_out=$2
-if [ ! -s "$data_in/wav.scp" ]; then
-  echo "make_speed_copies.sh: $data_in/wav.scp is missing or empty; stage 0 makes it" >&2
-  exit 1
-fi
+require "stage 0 makes it" "$data_in/wav.scp"
 parts=()
 for speed in 0.9 1.1; do
   steps/copy_for_features.sh "$data_in" "$data_out.source"

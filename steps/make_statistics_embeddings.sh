@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# <data> with MFCC feats.scp, vad.scp -> mean and standard deviation of the voiced frames: the baseline without a network.
+# <data> with MFCC feats.scp, vad.scp -> mean and standard deviation of the voiced frames, a baseline without a network.
 set -euo pipefail
 
 cmd=utils/run.pl
@@ -12,7 +12,7 @@ Options:
   --cmvn true|false    subtract the mean over a sliding window first (default false)
   --cmn-window <n>     its length in frames (default 300)
   --max-loss <share>   share of utterances that may be lost (default 0.01)
-  --cmd <runner>       what runs the job (default utils/run.pl)"
+  --cmd <runner>       runs the job (default utils/run.pl)"
 
 . ./path.sh
 . utils/parse_options.sh
@@ -29,6 +29,6 @@ fi
 $cmd "$out/log/statistics.log" \
   select-voiced-frames "$feats" "scp,s,cs:$data/vad.scp" ark:- \| \
   python3 -m scoring.frame_statistics ark:- "ark,scp:$out/embedding.ark,$out/embedding.partial.scp"
-utils/check_counts.py --what "statistics of $(basename "$data")" --in "$data/feats.scp" --out "$out/embedding.partial.scp" \
-  --reason-log "$out/log/statistics.log" --max-loss "$max_loss"
+utils/check_counts.py --what "statistics of $(basename "$data")" --in "$data/feats.scp" \
+  --out "$out/embedding.partial.scp" --reason-log "$out/log/statistics.log" --max-loss "$max_loss"
 mv "$out/embedding.partial.scp" "$out/embedding.scp"

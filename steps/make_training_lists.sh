@@ -15,10 +15,11 @@ Options:
   --min-frames <n>      drop utterances with fewer voiced frames (default 400)
   --min-utts <n>        then drop speakers with fewer utterances (default 8)
   --valid-share <x>     share of source recordings that is held out for model selection (default 0.1)
-  --seed <n>            of the split and of the held-out trials (default 1)
+  --seed <n>            random seed of the split and of the held-out trials (default 1)
   --audio-dir <dir>     with wav.scp and vad.scp, for training that reads audio (data.source: wav)
-  --noise-dir, --music-dir, --speech-dir <dir>, --rir-sets <file>    what it is augmented with, as steps/augment_data.sh has them
-  --cmd <runner>        what runs the job (default utils/run.pl)"
+  --noise-dir <dir>, --music-dir <dir>, --speech-dir <dir>, --rir-sets <file>
+                        its augmentation, as for steps/augment_data.sh
+  --cmd <runner>        runs the job (default utils/run.pl)"
 
 . ./path.sh
 . utils/parse_options.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# <data-in> with feats.scp, vad.scp -> <data-out>: voiced frames or all, with or without sliding-window mean normalisation, uncompressed.
+# <data-in> with feats.scp, vad.scp -> <data-out>, uncompressed: voiced frames or all frames, with or without
+# sliding-window mean normalisation.
 set -euo pipefail
 
 nj=4
@@ -12,16 +13,16 @@ max_loss=0.01
 label=
 help_message="Usage: steps/prepare_feats.sh [options] <data-in> <data-out> <ark-dir>
  e.g.: steps/prepare_feats.sh --nj 8 data/train data/train_no_sil exp/train_no_sil
-The arks are not compressed, so that training reads any row range of them with one seek.
+The archives are not compressed: training reads any range of rows with one seek.
 Options:
   --nj <n>              number of jobs (default 4)
-  --cmd <runner>        what runs the jobs (default utils/run.pl)
+  --cmd <runner>        runs the jobs (default utils/run.pl)
   --cmvn true|false     subtract the mean over a centred sliding window (default true)
   --cmn-window <n>      its length in frames (default 300)
   --vad true|false      keep voiced frames only (default true)
   --fit-vad true|false  of features that may lack an unfinished last frame, as type wave (default false)
   --max-loss <share>    share of utterances that may be lost (default 0.01)
-  --label <text>        what the progress line says"
+  --label <text>        text of the progress line"
 
 . ./path.sh
 . utils/parse_options.sh
@@ -48,7 +49,8 @@ selection=()
 decisions="scp,s,cs:$data_in/vad.scp"
 if [ "$vad" = true ] && [ "$fit_vad" = true ]; then
   for part in "${parts[@]}"; do utils/filter_scp.pl "$part" "$data_in/utt2num_frames" > "$part.num_frames"; done
-  decisions="ark,s,cs:python3 -m nnet.features.fit_vad ark,t:$ark_dir/log/feats_$name.scp.JOB.num_frames scp,s,cs:$data_in/vad.scp ark:- |"
+  fitted="python3 -m nnet.features.fit_vad ark,t:$ark_dir/log/feats_$name.scp.JOB.num_frames $decisions ark:- |"
+  decisions="ark,s,cs:$fitted"
 fi
 if [ "$vad" = true ]; then
   selection=(select-voiced-frames "$feats" "$decisions" ark:- \|)
@@ -57,7 +59,8 @@ fi
 rm -f "$ark_dir/feats_$name".*
 utils/progress.py --label "${label:-$what of $name}" --total "$total" --lines "$ark_dir/feats_$name.*.scp" -- \
   $cmd "JOB=1:$nj" "$ark_dir/log/prepare_$name.JOB.log" \
-  "${selection[@]}" copy-feats --compress=false "--write-num-frames=ark,t:$ark_dir/log/utt2num_frames_$name.JOB" "$feats" \
+  "${selection[@]}" \
+  copy-feats --compress=false "--write-num-frames=ark,t:$ark_dir/log/utt2num_frames_$name.JOB" "$feats" \
   "ark,scp:$ark_dir/feats_$name.JOB.ark,$ark_dir/feats_$name.JOB.scp"
 
 building=$data_out.partial
@@ -65,14 +68,14 @@ rm -rf "$building"
 mkdir -p "$building"
 join_parts "$ark_dir/feats_$name" .scp "$building/feats.scp"
 join_parts "$ark_dir/log/utt2num_frames_$name" "" "$building/utt2num_frames"
-keep() {  # <ids> <table>...: their lines of the tables that there are
+keep() {  # <ids> <table>...: copies the lines of these ids from the tables that exist
   local ids=$1 file
   shift
   for file in "$@"; do
     if [ -s "$data_in/$file" ]; then utils/filter_scp.pl "$ids" "$data_in/$file" > "$building/$file"; fi
   done
 }
-# What Kaldi's own scripts ask of a data directory; vad.scp, cmvn.scp and durations are not true of the frames kept.
+# The tables that Kaldi's scripts need; vad.scp, cmvn.scp and the durations do not fit the frames that are kept.
 keep "$building/feats.scp" utt2spk utt2rec utt2uniq utt2lang text segments
 utils/utt2spk_to_spk2utt.pl "$building/utt2spk" > "$building/spk2utt"
 keep "$building/spk2utt" spk2gender

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scores of every system and test set -> one table on the screen, the same in <exp>/RESULTS.md, figures in results.json.
+# scores of all systems and test sets -> a table on the terminal and in <exp>/RESULTS.md, the figures in results.json.
 set -euo pipefail
 
 bootstrap=1000
@@ -10,9 +10,9 @@ help_message="Usage: steps/report.sh [options] <data> <exp-dir> <test>...
  e.g.: steps/report.sh data/mini exp/mini-xvector test
 Options:
   --bootstrap <n>    resamples of the speakers for the intervals (default 1000)
-  --seed <n>         that the run was made with; also of the resamples (default 1)
-  --command <text>   the command line that made the run, written down
-  --times <text>     how long its stages took, written down"
+  --seed <n>         random seed of the run, also of the resamples (default 1)
+  --command <text>   command line of the run, for the page
+  --times <text>     times of its stages, for the page"
 
 . ./path.sh
 . utils/parse_options.sh
@@ -40,7 +40,10 @@ for row in "$network=$exp" "MFCC statistics=$exp/baseline" "MFCC statistics, CMV
     systems+=(--system "${row%%=*}|${kind%%=*}=${row#*=}/scores/{test}_${kind#*=}")
   done
 done
-python3 -m scoring.report "${sets[@]}" "${systems[@]}" --num-resamples "$bootstrap" --seed "$seed" --title "Results of $network" \
-  --note "command=\`$command\`" --note "seed=$seed" --note "time=$times" \
-  --note "commands of Kaldi=$(case ${KALDI_ROOT:-} in "") echo minikaldi ;; *) echo "$KALDI_ROOT where it has them, else minikaldi" ;; esac)" \
-  --note "date=$(date -u '+%Y-%m-%d')" --exp "$exp" --cores "$PIPELINE_CORES" --out "$exp/RESULTS.md" --json "$exp/results.json"
+commands=minikaldi
+if [ -n "${KALDI_ROOT:-}" ]; then commands="$KALDI_ROOT where it has them, else minikaldi"; fi
+python3 -m scoring.report "${sets[@]}" "${systems[@]}" --num-resamples "$bootstrap" --seed "$seed" \
+  --title "Results of $network" \
+  --note "command=\`$command\`" --note "seed=$seed" --note "time=$times" --note "commands of Kaldi=$commands" \
+  --note "date=$(date -u '+%Y-%m-%d')" --exp "$exp" --cores "$PIPELINE_CORES" \
+  --out "$exp/RESULTS.md" --json "$exp/results.json"

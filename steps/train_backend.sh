@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# training embeddings -> mean.vec, transform.mat (LDA, after PCA where they are few), plda: the back end.
+# training embeddings -> mean.vec, transform.mat (LDA; PCA first if they are few), plda: the back end.
 set -euo pipefail
 
 cmd=utils/run.pl
-lda_dim=200                    # at most; fewer where speakers, utterances or the embedding allow no more
+lda_dim=200                    # at most; limited by speakers, utterances and the embedding
 total_covariance_factor=0.0
 help_message="Usage: steps/train_backend.sh [options] <data-dir> <embedding.scp> <out-dir>
  e.g.: steps/train_backend.sh --lda-dim 200 data/train exp/a/embeddings_train/embedding.scp exp/a/backend
-Mean subtraction -> LDA -> length normalisation -> PLDA, as in Kaldi's VoxCeleb recipe. Where utterances are too few for
-the embedding's dimension, PCA comes before LDA. The dimensions are what the embeddings can carry, and are printed.
+Mean subtraction -> LDA -> length normalisation -> PLDA, as in Kaldi's VoxCeleb recipe. If there are too few utterances
+for the embedding's dimension, PCA comes before LDA. The dimensions are chosen from the embeddings and printed.
 Options:
-  --lda-dim <n>                  LDA dimension, at most (default 200; further limits are speakers - 1, or 2 of two
+  --lda-dim <n>                  LDA dimension, at most (default 200; also at most speakers - 1, or 2 for two
                                  speakers, and the dimensions of PCA)
   --total-covariance-factor <x>  of ivector-compute-lda (default 0.0)
-  --cmd <runner>                 what runs the jobs (default utils/run.pl)"
+  --cmd <runner>                 runs the jobs (default utils/run.pl)"
 
 . ./path.sh
 . utils/parse_options.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# training lists + one YAML -> a trained speaker encoder in <exp-dir>. Takes up an interrupted run where it stopped.
+# training lists + one YAML -> a trained speaker encoder in <exp-dir>. An interrupted run is continued.
 set -euo pipefail
 
 cmd=utils/run.pl
@@ -11,8 +11,8 @@ help_message="Usage: steps/train_nnet.sh [options] <config.yaml> <lists-dir> <ex
 Options:
   --device <d>      auto, cpu, cuda or cuda:<n> (default auto)
   --threads <n>     CPU threads (default: all cores)
-  --cmd <runner>    what runs the job (default utils/run.pl)
-  --label <text>    what the progress line says"
+  --cmd <runner>    runs the job (default utils/run.pl)
+  --label <text>    text of the progress line"
 
 . ./path.sh
 . utils/parse_options.sh
@@ -24,9 +24,11 @@ require "conf/nnet/ holds the configs, stage 5 makes the lists" "$config" "$list
 overrides=()
 for override in "$@"; do overrides+=(--set-as "$override" "$override"); done
 mkdir -p "$exp/log"
-utils/wait_until_free.sh "$exp"       # before the log of a training that is at work there is begun again
-export ONEDNN_PRIMITIVE_CACHE_CAPACITY=${ONEDNN_PRIMITIVE_CACHE_CAPACITY:-64}   # it keeps kernels for each chunk length: gigabytes
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}     # threads that spin are several times slower where another job shares the cores
+utils/wait_until_free.sh "$exp"       # a training that still runs there writes the log
+# oneDNN keeps kernels for each chunk length, which takes gigabytes without a limit.
+export ONEDNN_PRIMITIVE_CACHE_CAPACITY=${ONEDNN_PRIMITIVE_CACHE_CAPACITY:-64}
+# Threads that spin are several times slower if another job shares the cores.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 export OMP_NUM_THREADS=${threads:-$PIPELINE_CORES}
 exec utils/progress.py --label "$label" --follow "$exp/log/train.log" --announce "expected: " -- \
   $cmd "$exp/log/train.log" \
