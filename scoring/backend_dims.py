@@ -1,4 +1,4 @@
-"""Dimensions of the back end, for steps/train_backend.sh: prints `<dim> <pca-dim> <lda-dim> <why, in words>`."""
+"""The dimensions of the back end, for steps/train_backend.sh: prints `<dim> <pca-dim> <lda-dim> <reason in words>`."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import InputError, KaldiError
-from common.program import Parser, positive_int, run_script
+from common.errors import InputError
+from common.program import Parser, positive_int, run_program
 from minikaldi.io import FLOAT_VECTOR, TOKEN, random_access, sequential
 from minikaldi.ivector.backend_dims import BackendDims, choose_dims
 from minikaldi.ivector.lda import SpeakerScatter
 from minikaldi.ivector.vectors import require_finite
 
 USAGE = "python3 -m scoring.backend_dims --lda-dim <n> <vectors-rspecifier> <utt2spk-rspecifier>"
-ABOUT = "How many dimensions PCA and LDA should keep of training vectors, so that LDA and PLDA are well determined."
+ABOUT = "How many dimensions of the training vectors PCA and LDA should keep, so that LDA and PLDA are well determined."
 VECTORS_PER_BLOCK = 1024
 
 
 def training_scatter(vectors: str, utt2spk: str) -> SpeakerScatter:
-    """Scatter of the vectors that have a speaker.
+    """The scatter of the vectors that have a speaker.
+
+    Args:
+        vectors: rspecifier of the vectors.
+        utt2spk: rspecifier of the speakers.
 
     Raises:
-        KaldiError: none has, or a vector is empty, of another dimension than the first, or holds NaN.
+        InputError: no vector has a speaker, or a vector is empty, has another dimension than the first, or has NaN.
     """
     scatter: SpeakerScatter | None = None
     numbers: dict[str, int] = {}
@@ -43,19 +47,25 @@ def training_scatter(vectors: str, utt2spk: str) -> SpeakerScatter:
             require_finite(f"{vectors}: {utt_id}", vector)
             scatter = scatter or SpeakerScatter(vector.size)
             if vector.size != scatter.dim or not vector.size:
-                raise KaldiError(f"{vectors}: {utt_id}: vector has {vector.size} dimensions, the first {scatter.dim}")
+                raise InputError(f"{vectors}: {utt_id}: vector has {vector.size} dimensions, the first {scatter.dim}")
             rows.append(vector)
             speakers.append(numbers.setdefault(speaker_of[utt_id], len(numbers)))
             if len(rows) == VECTORS_PER_BLOCK:
                 add_rows()
     add_rows()
     if scatter is None:
-        raise KaldiError(f"{vectors}: no vector has a speaker in {utt2spk}; were they extracted of this data?")
+        raise InputError(f"{vectors}: no vector has a speaker in {utt2spk}; were they extracted from this data?")
     return scatter
 
 
 def explanation(scatter: SpeakerScatter, dims: BackendDims, lda_dim: int) -> str:
-    """One line on what was chosen, and why."""
+    """What was chosen and why, in one line.
+
+    Args:
+        scatter: of the training vectors.
+        dims: what was chosen.
+        lda_dim: the most dimensions of LDA, as given.
+    """
     num_speakers = scatter.num_speakers
     words = f"LDA: {dims.vectors} -> {dims.lda} dimensions ({num_speakers} training speakers"
     if dims.pca < dims.vectors:
@@ -67,20 +77,17 @@ def explanation(scatter: SpeakerScatter, dims: BackendDims, lda_dim: int) -> str
 
 
 def main(argv: Sequence[str]) -> int:
-    """Command line."""
+    """Print the dimensions."""
     parser = Parser(USAGE, ABOUT)
     parser.add_argument("--lda-dim", type=positive_int, required=True, help="dimensions of LDA, at most")
     parser.add_argument("vectors", metavar="vectors-rspecifier")
     parser.add_argument("utt2spk", metavar="utt2spk-rspecifier")
     options = parser.parse(argv)
-    try:
-        scatter = training_scatter(options.vectors, options.utt2spk)
-        dims = choose_dims(scatter, options.lda_dim)
-    except KaldiError as error:
-        raise InputError(str(error)) from error
+    scatter = training_scatter(options.vectors, options.utt2spk)
+    dims = choose_dims(scatter, options.lda_dim)
     print(dims.vectors, dims.pca, dims.lda, explanation(scatter, dims, options.lda_dim))
     return 0
 
 
 if __name__ == "__main__":
-    run_script("scoring.backend_dims")
+    run_program(main)

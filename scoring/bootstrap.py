@@ -1,9 +1,9 @@
 """Confidence intervals of EER and minDCF by resampling speakers.
 
 Trials that share a speaker are not independent, so resampling trials gives intervals that are far too narrow. Here the
-speakers are drawn with replacement, as many as there are; m(s) is how often speaker s was drawn. A nontarget trial of
-speakers a and b then counts m(a) · m(b) times, a target trial of speaker s counts m(s) times. The 95 % interval is
-that between the 2.5 and 97.5 percentiles over the resamples.
+speakers are drawn with replacement, as many as there are. With m(s), how often speaker s was drawn, a nontarget trial
+of speakers a and b counts m(a) · m(b) times, and a target trial of speaker s counts m(s) times. The 95 % interval is
+from the 2.5 to the 97.5 percentile over the resamples.
 
 The scores are sorted once; a resample is a new weighting and two cumulative sums.
 
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import InputError
 from scoring.metrics import P_TARGETS, Labels, Scores, SortedTrials, eer_of_rates, min_dcf_of_rates
 from scoring.trials import Trials
 
@@ -30,7 +31,13 @@ MAX_DRAWS_PER_RESAMPLE = 1000
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure on all trials, and the interval in which 95 % of the resamples lie."""
+    """A figure with its interval.
+
+    Attributes:
+        value: the figure on all trials.
+        low: 2.5 percentile of the resamples.
+        high: 97.5 percentile of the resamples.
+    """
 
     value: float
     low: float
@@ -39,21 +46,26 @@ class Interval:
 
 @dataclass(frozen=True)
 class Summary:
-    """EER (share) and minDCF by prior, each with its interval."""
+    """EER and minDCF, each with its interval.
+
+    Attributes:
+        eer: as a share.
+        min_dcf: prior of a target -> normalised cost.
+    """
 
     eer: Interval
     min_dcf: dict[float, Interval]
 
 
 def trial_speakers(trials: Trials, utt2spk: Mapping[str, str]) -> tuple[SpeakerNumbers, SpeakerNumbers]:
-    """Numbers of the enrolled and of the tested speaker of every trial, both (N,).
+    """Numbers of the enrolled and of the test speaker of every trial, both int (N,).
 
     Args:
         trials: pairs of utterance ids; an enrolment id may also be a speaker id.
         utt2spk: speaker of each utterance.
 
     Raises:
-        ValueError: an id is unknown, or the speakers contradict the label of a trial.
+        InputError: an id is unknown, or the speakers contradict the label of a trial.
     """
     speakers = set(utt2spk.values())
     number = {speaker: index for index, speaker in enumerate(sorted(speakers))}
@@ -61,7 +73,7 @@ def trial_speakers(trials: Trials, utt2spk: Mapping[str, str]) -> tuple[SpeakerN
     def number_of(utt_id: str) -> int:
         speaker = utt2spk.get(utt_id, utt_id if utt_id in speakers else None)
         if speaker is None:
-            raise ValueError(f"trial id {utt_id!r} is neither an utterance nor a speaker of utt2spk")
+            raise InputError(f"trial id {utt_id!r} is neither an utterance nor a speaker of utt2spk")
         return number[speaker]
 
     enroll = np.array([number_of(enroll_id) for enroll_id, _ in trials.pairs], dtype=np.intp)
@@ -69,7 +81,7 @@ def trial_speakers(trials: Trials, utt2spk: Mapping[str, str]) -> tuple[SpeakerN
     wrong = np.flatnonzero((enroll == test) != trials.is_target)
     if wrong.size:
         pair, label = trials.pairs[wrong[0]], "target" if trials.is_target[wrong[0]] else "nontarget"
-        raise ValueError(
+        raise InputError(
             f"utt2spk contradicts the label of {wrong.size} trials (first: `{pair[0]} {pair[1]} {label}`); "
             "one of the two lists is not of these data"
         )
@@ -90,14 +102,15 @@ def summarize(
     Args:
         scores: (N,), higher for the same speaker.
         is_target: bool (N,).
-        enroll_speaker, test_speaker: (N,) numbers, from `trial_speakers`.
+        enroll_speaker: int (N,), from `trial_speakers`.
+        test_speaker: int (N,), from `trial_speakers`.
         p_targets: priors of minDCF.
         num_resamples: resamples of the speakers.
-        seed: of the draw; the same seed and speakers give the same resamples whatever the scores, so that the intervals
-            of two systems on the same trials rest on the same draws.
+        seed: random seed of the draws. The draws depend on it and the speakers alone, so the intervals of two systems
+            on the same trials use the same resamples.
 
     Raises:
-        ValueError: no targets, no nontargets, a NaN, fewer than two speakers.
+        InputError: no targets, no nontargets, a NaN, fewer than two speakers.
     """
     ordered = SortedTrials(scores, is_target)
     resamples = _resampled_weights(ordered.order, is_target, enroll_speaker, test_speaker, seed)
@@ -120,10 +133,10 @@ def _resampled_weights(
     test_speaker: SpeakerNumbers,
     seed: int,
 ) -> Iterator[NDArray[np.float64]]:
-    """Weights of the trials, (N,) in sorted order, one resample of the speakers after another, without end."""
+    """Weights of the trials for one resample of the speakers after another, without end: (N,) in sorted order."""
     speakers, compact = np.unique(np.concatenate([enroll_speaker, test_speaker]), return_inverse=True)
     if len(speakers) < 2:
-        raise ValueError("the trials have fewer than two speakers; there is nothing to resample")
+        raise InputError("the trials have fewer than two speakers; there is nothing to resample")
     enroll, test = compact[: len(order)][order], compact[len(order) :][order]
     target = is_target[order]
     rng = np.random.default_rng(seed)
@@ -136,6 +149,6 @@ def _resampled_weights(
         if weights[target].any() and weights[~target].any():
             failures = 0
             yield weights
-        else:  # with a handful of speakers a draw can miss all targets or all nontargets: it is drawn again
+        else:  # of few speakers a draw can have no target or no nontarget; it is repeated
             failures += 1
-    raise ValueError("resampled speakers hardly ever share a trial; the list has too few speakers for an interval")
+    raise InputError("resampled speakers hardly ever share a trial; the list has too few speakers for an interval")

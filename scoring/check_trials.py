@@ -1,7 +1,9 @@
-"""Whether the trials of data directories can be scored: `python3 -m scoring.check_trials <data-dir>...`.
+"""Check that the trials of data directories can be scored, before a network is trained.
 
-There must be target and nontarget trials, each trial once, of utterances or models that the directory knows, with
-labels that agree with utt2spk. This is checked before the training, after which it would be found too late.
+    python3 -m scoring.check_trials <data-dir>...
+
+There must be target and nontarget trials, each trial once, of utterances or models that the directory has, and the
+labels must agree with utt2spk.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ def check_trials(data_dir: Path) -> None:
     """Check the trials of a data directory.
 
     Raises:
-        InputError, InputError: what is wrong with them.
+        InputError: a fault of the list; the text names it.
         OSError: `trials` or `utt2spk` cannot be read.
     """
     path = data_dir / "trials"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import InputError, KaldiError
-from common.program import Parser, run_script
+from common.errors import InputError
+from common.program import Parser, run_program
 from minikaldi.io import FLOAT_MATRIX, read_object, write_object
 
 USAGE = "python3 -m scoring.compose_transforms <second-matrix> <first-matrix> <matrix-out>"
@@ -16,35 +16,35 @@ ABOUT = "Write the transform that does the first, linear one and then the second
 
 
 def composed(second: NDArray[np.floating], first: NDArray[np.floating]) -> NDArray[np.float64]:
-    """`second` after `first`: (L, D), or (L, D + 1) where `second` is affine.
+    """The transform that applies `first`, then `second`.
 
     Args:
-        second: (L, d) or, with the offset in the last column, (L, d + 1).
+        second: (L, d), or affine (L, d + 1) with the offset in the last column.
         first: (d, D).
 
+    Returns:
+        float64 (L, D), or (L, D + 1) if `second` is affine.
+
     Raises:
-        KaldiError: the shapes do not fit.
+        InputError: the shapes do not fit.
     """
     rows, columns = first.shape[0], second.shape[1]
     if columns not in (rows, rows + 1):
-        raise KaldiError(f"the first transform gives {rows} dimensions, the second takes {columns - 1} or {columns}")
+        raise InputError(f"the first transform gives {rows} dimensions, the second takes {columns - 1} or {columns}")
     linear = second[:, :rows].astype(np.float64) @ first.astype(np.float64)
     return np.column_stack([linear, second[:, rows:]])
 
 
 def main(argv: Sequence[str]) -> int:
-    """Command line."""
+    """Write the transform."""
     parser = Parser(USAGE, ABOUT)
     for name in ("second", "first", "out"):
         parser.add_argument(name)
     options = parser.parse(argv)
-    try:
-        second, first = read_object(options.second, FLOAT_MATRIX), read_object(options.first, FLOAT_MATRIX)
-        write_object(options.out, FLOAT_MATRIX, composed(second, first))
-    except KaldiError as error:
-        raise InputError(str(error)) from error
+    second, first = read_object(options.second, FLOAT_MATRIX), read_object(options.first, FLOAT_MATRIX)
+    write_object(options.out, FLOAT_MATRIX, composed(second, first))
     return 0
 
 
 if __name__ == "__main__":
-    run_script("scoring.compose_transforms")
+    run_program(main)

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """The command line of Kaldi's sid/compute_min_dcf.py: minDCF with four decimals on stdout, its threshold on stderr.
 
-Equal scores are told apart by their order in the score file, as there; `scoring.metrics.min_dcf` does not do that, and
-the two can differ in the last decimals where many scores are equal. Differs from the source: a trial without a score is
-an error.
+Equal scores are separated by their order in the score file, as there; `scoring.metrics.min_dcf` does not, and the two
+can differ in the last decimals if many scores are equal. Unlike the source, a trial without a score is an error.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ if __package__ in (None, ""):  # run as a script: the checkout is one folder up
 
 import numpy as np
 
+from common.errors import InputError
 from common.program import run_program
 from common.trial_forms import EITHER_FORM
 from scoring.metrics import SortedTrials, min_dcf_of_rates
@@ -37,11 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     trials = read_trials(args.trials_filename)
     scores = read_scores(args.scores_filename)
-    align(scores, trials, args.scores_filename)  # for its refusal of trials without a score
+    align(scores, trials, args.scores_filename)  # raises for trials without a score
     label_of = dict(zip(trials.pairs, trials.is_target, strict=True))
     extra = [pair for pair in scores if pair not in label_of]
     if extra:
-        raise ValueError(f"{args.scores_filename}: {len(extra)} scores are of no trial (first: `{' '.join(extra[0])}`)")
+        first = " ".join(extra[0])
+        raise InputError(f"{args.scores_filename}: {len(extra)} scores belong to no trial (first: `{first}`)")
     labels = np.array([label_of[pair] for pair in scores])
     rates = SortedTrials(np.array(list(scores.values())), labels, split_ties=True).rates()
     value, threshold = min_dcf_of_rates(rates, args.p_target, args.c_miss, args.c_fa)

@@ -1,7 +1,9 @@
 """Cosine scores of trials.
 
-`python3 -m scoring.cosine [--mean mean.vec] [--transform transform.mat] [--cohort spk_embedding.scp] <enroll> <test>
-<trials> <scores>`, where `<enroll>`, `<test>` and the cohort are rspecifiers or scp files of embeddings.
+    python3 -m scoring.cosine [--mean mean.vec] [--transform transform.mat] [--cohort spk_embedding.scp] \\
+        <enroll> <test> <trials> <scores>
+
+`<enroll>`, `<test>` and the cohort are rspecifiers or scp files of embeddings.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import InputError
 from common.program import run_program
 from common.trial_forms import EITHER_FORM
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, read_object
@@ -23,7 +26,7 @@ from scoring.trials import Trials, read_trials, write_scores
 
 logger = logging.getLogger(__name__)
 
-COHORT_TOP = 300  # the usual number on VoxCeleb, of some thousand training speakers
+COHORT_TOP = 300  # usual on VoxCeleb, with some thousand training speakers
 
 Float64Array = NDArray[np.float64]
 
@@ -33,24 +36,23 @@ def unit_length(
     mean: NDArray[np.floating] | None = None,
     transform: NDArray[np.floating] | None = None,
 ) -> Float64Array:
-    """Embeddings centred, transformed and brought to unit length.
+    """Embeddings centred, transformed and scaled to unit length.
 
     Args:
         vectors: (N, D).
-        mean: (D,) to take off, or None.
-        transform: (D', D) or affine (D', D + 1) to apply after that, or None.
+        mean: (D,), subtracted first; None: nothing is.
+        transform: (D', D), or affine (D', D + 1), applied next; None: nothing is.
 
     Returns:
-        float64 (N, D'). A vector of length zero stays zero: its cosine with anything is 0.
+        float64 (N, D'). A vector of length zero stays zero: its cosine with any vector is 0.
 
     Raises:
-        ValueError: the mean has another dimension than the vectors.
-        common.errors.KaldiError: the transform has.
+        InputError: the mean or the transform has another dimension than the vectors.
     """
     values = np.asarray(vectors, dtype=np.float64)
     if mean is not None:
         if len(mean) != values.shape[1]:
-            raise ValueError(f"the mean has {len(mean)} dimensions, the embeddings {values.shape[1]}")
+            raise InputError(f"the mean has {len(mean)} dimensions, the embeddings {values.shape[1]}")
         values = values - mean
     if transform is not None:
         values = apply_transform(transform, values)
@@ -67,12 +69,22 @@ def cosine_scores(
     cohort: EmbeddingTable | None = None,
     cohort_top: int = COHORT_TOP,
 ) -> Float64Array:
-    """Cosine of the angle between the two embeddings of every trial, (N,), after `unit_length`.
+    """Cosine of the angle between the two embeddings of every trial, after `unit_length`.
 
-    With a cohort, normalised by each side's scores against its `cohort_top` nearest members (score_norm.py).
+    Args:
+        trials: the N trials.
+        enroll: embeddings of the enrolment ids.
+        test: embeddings of the test ids.
+        mean: see `unit_length`.
+        transform: see `unit_length`.
+        cohort: embeddings of other speakers; the scores are then normalised (`scoring.score_norm`).
+        cohort_top: how many cohort members count for each side, the nearest ones.
+
+    Returns:
+        float64 (N,).
 
     Raises:
-        ValueError: a trial has no embedding; the text has the count and the first. Or the cohort cannot be used.
+        InputError: a trial has no embedding (the text has the count and the first), or the cohort cannot be used.
     """
     enroll_rows = enroll.rows([enroll_id for enroll_id, _ in trials.pairs], "enrolment")
     test_rows = test.rows([test_id for _, test_id in trials.pairs], "test")
@@ -81,19 +93,19 @@ def cosine_scores(
     scores = paired_products(left, right, enroll_rows, test_rows)
     if cohort is None:
         return scores
-    strangers = unit_length(cohort.vectors, mean, transform)
-    of_enroll = cohort_statistics(left, strangers, cohort_top)
-    of_test = of_enroll if right is left else cohort_statistics(right, strangers, cohort_top)
+    of_cohort = unit_length(cohort.vectors, mean, transform)
+    of_enroll = cohort_statistics(left, of_cohort, cohort_top)
+    of_test = of_enroll if right is left else cohort_statistics(right, of_cohort, cohort_top)
     return normalised(scores, of_enroll, of_test, enroll_rows, test_rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the cosine scores of a trial list."""
     parser = argparse.ArgumentParser(prog="python3 -m scoring.cosine", description="Cosine scores of trials.")
-    parser.add_argument("--mean", help="vector file to take off, as ivector-mean writes it")
-    parser.add_argument("--transform", help="matrix file to apply after that, as ivector-compute-lda writes it")
-    parser.add_argument("--cohort", help="embeddings of strangers to normalise by: rspecifier or scp file")
-    top = f"how many of them count, the nearest ones of each side (default {COHORT_TOP})"
+    parser.add_argument("--mean", help="vector file to subtract, as ivector-mean writes it")
+    parser.add_argument("--transform", help="matrix file to apply next, as ivector-compute-lda writes it")
+    parser.add_argument("--cohort", help="embeddings of other speakers, to normalise by: rspecifier or scp file")
+    top = f"how many of them count, the nearest ones for each side (default {COHORT_TOP})"
     parser.add_argument("--cohort-top", type=int, default=COHORT_TOP, help=top)
     parser.add_argument("enroll", help="rspecifier or scp file")
     parser.add_argument("test", help="rspecifier or scp file")

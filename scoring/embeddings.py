@@ -1,4 +1,4 @@
-"""Reading embeddings for scoring: one matrix and its row numbers, or a refusal that names the utterance."""
+"""Embeddings for scoring: one matrix and its row numbers, read strictly."""
 
 from __future__ import annotations
 
@@ -14,14 +14,30 @@ Float64Array = NDArray[np.float64]
 
 
 class EmbeddingTable:
-    """Embeddings by utterance. `vectors`: float64 (M, D); `row`: utterance id to row."""
+    """Embeddings by utterance.
+
+    Args:
+        utt_ids: M utterance ids.
+        vectors: float64 (M, D).
+
+    Attributes:
+        vectors: as given.
+        row: utterance id -> its row.
+    """
 
     def __init__(self, utt_ids: Sequence[str], vectors: Float64Array) -> None:
         self.vectors = vectors
         self.row = {utt_id: index for index, utt_id in enumerate(utt_ids)}
 
     def rows(self, utt_ids: Sequence[str], name: str) -> NDArray[np.intp]:
-        """Row numbers (N,) of the utterances.
+        """Row numbers of the utterances.
+
+        Args:
+            utt_ids: N utterance ids.
+            name: name of the side in messages, as "enrolment".
+
+        Returns:
+            int (N,).
 
         Raises:
             InputError: embeddings are missing; the text has `name`, their count and the first.
@@ -39,8 +55,8 @@ def read_embeddings(source: str) -> EmbeddingTable:
     """Read all embeddings of an rspecifier (`ark:…`, `scp:…`, pipes included) or of an scp file.
 
     Raises:
-        InputError: there are none, one holds NaN or infinity, an id comes twice, or dimensions differ; the text names
-            the utterance.
+        InputError: no embeddings, one with NaN or infinity, an id that appears twice, or different dimensions; the text
+            names the utterance.
     """
     rspecifier = source if is_rspecifier(source) else f"scp:{source}"
     vectors: dict[str, NDArray[np.float32]] = {}

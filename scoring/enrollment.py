@@ -1,9 +1,9 @@
-"""Which utterances each enrolment model of a test set is the mean of, as the lines of a spk2utt.
+"""The utterances of each enrolment model of a test set, as the lines of a spk2utt.
 
     python3 -m scoring.enrollment <data-dir> > <enroll2utt>
 
-`<data-dir>/enroll2utt` (lines `model utt1 utt2 …`) says so where it is there; else each enrolment id of
-`<data-dir>/trials` is an utterance, and a model of its own.
+They are the lines `model utt1 utt2 …` of `<data-dir>/enroll2utt` if it exists. Otherwise each enrolment id of
+`<data-dir>/trials` is an utterance and a model.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from scoring.trials import read_trials
 
 
 def read_models(path: Path) -> dict[str, tuple[int, list[str]]]:
-    """Model -> the number of its line in an `enroll2utt`, and its utterances.
+    """Model -> (its line number in an `enroll2utt`, its utterances).
 
     Raises:
-        InputError: a line has no utterance, or a model comes twice.
+        InputError: a line without an utterance, or a model that appears twice.
     """
     models: dict[str, tuple[int, list[str]]] = {}
     for number, (model, *utt_ids) in numbered_fields(path, InputError):
@@ -41,7 +41,7 @@ def enrollment_lines(data_dir: Path) -> list[str]:
     """The lines `model utt1 utt2 …` of a test set.
 
     Raises:
-        InputError: a line of `enroll2utt` or `trials` does not belong there.
+        InputError: a wrong line in `enroll2utt` or `trials`.
     """
     given = data_dir / "enroll2utt"
     if given.is_file() and given.stat().st_size:
@@ -53,7 +53,7 @@ def enrollment_lines(data_dir: Path) -> list[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the enrolment list of a test set."""
     parser = argparse.ArgumentParser(prog="python3 -m scoring.enrollment", description="Print an enrolment list.")
-    parser.add_argument("data_dir", metavar="data-dir", type=Path, help="of the test set, with trials")
+    parser.add_argument("data_dir", metavar="data-dir", type=Path, help="data directory of the test set, with trials")
     write_stdout(enrollment_lines(parser.parse_args(argv).data_dir))
     return 0
 

@@ -1,6 +1,6 @@
 """The baseline without a network: mean and standard deviation of each feature over the frames of an utterance.
 
-`python3 -m scoring.frame_statistics <feats-rspecifier> <vector-wspecifier>`
+    python3 -m scoring.frame_statistics <feats-rspecifier> <vector-wspecifier>
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import InputError
 from common.program import run_program
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
 
@@ -27,17 +28,17 @@ def frame_statistics(feats: NDArray[np.floating]) -> NDArray[np.float32]:
         feats: (T, F), T at least 1.
 
     Returns:
-        float32 (2F,): the means, then the standard deviations (divided by T, so that one frame gives a number, and of a
-        variance not below `VARIANCE_FLOOR`).
+        float32 (2F,): the means, then the standard deviations. The variance is divided by T, so that one frame has one,
+        and is at least `VARIANCE_FLOOR`.
 
     Raises:
-        ValueError: no frames, or NaN or infinity in the features.
+        InputError: no frames, or NaN or infinity in the features.
     """
     values = np.asarray(feats, dtype=np.float64)
     if len(values) == 0:
-        raise ValueError("no frames")
+        raise InputError("no frames")
     if not np.isfinite(values).all():
-        raise ValueError("the features hold NaN or infinity")
+        raise InputError("the features have NaN or infinity")
     deviation = np.sqrt(np.maximum(values.var(axis=0), VARIANCE_FLOOR))
     return np.concatenate([values.mean(axis=0), deviation]).astype(np.float32)
 
@@ -56,13 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
                 continue
             try:
                 vectors.write(utt_id, frame_statistics(feats))
-            except ValueError as error:
-                raise ValueError(f"{utt_id}: {error}") from error
+            except InputError as error:
+                raise InputError(f"{utt_id}: {error}") from error
             num_done += 1
     if empty:
         logger.warning("%d utterances have no frames and are dropped (first: %s)", len(empty), empty[0])
     if num_done == 0:
-        raise ValueError(f"{args.feats}: no utterance has frames")
+        raise InputError(f"{args.feats}: no utterance has frames")
     logger.info("%d utterances", num_done)
     return 0
 

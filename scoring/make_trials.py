@@ -1,9 +1,11 @@
-"""A seeded, balanced trial list: `python3 -m scoring.make_trials [options] <utt2spk> <trials>`.
+"""A random, balanced trial list.
 
-Every speaker gets as many target trials as every other, as far as its utterances allow, and every target trial brings
-the same number of nontarget trials: its enrolment utterance against other speakers in turn, of the same gender where
-genders are known. With source recordings given, targets run across recordings only: a trial within one recording is
-answered by the room and the microphone.
+    python3 -m scoring.make_trials [options] <utt2spk> <trials>
+
+Every speaker gets the same number of target trials, as far as its utterances allow. Every target trial has the same
+number of nontarget trials: its enrolment utterance against other speakers in turn, of the same gender if genders are
+known. With source recordings, target trials are across recordings only: within one recording the room and the
+microphone would decide the trial.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.errors import InputError
 from common.program import run_program
 from minikaldi.data_dir.tables import read_pairs
 from scoring.trials import Pair, Trials, write_trials
@@ -27,7 +30,12 @@ MAX_TRIES_PER_NONTARGET = 20
 
 @dataclass(frozen=True)
 class TrialCounts:
-    """How many trials to draw."""
+    """How many trials to draw.
+
+    Attributes:
+        targets_per_speaker: target trials of each speaker, at most.
+        nontargets_per_target: nontarget trials for each target trial.
+    """
 
     targets_per_speaker: int = 50
     nontargets_per_target: int = 1
@@ -45,15 +53,15 @@ def make_trials(
     Args:
         utt2spk: speaker of each utterance.
         counts: trials to draw.
-        seed: of the draw.
-        spk2gender: gender of each speaker; nontargets then stay within a gender.
-        utt2rec: source recording of each utterance; targets then stay across recordings.
+        seed: random seed.
+        spk2gender: gender of each speaker; nontarget trials are then within a gender.
+        utt2rec: source recording of each utterance; target trials are then across recordings.
 
     Returns:
-        Target and nontarget trials, no unordered pair twice. Speakers without a target trial are said in the log.
+        Target and nontarget trials, no unordered pair twice. The number of speakers without a target trial is logged.
 
     Raises:
-        ValueError: no speaker allows a target trial, no nontarget trial is possible, or a mapping lacks an entry.
+        InputError: no speaker allows a target trial, no nontarget trial is possible, or a mapping lacks an entry.
     """
     utts_of: dict[str, list[str]] = defaultdict(list)
     for utt_id in sorted(utt2spk):
@@ -62,7 +70,7 @@ def make_trials(
     _require_entries(utt2spk, utt2rec, "utt2rec")
     rng = np.random.default_rng(seed)
     targets = {spk: _draw_targets(utts_of[spk], utt2rec, counts.targets_per_speaker, rng) for spk in sorted(utts_of)}
-    _say_speakers_without_targets(targets, utts_of)
+    _log_speakers_without_targets(targets, utts_of)
     nontargets = _draw_nontargets(targets, utts_of, spk2gender, counts.nontargets_per_target, rng)
     pairs = [(pair, True) for drawn in targets.values() for pair in drawn] + [(pair, False) for pair in nontargets]
     pairs.sort()
@@ -79,7 +87,7 @@ def _draw_targets(
         across = recordings[first] != recordings[second]
         first, second = first[across], second[across]
     chosen = rng.permutation(len(first))[:limit]
-    swapped = rng.random(len(chosen)) < 0.5  # either may enrol: no utterance is enrolled more for its place in the list
+    swapped = rng.random(len(chosen)) < 0.5  # either side may enrol, whatever its place in the list
     pairs = zip(first[chosen], second[chosen], swapped, strict=True)
     return [(utts[j], utts[i]) if swap else (utts[i], utts[j]) for i, j, swap in pairs]
 
@@ -91,7 +99,7 @@ def _draw_nontargets(
     per_target: int,
     rng: np.random.Generator,
 ) -> list[Pair]:
-    """`per_target` pairs for every target pair: its first utterance with an utterance of the next of the others."""
+    """`per_target` pairs for every target pair: its first utterance with one of each next speaker."""
     drawn: dict[Pair, None] = {}
     short, wanted = 0, 0
     for speaker, pairs in targets.items():
@@ -109,7 +117,7 @@ def _draw_nontargets(
             else:
                 drawn[pair] = None
     if not drawn:
-        raise ValueError("no nontarget trial is possible: there is one speaker only, or one of each gender")
+        raise InputError("no nontarget trial is possible: there is one speaker only, or one of each gender")
     if short:
         logger.warning("%d of %d nontarget trials could not be drawn without repetition", short, wanted)
     return list(drawn)
@@ -123,7 +131,7 @@ def _new_nontarget(
     drawn: Mapping[Pair, None],
     rng: np.random.Generator,
 ) -> Pair | None:
-    """A pair of the enrolment utterance and another speaker's that was not drawn in either direction, or None."""
+    """A pair of the enrolment utterance and one of another speaker, not drawn before in either order; None if none."""
     for attempt in range(MAX_TRIES_PER_NONTARGET if queue else 0):
         utts = utts_of[queue[(turn + attempt) % len(queue)]]
         test_id = utts[int(rng.integers(len(utts)))]
@@ -132,10 +140,10 @@ def _new_nontarget(
     return None
 
 
-def _say_speakers_without_targets(targets: Mapping[str, list[Pair]], utts_of: Mapping[str, list[str]]) -> None:
+def _log_speakers_without_targets(targets: Mapping[str, list[Pair]], utts_of: Mapping[str, list[str]]) -> None:
     without = [speaker for speaker, pairs in targets.items() if not pairs]
     if len(without) == len(targets):
-        raise ValueError("no target trial is possible: no speaker has two utterances (of two recordings, if given)")
+        raise InputError("no target trial is possible: no speaker has two utterances (of two recordings, if given)")
     if without:
         first = f"{without[0]}, {len(utts_of[without[0]])} utterance(s)"
         logger.warning("%d of %d speakers give no target trial (first: %s)", len(without), len(targets), first)
@@ -144,7 +152,7 @@ def _say_speakers_without_targets(targets: Mapping[str, list[Pair]], utts_of: Ma
 def _require_entries(ids: Mapping[str, object], known: Mapping[str, str] | None, name: str) -> None:
     missing = [] if known is None else [item for item in ids if item not in known]
     if missing:
-        raise ValueError(f"{name}: {len(missing)} of {len(ids)} ids are missing (first: {missing[0]})")
+        raise InputError(f"{name}: {len(missing)} of {len(ids)} ids are missing (first: {missing[0]})")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -152,23 +160,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m scoring.make_trials", description="Draw a balanced trial list.")
     parser.add_argument("--spk2gender", help="keep nontargets within a gender")
     parser.add_argument("--utt2rec", help="keep targets across source recordings")
-    parser.add_argument("--targets-per-speaker", type=int, default=50, help="at most (default %(default)s)")
-    parser.add_argument("--nontargets-per-target", type=int, default=1, help="default %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="default %(default)s")
-    parser.add_argument("--source", metavar="DIR", help="where the utterances come from, for messages")
+    most = "target trials of a speaker, at most (default %(default)s)"
+    parser.add_argument("--targets-per-speaker", type=int, default=50, help=most)
+    parser.add_argument("--nontargets-per-target", type=int, default=1, help="(default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default %(default)s)")
+    parser.add_argument("--source", metavar="DIR", help="source of the utterances, for messages")
     parser.add_argument("utt2spk")
     parser.add_argument("trials", help="file to write")
     args = parser.parse_args(argv)
     if args.targets_per_speaker < 1 or args.nontargets_per_target < 1:
-        parser.error("--targets-per-speaker and --nontargets-per-target must be at least 1")
+        parser.error("--targets-per-speaker and --nontargets-per-target must be >= 1")
     utt2spk = read_pairs(args.utt2spk)
     gender, recordings = (read_pairs(table) if table else None for table in (args.spk2gender, args.utt2rec))
     counts = TrialCounts(args.targets_per_speaker, args.nontargets_per_target)
     try:
         trials = make_trials(utt2spk, counts, args.seed, gender, recordings)
-    except ValueError as error:
+    except InputError as error:
         where = f"{args.source} ({args.utt2spk})" if args.source else args.utt2spk
-        raise ValueError(f"{where}: {error}") from error
+        raise InputError(f"{where}: {error}") from error
     write_trials(args.trials, trials)
     logger.info("%s: %d target and %d nontarget trials", args.trials, trials.num_targets, trials.num_nontargets)
     return 0

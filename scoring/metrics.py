@@ -1,8 +1,10 @@
-"""EER and minDCF of scored trials, from one sort of the scores; `python3 -m scoring.metrics <scores> <trials>`.
+"""EER and minDCF of scored trials, from one sort of the scores.
 
-A trial is accepted when its score is above the threshold. The thresholds that matter are minus infinity (everything is
-accepted) and each distinct score; trials with equal scores are accepted or rejected together, so that no result depends
-on the order of the trials. FNR is the share of targets rejected, FPR the share of nontargets accepted.
+    python3 -m scoring.metrics <scores> <trials>
+
+A trial is accepted if its score is above the threshold. The thresholds are minus infinity (everything is accepted) and
+each distinct score. Trials with equal scores are accepted or rejected together, so no result depends on the order of
+the trials. FNR is the share of targets rejected, FPR the share of nontargets accepted.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import InputError
 from common.program import run_program
 from common.trial_forms import EITHER_FORM
 from minikaldi.ivector.equal_error_rate import kaldi_eer
@@ -35,7 +38,13 @@ MIN_DCF_DEFINITION = (
 
 
 class ErrorRates(NamedTuple):
-    """Operating points by rising threshold, each (K,): thresholds from −inf, FNR from 0 up, FPR from 1 down."""
+    """Operating points by rising threshold.
+
+    Attributes:
+        thresholds: float64 (K,), the first is −inf.
+        fnr: float64 (K,), from 0 up.
+        fpr: float64 (K,), from 1 down.
+    """
 
     thresholds: Rates
     fnr: Rates
@@ -48,19 +57,19 @@ class SortedTrials:
     Args:
         scores: (N,), higher for the same speaker.
         is_target: bool (N,).
-        split_ties: put a threshold between equal scores too, in the order in which they come. Only for figures that
-            must equal those of a tool that does so: the result then depends on the order of the trials.
+        split_ties: put a threshold between equal scores too, in the order of the trials. Only for figures that must
+            equal those of a tool that does so: they depend on the order of the trials.
 
     Raises:
-        ValueError: shapes differ, a score is NaN, or there are no targets or no nontargets.
+        InputError: shapes differ, a score is NaN, or there are no targets or no nontargets.
     """
 
     def __init__(self, scores: Scores, is_target: Labels, split_ties: bool = False) -> None:
         values, labels = np.asarray(scores, dtype=np.float64), np.asarray(is_target, dtype=bool)
         if values.shape != labels.shape or values.ndim != 1:
-            raise ValueError(f"scores have shape {values.shape}, labels {labels.shape}; expected both to be (N,)")
+            raise InputError(f"scores have shape {values.shape}, labels {labels.shape}; expected both to be (N,)")
         if np.isnan(values).any():
-            raise ValueError(f"score number {int(np.argmax(np.isnan(values))) + 1} of {len(values)} is NaN")
+            raise InputError(f"score number {int(np.argmax(np.isnan(values))) + 1} of {len(values)} is NaN")
         _require_both(float(labels.sum()), float((~labels).sum()))
         self.order = np.argsort(values, kind="stable")
         ordered = values[self.order]
@@ -72,10 +81,10 @@ class SortedTrials:
         """Error rates at every threshold.
 
         Args:
-            weights: (N,) not negative, in *sorted* order (`weights_by_trial[sorted_trials.order]`); one each if None.
+            weights: (N,) not negative, in *sorted* order (`weights_by_trial[sorted_trials.order]`); None: all are 1.
 
         Raises:
-            ValueError: the targets or the nontargets weigh nothing.
+            InputError: the weights of all targets, or of all nontargets, are 0.
         """
         target = self._is_target.astype(np.float64) if weights is None else np.where(self._is_target, weights, 0.0)
         nontarget = (~self._is_target).astype(np.float64) if weights is None else weights - target
@@ -90,11 +99,11 @@ class SortedTrials:
 def _require_both(targets: float, nontargets: float) -> None:
     if targets == 0.0 or nontargets == 0.0:
         what = "target" if targets == 0.0 else "nontarget"
-        raise ValueError(f"there are no {what} trials; error rates need targets and nontargets")
+        raise InputError(f"there are no {what} trials; error rates need targets and nontargets")
 
 
 def eer_of_rates(rates: ErrorRates) -> float:
-    """Where FNR = FPR on the line through the operating points, as a share."""
+    """The error rate where FNR = FPR on the line through the operating points, as a share."""
     gap = rates.fnr - rates.fpr  # rises from −1 to 1
     after = int(np.argmax(gap >= 0.0))
     before = after - 1
@@ -105,13 +114,19 @@ def eer_of_rates(rates: ErrorRates) -> float:
 def min_dcf_of_rates(
     rates: ErrorRates, p_target: float, c_miss: float = 1.0, c_fa: float = 1.0
 ) -> tuple[float, float]:
-    """Normalised minimum detection cost and the (lowest) threshold that reaches it.
+    """Normalised minimum detection cost and the lowest threshold that reaches it.
+
+    Args:
+        rates: the operating points.
+        p_target: prior probability of a target, between 0 and 1.
+        c_miss: cost of a rejected target.
+        c_fa: cost of an accepted nontarget.
 
     Raises:
-        ValueError: `p_target` is not between 0 and 1, or a cost is not positive.
+        InputError: `p_target` is not between 0 and 1, or a cost is not positive.
     """
     if not 0.0 < p_target < 1.0 or c_miss <= 0.0 or c_fa <= 0.0:
-        raise ValueError(f"p_target={p_target}, c_miss={c_miss}, c_fa={c_fa}: expected 0 < p_target < 1, costs above 0")
+        raise InputError(f"p_target={p_target}, c_miss={c_miss}, c_fa={c_fa}: expected 0 < p_target < 1, costs above 0")
     cost = c_miss * p_target * rates.fnr + c_fa * (1.0 - p_target) * rates.fpr
     best = int(np.argmin(cost))
     return float(cost[best] / min(c_miss * p_target, c_fa * (1.0 - p_target))), float(rates.thresholds[best])
@@ -125,7 +140,7 @@ def eer(scores: Scores, is_target: Labels) -> float:
         is_target: bool (N,).
 
     Raises:
-        ValueError: no targets, no nontargets, or a NaN.
+        InputError: no targets, no nontargets, or a NaN.
 
     Source: the ROC of the finite sample, joined by straight lines. `eer_by_kaldi` is the other convention.
     """
@@ -135,8 +150,12 @@ def eer(scores: Scores, is_target: Labels) -> float:
 def eer_by_kaldi(scores: Scores, is_target: Labels) -> float:
     """EER as a share by the convention of Kaldi's compute-eer: a multiple of one over the number of targets.
 
+    Args:
+        scores: (N,), higher for the same speaker.
+        is_target: bool (N,).
+
     Raises:
-        common.errors.KaldiError: no targets, no nontargets, or a NaN.
+        InputError: no targets, no nontargets, or a NaN.
     """
     values, labels = np.asarray(scores), np.asarray(is_target, dtype=bool)
     return kaldi_eer(values[labels], values[~labels])[0]
@@ -149,10 +168,11 @@ def min_dcf(scores: Scores, is_target: Labels, p_target: float, c_miss: float = 
         scores: (N,), higher for the same speaker.
         is_target: bool (N,).
         p_target: prior probability of a target, between 0 and 1.
-        c_miss, c_fa: costs of a rejected target and of an accepted nontarget.
+        c_miss: cost of a rejected target.
+        c_fa: cost of an accepted nontarget.
 
     Raises:
-        ValueError: no targets, no nontargets, a NaN, or a prior or cost out of range.
+        InputError: no targets, no nontargets, a NaN, or a prior or cost out of range.
 
     Source: NIST SRE 2016 evaluation plan, section 3; Kaldi's sid/compute_min_dcf.py, which leaves out "accept
     everything" (that point can win only where c_miss · p > c_fa · (1 − p)) and splits ties in the order of the file.

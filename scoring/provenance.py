@@ -1,5 +1,8 @@
-"""How a run's figures came about: the code, the machine, the network. What only the network's programs know they have
-written into the experiment (trained.yaml, imported.yaml, extracted.yaml); torch is not needed to read it."""
+"""Where the figures of a run come from: the code, the machine, the network.
+
+The network's programs write what they know into the experiment (trained.yaml, imported.yaml, extracted.yaml). It is
+read here without torch.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
+from common.errors import InputError
+from common.options import ConfigError
+from common.yaml_text import read_yaml
 
 Note = tuple[str, str]
 
@@ -20,9 +25,9 @@ NO_GIT = "no git"
 
 
 def git_commit(root: Path = ROOT) -> str:
-    """The commit of a checkout, `(with changes)` where a file differs from it; `no git` outside of one.
+    """The commit of a checkout, `(with changes in 2 files)` if files differ from it; `no git` if there is no checkout.
 
-    A folder that merely lies in another project's checkout is none.
+    A folder inside another project's checkout has none.
     """
     try:
         top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
@@ -41,7 +46,11 @@ def _git(root: Path, *words: str) -> str:
 
 
 def machine(cores: int | None = None) -> str:
-    """`2 cores, AMD EPYC, Linux x86_64`. Args: cores: that the run may use; by default those of this process."""
+    """`2 cores, AMD EPYC, Linux x86_64`.
+
+    Args:
+        cores: cores that the run may use; None: those of this process.
+    """
     if cores is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return f"{cores} cores, {processor()}, {platform.system()} {platform.machine()}"
@@ -55,13 +64,14 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def network_notes(exp: Path, tests: Sequence[str]) -> list[Note]:
-    """Where the network and its embeddings came from, and what computed them.
+    """The origin of the network and of its embeddings, and what computed them.
 
     Args:
-        exp: the experiment. tests: names of the test sets, whose embeddings are in `embeddings_<name>`.
+        exp: the experiment.
+        tests: names of the test sets; their embeddings are in `embeddings_<name>`.
 
     Raises:
-        ValueError: a file of the experiment that says it cannot be read.
+        InputError: a record of the experiment cannot be read.
     """
     folders = [exp / f"embeddings_{name}" for name in ("train", *tests)]
     own = [folder.name for folder in folders if not made_here(folder)]
@@ -81,27 +91,26 @@ def network_notes(exp: Path, tests: Sequence[str]) -> list[Note]:
 
 
 def made_here(folder: Path) -> bool:
-    """Whether embeddings are still those that steps/extract_embeddings.sh made."""
+    """Whether the embeddings are those that steps/extract_embeddings.sh made, unchanged."""
     table = folder / "embedding.scp"
     expected = read_record(folder / "extracted.yaml").get("embedding_scp")
     return table.is_file() and hashlib.sha256(table.read_bytes()).hexdigest() == expected
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """A mapping that a program wrote as YAML; {} where there is no such file.
+    """A mapping that a program wrote as YAML; {} if there is no such file.
 
     Raises:
-        ValueError: it is no mapping.
+        InputError: not a mapping, or not YAML.
     """
     if not path.is_file():
         return {}
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        problem = " ".join(str(error).split())
-        raise ValueError(f"{path}: cannot be read as YAML: {problem}; run the stage that writes it again") from error
+        content = read_yaml(path)
+    except ConfigError as error:
+        raise InputError(f"{error}; run the stage that writes it again") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path}: found no mapping; run the stage that writes it again")
+        raise InputError(f"{path}: expected a mapping; run the stage that writes it again")
     return content
 
 

@@ -1,10 +1,11 @@
-"""The results of a run: a table for each test set on stdout, the same in RESULTS.md with definitions and circumstances.
+"""The results of a run: a table for each test set on stdout, and in RESULTS.md with definitions and notes.
 
-`python3 -m scoring.report --test-set test=data/test [--test-set …] --system "x-vector|PLDA=exp/a/scores/{test}_plda"
-[--system …] [--note key=value …] [--title …] --out RESULTS.md [--json results.json]`
+    python3 -m scoring.report --test-set test=data/test [--test-set …] \\
+        --system "x-vector|PLDA=exp/a/scores/{test}_plda" [--system …] [--note key=value …] [--title …] \\
+        --out RESULTS.md [--json results.json]
 
-A `{test}` in the path of the scores stands for the name of the test set. With `--exp DIR` the notes also say
-which code, machine and network made the figures.
+`{test}` in the path of the scores is replaced by the name of the test set. With `--exp DIR` the notes also name the
+code, the machine and the network.
 """
 
 from __future__ import annotations
@@ -64,24 +65,25 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--system", required=True, action="append", type=parse_system, metavar="NAME|BACK END=PATH",
-        help="scores of a system; `{test}` in the path stands for the name of the test set; repeatable",
+        help="scores of a system; `{test}` in the path is replaced by the name of the test set; repeatable",
     )  # fmt: skip
     parser.add_argument("--note", action="append", default=[], type=parse_note, help="`key=value`, repeatable")
-    parser.add_argument("--exp", type=Path, metavar="DIR", help="the experiment: say where its network came from")
-    parser.add_argument("--cores", type=int, help="that the run used (default: those of this process)")
+    parser.add_argument("--exp", type=Path, metavar="DIR", help="the experiment, for notes on its network")
+    parser.add_argument("--cores", type=int, help="cores that the run used (default: those of this process)")
     parser.add_argument("--title", default="Results")
     parser.add_argument("--out", required=True, help="Markdown file to write")
-    parser.add_argument("--json", help="JSON file to write, too")
-    parser.add_argument("--num-resamples", type=int, default=1000, help="for the intervals (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the resamples (default %(default)s)")
+    parser.add_argument("--json", help="JSON file to write")
+    resamples = "resamples for the intervals (default %(default)s)"
+    parser.add_argument("--num-resamples", type=int, default=1000, help=resamples)
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the resamples (default %(default)s)")
     return parser
 
 
 def check_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse what would give tables that mean nothing, or the same scores under two names."""
+    """End with an error if there are no resamples, or if two test sets would share a name or their scores."""
     names = [name for name, _ in args.test_set]
     if args.num_resamples < 1:
-        parser.error("--num-resamples must be at least 1")
+        parser.error(f"--num-resamples is {args.num_resamples}, expected an integer >= 1")
     if len(set(names)) < len(names):
         parser.error(f"--test-set: a name is given twice in {', '.join(names)}")
     for system in args.system:
@@ -89,11 +91,16 @@ def check_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -
             parser.error(f"--system: {system.scores} has no `{TEST_PLACE}`, but there are {len(names)} test sets")
 
 
-def circumstances(exp: Path, tests: Sequence[str], cores: int | None) -> list[Note]:
-    """What made the figures of an experiment: code, machine, network.
+def run_notes(exp: Path, tests: Sequence[str], cores: int | None) -> list[Note]:
+    """The code, the machine and the network of an experiment.
+
+    Args:
+        exp: the experiment.
+        tests: names of the test sets.
+        cores: cores that the run used; None: those of this process.
 
     Raises:
-        ValueError: what the experiment says of itself cannot be read.
+        InputError: a record of the experiment cannot be read.
     """
     return [("git commit", git_commit()), ("machine", machine(cores)), *network_notes(exp, tests)]
 
@@ -111,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         definitions.append(BASELINE_DEFINITION)
     notes = [
         *args.note,
-        *(circumstances(args.exp, [name for name, _ in args.test_set], args.cores) if args.exp else []),
+        *(run_notes(args.exp, [name for name, _ in args.test_set], args.cores) if args.exp else []),
     ]
     outputs = [(args.out, results_page(args.title, args.system, results, definitions, notes))]
     if args.json:

@@ -16,7 +16,13 @@ TEST_PLACE = "{test}"
 
 @dataclass(frozen=True)
 class System:
-    """A scored system: what made the embeddings, what scored them, and the score file (`{test}`: of each test set)."""
+    """A scored system.
+
+    Attributes:
+        name: the embeddings' network or baseline.
+        back_end: how they are scored.
+        scores: path of the scores; `{test}` in it is replaced by the name of the test set.
+    """
 
     name: str
     back_end: str
@@ -29,7 +35,12 @@ class System:
 
 @dataclass(frozen=True)
 class Results:
-    """The figures of every system on a test set, in the order of the systems."""
+    """The figures of every system on a test set.
+
+    Attributes:
+        trial_set: the test set.
+        summaries: the figures, in the order of the systems.
+    """
 
     trial_set: TrialSet
     summaries: list[Summary]
@@ -42,15 +53,21 @@ class Results:
         return f"{self.trial_set.name}: {counts['trials']} trials ({kinds}), {counts['speakers']} speakers"
 
     def rows(self, systems: Sequence[System]) -> list[list[str]]:
-        """Rows of the table, a system each."""
+        """Rows of the table, one per system."""
         return [row_of(s.name, s.back_end, summary) for s, summary in zip(systems, self.summaries, strict=True)]
 
 
 def evaluate(systems: Sequence[System], trial_set: TrialSet, num_resamples: int, seed: int) -> Results:
     """Figures of every system on the same trials and the same resamples.
 
+    Args:
+        systems: the systems.
+        trial_set: the test set.
+        num_resamples: resamples of the speakers for the intervals.
+        seed: random seed of the resamples.
+
     Raises:
-        ValueError: a score file lacks a trial or holds a NaN, or utt2spk does not belong to the trials.
+        InputError: a score file lacks a trial or holds a NaN, or utt2spk does not belong to the trials.
     """
     trials = trial_set.trials
     enroll, test = trial_speakers(trials, trial_set.speaker_of)

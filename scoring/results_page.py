@@ -1,4 +1,4 @@
-"""Results as text: tables for the screen, RESULTS.md, JSON."""
+"""Results as text: tables for the terminal, RESULTS.md, JSON."""
 
 from __future__ import annotations
 

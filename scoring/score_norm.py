@@ -1,11 +1,11 @@
 """Adaptive symmetric score normalisation (AS-norm).
 
-A score is measured by what either side gets against strangers: s' = ½ ((s − μ_e) / σ_e + (s − μ_t) / σ_t), with mean
-and standard deviation over the K members of a cohort that are nearest to that side. So a recording that is like
-everybody, or like nobody, hardly needs a threshold of its own.
+Each side's score is compared with its scores against other speakers, the cohort:
+s' = ½ ((s − μ_e) / σ_e + (s − μ_t) / σ_t), with the mean μ and the standard deviation σ over the K members of the
+cohort that are nearest to that side. One threshold then fits recordings that score high, or low, against everybody.
 
-Source: Matějka et al. 2017, "Analysis of Score Normalization in Multilingual Speaker Recognition" (their AS-norm1);
-with K at least the size of the cohort it is plain s-norm.
+Source: Matějka et al. 2017, "Analysis of Score Normalization in Multilingual Speaker Recognition" (their AS-norm1).
+If K is at least the size of the cohort, it is plain s-norm.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from common.errors import InputError
 
 Float64Array = NDArray[np.float64]
-ROWS = 4096  # embeddings whose cohort scores are held at once
+ROWS = 4096  # embeddings whose cohort scores are in memory at once
 
 
 def cohort_statistics(vectors: Float64Array, cohort: Float64Array, top: int) -> tuple[Float64Array, Float64Array]:
@@ -25,10 +25,11 @@ def cohort_statistics(vectors: Float64Array, cohort: Float64Array, top: int) -> 
     Args:
         vectors: (N, D) of unit length.
         cohort: (M, D) of unit length.
-        top: K, how many of the M scores count; all of them where there are fewer.
+        top: K, how many of the M scores count; all of them if there are fewer.
 
     Returns:
-        float64 (N,) and (N,). A standard deviation of 0 (a zero vector) is given as 1.
+        mean: float64 (N,).
+        deviation: float64 (N,); 1 in place of 0, which a zero vector has.
 
     Raises:
         InputError: fewer than two members, or another dimension.
@@ -54,7 +55,18 @@ def normalised(
     enroll_rows: NDArray[np.intp],
     test_rows: NDArray[np.intp],
 ) -> Float64Array:
-    """The scores (N,) of trials, each side's row by its statistics, as `cohort_statistics` gives them."""
+    """The scores of trials, normalised by the statistics of both sides.
+
+    Args:
+        scores: (N,).
+        enroll: from `cohort_statistics` of the enrolment embeddings.
+        test: from `cohort_statistics` of the test embeddings.
+        enroll_rows: int (N,), each trial's row in `enroll`.
+        test_rows: int (N,), each trial's row in `test`.
+
+    Returns:
+        float64 (N,).
+    """
     left = (scores - enroll[0][enroll_rows]) / enroll[1][enroll_rows]
     right = (scores - test[0][test_rows]) / test[1][test_rows]
     return 0.5 * (left + right)

@@ -1,6 +1,6 @@
 """A test set of the report: a Kaldi data directory with its trials, and the speaker of every id in them.
 
-`DATA_DIR/trials` and `DATA_DIR/utt2spk` are read, and `DATA_DIR/enroll2utt` (lines `model utt1 utt2 …`) where the
+`DATA_DIR/trials` and `DATA_DIR/utt2spk` are read, and `DATA_DIR/enroll2utt` (lines `model utt1 utt2 …`) if the
 enrolment ids are models.
 """
 
@@ -19,7 +19,13 @@ from scoring.trials import Trials, read_trials
 
 @dataclass(frozen=True)
 class TrialSet:
-    """A named trial list; `speaker_of` has the speaker of each utterance and of each enrolled model."""
+    """A named trial list.
+
+    Attributes:
+        name: of the test set.
+        trials: its trials.
+        speaker_of: speaker of each utterance and of each enrolled model.
+    """
 
     name: str
     trials: Trials
@@ -27,7 +33,7 @@ class TrialSet:
 
     @property
     def counts(self) -> dict[str, int]:
-        """What the figures rest on: trials, targets, nontargets, and the speakers that occur in them."""
+        """Number of trials, targets, nontargets, and speakers that occur in them."""
         speakers = {self.speaker_of.get(trial_id, trial_id) for pair in self.trials.pairs for trial_id in pair}
         return {
             "trials": len(self.trials),
@@ -53,7 +59,7 @@ def read_trial_set(name: str, data_dir: Path) -> TrialSet:
     """Read the trials of a data directory and the speakers of their ids.
 
     Raises:
-        ValueError, InputError: a file has a line that does not belong there; the text names file and line.
+        InputError: a file has a wrong line; the text names file and line.
         OSError: `trials` or `utt2spk` cannot be read.
     """
     trials, speaker_of = read_trials(data_dir / "trials"), read_pairs(data_dir / "utt2spk")
@@ -66,9 +72,13 @@ def read_trial_set(name: str, data_dir: Path) -> TrialSet:
 def model_speakers(path: Path, utt2spk: Mapping[str, str]) -> dict[str, str]:
     """The speaker of each enrolled model of `enroll2utt`: that of all its utterances.
 
+    Args:
+        path: the table.
+        utt2spk: speaker of each utterance.
+
     Raises:
-        InputError: a line has no utterance, an unknown one, or those of two speakers; a model comes twice, or is named
-            as an utterance of someone else.
+        InputError: a line without an utterance, with an unknown one, or with those of two speakers; a model that
+            appears twice, or has the name of another speaker's utterance.
     """
     speakers: dict[str, str] = {}
     for model, (number, utt_ids) in read_models(path).items():

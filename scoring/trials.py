@@ -1,10 +1,10 @@
 """Trial lists and score files: strict reading, and one score for every trial.
 
-A trial list has lines `enroll_id test_id target|nontarget` or, as the VoxCeleb lists, `1|0 enroll_id test_id`; a score
-file has lines `enroll_id test_id score`. As a program, for the steps:
+A trial list has lines `enroll_id test_id target|nontarget` or, as the lists of VoxCeleb, `1|0 enroll_id test_id`. A
+score file has lines `enroll_id test_id score`. As a program, for the steps:
 
-    python3 -m scoring.trials --pairs <trials>          prints `enroll_id test_id`, as ivector-plda-scoring reads them
-    python3 -m scoring.trials --check <scores> <pairs>  fails where one of these pairs has no score
+    python3 -m scoring.trials --pairs <trials>          prints `enroll_id test_id` for ivector-plda-scoring
+    python3 -m scoring.trials --check <scores> <pairs>  fails if one of these pairs has no score
 """
 
 from __future__ import annotations
@@ -32,7 +32,12 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Trials:
-    """Pairs to compare, in the order of the file. `is_target`: bool (N,)."""
+    """Pairs to compare.
+
+    Attributes:
+        pairs: N pairs (enroll_id, test_id), in the order of the file.
+        is_target: bool (N,), whether both are of one speaker.
+    """
 
     pairs: list[Pair]
     is_target: NDArray[np.bool_]
@@ -67,10 +72,10 @@ def read_trials(path: str | Path) -> Trials:
 
 
 def read_printed_pairs(path: str | Path) -> Trials:
-    """Read lines `enroll test`, as this module prints them, as trials that are all nontargets.
+    """Read lines `enroll test`, as this module prints them; all trials are nontargets.
 
     Raises:
-        InputError: a line has not two fields, or a pair that an earlier line had.
+        InputError: a line without two fields, or a pair that an earlier line has.
     """
     line_of: dict[Pair, int] = {}
     for number, (enroll, test) in _fields(path, 2, "`enroll test`"):
@@ -88,8 +93,8 @@ def read_scores(path: str | Path) -> dict[Pair, float]:
     """Read a score file.
 
     Raises:
-        InputError: a line has not three fields, a score that is no number or NaN, or a pair that an earlier line had;
-            or the file is empty. The text names file and line.
+        InputError: a line without three fields, a score that is not a number, a pair that an earlier line has, or an
+            empty file. The text names file and line.
     """
     scores: dict[Pair, float] = {}
     line_of: dict[Pair, int] = {}
@@ -111,12 +116,15 @@ def write_scores(path: str | Path, trials: Trials, scores: NDArray[np.floating])
 
 
 def align(scores: Mapping[Pair, float], trials: Trials, name: str = "scores") -> NDArray[np.float64]:
-    """The scores in the order of the trials, (N,).
+    """The scores in the order of the trials.
 
     Args:
-        scores: by pair; pairs that are in no trial are left out, and their number is said.
-        trials: the list.
-        name: what to call the scores in a message: the file's name.
+        scores: score of each pair; the number of pairs that belong to no trial is logged.
+        trials: the N trials.
+        name: name of the scores in messages, as the file's.
+
+    Returns:
+        float64 (N,).
 
     Raises:
         InputError: trials without a score; the text has their count and the first.
@@ -153,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m scoring.trials", description="Trial lists, for the steps.")
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--pairs", metavar="TRIALS", help="print lines `enroll test` of a list in either form")
-    action.add_argument("--check", nargs=2, metavar=("SCORES", "PAIRS"), help="fail where one of PAIRS has no score")
+    action.add_argument("--check", nargs=2, metavar=("SCORES", "PAIRS"), help="fail if one of PAIRS has no score")
     args = parser.parse_args(argv)
     if args.pairs:
         write_stdout(" ".join(pair) for pair in read_trials(args.pairs).pairs)

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from scoring.bootstrap import summarize, trial_speakers
 from scoring.metrics import eer, min_dcf
 from scoring.trials import Trials
@@ -90,13 +91,13 @@ def test_speakers_are_numbered_by_utterance_or_by_their_own_name() -> None:
 
 
 def test_an_unknown_id_is_refused() -> None:
-    with pytest.raises(ValueError, match="trial id 'u9' is neither an utterance nor a speaker"):
+    with pytest.raises(InputError, match="trial id 'u9' is neither an utterance nor a speaker"):
         trial_speakers(Trials([("u1", "u9")], np.array([True])), {"u1": "s1"})
 
 
 def test_labels_that_contradict_the_speakers_are_refused() -> None:
     trials = Trials([("u1", "u2")], np.array([True]))
-    with pytest.raises(ValueError, match=r"contradicts the label of 1 trials \(first: `u1 u2 target`\)"):
+    with pytest.raises(InputError, match=r"contradicts the label of 1 trials \(first: `u1 u2 target`\)"):
         trial_speakers(trials, {"u1": "s1", "u2": "s2"})
 
 
@@ -104,5 +105,5 @@ def test_two_speakers_still_give_an_interval_and_one_does_not() -> None:
     # A draw of the same speaker twice has no nontargets and is drawn again.
     scores, is_target, enroll, test = speaker_trials(2, 4, seed=5)
     assert np.isfinite(summarize(scores, is_target, enroll, test, num_resamples=20).eer.high)
-    with pytest.raises(ValueError, match="fewer than two speakers"):
+    with pytest.raises(InputError, match="fewer than two speakers"):
         summarize(np.array([0.0, 1.0]), np.array([True, False]), np.zeros(2, int), np.zeros(2, int), num_resamples=2)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from scoring.cosine import cosine_scores, unit_length
 from scoring.embeddings import EmbeddingTable
 from scoring.frame_statistics import frame_statistics
@@ -53,7 +54,7 @@ def test_cosine_does_not_depend_on_length_and_a_zero_vector_scores_zero() -> Non
 
 
 def test_a_mean_of_another_dimension_is_refused() -> None:
-    with pytest.raises(ValueError, match="the mean has 3 dimensions, the embeddings 2"):
+    with pytest.raises(InputError, match="the mean has 3 dimensions, the embeddings 2"):
         unit_length(np.ones((1, 2)), np.zeros(3))
 
 
@@ -106,7 +107,7 @@ def test_frame_statistics_do_not_depend_on_the_order_of_frames() -> None:
 
 @pytest.mark.parametrize(("feats", "complaint"), [(np.zeros((0, 3)), "no frames"), (np.full((2, 1), np.nan), "NaN")])
 def test_frame_statistics_refuse(feats: np.ndarray, complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(InputError, match=complaint):
         frame_statistics(feats)
 
 

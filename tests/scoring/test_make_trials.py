@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import InputError
 from scoring.make_trials import TrialCounts, main, make_trials
 
 UTT2SPK = {f"s{speaker}-u{utt}": f"s{speaker}" for speaker in range(6) for utt in range(8)}
@@ -80,12 +81,12 @@ def test_too_few_pairs_are_said(caplog: pytest.LogCaptureFixture) -> None:
     ],
 )
 def test_impossible_lists_are_refused(utt2spk: dict[str, str], complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(InputError, match=complaint):
         make_trials(utt2spk, TrialCounts(), 0)
 
 
 def test_a_speaker_without_gender_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"spk2gender: 5 of 6 ids are missing \(first: s1\)"):
+    with pytest.raises(InputError, match=r"spk2gender: 5 of 6 ids are missing \(first: s1\)"):
         make_trials(UTT2SPK, TrialCounts(), 0, {"s0": "f"})
 
 
@@ -105,9 +106,9 @@ def test_a_bad_line_ends_the_program_with_file_and_line(root: Path, tmp_path: Pa
 def test_an_impossible_list_names_the_folder(tmp_path: Path, lines: str, says: str) -> None:
     table = tmp_path / "utt2spk"
     table.write_text(lines)
-    with pytest.raises(ValueError, match=rf"^{table}: {says}"):
+    with pytest.raises(InputError, match=rf"^{table}: {says}"):
         main([str(table), str(tmp_path / "trials")])
-    with pytest.raises(ValueError, match=rf"^/corpus/test \({table}\): {says}"):
+    with pytest.raises(InputError, match=rf"^/corpus/test \({table}\): {says}"):
         main(["--source", "/corpus/test", str(table), str(tmp_path / "trials")])
 
 

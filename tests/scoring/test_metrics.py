@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import InputError
 from scoring.metrics import SortedTrials, eer, eer_by_kaldi, min_dcf
 from scoring.metrics import main as metrics_main
 
@@ -127,18 +128,18 @@ def test_integer_weights_equal_repeated_trials() -> None:
 
 @pytest.mark.parametrize("label", [True, False])
 def test_one_kind_of_trial_alone_is_refused(label: bool) -> None:
-    with pytest.raises(ValueError, match=r"there are no (non)?target trials"):
+    with pytest.raises(InputError, match=r"there are no (non)?target trials"):
         eer(np.array([0.0, 1.0]), np.array([label, label]))
 
 
 def test_a_nan_is_refused() -> None:
-    with pytest.raises(ValueError, match="score number 2 of 2 is NaN"):
+    with pytest.raises(InputError, match="score number 2 of 2 is NaN"):
         min_dcf(np.array([0.0, np.nan]), np.array([True, False]), 0.01)
 
 
 @pytest.mark.parametrize("p_target", [0.0, 1.0, -0.1])
 def test_a_prior_that_is_no_probability_is_refused(p_target: float) -> None:
-    with pytest.raises(ValueError, match="p_target"):
+    with pytest.raises(InputError, match="p_target"):
         min_dcf(np.array([0.0, 1.0]), np.array([False, True]), p_target)
 
 

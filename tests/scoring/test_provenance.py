@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from common.errors import InputError
 from scoring.provenance import NO_GIT, git_commit, machine, made_here, network_notes, processor, read_record
 from scoring.report import main
 
@@ -148,7 +149,7 @@ def test_a_network_of_which_nothing_is_written_is_not_known(exp: Path) -> None:
 @pytest.mark.parametrize("text", ["- a\n", "a: [", "!!python/object/apply:os.system [true]"])
 def test_a_damaged_record_is_refused_by_its_name(exp: Path, text: str) -> None:
     (exp / "trained.yaml").write_text(text)
-    with pytest.raises(ValueError, match=r"trained\.yaml: .*run the stage that writes it again"):
+    with pytest.raises(InputError, match=r"trained\.yaml:(1:)? .*run the stage that writes it again"):
         network_notes(exp, ["test"])
     assert read_record(exp / "none.yaml") == {}
 
