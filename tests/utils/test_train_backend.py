@@ -1,4 +1,4 @@
-"""steps/train_backend.sh and scoring behind it: dimensions that the embeddings can carry, under minikaldi and Kaldi."""
+"""steps/train_backend.sh: dimensions that the embeddings can carry, with minikaldi and with Kaldi."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, read_object, writer
 from minikaldi.ivector.backend_dims import BackendDims, choose_dims
 from minikaldi.ivector.lda import SpeakerScatter
-from scoring.compose_transforms import composed
 
 Vectors = list[np.ndarray]  # of each speaker (N, D)
 
@@ -267,12 +266,3 @@ def test_rounding_is_no_direction_and_constant_dimensions_are_named() -> None:
         "96 training embeddings of 16 speakers carry no more; dimension 0, counted from 0, is the same in all 96 "
         "training embeddings"
     )
-
-
-def test_composed_transforms_do_one_after_the_other() -> None:
-    rng = np.random.default_rng(0)
-    first, affine, vectors = rng.normal(size=(3, 5)), rng.normal(size=(2, 4)), rng.normal(size=(6, 5))
-    both = composed(affine, first)
-    expected = vectors @ first.T @ affine[:, :3].T + affine[:, 3]
-    np.testing.assert_allclose(vectors @ both[:, :5].T + both[:, 5], expected, atol=1e-12)
-    assert composed(affine[:, :3], first).shape == (2, 5)
