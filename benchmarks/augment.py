@@ -2,10 +2,10 @@
 
     python3 benchmarks/augment.py [--augment FILE ...] [--features fbank|mfcc] [--pauses 0] [--rooms 60] [--json FILE]
 
-Chunks of 225 frames (2.25 s at 16 kHz, and what pauses lie between), from 16-bit WAV files in the page cache, as one
-loader process makes them; seconds are those of the processor. All sections are measured in turns in one run, beside the
-features alone, so that their ratios hold on a machine that others use too. The corpus is synthetic, in a folder of its
-own.
+The chunks have 225 voiced frames (2.25 s at 16 kHz, and the pauses between). One process makes them from 16-bit WAV
+files in the page cache, as a loader does; seconds are those of the CPU. All sections and the features alone are
+measured in turns in one run, so that their ratios hold on a busy machine. The corpus is synthetic, in a temporary
+folder.
 """
 
 from __future__ import annotations
@@ -42,13 +42,19 @@ SPEAKERS, UTTERANCES, SECONDS = 40, 8, 6
 NOISES, NOISE_SECONDS = 60, 8
 PIECES, PIECE_SECONDS = 8, 60
 ROOM_SECONDS = 0.5
-WARM = 10  # batches: by then nearly all rooms were heard at the usual lengths, as they are after a minute of training
+WARM = 10  # batches; then nearly all rooms are cached at the usual lengths, as after a minute of training
 ALONE = "(features alone)"
 
 
 @dataclass
 class Figures:
-    """Of one section. steps: milliseconds of a chunk by step."""
+    """The figures of one section.
+
+    Attributes:
+        chunks: chunks made.
+        seconds: CPU seconds.
+        steps: step -> milliseconds per chunk.
+    """
 
     chunks: int = 0
     seconds: float = 0.0
@@ -56,7 +62,7 @@ class Figures:
 
     @property
     def chunks_per_second(self) -> float:
-        """Chunks per second of processor."""
+        """Chunks per CPU second."""
         return self.chunks / self.seconds
 
     @property
@@ -94,7 +100,7 @@ def write_waves(folder: Path, waves: dict[str, np.ndarray]) -> None:
 
 
 def write_corpus(folder: Path, pauses: float, rooms: int, seed: int) -> Path:
-    """Speech, of which a share is pauses, noises, music and so many rooms; returns the lists directory."""
+    """Write speech with a share of pauses, noises, music and rooms; returns the lists directory."""
     rng = np.random.default_rng(seed)
     names = [f"s{n // UTTERANCES:02}-{n % UTTERANCES}" for n in range(SPEAKERS * UTTERANCES)]
     write_waves(folder / "train", {name: sound(SECONDS, rng) for name in names})
@@ -179,7 +185,8 @@ def main() -> None:
     parser.add_argument("--augment", action="append", metavar="FILE", help="sections (default: all of conf/augment)")
     parser.add_argument("--features", choices=("fbank", "mfcc"), default="fbank", help="(default %(default)s)")
     parser.add_argument("--pauses", type=float, default=0.0, help="share of frames without voice (default %(default)s)")
-    parser.add_argument("--rooms", type=int, default=60, help="of thousands most are read anew (default %(default)s)")
+    rooms = "number of rooms; of thousands most are read again each time (default %(default)s)"
+    parser.add_argument("--rooms", type=int, default=60, help=rooms)
     parser.add_argument("--batches", type=int, default=20, help=f"of {BATCH} chunks each (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of audio and draws (default %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")

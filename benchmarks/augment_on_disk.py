@@ -45,7 +45,14 @@ KEPT, NOT_KEPT = "FLAC noises and rooms, kept", "FLAC noises and rooms, not kept
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass over copies: how many, the speech in them, processor and clock seconds, times real time a core."""
+    """One pass over copies.
+
+    Attributes:
+        utterances: number of copies.
+        speech_seconds: speech in them.
+        cpu_seconds: CPU time.
+        wall_seconds: elapsed time.
+    """
 
     utterances: int
     speech_seconds: float
@@ -54,7 +61,7 @@ class Pass:
 
     @property
     def times_real_time(self) -> float:
-        """Seconds of speech per second of processor."""
+        """Seconds of speech per CPU second."""
         return self.speech_seconds / self.cpu_seconds
 
 
@@ -74,7 +81,7 @@ def room(rng: np.random.Generator) -> Wave:
 
 
 def write_audio(path: Path, wave: Wave) -> str:
-    """Write a wave, FLAC by the name's end; what stands for it in wav.scp."""
+    """Write a wave, as FLAC if the name says so; returns its entry in wav.scp."""
     if path.suffix == ".flac":
         soundfile.write(path, wave.samples[0].astype(np.int16), RATE)
         return f"utils/to_wav.py {path} {RATE} |"

@@ -2,10 +2,10 @@
 
     python3 benchmarks/data_dirs.py [--sizes 1000,10000,100000,1000000] [--only combine] [--json FILE]
 
-The directories are made in a private temporary folder (3 GB for a million utterances; `--temp` says where): ten tables,
-ids as VoxCeleb's, 143 utterances a speaker. Each tool runs as a process of its own, on one core. Goals at a million
-utterances, which a case may read twice and write thrice: at most 20 s and 2 GB, children included. The seconds are
-those of the CPU, for the machine may have other work; beside them stands what the clock said.
+The directories are made in a temporary folder (3 GB for a million utterances; in `--temp`): ten tables, ids like
+VoxCeleb's, 143 utterances per speaker. Each tool runs as a process on one core. The goals at a million utterances,
+which a case may read twice and write three times, are at most 20 s and 2 GB, children included. The seconds are those
+of the CPU, since the machine may have other work; elapsed seconds are printed too.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WORDS = tuple(f"word{number}" for number in range(40))
 
 @dataclass(frozen=True)
 class Case:
-    """One tool on one input. The words {a} {clean} {noise} … stand for what `make_inputs` wrote."""
+    """One tool on one input; {a} {clean} {noise} … in its words are the inputs that `make_inputs` wrote."""
 
     name: str
     words: tuple[str, ...]
@@ -48,7 +48,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """What a tool took."""
+    """The time and memory that a tool took."""
 
     name: str
     utts: int
@@ -199,7 +199,7 @@ def measure(case: Case, folder: Path, number: int) -> Result:
     """Run one case on one core.
 
     Raises:
-        SystemExit: the tool failed where it should not have.
+        SystemExit: the tool failed, or ended with another code than expected.
     """
     out = folder / "out"
     out.mkdir()
@@ -268,7 +268,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="1000000", help="numbers of utterances, with commas between")
     parser.add_argument("--only", default="", help="the cases whose name holds this")
     parser.add_argument("--json", help="write the results to this file")
-    parser.add_argument("--temp", help="where the private folder is made")
+    parser.add_argument("--temp", help="folder for the temporary folder")
     options = parser.parse_args()
     sizes = [int(size) for size in options.sizes.split(",")]
     results = [result for size in sizes for result in run_size(size, options.only, options.temp)]

@@ -1,8 +1,8 @@
-"""What the matrix products save: dictionary encoding against the same numbers from a (B, T, D, C) tensor of residuals.
+"""Dictionary encoding by matrix products, compared with the same numbers from a (B, T, D, C) tensor of residuals.
 
     python3 benchmarks/lde.py [--threads 2] [--repeats 5] [--seed 0]
 
-Both run in this one process, in turns, so that a busy machine slows both; the ratio is the figure to keep.
+Both run in this process, in turns, so that a busy machine slows both; the ratio is the figure to keep.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     python3 benchmarks/networks.py [--config FILE ...] [--threads 1] [--steps 5] [--json FILE] [--mini FILE]
     python3 benchmarks/networks.py --from FILE --mini exp/networks/mini.json --update docs/networks.md
 
-A step is timed on random features of the YAML's own batch and mean chunk length; where that would take longer than
---max-seconds for all steps, on a smaller batch, and scaled up. --steps 0 times nothing. --from takes the figures of an
-earlier --json instead of measuring. --mini adds what benchmarks/networks_mini.py found.
+A step is timed on random features of the YAML's batch and mean chunk length. If all steps would take longer than
+--max-seconds, a smaller batch is timed, and its time is scaled up. --steps 0 times nothing. --from reads the figures of
+an earlier --json instead of measuring. --mini adds the results of benchmarks/networks_mini.py.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")  # as steps/train_nnet.sh has it
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")  # as in steps/train_nnet.sh
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[0] = str(ROOT)  # as `benchmarks/minikaldi.py` has it
+sys.path[0] = str(ROOT)  # as in benchmarks/minikaldi.py
 
 import torch  # noqa: E402
 
@@ -30,7 +30,7 @@ from benchmarks.network_cases.count import frame_rate, macs_per_second, paramete
 from benchmarks.network_cases.steps import time_step  # noqa: E402
 from benchmarks.network_cases.table import Figures, Report, figures_from  # noqa: E402
 from common.doc_sections import replace_section  # noqa: E402
-from common.errors import InputError  # noqa: E402
+from common.program import run_program  # noqa: E402
 from nnet.config.experiment import load, to_mapping  # noqa: E402
 from nnet.model import build  # noqa: E402
 
@@ -38,7 +38,7 @@ SECTION = "figures"
 SAME_NETWORK = ("small", "mini_large_margin")  # the network of mini.yaml
 
 
-def options() -> argparse.Namespace:
+def options(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     about = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=about)
@@ -53,11 +53,11 @@ def options() -> argparse.Namespace:
     parser.add_argument("--from", type=Path, dest="earlier", metavar="FILE", help="figures of an earlier --json")
     parser.add_argument("--mini", type=Path, metavar="FILE", help="results on the mini corpus")
     parser.add_argument("--update", type=Path, metavar="FILE", help=f"put the tables into its section `{SECTION}`")
-    given = parser.parse_args()
+    given = parser.parse_args(argv)
     if given.threads < 1 or given.steps < 0 or given.speakers < 2 or given.seconds <= 0 or given.max_seconds <= 0:
-        parser.error("expected --threads 1 or more, --steps 0 or more, --speakers 2 or more, and positive seconds")
+        parser.error("expected --threads >= 1, --steps >= 0, --speakers >= 2, and positive seconds")
     if given.earlier and (given.config or given.json):
-        parser.error("--from takes figures as they are: leave out --config and --json")
+        parser.error("--from reads figures: leave out --config and --json")
     known = sorted((ROOT / "conf" / "nnet").glob("*.yaml"))
     given.config = given.config or [path for path in known if path.stem not in SAME_NETWORK]
     return given
@@ -77,44 +77,38 @@ def measure(path: Path, given: argparse.Namespace) -> Figures:
 
 
 def measured(given: argparse.Namespace) -> Iterator[Figures]:
-    """The figures of each YAML, told as they come."""
+    """The figures of each YAML, each logged as soon as it is measured."""
     for path in given.config:
         figures = measure(path, given)
         step = figures.step
-        told = "" if step is None else f", step {step.wall:.3g} s, {step.cpu:.3g} s of processor ({step.precision})"
-        print(f"{figures.name}: {figures.macs_per_second / 1e6:.4g} MMAC/s{told}", file=sys.stderr)
+        timed = "" if step is None else f", step {step.wall:.3g} s, {step.cpu:.3g} CPU s ({step.precision})"
+        print(f"{figures.name}: {figures.macs_per_second / 1e6:.4g} MMAC/s{timed}", file=sys.stderr)
         yield figures
-        gc.collect()  # gigabytes of a network's step are given back before the next one
+        gc.collect()  # frees the gigabytes of this network's step before the next one
 
 
-def report(given: argparse.Namespace) -> Report:
-    """The figures, measured or read."""
+def report(given: argparse.Namespace, command: str) -> Report:
+    """The figures of a command line, measured or read."""
     mini = json.loads(given.mini.read_text(encoding="utf-8"))["networks"] if given.mini else {}
     if given.earlier:
         mapping = json.loads(given.earlier.read_text(encoding="utf-8"))
         return Report(**{**mapping, "networks": [figures_from(one) for one in mapping["networks"]], "mini": mini})
     torch.set_num_threads(given.threads)
-    command = f"python3 benchmarks/networks.py {shlex.join(sys.argv[1:])}".strip()
     found = {**machine(), "torch": torch.__version__}
     settings = (given.threads, given.steps, given.speakers, given.seconds)
     return Report(command, found, *settings, list(measured(given)), mini)
 
 
-def main() -> int:
+def main(argv: Sequence[str]) -> None:
     """Measure, then print and write."""
-    given = options()
-    try:
-        figures = report(given)
-        print(figures.plain())
-        if given.json:
-            given.json.write_text(json.dumps(figures.as_json(), indent=1) + "\n", encoding="utf-8")
-        if given.update:
-            replace_section(given.update, SECTION, figures.markdown())
-    except (InputError, OSError) as error:
-        print(f"networks: {error}", file=sys.stderr)
-        return 1
-    return 0
+    given = options(argv)
+    figures = report(given, f"python3 benchmarks/networks.py {shlex.join(argv)}".strip())
+    print(figures.plain())
+    if given.json:
+        given.json.write_text(json.dumps(figures.as_json(), indent=1) + "\n", encoding="utf-8")
+    if given.update:
+        replace_section(given.update, SECTION, figures.markdown())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

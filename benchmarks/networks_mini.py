@@ -2,9 +2,9 @@
 
     python3 benchmarks/networks_mini.py [--config FILE ...] [--steps 2000] [-- options of pipeline.sh]
 
-YAMLs with more steps than --steps are shortened as `./pipeline.sh --max-steps` does it (python3 -m nnet.shorten); what
-is changed is kept with the result. Called again, the program passes over what is finished, and the recipe takes up what
-was interrupted. benchmarks/networks.py --mini FILE puts the results into its table.
+YAMLs with more steps than --steps are shortened as by `./pipeline.sh --max-steps`; the changes are kept with the
+result. Called again, the program skips what is finished, and the recipe continues what was interrupted.
+benchmarks/networks.py --mini FILE puts the results into its table.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ import json
 import shlex
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[0] = str(ROOT)  # as `benchmarks/minikaldi.py` has it
+sys.path[0] = str(ROOT)  # as in benchmarks/minikaldi.py
 
 from benchmarks.minikaldi_cases.report import machine  # noqa: E402
 from benchmarks.network_cases.mini import collect, command, run  # noqa: E402
-from common.errors import InputError  # noqa: E402
+from common.program import log_message, run_program  # noqa: E402
 from common.whole_files import write_whole  # noqa: E402
 from nnet.config.experiment import load  # noqa: E402
 from nnet.shorten import shortened  # noqa: E402
@@ -32,7 +33,7 @@ from nnet.shorten import shortened  # noqa: E402
 SAME_NETWORK = ("small", "mini_large_margin")  # as mini.yaml, trained for other corpora or from another run's weights
 
 
-def options() -> argparse.Namespace:
+def options(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     about = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=about)
@@ -41,10 +42,10 @@ def options() -> argparse.Namespace:
     parser.add_argument("--exp", type=Path, default=Path("exp/networks"), help="folder of the runs (%(default)s)")
     parser.add_argument("--json", type=Path, default=Path("exp/networks/mini.json"), help="results (%(default)s)")
     parser.add_argument("--dry-run", action="store_true", help="show the commands, and run nothing")
-    parser.add_argument("pipeline", nargs="*", help="behind --: options for pipeline.sh")
-    given = parser.parse_args()
+    parser.add_argument("pipeline", nargs="*", help="after --: options for pipeline.sh")
+    given = parser.parse_args(argv)
     if given.steps < 1:
-        parser.error(f"--steps is {given.steps}; expected 1 or more")
+        parser.error(f"--steps is {given.steps}; expected an integer >= 1")
     known = sorted((ROOT / "conf" / "nnet").glob("*.yaml"))
     given.config = given.config or [path for path in known if path.stem not in SAME_NETWORK]
     given.exp, given.json = ROOT / given.exp, ROOT / given.json
@@ -52,7 +53,7 @@ def options() -> argparse.Namespace:
 
 
 def read_results(path: Path) -> dict[str, Any]:
-    """What an earlier call wrote, or nothing."""
+    """The results of an earlier call; {} if there was none."""
     return json.loads(path.read_text(encoding="utf-8"))["networks"] if path.is_file() else {}
 
 
@@ -79,9 +80,9 @@ def one(path: Path, given: argparse.Namespace, results: dict[str, Any]) -> int:
     return code
 
 
-def main() -> int:
-    """Exit status 1 where a network failed; the others are run all the same."""
-    given = options()
+def main(argv: Sequence[str]) -> int:
+    """Run all networks; code 1 if one failed."""
+    given = options(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     failed = []
     try:
@@ -90,15 +91,12 @@ def main() -> int:
             if one(path, given, results):
                 failed.append(path.stem)
     except KeyboardInterrupt:
-        print("networks_mini: interrupted; the same command goes on from here", file=sys.stderr)
+        log_message("interrupted; the same command continues from here")
         return 130
-    except (InputError, OSError) as error:
-        print(f"networks_mini: {error}", file=sys.stderr)
-        return 1
     if failed:
-        print(f"networks_mini: failed: {', '.join(failed)}; what went wrong stands above", file=sys.stderr)
+        log_message(f"failed: {', '.join(failed)}; see their messages above")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -1,7 +1,7 @@
-"""What an audio file is, by its header alone, and how wav.scp names it.
+"""The kind of an audio file, by its header alone, and its entry in wav.scp.
 
-Kaldi itself reads 16-bit PCM WAV. A mono file of that kind at the right rate is named by its path; everything else goes
-through `utils/to_wav.py <file> <rate> |`, which decodes, mixes down and resamples.
+Kaldi reads 16-bit PCM WAV. A mono file of that kind with the right rate is a path in wav.scp; every other file is the
+pipe `utils/to_wav.py <file> <rate> |`, which decodes, mixes to mono and resamples.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FFMPEG_EXTENSIONS = frozenset((".m4a", ".m4b", ".mp4", ".aac", ".wma", ".webm", 
 SOUNDFILE_EXTENSIONS = frozenset(
     (".wav", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".caf", ".au", ".sph", ".nist")
 )
-_THREADS = min(16, 4 * (os.cpu_count() or 1))                # reading headers waits for the disk, not for the processor
+_THREADS = min(16, 4 * (os.cpu_count() or 1))                # headers wait for the disk, not for the processor
 
 
 def is_named_audio(path: str) -> bool:
@@ -43,7 +43,15 @@ def without_extension(path: str) -> str:
 
 @dataclass(frozen=True)
 class AudioFile:
-    """A readable file: what it is in words, whether Kaldi reads it as it stands, its length in s where known."""
+    """A readable file.
+
+    Attributes:
+        path: the file.
+        kind: what it is, in words.
+        plain: whether Kaldi reads it without conversion, at the right rate.
+        seconds: its length, if known.
+        by_ffmpeg: whether only ffmpeg reads it.
+    """
 
     path: str
     kind: str
@@ -54,7 +62,13 @@ class AudioFile:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A file that gives no audio, and why; `is_audio`: its name says that it should have."""
+    """A file without readable audio.
+
+    Attributes:
+        path: the file.
+        reason: what is wrong with it.
+        is_audio: whether its name is that of an audio file.
+    """
 
     path: str
     reason: str
@@ -67,17 +81,18 @@ def wav_scp_entry(audio: AudioFile, sample_rate: int) -> str:
 
 
 def wav_pipe(path: str, sample_rate: int) -> str:
-    """A pipe that gives the file as 16-bit mono WAV at `sample_rate` Hz; the name may have blanks and quotes."""
+    """A pipe that writes the file as 16-bit mono WAV at `sample_rate` Hz; the name may have blanks and quotes."""
     return f"{TO_WAV} {shlex.quote(path)} {sample_rate} |"
 
 
 def inspect(path: str, sample_rate: int) -> AudioFile | Unreadable:
-    """Find out what a file is, by its bytes; of what is no MP3, no Ogg and from no pipe only the header is read.
+    """The kind of a file, by its bytes; MP3 and Ogg are read to the end, of other files only the header.
 
-    Of a file that only ffmpeg reads, and that is named so, the caller looks for an ffmpeg (`require_ffmpeg`).
+    The caller checks that there is an ffmpeg (`require_ffmpeg`) for files with the extension of a format of ffmpeg.
 
     Args:
-        sample_rate: Hz that the features need.
+        path: the file.
+        sample_rate: rate of the features in Hz.
     """
     extension = Path(path).suffix.lower()
     named_audio = extension in SOUNDFILE_EXTENSIONS or extension in FFMPEG_EXTENSIONS
@@ -100,7 +115,7 @@ def inspect(path: str, sample_rate: int) -> AudioFile | Unreadable:
 
 
 def _why_not(said: str, extension: str, named_audio: bool) -> str:
-    """The reason in `dropped`, from that of `audio_info`."""
+    """The reason for the table `dropped`, from the message of `audio_info`."""
     if not said.startswith(NO_AUDIO):
         return said
     if extension == ".raw":
@@ -114,14 +129,14 @@ def _why_not(said: str, extension: str, named_audio: bool) -> str:
 
 
 def inspect_all(paths: Sequence[str], sample_rate: int, label: str) -> Iterator[AudioFile | Unreadable]:
-    """`inspect` of many files, in their order, by threads, with a progress line."""
+    """`inspect` of many files, in their order, with threads and a progress line."""
     with ThreadPoolExecutor(_THREADS) as threads:
         found = threads.map(lambda path: inspect(path, sample_rate), paths, chunksize=1)
         yield from with_progress(found, len(paths), label, "files")
 
 
-def say_conversions(files: Iterable[AudioFile], sample_rate: int) -> None:
-    """Say once, with counts by kind, what does not go to Kaldi as it stands."""
+def report_conversions(files: Iterable[AudioFile], sample_rate: int) -> None:
+    """Report the numbers of files of each kind that Kaldi cannot read without conversion."""
     kinds = Counter(audio.kind for audio in files if not audio.plain)
     if kinds:
         listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(6))
@@ -130,7 +145,10 @@ def say_conversions(files: Iterable[AudioFile], sample_rate: int) -> None:
 
 
 def require_ffmpeg(paths: Sequence[str]) -> None:
-    """Refuse to start a recipe that would fail hours later.
+    """Refuse files that only ffmpeg reads if there is no ffmpeg, before hours of work.
+
+    Args:
+        paths: the files.
 
     Raises:
         InputError: there are such files and no ffmpeg on PATH.

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Whether the trees of a folder corpus can be what they are given for, before stage 0 reads them.
+"""Check the trees of a folder corpus and its trial list, within a second, before stage 0 reads them.
 
     check_roots.py --train-root A [--train-root B] --test-root E [--test-root F] [--trials LIST]
 
-Within a second: that they are folders of speakers, that no test speaker is trained on, and that the trial list has
-target and nontarget trials, each once.
+The trees must be folders of speakers, no test speaker may be in the training set, and the trial list must have target
+and nontarget trials, each once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from local.trials import read_distinct_trials
 from local.walk import has_name_of_others
 
 EXPECTED = "expected <root>/<speaker>/**/<audio>"
-MAX_SETS = 10  # of a corpus; more folders of such names are speakers
+MAX_SETS = 10  # of a corpus; if more folders have such names, they are speakers
 _SET_NAME = re.compile(
     "(?:.*[-_. ])?(train|training|dev|devel|development|valid|validation|val|eval|evaluation|test|testing|enrol|enroll"
     "|enrol?lment|speakers|spks)"
@@ -41,8 +41,12 @@ _NUMBERED = re.compile(r"([^\W\d_]+[-_. ]?)\d+")
 def speaker_folders(root: Path, option: str) -> list[str]:
     """The names of the folders in a root.
 
+    Args:
+        root: the tree.
+        option: the option that gave it, for messages.
+
     Raises:
-        InputError: it is no folder, or cannot be listed.
+        InputError: it is not a folder, or cannot be listed.
     """
     if not root.is_dir():
         raise InputError(f"{option} is {root}, which is no folder; {EXPECTED}")
@@ -62,7 +66,7 @@ def _is_dir(entry: os.DirEntry[str]) -> bool:
 
 
 def has_file(folder: Path) -> bool:
-    """Whether there is a file below a folder, whatever it holds."""
+    """Whether there is a file below a folder."""
     seen: set[str] = set()
     for path, folders, names in os.walk(folder, followlinks=True):
         if any(not has_name_of_others(name) for name in names):
@@ -74,7 +78,12 @@ def has_file(folder: Path) -> bool:
 
 
 def check_level(root: Path, folders: Sequence[str], option: str) -> None:
-    """Refuse a root whose `speakers` are the training and test sets, each with folders of speakers.
+    """Refuse a root that is one level too high: its folders are training and test sets with folders of speakers.
+
+    Args:
+        root: the tree.
+        folders: names of the folders in it.
+        option: the option that gave it, for messages.
 
     Raises:
         InputError: the root is one level too high.
@@ -92,17 +101,16 @@ def check_level(root: Path, folders: Sequence[str], option: str) -> None:
 
 
 def are_numbered(names: Sequence[str]) -> bool:
-    """Whether names are one word with different numbers, as speakers are called (`test01 test02`, `dev_001 dev_002`).
+    """Whether names are one word with different numbers, like speakers' (`test01 test02`, `dev_001 dev_002`).
 
-    Sets have more words (`train-clean-100 train-clean-360`).
+    Names of sets have more words (`train-clean-100 train-clean-360`).
     """
     matches = [_NUMBERED.fullmatch(name) for name in names]
     return all(matches) and len({match[1] for match in matches if match}) == 1
 
 
 def what_it_holds(folder: Path) -> tuple[bool, bool]:
-    """Whether there is audio directly in a folder, and whether there is a folder; a folder that cannot be listed has
-    both."""
+    """Whether a folder has audio, and whether it has a folder, directly in it; (True, True) if it cannot be listed."""
     try:
         with os.scandir(folder) as entries:
             found = [(_is_dir(entry), is_named_audio(entry.name)) for entry in entries]
@@ -131,10 +139,14 @@ def check_number(roots: Sequence[Path], speakers: Sequence[tuple[Path, str]], op
 
 
 def check_apart(train: Sequence[Path], tests: Sequence[Path]) -> None:
-    """Refuse roots that are the same folder or lie in one another, of one option too.
+    """Refuse roots that are the same folder or inside one another.
+
+    Args:
+        train: training roots.
+        tests: test roots.
 
     Raises:
-        InputError: names the two.
+        InputError: the text names the two.
     """
     given = [("--train-root", root) for root in train] + [("--test-root", root) for root in tests]
     for (option, root), (other_option, other) in combinations(given, 2):
@@ -153,8 +165,12 @@ def check_apart(train: Sequence[Path], tests: Sequence[Path]) -> None:
 def check_speakers_apart(train: Sequence[tuple[Path, str]], tests: Sequence[tuple[Path, str]]) -> None:
     """Refuse speakers with files in both a training and a test root.
 
+    Args:
+        train: (root, speaker) of the training roots.
+        tests: (root, speaker) of the test roots.
+
     Raises:
-        InputError: their number and the first.
+        InputError: there are such speakers; the text has their number and the first.
     """
     roots = {name: root for root, name in train}
     twice = [(root, name) for root, name in tests if name in roots]
@@ -168,10 +184,10 @@ def check_speakers_apart(train: Sequence[tuple[Path, str]], tests: Sequence[tupl
 
 
 def check_trial_list(path: Path) -> None:
-    """Refuse a list that no error rate can be measured with.
+    """Refuse a list that gives no error rate.
 
     Raises:
-        InputError: it is not there, has a wrong line, a trial twice, no target or no nontarget.
+        InputError: no such file, a wrong line, a repeated trial, no target or no nontarget trial.
     """
     if not path.is_file():
         raise InputError(f"--trials is {path}, which is no file; expected lines {EITHER_FORM}")

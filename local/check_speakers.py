@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Whether enough speakers can be left for training, as far as the data directory of stage 0 knows.
+"""Check that enough speakers can be left for training, by the data directory of stage 0.
 
     check_speakers.py --min-utts 8 --min-frames 400 --frame-rate 100 --copies 4 --valid-share 0.1 data/train
 
-Stage 5 drops short utterances, then speakers with few; a share of the recordings is held out. What cannot be enough by
-number and length of the files is an error here, before their features are made.
+Stage 5 drops short utterances, then speakers with few utterances, and holds out a share of the recordings. Too few or
+too short files for that are an error here, before features are made.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from local.program import new_parser
 from minikaldi.data_dir.directory import read_utt2spk
 from minikaldi.data_dir.tables import read_numbers, read_pairs
 
-MIN_SPEAKERS = 2  # to tell apart, and to hold out
+MIN_SPEAKERS = 2  # for classification, and to hold out
 MIN_RECORDINGS = 3  # of a held-out speaker: two are held out, one is trained on
 SPARE_FRAMES = 2  # the last frames of an utterance, with or without --snip-edges
 
 
 def long_enough(data: Path, utt2spk: dict[str, str], min_frames: float, frame_rate: float) -> list[str]:
-    """The utterances that may have enough frames: those without a known length too."""
+    """The utterances that may have enough frames; those of unknown length are included."""
     if not (data / "utt2dur").is_file():
         return list(utt2spk)
     seconds = read_numbers(data / "utt2dur")

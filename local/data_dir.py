@@ -1,4 +1,4 @@
-"""Writing the data directories of stage 0: whole, sorted as Kaldi wants them, atomically, with what was dropped."""
+"""The data directories of stage 0: written whole, sorted as Kaldi expects, with a table of what was dropped."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ from minikaldi.data_dir.directory import DirectoryWriter
 class CorpusUtterance:
     """One line of each table.
 
-    audio: the rest of its wav.scp line; rec_id: the source recording (session, video) where the corpus knows it;
-    seconds: its length where the header told it.
+    Attributes:
+        utt_id: utterance id.
+        spk_id: speaker id.
+        audio: the rest of its wav.scp line.
+        rec_id: the source recording (session, video), if the corpus has it.
+        seconds: its length, if the header has it.
     """
 
     utt_id: str
@@ -32,7 +36,13 @@ class CorpusUtterance:
 
 @dataclass(frozen=True)
 class Dropped:
-    """An audio file that does not become an utterance; `lost` is False for what never was meant to be one."""
+    """A file that does not become an utterance.
+
+    Attributes:
+        utt_id: the id that it would have.
+        reason: why it is dropped.
+        lost: whether it should have been an utterance.
+    """
 
     utt_id: str
     reason: str
@@ -40,7 +50,7 @@ class Dropped:
 
     @classmethod
     def at(cls, utt_id: str, reason: str, lost: bool = True) -> Dropped:
-        """Of an id made of a file's name, whatever characters that has."""
+        """An entry whose id is made from a file's name, which may have any characters."""
         return cls(without_blanks(printable(utt_id)), printable(reason), lost)
 
 
@@ -50,22 +60,24 @@ def write_data_dir(
     genders: Mapping[str, str] | None = None,
     dropped: Sequence[Dropped] | None = None,
 ) -> None:
-    """Write wav.scp utt2spk spk2utt, and utt2rec, utt2dur, reco2dur, spk2gender where every utterance has them.
+    """Write wav.scp, utt2spk and spk2utt, and those of utt2rec, utt2dur, reco2dur and spk2gender that are complete.
 
     A recording is an utterance (there are no segments), so reco2dur repeats utt2dur.
 
     Args:
-        genders: spk_id -> `m` or `f`; may know other speakers too. Where one is missing, spk2gender is left out, which
-            is said.
-        dropped: lines of the table `dropped`, `utt_id reason`.
+        directory: the data directory.
+        utterances: its utterances, in any order.
+        genders: spk_id -> `m` or `f`, may include other speakers. If one is missing, spk2gender is not written, and
+            that is reported.
+        dropped: the lines of the table `dropped`.
 
     Raises:
-        InputError: no utterance, an id twice, an id with a blank, ids that do not sort by speaker.
+        InputError: no utterance, an id that appears twice or has a blank, or ids that do not sort by speaker.
     """
     ordered = sorted(utterances, key=lambda utterance: utterance.utt_id)
     if not ordered:
         reasons = first_of([f"{one.utt_id} ({one.reason})" for one in dropped or ()])
-        raise InputError(f"{directory}: not one utterance is left to write{reasons and ': '}{reasons}")
+        raise InputError(f"{directory}: no utterance is left to write{reasons and ': '}{reasons}")
     check_ids(directory, ordered)
     with DirectoryWriter(directory) as writer:
         writer.write("wav.scp", (f"{u.utt_id} {u.audio}" for u in ordered))
@@ -86,7 +98,11 @@ def write_data_dir(
 
 
 def check_ids(directory: Path, ordered: Sequence[CorpusUtterance]) -> None:
-    """Refuse ids that Kaldi's tools would stumble over later; `ordered` is sorted by utterance.
+    """Refuse ids with which Kaldi's tools would fail later.
+
+    Args:
+        directory: the data directory, for messages.
+        ordered: the utterances, sorted by id.
 
     Raises:
         InputError: see `write_data_dir`.
@@ -117,11 +133,18 @@ def _write_genders(writer: DirectoryWriter, genders: Mapping[str, str], speakers
         writer.write("spk2gender", (f"{spk_id} {genders[spk_id]}" for spk_id in speakers))
 
 
-def say_counts(directory: Path, num_in: int, num_out: int, dropped: Sequence[Dropped], max_loss: float) -> None:
-    """`1280 files in, 1278 out, 2 dropped (see data/train/dropped)`.
+def report_counts(directory: Path, num_in: int, num_out: int, dropped: Sequence[Dropped], max_loss: float) -> None:
+    """Report `1280 files in, 1278 out, 2 dropped (see data/train/dropped)`.
+
+    Args:
+        directory: the data directory.
+        num_in: audio files found.
+        num_out: utterances written.
+        dropped: the files that were dropped.
+        max_loss: largest share of lost audio files that is allowed.
 
     Raises:
-        InputError: more than the share `max_loss` of what should be audio was lost.
+        InputError: a larger share was lost.
     """
     where = f" (see {directory}/dropped)" if dropped else ""
     log_message(f"{num_in} files in, {num_out} out, {len(dropped)} dropped{where}")

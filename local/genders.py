@@ -1,4 +1,4 @@
-"""Who is male and who female: spk2gender files and the metadata of VoxCeleb1 and VoxCeleb2."""
+"""Genders of speakers: spk2gender files and the metadata of VoxCeleb1 and VoxCeleb2."""
 
 from __future__ import annotations
 
@@ -32,13 +32,14 @@ def read_metadata(path: Path, *keys: str) -> list[dict[str, str]]:
     """Rows of vox1_meta.csv (tab-separated) or vox2_meta.csv (commas, a byte order mark, stray blanks).
 
     Args:
+        path: the table.
         keys: the columns that name the speaker, e.g. `VoxCeleb1 ID`.
 
     Returns:
-        Column -> value of each row, both without surrounding blanks.
+        For each row: column -> value, both without surrounding blanks.
 
     Raises:
-        InputError: UTF-16, one of the columns `keys`, `Gender` and `Set` is not there, or a row is short.
+        InputError: UTF-16, a missing column of `keys`, `Gender` and `Set`, or a short row.
     """
     with path.open("rb") as stream:
         raw = clean_lines(stream, str(path), InputError, log_message)
@@ -62,7 +63,12 @@ def read_metadata(path: Path, *keys: str) -> list[dict[str, str]]:
 
 
 def metadata_genders(path: Path, rows: list[dict[str, str]], key: str) -> dict[str, str]:
-    """Speaker -> gender from `read_metadata`, by the column `key`.
+    """Speaker -> gender.
+
+    Args:
+        path: the table, for messages.
+        rows: from `read_metadata`.
+        key: the column that names the speaker.
 
     Raises:
         InputError: a gender that is neither m nor f.

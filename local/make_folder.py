@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """A tree <root>/<speaker>/**/<audio> as a Kaldi data directory, or several trees of one corpus as one.
 
-Utterance ids are <speaker>-<relative path, / as -> without the audio extension. Every file is an utterance or a line of
-<data-dir>/dropped with the reason. Speakers of equal names in two trees are one speaker. Genders come from
---spk2gender, or from <root>.spk2gender if it is there.
---trials writes <data-dir>/trials from a list that names these ids, or paths relative to <root> with or without
-extension, as `1|0 a b` or `a b target|nontarget`.
+An utterance id is <speaker>-<relative path with - for /> without the audio extension. Every file is an utterance, or a
+line of <data-dir>/dropped with the reason. Speakers with the same name in two trees are one speaker. Genders are read
+from --spk2gender, or from <root>.spk2gender if it exists. --trials writes <data-dir>/trials from a list of these ids,
+or of paths relative to <root> with or without extension, with lines `1|0 a b` or `a b target|nontarget`.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from local.audio_files import (
     Unreadable,
     inspect_all,
     is_named_audio,
+    report_conversions,
     require_ffmpeg,
-    say_conversions,
     wav_scp_entry,
     without_extension,
 )
-from local.data_dir import CorpusUtterance, Dropped, say_counts, write_data_dir
+from local.data_dir import CorpusUtterance, Dropped, report_counts, write_data_dir
 from local.genders import read_spk2gender
 from local.program import add_max_loss, first_of, new_parser, printable
 from local.speaker_ids import speaker_ids, without_blanks
@@ -41,7 +40,14 @@ from local.walk import Listing, Passed, drop_second_names, list_files
 
 @dataclass(frozen=True)
 class Planned:
-    """A file below a speaker's folder, and the id that it will have if it is audio."""
+    """A file below a speaker's folder.
+
+    Attributes:
+        root: the tree.
+        path: relative to the root.
+        spk_id: speaker id.
+        utt_id: the utterance id that it gets if it is audio.
+    """
 
     root: Path
     path: str
@@ -50,16 +56,22 @@ class Planned:
 
     @property
     def file(self) -> str:
-        """The path from here."""
+        """The path from the working directory."""
         return f"{self.root}/{self.path}"
 
 
 @dataclass
 class Corpus:
-    """What the trees hold.
+    """What the trees have.
 
-    planned: all files that may be audio. paths: utt_id -> path relative to its root. other_names: paths of links -> the
-    path that is kept. speakers: name -> speaker id.
+    Attributes:
+        speakers: name -> speaker id.
+        planned: all files that may be audio.
+        utterances: the utterances.
+        paths: utt_id -> path relative to its root.
+        other_names: path of a link -> the path that is kept of the file.
+        dropped: files that are not utterances.
+        files: the audio files of the utterances.
     """
 
     speakers: dict[str, str]
@@ -72,7 +84,7 @@ class Corpus:
 
     @property
     def num_in(self) -> int:
-        """Files, and what stands in their place."""
+        """Number of entries: utterances and what was dropped."""
         return len(self.utterances) + len(self.dropped)
 
 
@@ -80,7 +92,7 @@ def list_trees(roots: Sequence[Path]) -> dict[Path, Listing]:
     """What is below each root.
 
     Raises:
-        InputError: a root is no folder, or holds no file.
+        InputError: a root is not a folder, or has no file.
     """
     listings = {}
     for root in roots:
@@ -97,8 +109,10 @@ def list_trees(roots: Sequence[Path]) -> dict[Path, Listing]:
 
 
 def plan_utterances(listings: Mapping[Path, Listing]) -> Corpus:
-    """Give each file its id, whatever it holds; where two trees have a speaker's file of one name, both have the tree's
-    name in their ids from the second on."""
+    """Give each file its id.
+
+    If several trees have a file of the same speaker and name, the ids from the second tree on have the tree's name.
+    """
     names = {found.path.split("/", 1)[0] for one in listings.values() for found in one.files if "/" in found.path}
     corpus = Corpus(speaker_ids(names))
     taken: dict[str, Path] = {}
@@ -115,7 +129,7 @@ def plan_utterances(listings: Mapping[Path, Listing]) -> Corpus:
             if taken.setdefault(utt_id, root) != root:
                 utt_id = _utt_id(corpus.speakers[name], f"{tags[root]}/{rest}")
             corpus.planned.append(Planned(root, found.path, corpus.speakers[name], utt_id))
-    _say_common_speakers(listings)
+    _report_common_speakers(listings)
     return corpus
 
 
@@ -124,7 +138,7 @@ def _utt_id(spk_id: str, rest: str) -> str:
 
 
 def _tags(roots: Sequence[Path]) -> dict[Path, str]:
-    """A short name of each root: its own, with the number of the root where two have the same."""
+    """A short name of each root: its own, with the number of the root if two have the same."""
     counts = Counter(root.name for root in roots)
     return {root: root.name if counts[root.name] == 1 else f"{root.name}{place}" for place, root in enumerate(roots, 1)}
 
@@ -140,7 +154,7 @@ def _drop(corpus: Corpus, passed: Passed) -> None:
         corpus.other_names[passed.path] = passed.another
 
 
-def _say_common_speakers(listings: Mapping[Path, Listing]) -> None:
+def _report_common_speakers(listings: Mapping[Path, Listing]) -> None:
     counts = Counter(name for listing in listings.values() for name in listing.tops)
     common = sorted(name for name, count in counts.items() if count > 1)
     if common:
@@ -151,7 +165,7 @@ def _say_common_speakers(listings: Mapping[Path, Listing]) -> None:
 
 
 def inspect_planned(corpus: Corpus, sample_rate: int) -> None:
-    """Turn the planned files into utterances or lines of what is dropped, by their headers."""
+    """Turn the planned files into utterances, or into dropped files, by their headers."""
     label = f"headers of {', '.join(str(root) for root in dict.fromkeys(one.root for one in corpus.planned))}"
     inspected = inspect_all([one.file for one in corpus.planned], sample_rate, label)
     for planned, audio in zip(corpus.planned, inspected, strict=True):
@@ -167,20 +181,25 @@ def inspect_planned(corpus: Corpus, sample_rate: int) -> None:
             corpus.files.append(audio)
 
 
-def say_speakers(corpus: Corpus, listings: Mapping[Path, Listing]) -> None:
-    """Say which speakers have other ids than names, and which have no utterance."""
+def report_speakers(corpus: Corpus, listings: Mapping[Path, Listing]) -> None:
+    """Report the speakers whose ids differ from their names, and those without an utterance."""
     renamed = [f"{name} -> {spk_id}" for name, spk_id in corpus.speakers.items() if name != spk_id]
     if renamed:
         log_message(f"{len(renamed)} speakers get another id, so that ids sort and have no blanks: {first_of(renamed)}")
-    heard = {utterance.spk_id for utterance in corpus.utterances}
+    used = {utterance.spk_id for utterance in corpus.utterances}
     tops = {name for listing in listings.values() for name in listing.tops}
-    silent = sorted(printable(name) for name in tops if corpus.speakers.get(name) not in heard)
+    silent = sorted(printable(name) for name in tops if corpus.speakers.get(name) not in used)
     if silent:
         log_message(f"{len(silent)} of {len(tops)} speakers' folders give no utterance: {first_of(silent)}")
 
 
 def genders_of(roots: Sequence[Path], spk2gender: Path | None, speakers: dict[str, str]) -> dict[str, str]:
-    """Speaker id -> gender, from the file given or those beside the roots; empty where there is none.
+    """Speaker id -> gender.
+
+    Args:
+        roots: the trees; `<root>.spk2gender` is read if no file is given.
+        spk2gender: the file, if one is given.
+        speakers: name -> speaker id.
 
     Raises:
         InputError: a speaker has two genders.
@@ -191,10 +210,10 @@ def genders_of(roots: Sequence[Path], spk2gender: Path | None, speakers: dict[st
         for name, gender in read_spk2gender(source).items():
             if known.setdefault(name, gender) != gender:
                 raise InputError(f"{source}: {name} is {gender}, and another of {', '.join(map(str, beside))} differs")
-    strangers = sorted(set(known) - set(speakers) - set(speakers.values()))
-    if strangers:
+    unknown = sorted(set(known) - set(speakers) - set(speakers.values()))
+    if unknown:
         searched = ", ".join(map(str, roots))
-        log_message(f"{len(strangers)} speakers with a gender are not in {searched} ({first_of(strangers)})")
+        log_message(f"{len(unknown)} speakers with a gender are not in {searched} ({first_of(unknown)})")
     by_id = {spk_id: known.get(name) or known.get(spk_id) for name, spk_id in speakers.items()}
     return {spk_id: gender for spk_id, gender in by_id.items() if gender}
 
@@ -218,15 +237,15 @@ def main(argv: Sequence[str]) -> None:
         check_list(options.trials, planned, corpus.other_names, dropped)
     inspect_planned(corpus, options.rate)
     require_ffmpeg([audio.path for audio in corpus.files if audio.by_ffmpeg])
-    say_speakers(corpus, listings)
+    report_speakers(corpus, listings)
     if not corpus.utterances:
         reasons = first_of([f"{one.utt_id} ({one.reason})" for one in corpus.dropped])
         named = ", ".join(map(str, roots))
         raise InputError(f"{named}: none of {corpus.num_in} files is usable audio below a speaker's folder: {reasons}")
     genders = genders_of(roots, options.spk2gender, corpus.speakers)
     write_data_dir(options.data_dir, corpus.utterances, genders, corpus.dropped)
-    say_conversions(corpus.files, options.rate)
-    say_counts(options.data_dir, corpus.num_in, len(corpus.utterances), corpus.dropped, options.max_loss)
+    report_conversions(corpus.files, options.rate)
+    report_counts(options.data_dir, corpus.num_in, len(corpus.utterances), corpus.dropped, options.max_loss)
     if options.trials:
         convert_list(options.data_dir, options.trials, corpus.paths, corpus.other_names)
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """MUSAN as data directories <prefix>_music, <prefix>_noise and <prefix>_speech, each with reco2dur.
 
-Reads <root>/{music,noise,speech}/**/<file> of any audio extension; the id is the file's name or, where several files
-have the same (MUSAN cut into pieces, several collections), its path, with a number where two paths would be one id.
-ANNOTATIONS of a music source has lines `id genres vocals musician`, vocals Y or N: with --use-vocals false, only music
-known to be without is taken, also pieces of it. A class that is not there is said and left out; one without a file to
-take is an error.
+Reads <root>/{music,noise,speech}/**/<file> with any audio extension. The id is the file's name or, if several files
+have the same name (MUSAN cut into pieces, several collections), its path, with a number if two paths would be one id.
+ANNOTATIONS of a music source has lines `id genres vocals musician`, vocals Y or N; with --use-vocals false, only music
+known to be without vocals is used, and pieces of it. A missing class is reported and left out; a class without a usable
+file is an error.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from local.audio_files import (
     Unreadable,
     inspect_all,
     is_named_audio,
+    report_conversions,
     require_ffmpeg,
-    say_conversions,
     wav_scp_entry,
     without_extension,
 )
-from local.data_dir import CorpusUtterance, Dropped, say_counts, write_data_dir
+from local.data_dir import CorpusUtterance, Dropped, report_counts, write_data_dir
 from local.program import add_max_loss, first_of, new_parser
 from local.rir_lists import odd_paths, require_plain_paths
 from local.speaker_ids import without_blanks
@@ -42,10 +42,10 @@ CLASSES = ("music", "noise", "speech")
 
 
 def read_vocals(annotations: Sequence[Path]) -> dict[str, bool]:
-    """Music id -> whether somebody sings, from the files ANNOTATIONS of a class.
+    """Music id -> whether it has vocals, from the files ANNOTATIONS of a class.
 
     Raises:
-        InputError: a line without four fields, or whose third is neither Y nor N.
+        InputError: a line without four fields, or with a third field other than Y and N.
     """
     vocals: dict[str, bool] = {}
     for path in annotations:
@@ -57,7 +57,7 @@ def read_vocals(annotations: Sequence[Path]) -> dict[str, bool]:
 
 
 def unwanted_music(annotations: Sequence[Path], ids: Mapping[str, str]) -> dict[str, str]:
-    """Id -> why music that must be without vocals leaves it out.
+    """Id -> why it is left out if music must be without vocals.
 
     Args:
         annotations: the files ANNOTATIONS.
@@ -74,10 +74,10 @@ def unwanted_music(annotations: Sequence[Path], ids: Mapping[str, str]) -> dict[
 
 
 def ids_of(paths: Sequence[str]) -> dict[str, str]:
-    """Path relative to the class -> id: the file's name, or the whole path where several files have that name.
+    """Path relative to the class -> id: the file's name, or the whole path if several files have that name.
 
-    Another sound whose id would be the same (`a/b.wav`, `a-b.wav`) gets a number; one sound as WAV and as FLAC has one
-    id.
+    Another sound whose id would be the same (`a/b.wav`, `a-b.wav`) gets a number. A sound that exists as WAV and FLAC
+    has one id.
     """
     names = {path: without_blanks(without_extension(path.rsplit("/", 1)[-1])) for path in paths}
     counts = Counter(names.values())
@@ -101,10 +101,12 @@ def find_sounds(root: Path, name: str) -> tuple[list[str], list[Dropped], list[P
     """What is below the folder of a class.
 
     Returns:
-        Paths relative to it; what cannot be used; the files ANNOTATIONS.
+        paths: the sounds, relative to the folder.
+        dropped: what cannot be used.
+        annotations: the files ANNOTATIONS.
 
     Raises:
-        InputError: it holds no sound, or the path of the root is one that commands cannot carry.
+        InputError: no sound, or a root whose path commands cannot carry.
     """
     folder = root / name
     require_plain_paths([str(folder)])
@@ -119,7 +121,7 @@ def find_sounds(root: Path, name: str) -> tuple[list[str], list[Dropped], list[P
             dropped.append(Dropped.at(passed.path.replace("/", "-"), passed.reason, is_lost))
     if not sounds:
         raise InputError(
-            f"{folder}: holds no file with an audio extension (.wav, .flac, .mp3, …); fetch the corpus again, or remove"
+            f"{folder}: has no file with an audio extension (.wav, .flac, .mp3, …); fetch the corpus again, or remove"
             " the folder if the class is to be left out"
         )
     annotations = [folder / found.path for found in listing.files if found.path.rsplit("/", 1)[-1] == "ANNOTATIONS"]
@@ -127,10 +129,10 @@ def find_sounds(root: Path, name: str) -> tuple[list[str], list[Dropped], list[P
 
 
 def seconds_of(audio: AudioFile) -> float:
-    """Its length, without which nothing is added to speech; what only ffmpeg reads is decoded for it.
+    """The length in seconds, which augmentation needs; a file that only ffmpeg reads is decoded for it.
 
     Raises:
-        KaldiError: it does not decode.
+        KaldiError: it cannot be decoded.
     """
     if audio.seconds is not None:
         return audio.seconds
@@ -142,7 +144,7 @@ def make_class(name: str, root: Path, data: Path, sample_rate: int, use_vocals: 
     """Write the data directory of one class.
 
     Raises:
-        InputError: it has no file, or no music without vocals where that is wanted, or files are lost.
+        InputError: no usable file, no music without vocals if that is required, or too many lost files.
     """
     folder = root / name
     paths, dropped, annotations = find_sounds(root, name)
@@ -177,13 +179,13 @@ def make_class(name: str, root: Path, data: Path, sample_rate: int, use_vocals: 
         reasons = first_of([f"{one.utt_id} ({one.reason})" for one in dropped])
         raise InputError(f"{folder}: none of {len(dropped)} files is usable audio: {reasons}")
     write_data_dir(data, list(utterances.values()), dropped=dropped)
-    say_conversions(files, sample_rate)
+    report_conversions(files, sample_rate)
     log_message(f"{data}: {sum(one.seconds or 0.0 for one in utterances.values()) / 3600:.2f} h of {name}")
-    say_counts(data, len(utterances) + len(dropped), len(utterances), dropped, max_loss)
+    report_counts(data, len(utterances) + len(dropped), len(utterances), dropped, max_loss)
 
 
 def remove_earlier(data: Path) -> None:
-    """Remove a data directory of another MUSAN: what reads it next must not take it for this one's."""
+    """Remove the data directory of an earlier MUSAN, so that later stages do not use it."""
     if (data / "wav.scp").is_file():
         shutil.rmtree(data)
         log_message(f"{data}, made earlier, is removed")

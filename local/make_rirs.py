@@ -25,7 +25,7 @@ from common.errors import InputError
 from common.program import log_message, run_program
 from common.text_lines import filled_lines
 from common.whole_files import write_files
-from local.audio_files import AudioFile, inspect_all, require_ffmpeg, say_conversions, wav_scp_entry
+from local.audio_files import AudioFile, inspect_all, report_conversions, require_ffmpeg, wav_scp_entry
 from local.data_dir import Dropped
 from local.program import add_max_loss, first_of, new_parser
 from local.rir_lists import ListedRir, odd_paths, require_plain_paths, write_rir_lists
@@ -93,7 +93,7 @@ def as_wav(entries: Sequence[ListedRir], sample_rate: int, label: str) -> tuple[
             kept.append(dataclasses.replace(entry, audio=of_first_channel(file, sample_rate)))
         else:
             dropped.append(Dropped.at(entry.rir_id, f"{file.path} ({file.reason})"))
-    say_conversions(files, sample_rate)
+    report_conversions(files, sample_rate)
     return kept, dropped
 
 

@@ -1,4 +1,4 @@
-"""Speaker names as speaker ids: without blanks, distinct, and such that utterances sort as their speakers do."""
+"""Speaker names as speaker ids: without blanks, distinct, and so that utterances sort like their speakers."""
 
 from __future__ import annotations
 
@@ -7,41 +7,45 @@ from collections.abc import Iterable
 
 from common.errors import InputError
 
-# Characters that sort before "-", and "-" itself: after a shared beginning they break the order of `<speaker>-<rest>`.
+# Characters that sort before "-", and "-" itself: after a common prefix they break the order of `<speaker>-<rest>`.
 _SORTS_EARLY = re.compile(r"[!-\-]")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _NO_UTF8 = re.compile("[\ud800-\udfff]")
 
 
 def check_name(name: str, path: str) -> None:
-    """Refuse a file or folder name that no text table can hold.
+    """Refuse a file or folder name that a text table cannot contain.
+
+    Args:
+        name: the name.
+        path: its path, for messages.
 
     Raises:
-        InputError: a control character (newline, tab, escape …), or bytes that are no UTF-8.
+        InputError: a control character (newline, tab, escape …), or bytes that are not UTF-8.
     """
     if _CONTROL.search(name):
         raise InputError(f"{path!r}: the name has a control character; rename it")
     if _NO_UTF8.search(name):
-        raise InputError(f"{path!r}: the name is no UTF-8; rename it")
+        raise InputError(f"{path!r}: the name is not UTF-8; rename it")
 
 
 def without_blanks(text: str) -> str:
-    """Blanks of any kind as `_`: fields of a table are separated by them."""
+    """The text with `_` for each blank, since blanks separate the fields of a table."""
     return re.sub(r"\s", "_", text)
 
 
 def speaker_ids(names: Iterable[str]) -> dict[str, str]:
-    """Name -> id, unchanged wherever possible.
+    """Name -> id, unchanged if possible.
 
-    `<id>-` must order as `<id>` does: with the speakers `ann` and `ann-marie`, or `ann+b`, the utterances of the second
-    would come between or before those of the first. There the second becomes `ann_marie`. Two names that become one id
-    get `_2`, `_3` … in the order of the names.
+    `<id>-` must sort as `<id>` does: with the speakers `ann` and `ann-marie` (or `ann+b`), the utterances of the second
+    would sort between or before those of the first, so the second becomes `ann_marie`. Two names that become the same
+    id get `_2`, `_3` … in the order of the names.
     """
     ids: dict[str, str] = {}
     taken: set[str] = set()
     for name in sorted(names):
         ids[name] = _distinct(without_blanks(name), taken)
-    while troubled := _troubled(ids):       # each turn leaves fewer ids with such characters, so it ends
+    while troubled := _troubled(ids):       # each pass leaves fewer ids with such characters, so it ends
         for name in troubled:
             taken.discard(ids[name])
             ids[name] = _distinct(_SORTS_EARLY.sub("_", ids[name]), taken)
@@ -57,9 +61,9 @@ def _distinct(wanted: str, taken: set[str]) -> str:
 
 
 def _troubled(ids: dict[str, str]) -> list[str]:
-    """The names whose id begins with another id and goes on with a character that sorts at or before `-`.
+    """The names whose id is another id followed by a character that sorts at or before `-`.
 
-    In sorted order the ids that begin with an id follow it directly: a stack of open prefixes finds them in one pass.
+    In sorted order the ids that begin with an id follow it directly, so a stack of prefixes finds them in one pass.
     """
     troubled: list[str] = []
     prefixes: list[str] = []

@@ -1,6 +1,6 @@
-"""The trees of VoxCeleb1 and VoxCeleb2 on disk, and what both have in common as data directories.
+"""The trees of VoxCeleb1 and VoxCeleb2 on disk as utterances.
 
-Two layouts: <spk>/<video>/<segment>.<wav|m4a|flac>, and the name-based one that VoxCeleb1 had at first,
+There are two layouts: <spk>/<video>/<segment>.<wav|m4a|flac>, and the first one of VoxCeleb1 with speakers' names,
 <Name>/<11 characters of the video>_<7 digits of the segment>.wav.
 """
 
@@ -24,7 +24,7 @@ from local.walk import Found, list_files
 
 SAMPLE_RATE = 16000
 WAV_HEADER_BYTES = 44
-EXTENSIONS = (".wav", ".flac", ".m4a")      # in the order of preference where a segment is there twice
+EXTENSIONS = (".wav", ".flac", ".m4a")      # the first is preferred if a segment exists in several
 _SPEAKER = re.compile(r"id\d{5}")
 _NAME_BASED = re.compile(r"(.{11})_(\d{7})")
 _THREADS = 8                                # headers wait for the file server, not for the processor
@@ -34,8 +34,15 @@ _THREADS = 8                                # headers wait for the file server, 
 class VoxCelebSegment:
     """One audio file of a tree.
 
-    path: relative to the tree, as trial lists have it. plain: Kaldi reads it as it stands. by_ffmpeg: only ffmpeg reads
-    it. fault: why it gives no sound, else None.
+    Attributes:
+        tree: the folder of speakers.
+        path: relative to the tree, as in trial lists.
+        speaker: the speaker's folder.
+        video: the recording.
+        segment: the part of the recording.
+        plain: whether Kaldi reads it without conversion.
+        by_ffmpeg: whether only ffmpeg reads it.
+        fault: why it has no sound, else None.
     """
 
     tree: Path
@@ -49,7 +56,7 @@ class VoxCelebSegment:
 
     @property
     def file(self) -> str:
-        """The path from here."""
+        """The path from the working directory."""
         return f"{self.tree}/{self.path}"
 
     @property
@@ -60,23 +67,27 @@ class VoxCelebSegment:
 
 @dataclass(frozen=True)
 class Tree:
-    """All segments found, and the files that are none."""
+    """What a tree has.
+
+    Attributes:
+        segments: the audio files.
+        dropped: the other files.
+    """
 
     segments: list[VoxCelebSegment]
     dropped: list[Dropped]
 
 
 def existing_trees(root: Path, candidates: Iterable[str], bare: Collection[str] = ("",)) -> list[Path]:
-    """Those of the candidate folders that are there, once each, whatever links lead to them; one inside another counts
-    once. Candidate "" is the root itself.
+    """The candidate folders that exist. A folder that is reached by two names, or is inside another, counts once.
 
     Args:
-        root: where the corpus lies.
-        candidates: relative to it.
-        bare: those that count only if they have folders of speakers (`id10001`).
+        root: the corpus.
+        candidates: folders relative to the root; "" is the root itself.
+        bare: candidates that count only if they have folders of speakers (`id10001`).
 
     Raises:
-        InputError: there is none.
+        InputError: none exists.
     """
     candidates = list(candidates)
     trees = find_trees(root, candidates, bare)
@@ -87,7 +98,7 @@ def existing_trees(root: Path, candidates: Iterable[str], bare: Collection[str] 
 
 
 def find_trees(root: Path, candidates: Iterable[str], bare: Collection[str] = ("",)) -> list[Path]:
-    """The same; empty where there is none."""
+    """The same, but empty if none exists."""
     trees: list[Path] = []
     for name in candidates:
         folder = root / name
@@ -111,12 +122,12 @@ def _is_speaker(name: str) -> bool:
 
 
 def scan(trees: Sequence[Path], root: Path | None = None, bare: Collection[str] = ("",)) -> Tree:
-    """List the segments of all trees, sorted by path; of WAV files the header is read, to find those cut short.
+    """List the segments of all trees, sorted by path; the headers are read to find truncated files.
 
     Args:
         trees: folders of speakers.
-        root: where the corpus lies.
-        bare: of these trees, relative to the root, only the folders `id10001` are looked at.
+        root: the corpus.
+        bare: trees, relative to the root; only their folders `id10001` are listed.
     """
     found = Tree([], [])
     only_speakers = {root / name for name in bare} if root else set()
@@ -157,11 +168,13 @@ def _segment(tree: Path, file: Found) -> VoxCelebSegment | Dropped:
 def as_utterances(tree: Tree) -> tuple[list[CorpusUtterance], list[Dropped], dict[str, str]]:
     """Segments as utterances `<spk>-<video>-<segment>` of the recording `<spk>-<video>`.
 
-    WAV files that are what VoxCeleb has, 16-bit mono PCM at 16 kHz, go to Kaldi as they are; what is cut short is
-    dropped, and other encodings go through to_wav.py.
+    WAV files as VoxCeleb has them, 16-bit mono PCM at 16 kHz, are paths in wav.scp. Truncated files are dropped, other
+    encodings are pipes of to_wav.py.
 
     Returns:
-        The utterances; what was dropped, with reasons; utterance id -> path as trial lists have it.
+        utterances: the utterances.
+        dropped: the dropped files, with reasons.
+        paths: utterance id -> path as in trial lists.
     """
     ids = speaker_ids({segment.speaker for segment in tree.segments})
     dropped, utterances = list(tree.dropped), list[CorpusUtterance]()
@@ -182,10 +195,10 @@ def as_utterances(tree: Tree) -> tuple[list[CorpusUtterance], list[Dropped], dic
 
 
 def check_decoders(segments: Sequence[VoxCelebSegment]) -> None:
-    """Say what goes through ffmpeg, and refuse m4a files without it.
+    """Report how many files ffmpeg must decode.
 
     Raises:
-        InputError: there is no ffmpeg on PATH.
+        InputError: there are such files and no ffmpeg on PATH.
     """
     foreign = [segment for segment in segments if segment.by_ffmpeg]
     require_ffmpeg([segment.file for segment in foreign])

@@ -1,6 +1,6 @@
-"""The files below a folder, whatever else lies there: each entry is a file or has a reason why it is left out.
+"""The files below a folder: each entry is a file, or has a reason why it is left out.
 
-Links are followed, but no folder is entered twice. Of each folder there is one listing, of each file one stat.
+Links are followed, but no folder is entered twice. Each folder is listed once, and each file has one `stat`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from common.progress import with_progress
 from local.program import printable
 from local.speaker_ids import check_name
 
-# Folders that file servers and archivers put beside the user's own.
+# Folders that file servers and archivers add to the user's folders.
 _OTHERS_FOLDERS = frozenset(
     ("@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found", "System Volume Information")
 )
@@ -29,7 +29,14 @@ Id = tuple[int, int]  # device and inode
 
 @dataclass(frozen=True, slots=True)  # there may be a million
 class Found:
-    """A file. path: relative to the root, with `/`; size: bytes; linked: reached by a link, itself or a folder."""
+    """A file.
+
+    Attributes:
+        path: relative to the root, with `/`.
+        size: in bytes.
+        inode: its number in the file system.
+        linked: whether it is a link, or in a linked folder.
+    """
 
     path: str
     size: int
@@ -39,9 +46,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Passed:
-    """An entry that is left out, and why; is_fault: it is broken, not merely of another kind.
+    """An entry that is left out.
 
-    another: the path of the same file under the name that is kept.
+    Attributes:
+        path: relative to the root.
+        reason: why it is left out.
+        is_fault: whether it is broken, not only of another kind.
+        another: the path that is kept of the same file, if there is one.
     """
 
     path: str
@@ -52,7 +63,13 @@ class Passed:
 
 @dataclass
 class Listing:
-    """What is below a folder, both sorted by path. tops: the names of the folders directly in it, links among them."""
+    """What is below a folder.
+
+    Attributes:
+        files: sorted by path.
+        passed: what is left out, sorted by path.
+        tops: names of the folders directly in it, linked ones too.
+    """
 
     files: list[Found] = field(default_factory=list)
     passed: list[Passed] = field(default_factory=list)
@@ -60,7 +77,7 @@ class Listing:
 
 
 def has_name_of_others(name: str) -> bool:
-    """Whether an entry is hidden, or of a file server or archiver: never the user's own speech."""
+    """Whether an entry is hidden, or belongs to a file server or archiver."""
     return name.startswith(".") or name in _OTHERS_FOLDERS
 
 
@@ -69,7 +86,7 @@ def list_files(root: Path, wanted: Callable[[str], bool] = lambda name: True) ->
 
     Args:
         root: the folder.
-        wanted: which of the folders and files directly in it are looked at; the others are not mentioned.
+        wanted: chooses by name among the folders and files directly in it; the others are ignored.
 
     Raises:
         InputError: the root is no folder, or cannot be read.
@@ -86,7 +103,7 @@ def list_files(root: Path, wanted: Callable[[str], bool] = lambda name: True) ->
     _walk_all(str(root), sorted(tops), False, listing, seen, links)
     while links:
         entered = [path for path in sorted(links) if _may_enter(path, listing, seen)]
-        links = []  # those that are found in these
+        links = []  # links that are found inside linked folders
         _walk_all(str(root), entered, True, listing, seen, links)
     listing.files.sort(key=lambda found: found.path)
     listing.passed.sort(key=lambda passed: passed.path)
@@ -106,7 +123,7 @@ class _Folder:
 
 
 class _Seen:
-    """The folders that were entered. Their ids are asked for when the first link to a folder is found."""
+    """The folders that were entered. Their inodes are read when the first link to a folder is found."""
 
     def __init__(self, root: Path) -> None:
         self._root = str(root)
@@ -119,7 +136,7 @@ class _Seen:
         self._paths.append(path)
 
     def why_not(self, path: str) -> str | None:
-        """Why the folder that a link leads to is not entered; None where it is."""
+        """Why a linked folder is not entered; None if it is."""
         self._identify()
         folder = _id_of(f"{self._root}/{path}")
         if folder in self._known:
@@ -152,7 +169,7 @@ def _may_enter(path: str, listing: Listing, seen: _Seen) -> bool:
 def _walk_all(
     root: str, tops: Sequence[str], linked: bool, listing: Listing, seen: _Seen, links: list[str]
 ) -> None:
-    """Walk some folders side by side, and take what they hold in their order; links to folders are added to `links`."""
+    """Walk several folders in parallel and add what they have, in order; links to folders are added to `links`."""
     with ThreadPoolExecutor(_THREADS) as threads:
         walked = threads.map(lambda top: list(_walk(root, top, linked)), tops)
         for folders in with_progress(walked, len(tops), f"listing {root}", "folders"):
@@ -165,7 +182,7 @@ def _walk_all(
 
 
 def _is_second(path: str, left_out: list[str], listing: Listing, seen: _Seen) -> bool:
-    """Whether a folder below a linked one was entered elsewhere, as were then the folders in it."""
+    """Whether a folder below a linked one was entered elsewhere; then those in it were too."""
     if any(path.startswith(f"{other}/") for other in left_out):
         return True
     reason = seen.why_not(path)
@@ -250,13 +267,13 @@ def _trouble(error: OSError) -> str:
 
 
 def drop_second_names(listings: Mapping[Path, Listing]) -> int:
-    """Drop files that a link gives a second name: of these the file's own name is kept, or the first.
+    """Drop the second names of files that links give them; the file's own name is kept, or else the first.
 
     Args:
-        listings: root -> what is below it, which is changed; a link may lead into another root.
+        listings: root -> what is below it; changed in place. A link may lead into another root.
 
     Returns:
-        How many are dropped.
+        The number of dropped names.
     """
     linked = [(root, found) for root, one in listings.items() for found in one.files if found.linked]
     if not linked:

@@ -35,7 +35,7 @@ def cohort_statistics(vectors: Float64Array, cohort: Float64Array, top: int) -> 
         InputError: fewer than two members, or another dimension.
     """
     if len(cohort) < 2 or top < 2:
-        raise InputError(f"cohort: {len(cohort)} members, of which {top} count; normalisation needs 2 or more")
+        raise InputError(f"cohort: {len(cohort)} members, {top} nearest ones count; normalisation needs 2 or more")
     if cohort.shape[1] != vectors.shape[1]:
         raise InputError(f"cohort: has {cohort.shape[1]} dimensions, the embeddings {vectors.shape[1]}")
     mean, deviation = np.empty(len(vectors)), np.empty(len(vectors))

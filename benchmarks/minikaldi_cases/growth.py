@@ -1,4 +1,4 @@
-"""How cost grows: the same commands on ten and a hundred times as many utterances and trials."""
+"""Growth of cost: the same commands on ten and a hundred times as many utterances and trials."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from benchmarks.minikaldi_cases.data import (
 from benchmarks.minikaldi_cases.measure import ROOT, Usage
 from benchmarks.minikaldi_cases.place import Place
 
-SHARED_OBJECTS, SECONDS, FRAMES = 100, 1, 100  # what all utterances of a list share, in turns
+SHARED_OBJECTS, SECONDS, FRAMES = 100, 1, 100  # the utterances of a list share these, in turns
 VECTORS_PER_SPEAKER = 20
-FLAT = 1.1  # times the memory: less is the allocator's
-LEAST_SECONDS = 0.02  # a smaller difference tells nothing about growth
+FLAT = 1.1  # times the memory; a smaller difference is the allocator's
+LEAST_SECONDS = 0.02  # a smaller difference is noise
 
 VAD = f"compute-vad --config={ROOT}/conf/vad.conf"
 CMVN = "apply-cmvn-sliding --norm-vars=false --center=true --cmn-window=300"
@@ -39,7 +39,14 @@ CHAIN = (
 
 @dataclass(frozen=True)
 class Case:
-    """A command for {n} utterances or trials; `streams` where no more is kept of one than its key."""
+    """A command for {n} utterances or trials.
+
+    Attributes:
+        what: the command, in words.
+        counted: "utterances" or "trials".
+        streams: whether it keeps no more of an utterance than its key.
+        command: the command line.
+    """
 
     what: str
     counted: str
@@ -93,16 +100,16 @@ CASES = (
 
 @dataclass
 class Growth:
-    """One case at several sizes, each so many times the one before."""
+    """One case at several sizes, each the same multiple of the one before."""
 
     case: Case
     counts: list[int] = field(default_factory=list)
     usages: list[Usage] = field(default_factory=list)
 
     def exponent(self) -> float | None:
-        """p of seconds = a + b items^p, from the last three sizes; None where they differ too little.
+        """p of seconds = a + b items^p, from the last three sizes; None if they differ too little.
 
-        With sizes n, rn, rrn the differences are b n^p (r^p - 1) and r^p times that: what is paid once drops out.
+        With sizes n, rn, rrn the differences are b n^p (r^p - 1) and r^p times that; the constant part cancels.
         """
         first, second, third = (usage.cpu for usage in self.usages[-3:])
         if min(second - first, third - second) < LEAST_SECONDS:
@@ -110,17 +117,17 @@ class Growth:
         return math.log((third - second) / (second - first)) / math.log(self.counts[-1] / self.counts[-2])
 
     def bytes_per_item(self) -> float:
-        """What peak memory grows by from the size before the last to the last, over the items that came in addition."""
+        """Growth of the peak memory from the last size but one to the last, per additional item."""
         more = self.usages[-1].peak_mb - self.usages[-2].peak_mb
         return 1e6 * more / (self.counts[-1] - self.counts[-2])
 
     def is_flat(self) -> bool:
-        """Whether the largest size needs hardly more memory than the one before."""
+        """Whether the largest size needs about the same memory as the one before."""
         return self.usages[-1].peak_mb < FLAT * self.usages[-2].peak_mb
 
 
 def growths(place: Place) -> Iterator[Growth]:
-    """The part `growth`, in a folder of its own; each command once a size."""
+    """The part `growth`, in a separate folder; each command once per size."""
     place = dataclasses.replace(place, folder=place.folder / "growth")
     place.folder.mkdir()
     in_child(_prepare, place)

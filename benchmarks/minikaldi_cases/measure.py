@@ -1,4 +1,4 @@
-"""One command as a process, one thread: its seconds and the most memory it held; real Kaldi's beside it."""
+"""One command as a process with one thread: its seconds and its peak memory, and real Kaldi's in the same run."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", 
 
 @dataclass(frozen=True)
 class Usage:
-    """Seconds by the clock, seconds of processor (user and system), and peak memory in MB of 10^6 bytes.
+    """Time and memory of a command. A pipe of processes counts as one.
 
-    A pipe of processes counts as one: their processor seconds together, the memory of the largest. `kaldi` is what real
-    Kaldi used for the same command, measured in turns with it; None where it was not.
+    Attributes:
+        wall: elapsed seconds.
+        cpu: CPU seconds (user and system), of all processes together.
+        peak_mb: peak memory of the largest process in MB of 10^6 bytes.
+        kaldi: the same of real Kaldi, measured in turns with it; None if it was not.
     """
 
     wall: float
@@ -33,12 +36,12 @@ class Usage:
     kaldi: Usage | None = None
 
     def after(self, start: Usage) -> float:
-        """Processor seconds beyond those of a start; never nothing, as it divides."""
+        """CPU seconds beyond those of a start; never 0, as it is a divisor."""
         return max(self.cpu - start.cpu, 1e-4)
 
 
 def figures(of: Callable[..., float], *usages: Usage) -> tuple[float, float | None]:
-    """A figure of some measurements, and the same of real Kaldi's; None where one of them has none."""
+    """A figure of some measurements, and of those of real Kaldi; None if one has none."""
     kaldi = [usage.kaldi for usage in usages]
     return of(*usages), None if None in kaldi else of(*kaldi)
 

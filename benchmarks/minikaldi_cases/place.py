@@ -1,4 +1,4 @@
-"""What every part is given: the private folder, the sizes, the repeats; and what it gives back, a row of the table."""
+"""What every part receives, the folder, the sizes and the repeats, and what it returns, a row of the table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Sizes:
     """How much data; utterances of `wave_seconds` in the feature rows, of one second in the growth."""
 
     waves: int
-    wave_passes: int  # each wave stands so often in the list
+    wave_passes: int  # how often each wave is in the list
     wave_seconds: int
     feats: int  # matrices of 1,000 frames
     speakers: int
@@ -42,7 +42,15 @@ SCALES = {
 
 @dataclass(frozen=True)
 class Place:
-    """A folder for the data, the sizes, and how often each command is run; `kaldi`: real Kaldi's root, if any."""
+    """Where and how the commands are measured.
+
+    Attributes:
+        folder: for the data.
+        scale: a key of `SCALES`.
+        repeats: runs of each command.
+        seed: random seed of the data.
+        kaldi: real Kaldi's root, if there is one.
+    """
 
     folder: Path
     scale: str
@@ -52,7 +60,7 @@ class Place:
 
     @property
     def sizes(self) -> Sizes:
-        """Of this scale."""
+        """The sizes of this scale."""
         return SCALES[self.scale]
 
     def measure(
@@ -70,8 +78,8 @@ class Place:
             repeats: runs; None: as many as the place says.
             first_on_path: a folder of wrappers.
             code: exit code that is expected.
-            beside_kaldi: after each run comes one of real Kaldi's, or before it in every second pair, where there is
-                one that has all commands; a busy machine then slows both alike.
+            beside_kaldi: run real Kaldi in turns with it, if it has all the commands; a busy machine then slows both
+                in the same way.
         """
         env = environment(first_on_path)
         rounds = range(repeats or self.repeats)
@@ -126,7 +134,7 @@ class Row:
         return self.ours / kaldi if self.more_is_better else kaldi / self.ours
 
     def met(self) -> bool | None:
-        """Whether the goals of speed and memory are reached; None where there is none."""
+        """Whether the goals of speed and memory are reached; None if there is no goal."""
         if self.goal is None and self.goal_mb is None:
             return None
         fast = self.goal is None or (self.ours >= self.goal if self.more_is_better else self.ours <= self.goal)

@@ -41,7 +41,7 @@ def machine() -> dict[str, str]:
 
 
 def number(value: float | None) -> str:
-    """Three digits, thousands apart; empty where there is none."""
+    """Three digits, with a comma between thousands; empty for None."""
     if value is None:
         return ""
     if abs(value) >= 1000:
@@ -60,7 +60,7 @@ def without_goal(row: Row) -> Row:
 
 
 def row_table(rows: Sequence[Row], scale: str) -> tuple[list[str], Cells]:
-    """Titles and lines; Kaldi has a column of its own where it was measured in the same run."""
+    """Titles and lines; Kaldi has a column if it was measured in the same run."""
     titles, cells = list(ROW_TITLES), row_cells(rows, scale)
     if any(row.kaldi_here is not None for row in rows):
         place = titles.index("minikaldi") + 1

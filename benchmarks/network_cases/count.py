@@ -1,8 +1,8 @@
-"""Parameters, and multiply-accumulates per second of speech, of a network as it embeds.
+"""Parameters of a network, and its multiply-accumulates per second of speech in embedding.
 
-Counted are convolutions, affine layers, products of matrices (attention, dictionaries), and the gates of recurrent
-layers. Left out is what is done once for each value: norms, activations, softmax, the products of gates and states,
-statistics; and the features themselves.
+Convolutions, affine layers, matrix products (attention, dictionaries) and the gates of recurrent layers are counted.
+Operations on single values are not (norms, activations, softmax, the products of gates and states, statistics), nor are
+the features.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from nnet.model import SpeakerNet
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("encoder", "pooling", "embedding", "head_and_loss")
-# Whole layers in one operation, as the libraries of a processor have them: the counter would see nothing of them.
+# Whole layers in one operation of a CPU library, which the counter would miss.
 WHOLE_LAYERS = ("rnn", "lstm", "gru", "attention", "transformer", "linear", "mv", "dot", "conv", "matmul", "einsum")
 
 
@@ -80,9 +80,14 @@ def macs(net: SpeakerNet, num_frames: int) -> int:
 
 
 def macs_per_second(net: SpeakerNet, rate: float, seconds: float) -> float:
-    """Of an utterance of so many seconds, embedded whole, at `rate` frames per second.
+    """Multiply-accumulates per second of speech, of an utterance embedded whole.
 
-    It depends on the length a little where layers lose frames at the ends, and much where each frame attends to all.
+    They depend on the length: a little if layers lose frames at the ends, much if each frame attends to all.
+
+    Args:
+        net: the network.
+        rate: frames per second.
+        seconds: length of the utterance.
     """
     num_frames = max(net.min_frames, round(rate * seconds))
     return macs(net, num_frames) * rate / num_frames

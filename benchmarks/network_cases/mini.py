@@ -1,4 +1,4 @@
-"""A network on the mini corpus: the run, and what came out."""
+"""A network on the mini corpus: the run and its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,20 @@ from nnet.config.experiment import load
 
 @dataclass
 class MiniResult:
-    """What came out. eer, low, high: shares, of the best back end. seconds: of training. changes: of the YAML."""
+    """The result of a run.
+
+    Attributes:
+        eer: of the best back end, as a share.
+        low: lower end of its interval.
+        high: upper end of its interval.
+        back_end: the best back end.
+        baseline: EER of the best baseline, as a share.
+        steps: training steps.
+        batch: chunks in a batch.
+        chunk_frames: fewest and most frames of a chunk.
+        seconds: of training.
+        changes: changes to the YAML.
+    """
 
     eer: float
     low: float

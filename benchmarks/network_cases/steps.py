@@ -1,4 +1,4 @@
-"""How long a step of training takes: forward, backward, clipping and update, on random features."""
+"""The time of a training step: forward, backward, clipping and update, on random features."""
 
 from __future__ import annotations
 
@@ -17,15 +17,21 @@ from nnet.training.optimizers import build_optimizer, clip_gradients
 from nnet.training.precision import autocast, choose_precision
 
 CPU = torch.device("cpu")
-PROBE = 16  # a step of a so-manieth of the batch tells what the whole would take
+PROBE = 16  # the time of a whole step is estimated from this fraction of the batch, 1 / PROBE
 
 
 @dataclass(frozen=True)
 class StepTime:
-    """Of one step: seconds by the clock, and of processor (all threads together), each the median of `steps`.
+    """The time of one step, the median of several.
 
-    rows: chunks in the batch that was timed. batch: as the YAML has it; the seconds are scaled up where rows are fewer.
-    frames: of a chunk. precision: what `training.precision` means here.
+    Attributes:
+        wall: elapsed seconds, scaled up to the whole batch.
+        cpu: CPU seconds of all threads, scaled up to the whole batch.
+        rows: chunks in the batch that was timed.
+        batch: chunks in the batch of the YAML.
+        frames: frames of a chunk.
+        precision: what `training.precision` means here.
+        steps: number of steps timed.
     """
 
     wall: float
@@ -43,7 +49,7 @@ class StepTime:
 
 
 def batch_labels(data: DataOptions, rows: int, speakers: int) -> torch.Tensor:
-    """Labels (rows,) laid out as `data.balance` has them.
+    """Labels (rows,) in the layout of `data.balance`.
 
     Raises:
         InputError: more speakers in a batch of groups than there are.
@@ -55,12 +61,12 @@ def batch_labels(data: DataOptions, rows: int, speakers: int) -> torch.Tensor:
         return order % speakers
     labels = order // data.utterances_per_speaker
     if int(labels.max()) >= speakers:
-        raise InputError(f"a batch of groups holds {int(labels.max()) + 1} speakers, and there are {speakers}")
+        raise InputError(f"a batch of groups has {int(labels.max()) + 1} speakers, and there are {speakers}")
     return labels
 
 
 def time_step(net: SpeakerNet, config: Config, speakers: int, steps: int, max_seconds: float) -> StepTime:
-    """The median of `steps` steps after one to warm up; of a smaller batch where they would take longer than wanted."""
+    """The median of `steps` steps after a warm-up; of a smaller batch if they would take more than `max_seconds`."""
     precision = choose_precision(config, CPU)
     frames = sum(config.data.chunk_frames) // 2
     step = _Step(net, config, speakers, frames, precision)
@@ -86,7 +92,7 @@ class _Step:
         self.optimizer = build_optimizer(config.optimizer, net)
 
     def run(self, rows: int) -> tuple[float, float]:
-        """Seconds by the clock, and of processor; making the batch is no part of them."""
+        """Elapsed and CPU seconds, without those of making the batch."""
         options, net = self.config.training, self.net
         feats = torch.randn(rows, self.frames, self.config.features.dim)
         labels = batch_labels(self.config.data, rows, self.speakers)

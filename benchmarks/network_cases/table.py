@@ -41,7 +41,17 @@ SHOWN = (
 
 @dataclass
 class Figures:
-    """Of one network. macs_per_second: of speech. step: None where it was not timed."""
+    """The figures of one network.
+
+    Attributes:
+        name: of its YAML.
+        input: type and dimension of the features.
+        frame_rate: frames per second.
+        parts: encoder, pooling and loss.
+        parameters: part -> number of parameters.
+        macs_per_second: multiply-accumulates per second of speech.
+        step: time of a training step; None if it was not timed.
+    """
 
     name: str
     input: str
@@ -53,7 +63,7 @@ class Figures:
 
 
 def figures_from(mapping: Mapping[str, Any]) -> Figures:
-    """What `dataclasses.asdict` made of them."""
+    """The figures from the mapping that `dataclasses.asdict` made of them."""
     step = mapping["step"]
     return Figures(**{**mapping, "step": None if step is None else StepTime(**step)})
 
@@ -107,7 +117,7 @@ def mini_cells(networks: Sequence[Figures], mini: Mapping[str, Any]) -> Cells:
 
 
 def without_empty(titles: Sequence[str], cells: Cells) -> tuple[list[str], Cells]:
-    """The columns in which something stands: what was not measured is left out."""
+    """The columns that are not empty; what was not measured is left out."""
     kept = [column for column in range(len(titles)) if any(line[column] for line in cells)]
     return [titles[column] for column in kept], [[line[column] for column in kept] for line in cells]
 

@@ -1,6 +1,6 @@
 """Noise, music and rooms for the augmented copies: sound files, data directories, list of impulse responses.
 
-Their random streams are not those of the speech: no session's noise or room comes back in augmentation.
+Their random streams differ from those of the speech, so no noise or room of a session is used in augmentation.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def make_augmentation(config: MiniCorpusConfig, folder: Path) -> tuple[list[Soun
     """Write noise/, music/ and rooms/ below `folder`, or find them there.
 
     Returns:
-        The files, and whether they were there already.
+        sounds: the files.
+        found: whether they existed already.
     """
     hashed = parameter_hash(config.seed, config.sample_rate, config.augmentation)
     found = stored(folder, MANIFEST, hashed)
@@ -50,7 +51,7 @@ def make_augmentation(config: MiniCorpusConfig, folder: Path) -> tuple[list[Soun
 
 
 def _noises(config: MiniCorpusConfig, folder: Path) -> list[SoundFile]:
-    """The kinds take turns, so that each is there whatever the number."""
+    """The kinds take turns, so that small numbers have all of them."""
     options, rate, sounds = config.augmentation, config.sample_rate, []
     kinds = list(NOISES)
     for index in range(options.noises):
@@ -76,9 +77,9 @@ def _music(config: MiniCorpusConfig, folder: Path) -> list[SoundFile]:
 
 
 def _rooms(config: MiniCorpusConfig, folder: Path) -> list[SoundFile]:
-    """Some responses of each room: its reverberation time stays; distance, fine structure and device differ.
+    """Several responses of each room: with its reverberation time, and different distances, details and devices.
 
-    As in a measured response the recording device is part of it: a smooth channel, a telephone band in some.
+    As in measured responses, the recording device is part of it: a smooth channel, some with a telephone band.
     """
     options, sounds = config.augmentation, []
     for room in range(options.rooms):
@@ -98,7 +99,14 @@ def _rooms(config: MiniCorpusConfig, folder: Path) -> list[SoundFile]:
 
 
 def write_augmentation_dirs(sounds: list[SoundFile], folder: Path, data: Path, sample_rate: int) -> None:
-    """Write <data>/musan_noise, musan_music, rir_list and rir_sets; `folder` is where the files lie."""
+    """Write the data directories and lists of the augmentation.
+
+    Args:
+        sounds: all files.
+        folder: the folder of the files.
+        data: gets musan_noise, musan_music, rir_list and rir_sets.
+        sample_rate: of the files, in Hz.
+    """
     for kind in ("noise", "music"):
         utterances = [
             CorpusUtterance(one.utt_id, one.spk_id, f"{folder}/{one.path}", seconds=one.num_samples / sample_rate)

@@ -12,7 +12,7 @@ TELEPHONE_DEPTH_DB = 40.0
 
 
 def draw_channel(rng: np.random.Generator, options: ChannelOptions, sample_rate: int) -> np.ndarray:
-    """A smooth random magnitude curve in dB over 0 … Nyquist, (257,), now and then a telephone band."""
+    """A smooth random magnitude curve in dB over 0 … Nyquist, sometimes with a telephone band: (257,)."""
     frequency = np.linspace(0.0, 1.0, CHANNEL_BINS)
     order = np.arange(1, CHANNEL_COSINES + 1)
     weights = rng.standard_normal(CHANNEL_COSINES) * options.eq_db / np.sqrt(order)

@@ -1,4 +1,4 @@
-"""The speech of the mini corpus: synthesised speaker by speaker in parallel, and its trials."""
+"""The speech of the mini corpus, synthesised speaker by speaker in parallel, and its trials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from local.minicorpus.speech import SPLITS, babble_voice, gender, recordings, sp
 from local.minicorpus.store import SoundFile, parameter_hash, put_in_place, stored, write_manifest, write_sound
 
 MANIFEST = "speech.json"
-TRIALS_STREAM = 100     # of the seed; the splits have the streams 0 and 1
+TRIALS_STREAM = 100     # random stream; the splits have the streams 0 and 1
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,7 +26,16 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class SpeakerJob:
-    """What a process needs to make one speaker; voices: a .npy file (S, M) of the split's babble voices."""
+    """What a process needs to make one speaker.
+
+    Attributes:
+        config: the configuration.
+        split: train or test.
+        index: the speaker's number.
+        num_utterances: utterances to make.
+        voices: .npy file (S, M) of the split's babble voices.
+        folder: the files are written below it.
+    """
 
     config: MiniCorpusConfig
     split: str
@@ -42,7 +51,8 @@ def make_speech(
     """Synthesise both splits below `folder` as <split>/<spk>/<utt>.wav, or find them there.
 
     Returns:
-        The files in the order of their ids, and whether they were there already.
+        sounds: the files in the order of their ids.
+        found: whether they existed already.
     """
     voice, session = (config.speaker, config.drift), config.session
     hashed = parameter_hash(config.seed, config.sample_rate, size, config.utterance, *voice, session)
@@ -99,7 +109,7 @@ def make_speaker(job: SpeakerJob) -> list[SoundFile]:
 
 
 def in_parallel(function: Callable[[Item], Result], items: Sequence[Item], num_jobs: int) -> Iterator[Result]:
-    """Map by processes, in order; the result does not depend on their number."""
+    """Map with several processes, in order; the result does not depend on their number."""
     if num_jobs == 1:
         yield from map(function, items)
         return
@@ -115,10 +125,16 @@ def genders(options: SplitOptions, split: str) -> dict[str, str]:
 def draw_mini_trials(
     sounds: Sequence[SoundFile], spk2gender: dict[str, str], options: TrialOptions, seed: int
 ) -> list[str]:
-    """All target pairs across sessions, and for each of them so many nontargets of the same and of the other gender.
+    """All target pairs across sessions, and for each of them nontarget pairs of the same and of the other gender.
 
-    Nontargets are drawn without repetition from all pairs of utterances of different speakers; where there are fewer
-    than asked for, all are taken.
+    Nontarget pairs are drawn without repetition from all pairs of utterances of different speakers; if there are too
+    few, all are used.
+
+    Args:
+        sounds: the utterances of the test set.
+        spk2gender: speaker -> `m` or `f`.
+        options: number of nontarget pairs.
+        seed: random seed.
 
     Returns:
         Lines `enroll test target|nontarget`, sorted.

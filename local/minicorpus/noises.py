@@ -1,4 +1,4 @@
-"""Synthetic environmental noises and music for the augmented copies; each draw is a sound of its own."""
+"""Synthetic environmental noises and music for the augmented copies; each draw is another sound."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pink(rng: np.random.Generator, num_samples: int, sample_rate: int) -> np.nda
 
 
 def band_noise(rng: np.random.Generator, num_samples: int, sample_rate: int) -> np.ndarray:
-    """Noise through one resonance that wanders slowly in level: wind, a hiss, an air duct."""
+    """Noise through one resonance whose level changes slowly: wind, a hiss, an air duct."""
     centre, bandwidth = np.exp(rng.uniform(np.log(200), np.log(5000))), rng.uniform(100, 1500)
     noise = _resonate(rng.standard_normal(num_samples), centre, bandwidth, sample_rate)
     return noise * _slow_level(rng, num_samples, sample_rate)
@@ -89,7 +89,7 @@ def music(rng: np.random.Generator, num_samples: int, sample_rate: int) -> np.nd
 
 
 def _note(frequency: float, seconds: float, harmonics: np.ndarray, sample_rate: int) -> np.ndarray:
-    """A struck note: harmonics below the Nyquist frequency, the higher the faster gone, with a soft attack and end."""
+    """A struck note: harmonics below the Nyquist frequency, higher ones decay faster, with a soft start and end."""
     time = np.arange(int(seconds * sample_rate)) / sample_rate
     edges = np.minimum(1.0, np.minimum(time, seconds - time) / 0.01)
     audible = [(k, a) for k, a in enumerate(harmonics, start=1) if k * frequency < 0.45 * sample_rate]
@@ -103,6 +103,6 @@ def _resonate(signal: np.ndarray, centre_hz: float, bandwidth_hz: float, sample_
 
 
 def _slow_level(rng: np.random.Generator, num_samples: int, sample_rate: int) -> np.ndarray:
-    """An amplitude that wanders between about half and twice, with targets each half second."""
+    """An amplitude between about half and twice, with a new target each half second."""
     targets = np.arange(0, num_samples + sample_rate, sample_rate // 2)
     return np.exp(np.interp(np.arange(num_samples), targets, 0.4 * rng.standard_normal(len(targets))))

@@ -1,4 +1,4 @@
-"""The phones that the synthetic speakers use: textbook formants of an adult male tract and the noise of obstruents."""
+"""The phones of the synthetic speakers: textbook formants of an adult male tract, and the noise of obstruents."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from dataclasses import dataclass
 class Phone:
     """Targets of one phone.
 
-    formants: F1, F2, F3 in Hz; voicing, frication: amplitudes of the glottal and the noise source;
-    noise_centre, noise_bandwidth: of the frication in Hz; seconds: mean duration; closure: a stop's silent hold first.
+    Attributes:
+        formants: F1, F2, F3 in Hz.
+        voicing: amplitude of the glottal source.
+        frication: amplitude of the noise source.
+        noise_centre: centre of the frication noise in Hz.
+        noise_bandwidth: its bandwidth in Hz.
+        seconds: mean duration.
+        closure: whether a silent hold comes first, as in stops.
     """
 
     formants: tuple[float, float, float]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-MAX_SECONDS = 0.5       # the tail is cut here; at T60 = 0.9 s it is then 33 dB down
+MAX_SECONDS = 0.5       # the tail ends here; at T60 = 0.9 s it is 33 dB down
 
 
 def room_impulse_response(
@@ -13,8 +13,10 @@ def room_impulse_response(
     """A random response whose first sample, the direct path, is 1.
 
     Args:
-        t60: time in s in which the tail falls by 60 dB.
-        direct_to_reverberant_db: energy of the direct path over that of the tail.
+        rng: generator of the tail.
+        t60: time in seconds in which the tail falls by 60 dB.
+        direct_to_reverberant_db: energy of the direct path over that of the tail, in dB.
+        sample_rate: in Hz.
 
     Returns:
         (N,) float64.

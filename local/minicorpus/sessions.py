@@ -1,4 +1,4 @@
-"""What two utterances of one recording session share: channel, telephone band, room, noise and level."""
+"""A recording session: the channel, telephone band, room, noise and level that its utterances share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ from local.minicorpus.rooms import room_impulse_response
 
 @dataclass(frozen=True)
 class Session:
-    """channel: (512,) taps; room: (N,) or None; noise: its kind; colour: the pole of its low pass."""
+    """What the utterances of a session share.
+
+    Attributes:
+        channel: filter of the recording device, (512,) taps.
+        room: impulse response (N,), or None.
+        snr_db: speech over noise in dB.
+        noise: its kind.
+        colour: pole of the noise's low pass.
+        hum_hz: fundamental frequency of a hum.
+        level_db: peak in dB, relative to 0.9 of full scale.
+    """
 
     channel: np.ndarray
     room: np.ndarray | None
@@ -27,7 +37,7 @@ class Session:
 
 
 def draw_session(rng: np.random.Generator, options: SessionOptions, sample_rate: int) -> Session:
-    """Draw the parameters that the utterances of one session share."""
+    """Draw a session."""
     channel_db = draw_channel(rng, options, sample_rate)
     room = None
     if rng.random() < options.room:
@@ -57,8 +67,12 @@ def as_recorded(
     """Speech as the session records it: room, noise, channel, level.
 
     Args:
-        speech: (N,) clean.
+        rng: generator of the noise.
+        speech: clean speech (N,).
+        session: the session.
+        options: spread of the utterances' SNR, and number of talkers in babble.
         babble_voices: clean speech of other speakers, each (M,).
+        sample_rate: in Hz.
 
     Returns:
         (N,) int16.
@@ -81,7 +95,7 @@ def session_noise(
     babble_voices: Sequence[np.ndarray],
     sample_rate: int,
 ) -> np.ndarray:
-    """Background of one utterance, (num_samples,) of arbitrary level."""
+    """The background noise of one utterance, of arbitrary level: (num_samples,)."""
     if session.noise == "babble":
         talkers = int(rng.integers(options.babble_talkers[0], options.babble_talkers[1] + 1))
         return babble(rng, num_samples, talkers, babble_voices)
@@ -98,7 +112,7 @@ def session_noise(
 
 
 def babble(rng: np.random.Generator, num_samples: int, num_talkers: int, voices: Sequence[np.ndarray]) -> np.ndarray:
-    """Sum of different voices, each from a random place and repeated to the length."""
+    """The sum of different voices, each from a random place and repeated to the length: (num_samples,)."""
     mixture = np.zeros(num_samples)
     for index in rng.choice(len(voices), num_talkers, replace=False):
         voice = np.roll(voices[index], -int(rng.integers(len(voices[index]))))

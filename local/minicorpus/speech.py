@@ -1,7 +1,7 @@
-"""The recordings of one speaker; every draw comes from a generator of (seed, split, speaker, purpose) alone.
+"""The recordings of one speaker. Each random generator depends on (seed, split, speaker, purpose) alone.
 
-So the audio is the same whatever the number of jobs and whatever other speakers there are, and the background voices
-of a session are always those of other speakers of the same split.
+So the audio depends neither on the number of jobs nor on the other speakers. The background voices of a session are
+always those of other speakers of the same split.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ BABBLE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Recording:
-    """One utterance as recorded: samples (N,) int16; session_id names what utterances share."""
+    """One utterance as recorded.
+
+    Attributes:
+        utt_id: utterance id.
+        session_id: its session.
+        samples: int16 (N,).
+    """
 
     utt_id: str
     session_id: str
@@ -31,7 +37,7 @@ class Recording:
 
 
 def speaker_id(split: str, index: int) -> str:
-    """`train007`; fixed width, so that speakers and utterances sort alike."""
+    """`train007`; the width is fixed, so that speakers and utterances sort in the same order."""
     return f"{split}{index:03d}"
 
 
@@ -63,7 +69,11 @@ def recordings(
     """The utterances of one speaker.
 
     Args:
-        voices: `babble_voice` of every speaker of the split, in the order of their indices.
+        config: the configuration.
+        split: train or test.
+        index: the speaker's number.
+        num_utterances: utterances to make.
+        voices: `babble_voice` of every speaker of the split, in the order of their numbers.
     """
     rng = speaker_generator(config, split, index, RECORDINGS)
     speaker = draw_voice(config, split, index)

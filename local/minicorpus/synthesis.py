@@ -20,7 +20,7 @@ BANDWIDTHS_HZ = np.array([60.0, 90.0, 130.0, 200.0, 280.0])
 FORMANT_LIMITS_HZ = (150.0, 7200.0)
 FORMANT_GLIDE_FRAMES = 13       # 65 ms of co-articulation
 AMPLITUDE_GLIDE_FRAMES = 7
-F0_TARGET_SECONDS = 0.25        # the intonation is drawn at this spacing and interpolated
+F0_TARGET_SECONDS = 0.25        # spacing of the drawn intonation, which is interpolated
 DECLINATION = 0.6               # fall of F0 over the utterance, in units of the speaker's range
 LIP_RADIATION = 0.9             # zero of the radiation at the lips, about +6 dB an octave
 CLOSURE_FRAMES = (8, 14)        # a stop's hold: 40 to 65 ms
@@ -29,9 +29,14 @@ VOICE_BAR = 0.15                # amplitude of voicing during a voiced stop's ho
 
 @dataclass
 class Controls:
-    """What the synthesiser is driven by, one row a frame of 5 ms.
+    """The control values of the synthesiser, one row per frame of 5 ms.
 
-    formants: (T, 5) Hz; voicing, frication: (T,) amplitudes; noise_centre, noise_bandwidth: (T,) Hz.
+    Attributes:
+        formants: (T, 5), in Hz.
+        voicing: amplitude of the glottal source, (T,).
+        frication: amplitude of the noise source, (T,).
+        noise_centre: centre of the frication noise in Hz, (T,).
+        noise_bandwidth: its bandwidth in Hz, (T,).
     """
 
     formants: np.ndarray
@@ -47,7 +52,11 @@ def synthesise(
     """One utterance of a speaker, without channel.
 
     Args:
+        rng: generator of phones, intonation and noise.
+        speaker: who speaks.
+        drift: the speaker's changes in this session.
         seconds: length; the phone string is cut there.
+        sample_rate: in Hz.
 
     Returns:
         (N,) float64 of arbitrary level, N = seconds rounded to frames of 5 ms.

@@ -1,4 +1,4 @@
-"""Who speaks: the fixed traits of a speaker, and how they drift from one session to the next."""
+"""The fixed traits of a speaker, and their drift from one session to the next."""
 
 from __future__ import annotations
 
@@ -13,17 +13,31 @@ from local.minicorpus.phones import CONSONANTS, PHONES, VOWELS
 NUM_FORMANTS = 5
 FOURTH_FORMANT_HZ = 3500.0
 FIFTH_FORMANT_HZ = 4400.0
-HIGH_FORMANT_SPREAD = 0.04      # log; the fourth and fifth formants hardly move with the phone
+HIGH_FORMANT_SPREAD = 0.04      # log; the fourth and fifth formants hardly depend on the phone
 
 
 @dataclass(frozen=True)
 class Speaker:
     """Traits that stay with a speaker.
 
-    f0: Hz; f0_range: log; tract_scale: formants relative to the adult male of phones.py; formant_scale: (5,);
-    phone_formants: phone -> (3,) factors; high_formants: (2,) Hz; bandwidth: factor; tilt: pole of the glottal low
-    pass; open_quotient: share of the period; breath: noise amplitude; jitter, shimmer: relative; rate: factor;
-    frication: factor of the noise centre; vowel_weights, consonant_weights: probabilities in the order of phones.py.
+    Attributes:
+        gender: `m` or `f`.
+        f0: median fundamental frequency in Hz.
+        f0_range: its range within an utterance, log.
+        tract_scale: factor of the formants, relative to the adult male of phones.py.
+        formant_scale: factor of each formant, (5,).
+        phone_formants: phone -> factors of its formants, (3,).
+        high_formants: fourth and fifth formant in Hz, (2,).
+        bandwidth: factor of the bandwidths.
+        tilt: pole of the glottal low pass.
+        open_quotient: open share of the glottal period.
+        breath: amplitude of the breath noise.
+        jitter: relative variation of the period.
+        shimmer: relative variation of the amplitude.
+        rate: factor of the speaking rate.
+        frication: factor of the centre of the frication noise.
+        vowel_weights: probabilities in the order of phones.py.
+        consonant_weights: probabilities in the order of phones.py.
     """
 
     gender: str
@@ -47,7 +61,14 @@ class Speaker:
 
 @dataclass(frozen=True)
 class Drift:
-    """What differs in a session: factors of rate, F0 and F1–F3 (3,), and an offset of the tilt pole."""
+    """A speaker's changes in a session.
+
+    Attributes:
+        rate: factor of the speaking rate.
+        f0: factor of the fundamental frequency.
+        formants: factors of F1 to F3, (3,).
+        tilt: offset of the glottal pole.
+    """
 
     rate: float
     f0: float
@@ -55,7 +76,7 @@ class Drift:
     tilt: float
 
     def with_f0(self, factor: float) -> Drift:
-        """The same session with F0 multiplied once more."""
+        """The same session with the fundamental frequency multiplied by a factor."""
         return replace(self, f0=self.f0 * factor)
 
 
@@ -91,7 +112,7 @@ def draw_speaker(rng: np.random.Generator, gender: str, options: SpeakerOptions)
 
 
 def draw_drift(rng: np.random.Generator, options: DriftOptions) -> Drift:
-    """Draw how a speaker sounds in one session."""
+    """Draw a speaker's changes in one session."""
     return Drift(
         rate=math.exp(rng.normal(0, options.rate)),
         f0=math.exp(rng.normal(0, options.f0)),

@@ -69,7 +69,7 @@ def test_a_class_without_a_file_is_refused_by_its_folder(musan: Path, tmp_path: 
     for path in (musan / "music/fma").glob("*.wav"):
         path.unlink()
     result = script("make_musan.py", "--root", musan, tmp_path / "m", code=1)
-    assert f"{musan}/music: holds no file with an audio extension (.wav, .flac, .mp3, …); fetch" in result.stderr
+    assert f"{musan}/music: has no file with an audio extension (.wav, .flac, .mp3, …); fetch" in result.stderr
     assert not (tmp_path / "m_music").exists()
 
 

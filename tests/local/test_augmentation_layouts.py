@@ -199,7 +199,7 @@ def check_copies(data: Path) -> None:
 
 
 @pytest.mark.slow
-def test_musan_and_rirs_noises_give_copies_that_sound_as_told(
+def test_musan_and_rirs_noises_give_copies_that_sound_as_configured(
     musan: Path, rirs_noises: Path, tmp_path: Path, script, validate, recipe: Recipe
 ) -> None:
     data = tmp_path / "data"
@@ -260,7 +260,7 @@ def test_real_rooms_with_isotropic_noises_are_used_as_they_are_listed(
 
 
 @pytest.mark.slow
-def test_the_shared_corpora_give_copies_that_sound_as_told(
+def test_the_shared_corpora_give_copies_that_sound_as_configured(
     shared: Path, tmp_path: Path, script, recipe: Recipe
 ) -> None:
     data, corpora = tmp_path / "data", shared / "corpora"

@@ -48,7 +48,7 @@ def test_the_audio_does_not_depend_on_the_number_of_jobs(config: MiniCorpusConfi
     assert soundfile.info(tmp_path / "one" / one[0].path).frames == one[0].num_samples
 
 
-def test_files_are_reused_for_the_same_parameters_and_made_anew_for_others(
+def test_files_are_reused_for_the_same_parameters_and_made_again_for_others(
     config: MiniCorpusConfig, tmp_path: Path
 ) -> None:
     sounds, found = make_speech(config, SMALL, tmp_path, 1)

@@ -74,7 +74,7 @@ def training(path: Path, wanted: int = 0) -> float:
 
 
 def training_by_parts(path: Path) -> float:
-    """The same, of which a small part is wanted, so that the file is not decoded whole."""
+    """The same, but only a small part is read, so that the file is not decoded whole."""
     return training(path, 100)
 
 

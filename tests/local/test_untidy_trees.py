@@ -48,7 +48,7 @@ def spoil(folder: Path) -> dict[str, str]:
     return {
         **{"empty.wav": "", "gone.wav": "broken link to /nowhere/b.wav", "round.wav": "leads in a circle"},
         **{"back": "there already", "._x.wav": "hidden file", ".hidden": "hidden folder", "@eaDir": "file server"},
-        **{"caf\\udce9.wav": "no UTF-8", "tab\\t.wav": "control character", "pipe.wav": "neither a file nor a folder"},
+        **{"caf\\udce9.wav": "not UTF-8", "tab\\t.wav": "control character", "pipe.wav": "neither a file nor a folder"},
     }
 
 

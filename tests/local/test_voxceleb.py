@@ -214,7 +214,7 @@ def test_a_tree_that_is_not_there_says_what_was_looked_for(tmp_path: Path, scrip
 def test_a_part_without_an_utterance_says_why(tmp_path: Path, script) -> None:
     put(tmp_path / "v", ["dev/wav/id00012/video/deep/1.wav", "dev/wav/id00012/2.wav"], tiny_wav())
     done = script("make_voxceleb2.py", "--root", tmp_path / "v", "--part", "dev", tmp_path / "data", code=1)
-    assert "not one utterance is left to write: id00012-2.wav (neither <spk>/<video>/<segment> nor " in done.stderr
+    assert "no utterance is left to write: id00012-2.wav (neither <spk>/<video>/<segment> nor " in done.stderr
 
 
 def test_voxceleb1_metadata_without_the_old_names_is_one_clear_error(vox1: Path, tmp_path: Path, script) -> None:

@@ -111,7 +111,7 @@ def test_names_that_no_table_can_hold_and_other_things_than_files_are_passed_ove
     found = reasons(listing)
     assert found["a/pipe.wav"] == found["sock.wav"] == "neither a file nor a folder"
     assert "control character; rename it" in found["a/new\nline.wav"]
-    assert "no UTF-8; rename it" in found["b\udcff/y.wav"]
+    assert "not UTF-8; rename it" in found["b\udcff/y.wav"]
 
 
 def test_a_folder_that_cannot_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

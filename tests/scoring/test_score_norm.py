@@ -72,9 +72,9 @@ def test_a_zero_vector_gets_a_finite_score() -> None:
 
 def test_a_cohort_that_cannot_serve_is_refused() -> None:
     vectors = np.eye(2)
-    with pytest.raises(InputError, match="1 members, of which 300 count; normalisation needs 2 or more"):
+    with pytest.raises(InputError, match="1 members, 300 nearest ones count; normalisation needs 2 or more"):
         cohort_statistics(vectors, np.eye(2)[:1], 300)
-    with pytest.raises(InputError, match="of which 1 count"):
+    with pytest.raises(InputError, match="1 nearest ones count"):
         cohort_statistics(vectors, np.eye(2), 1)
     with pytest.raises(InputError, match="has 3 dimensions, the embeddings 2"):
         cohort_statistics(vectors, np.eye(3), 300)
