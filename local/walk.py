@@ -211,9 +211,7 @@ def _walk(root: str, top: str, linked: bool) -> Iterator[_Folder]:
         yield folder
 
 
-def _list_folder(
-    root: str, path: str, linked: bool, wanted: Callable[[str], bool] = lambda name: True
-) -> _Folder:
+def _list_folder(root: str, path: str, linked: bool, wanted: Callable[[str], bool] = lambda name: True) -> _Folder:
     """List one folder.
 
     Raises:

@@ -61,7 +61,7 @@ def batch_labels(data: DataOptions, rows: int, speakers: int) -> torch.Tensor:
         return order % speakers
     labels = order // data.utterances_per_speaker
     if int(labels.max()) >= speakers:
-        raise InputError(f"a batch of groups has {int(labels.max()) + 1} speakers, and there are {speakers}")
+        raise InputError(f"a batch of groups holds {int(labels.max()) + 1} speakers, and there are {speakers}")
     return labels
 
 
