@@ -1,4 +1,4 @@
-"""Faults of a whole trial list whose lines all have the right form: repeated trials, wrong labels, one kind only."""
+"""Faults of a trial list as a whole, in which each line has the right form."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from common.trial_lines import trial_line
 
-FIRST = 3  # faults that are shown
+FIRST = 3  # faults in a message
 
 
 @dataclass(frozen=True)
 class Row:
-    """A trial and its place in the list.
+    """A trial.
 
     Attributes:
-        where: the place in words, as `line 3`.
-        enroll: the enrolment utterance or model.
-        test: the test utterance.
+        where: its place, as `line 3`.
+        enroll: enrolment.
+        test: test utterance.
         is_target: whether both are of one speaker.
     """
 
@@ -31,12 +31,12 @@ class Row:
 
 
 def trial_fault(rows: Iterable[Row], speaker_of: Mapping[str, str], table: str = "utt2spk") -> str | None:
-    """What is wrong with the trials, or None.
+    """The fault of the trials; None if there is none.
 
     Args:
         rows: the trials.
-        speaker_of: speaker of each utterance and enrolled model; the labels of other trials are not checked.
-        table: the name of `speaker_of` in messages.
+        speaker_of: speaker of each utterance and enrolled model; others are ignored.
+        table: name of `speaker_of` in messages.
     """
     first: dict[tuple[str, str], Row] = {}
     repeated: list[str] = []
@@ -51,8 +51,8 @@ def trial_fault(rows: Iterable[Row], speaker_of: Mapping[str, str], table: str =
             contradicting.append(f"{row}, of {' and '.join(dict.fromkeys(speakers))}")
     if contradicting:
         return (
-            f"{len(contradicting)} of {len(first)} labels contradict {table}: {_some(contradicting)}; correct"
-            " the labels or the speakers"
+            f"{len(contradicting)} of {len(first)} labels contradict {table}: {_some(contradicting)}; correct the"
+            " labels, or the speakers"
         )
     if repeated:
         return f"{len(repeated)} trials appear twice: {_some(repeated)}; remove one of each"
@@ -60,12 +60,12 @@ def trial_fault(rows: Iterable[Row], speaker_of: Mapping[str, str], table: str =
 
 
 def balance_fault(num_targets: int, num_nontargets: int) -> str | None:
-    """What is missing for an error rate, or None if there are trials of both kinds."""
+    """The fault of a list for an error rate; None if it has targets and nontargets."""
     if num_targets and num_nontargets:
         return None
-    found, missing = ("nontarget", "target") if num_nontargets else ("target", "nontarget")
+    there, lacking = ("nontarget", "target") if num_nontargets else ("target", "nontarget")
     return (
-        f"has {num_targets + num_nontargets} {found} trials and no {missing} trial; an error rate needs both kinds: two"
+        f"has {num_targets + num_nontargets} {there} trials and no {lacking} trial; an error rate needs both kinds: two"
         " utterances of one speaker, and utterances of two speakers"
     )
 

@@ -1,4 +1,7 @@
-"""The two forms of a line in a trial list: Kaldi's and VoxCeleb's. `common.trial_lines` reads lists of either form."""
+"""The two forms of a line in a trial list: Kaldi's and that of VoxCeleb.
+
+A list has one form: the first line determines it, and every other line must have it.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ NUM_FIELDS = 3
 
 @dataclass(frozen=True)
 class TrialForm:
-    """Where the label and the two ids are in a line.
+    """The form of a line.
 
     Attributes:
-        example: the form in words, for messages.
-        label_field: place of the label, from 0.
-        enroll_field: place of the enrolment id.
-        test_field: place of the test id.
-        labels: each allowed label, and whether it says that both are of one speaker.
+        example: the form, for messages.
+        label_field: field of the label, from 0.
+        enroll_field: field of the enrolment, from 0.
+        test_field: field of the test, from 0.
+        labels: label -> whether it means a target trial.
     """
 
     example: str
@@ -27,7 +30,7 @@ class TrialForm:
     labels: Mapping[str, bool]
 
     def parse(self, fields: Sequence[str]) -> tuple[str, str, bool] | None:
-        """(enrolment, test, whether both are of one speaker) of a line's fields, or None for a line of another form."""
+        """(enrolment, test, whether both are of one speaker) from the fields of a line; None for another form."""
         if len(fields) != NUM_FIELDS or fields[self.label_field] not in self.labels:
             return None
         return fields[self.enroll_field], fields[self.test_field], self.labels[fields[self.label_field]]

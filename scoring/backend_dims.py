@@ -77,7 +77,7 @@ def explanation(scatter: SpeakerScatter, dims: BackendDims, lda_dim: int) -> str
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print the dimensions."""
+    """Command line."""
     parser = Parser(USAGE, ABOUT)
     parser.add_argument("--lda-dim", type=positive_int, required=True, help="dimensions of LDA, at most")
     parser.add_argument("vectors", metavar="vectors-rspecifier")

@@ -36,7 +36,7 @@ def composed(second: NDArray[np.floating], first: NDArray[np.floating]) -> NDArr
 
 
 def main(argv: Sequence[str]) -> int:
-    """Write the transform."""
+    """Command line."""
     parser = Parser(USAGE, ABOUT)
     for name in ("second", "first", "out"):
         parser.add_argument(name)
