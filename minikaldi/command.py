@@ -1,24 +1,15 @@
-"""What a command is, and how one is run: over streams, so that a pipe of commands need not be processes.
-
-Exit codes: 0; what the command returns; 1 for a command line that is no good; 255 for any other error; 141 when the
-reader of the output has gone.
-"""
+"""What a command is, and what of the outside world it may touch; `minikaldi.running` runs one."""
 
 from __future__ import annotations
 
-import shlex
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from common.errors import KaldiError, UsageError
-from minikaldi import commands, log
+from minikaldi import log
 from minikaldi.io.context import Context
 from minikaldi.io.holders import Holder
-from minikaldi.io.inner import BROKEN_PIPE
 from minikaldi.io.objects import read_object, where, write_object
 from minikaldi.io.opening import open_read, open_write
 from minikaldi.io.places import naming
@@ -26,10 +17,9 @@ from minikaldi.io.primitives import Reader
 from minikaldi.io.random_access import RandomAccessReader, random_access
 from minikaldi.io.sequential import SequentialReader, sequential
 from minikaldi.io.writers import TableWriter, writer
-from minikaldi.options import NoOptions, parse, usage_text
+from minikaldi.options import NoOptions, usage_text
 
 T = TypeVar("T")
-USAGE_ERROR, ERROR = 1, 255
 
 
 @dataclass(frozen=True)
@@ -138,81 +128,3 @@ def command(
         return Command(name, usage, about, num_args, options, main)
 
     return declare
-
-
-def run_command(
-    argv: list[str],
-    stdin: BinaryIO | None = None,
-    stdout: BinaryIO | None = None,
-    allow_pipes: bool | None = None,
-    declared: Command | None = None,
-) -> int:
-    """Run one command over the two streams.
-
-    Args:
-        argv: the command's name or path, then its options and arguments.
-        stdin: bytes in; None: the process's own.
-        stdout: bytes out, flushed, not closed; None: the process's own.
-        allow_pipes: whether file names may hold commands (default: unless MINIKALDI_NO_PIPES is set).
-        declared: the command, where it is none of minikaldi's own.
-
-    Returns:
-        The exit code; nothing is raised for bad input.
-    """
-    name = Path(argv[0]).name
-    before = log.current_command.set(name)
-    try:
-        context = Context(stdin, stdout, allow_pipes)
-        code = _run(declared or commands.load(name), argv, context)
-        context.flush()
-        return code
-    except BrokenPipeError:
-        return BROKEN_PIPE
-    except (KaldiError, OSError) as exc:
-        log.error(str(exc), exc)
-        return USAGE_ERROR if isinstance(exc, UsageError) else ERROR
-    except MemoryError as exc:
-        log.error(f"memory ran out ({exc or 'a small allocation'}); use a machine with more, or split the table", exc)
-        return ERROR
-    except Exception as exc:  # the last resort: the reading end of an inner pipe learns of it by the exit code
-        _tell_fault(name, exc, with_traceback=False)
-        return ERROR
-    finally:
-        log.current_command.reset(before)
-
-
-def _tell_fault(name: str, fault: Exception, with_traceback: bool) -> None:
-    """Say that the program itself is at fault, and where, in one line."""
-    said = " ".join(str(fault).split())[:500]
-    log.error(
-        f"a fault of {name} itself, where it should have read or refused its input: {type(fault).__name__}: {said}; "
-        "please report it, with what --verbose=1 prints",
-        fault,
-    )
-    if with_traceback:
-        log.say("".join(traceback.format_exception(fault)))
-
-
-def _run(declared: Command, argv: list[str], context: Context) -> int:
-    try:
-        options, standard, args = parse(argv[1:], declared.options)
-    except UsageError:
-        log.say(declared.help() + f"Command line was: {shlex.join(argv)}\n")
-        raise
-    if standard.help:
-        log.say(declared.help())
-        return 0
-    if standard.print_args:
-        log.say(shlex.join([declared.name, *argv[1:]]) + " \n")
-    if not declared.accepts(len(args)):
-        log.say(declared.help())
-        raise UsageError(declared.told_of(args))
-    if standard.no_pipes:
-        context.allow_pipes = False
-    try:
-        return declared.main(Run(declared.name, context, standard.verbose), options, args)
-    except (KaldiError, OSError, MemoryError):
-        raise
-    except Exception as exc:
-        _tell_fault(declared.name, exc, with_traceback=standard.verbose >= 1)
-        return ERROR

@@ -77,7 +77,7 @@ def main() -> int:
     if not _has_numpy():
         return _run_in_own_environment()
     _keep_freed_memory()
-    from minikaldi.command import run_command
+    from minikaldi.running import run_command
 
     _tell_warnings_as_kaldi()
     return run_command(sys.argv)

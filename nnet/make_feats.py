@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Command, Run, run_command
+from minikaldi.command import Command, Run
 from minikaldi.feat.resample import wideband_resample
 from minikaldi.io import DOUBLE, FLOAT_MATRIX, WAVE, Wave
 from minikaldi.options import option
+from minikaldi.running import run_command
 from nnet.features import INPUTS, InputKind
 from nnet.features.librosa_mfcc import LibrosaMfccOptions
 from nnet.features.logmel import LogmelOptions

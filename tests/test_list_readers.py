@@ -18,7 +18,6 @@ from local.genders import read_metadata, read_spk2gender
 from local.make_musan import read_vocals
 from local.make_rirs import read_list as read_rooms
 from local.trials import read_trials as read_listed_trials
-from minikaldi.command import run_command
 from minikaldi.copies.noises import read_noises
 from minikaldi.copies.rooms import RIR_OPTIONS, make_rir, read_sets
 from minikaldi.data_dir.directory import read_segments
@@ -27,6 +26,7 @@ from minikaldi.data_dir.validate import validate
 from minikaldi.featbin.compute_mfcc_feats import main as compute_mfcc_feats
 from minikaldi.io import TOKEN, TOKEN_VECTOR, Holder, random_access, sequential
 from minikaldi.options import parse
+from minikaldi.running import run_command
 from nnet.data.lists import read_table as read_training_list
 from nnet.data.lists import read_trials as read_held_out_trials
 from nnet.data.wave_lists import _rir_lines

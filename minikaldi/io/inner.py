@@ -1,10 +1,10 @@
 """Pipes without processes: `wav-reverberate … - - |` run by this process, one thread a command, joined by bounded
 streams.
 
-A command line is run so only if it cannot mean anything else: words and quotes joined by `|`, each command found on
-PATH in this checkout's minikaldi/bin, or utils/to_wav.py of this checkout. A first command `cat <file>`, which
-Kaldi's augmentation scripts write, is the opening of that file. Real Kaldi or a wrapper, where PATH finds it first,
-is never bypassed.
+A command line is run like this only if it cannot mean anything else: words and quotes joined by `|`, each command one
+of the runner's (`minikaldi.io.runner`), found on PATH in this checkout's minikaldi/bin, or utils/to_wav.py of this
+checkout. A first command `cat <file>`, which Kaldi's augmentation scripts write, opens that file. Real Kaldi or a
+wrapper, if PATH finds it first, is never bypassed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from common.errors import KaldiError
-from minikaldi.commands import MODULES
 from minikaldi.io.channel import Channel, ChannelReader, ChannelWriter
 from minikaldi.io.context import Context
 from minikaldi.io.primitives import Reader
+from minikaldi.io.runner import current_runner
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -108,17 +108,18 @@ def _without_marks(piece: str) -> str:
 
 
 def _is_ours(name: str) -> bool:
+    if Path(name).name not in current_runner().names:
+        return False
     return _found_in_checkout(name, os.environ.get("PATH", os.defpath), str(Path.cwd()) if "/" in name else "")
 
 
 @lru_cache(maxsize=256)
 def _found_in_checkout(name: str, path: str, cwd: str) -> bool:
-    """Whether the shell would run our own program for `name`; `cwd` only tells cached answers apart."""
-    base = Path(name).name
-    found = shutil.which(name, path=path) if base in MODULES else None
+    """Whether the shell would run this checkout's program for `name`; `cwd` is a part of the cache's key only."""
+    found = shutil.which(name, path=path)
     if found is None:
         return False
-    return str(Path(found).parent.resolve()) == (_UTILS if base.endswith(".py") else _BIN)
+    return str(Path(found).parent.resolve()) == (_UTILS if name.endswith(".py") else _BIN)
 
 
 def _is_plain_cat(words: list[str]) -> bool:
@@ -157,13 +158,10 @@ class _Pipeline:
                 stdin = _buffered(ChannelReader(link))
 
     def _run(self, i: int, words: list[str], stdin: Reader | None, stdout: BinaryIO | None) -> None:
-        # Imported here: commands read and write tables, so that module imports this one.
-        from minikaldi.command import run_command
-
         try:
             run = contextvars.Context().run
             our_stdin, our_stdout = stdin or self._context.stdin_to_share, stdout or self._context.stdout_to_share
-            self._codes[i] = run(run_command, words, our_stdin, our_stdout, self._context.allow_pipes)
+            self._codes[i] = run(current_runner().run, words, our_stdin, our_stdout, self._context.allow_pipes)
         finally:
             # The ends are closed whatever happened, or the neighbours would wait for ever.
             try:

@@ -2,10 +2,10 @@
 
 Kaldi joins the command's words into one line for bash: a word without white space goes raw (so `\\|` and `>` act), a
 word with white space is put between double quotes, or single ones where it holds a double quote. JOB is replaced as a
-plain substring. Beyond Kaldi: the last error line of the first job that failed is told, and a signal ends the jobs with
-all their children.
+plain substring. Beyond Kaldi: the last error line of the first job that failed is printed, and a signal ends the jobs
+with all their children.
 
-Source: what utils/parallel/run.pl was seen to do.
+Source: the observed behaviour of utils/parallel/run.pl.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.errors import InputError
 from common.interrupts import when_asked_to_end
-from common.program import program_name
+from common.program import log_message
 from minikaldi.jobs.processes import group_is_alive
-from minikaldi.jobs.run_options import Options
+from minikaldi.jobs.run_options import USAGE, RunError, RunOptions, parse_run_options
 
 KILL_AFTER_SECONDS = 120.0  # training finishes its step, perhaps a validation, and saves; nearly all else ends at once
 PAUSE_SECONDS = 0.02
@@ -52,7 +53,7 @@ def date() -> str:
 
 
 @dataclass
-class Job:
+class LoggedJob:
     """One command with its log."""
 
     number: int
@@ -99,8 +100,12 @@ class Job:
             os.killpg(self.pid, signal_number)
 
 
-class Stopped(Exception):
-    """A signal asks the runner to end."""
+class StoppedError(InputError):
+    """A signal asks the runner to end: raised where it waits for a job."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"ended by signal {signal_number}, and the jobs with it")
+        self.signal_number = signal_number
 
 
 @dataclass
@@ -108,13 +113,13 @@ class Runner:
     """Runs jobs, at most `limit` at once."""
 
     limit: int
-    running: dict[int, Job] = field(default_factory=dict)
-    failed: list[Job] = field(default_factory=list)
+    running: dict[int, LoggedJob] = field(default_factory=dict)
+    failed: list[LoggedJob] = field(default_factory=list)
     _stopped_by: int = 0
     _asked_again: bool = False
     _waiting: bool = False
 
-    def run(self, jobs: Sequence[Job]) -> None:
+    def run(self, jobs: Sequence[LoggedJob]) -> None:
         """Run all, whether some fail or not; whatever ends this early ends the jobs too."""
         when_asked_to_end(self._on_signal, self._on_another)
         try:
@@ -122,15 +127,15 @@ class Runner:
                 if len(self.running) >= self.limit:
                     self._wait_for_one()
                 if self._stopped_by:
-                    raise Stopped
+                    raise StoppedError(self._stopped_by)
                 job.start()
                 self.running[job.pid] = job
             while self.running:
                 self._wait_for_one()
-        except Stopped:
+        except StoppedError as stopped:
             self._end_all()
-            print(f"{program_name()}: ended by signal {self._stopped_by}, and the jobs with it", file=sys.stderr)
-            sys.exit(128 + self._stopped_by)
+            log_message(str(stopped))
+            sys.exit(128 + stopped.signal_number)
         except OSError:  # no space for a log, no more processes
             self._end_all()
             raise
@@ -138,7 +143,7 @@ class Runner:
     def _wait_for_one(self) -> None:
         self._waiting = True  # from here on a signal breaks the wait; while a job starts it only leaves a note
         if self._stopped_by:
-            raise Stopped
+            raise StoppedError(self._stopped_by)
         pid, status = os.wait()
         self._waiting = False
         job = self.running.pop(pid, None)
@@ -148,7 +153,7 @@ class Runner:
     def _on_signal(self, number: int) -> None:
         self._stopped_by = number
         if self._waiting:
-            raise Stopped
+            raise StoppedError(self._stopped_by)
 
     def _on_another(self, _: int) -> None:
         self._asked_again = True
@@ -207,32 +212,32 @@ def last_error_line(log: Path) -> str:
     return (errors or lines or [silent])[-1][:500]
 
 
-def make_jobs(options: Options) -> list[Job]:
+def make_jobs(options: RunOptions) -> list[LoggedJob]:
     """One job per number of the range, or the single one."""
     command, log = shell_line(options.words), options.log
     if options.job_name is None:
-        return [Job(1, command, Path(log))]
+        return [LoggedJob(1, command, Path(log))]
     name = options.job_name
     return [
-        Job(number, command.replace(name, str(number)), Path(log.replace(name, str(number))))
+        LoggedJob(number, command.replace(name, str(number)), Path(log.replace(name, str(number))))
         for number in range(options.first, options.last + 1)
     ]
 
 
-def report(failed: Sequence[Job], num_jobs: int, options: Options) -> None:
-    """Say which jobs failed, where the logs are, and what the first of them says."""
+def report_failed_jobs(failed: Sequence[LoggedJob], num_jobs: int, options: RunOptions) -> None:
+    """Print which jobs failed, where the logs are, and the error of the first of them."""
     if not failed:
         return
     first = min(failed, key=lambda job: job.number)
     if num_jobs == 1:
-        print(f"{program_name()}: job failed, log is in {first.log}", file=sys.stderr)
+        log_message(f"job failed, log is in {first.log}")
     else:
         pattern = options.log.replace(options.job_name or "", "*")
-        print(f"{program_name()}: {len(failed)} / {num_jobs} failed, log is in {pattern}", file=sys.stderr)
-    print(f"{program_name()}: {first.log}: {last_error_line(first.log)}", file=sys.stderr)
+        log_message(f"{len(failed)} / {num_jobs} failed, log is in {pattern}")
+    log_message(f"{first.log}: {last_error_line(first.log)}")
 
 
-def run(options: Options) -> int:
+def run_jobs(options: RunOptions) -> int:
     """Run what the options ask for; 0, or 1 where a job failed."""
     jobs = make_jobs(options)
     kept_failed = []
@@ -245,5 +250,20 @@ def run(options: Options) -> int:
     runner = Runner(options.limit(len(jobs)))
     runner.run(to_run)
     failed = runner.failed + kept_failed
-    report(failed, len(jobs), options)
+    report_failed_jobs(failed, len(jobs), options)
     return 1 if failed else 0
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line of utils/run.pl."""
+    if list(argv) in (["--help"], ["-h"]):
+        print(USAGE)
+        return 0
+    try:
+        return run_jobs(parse_run_options(argv))
+    except RunError as error:
+        if error.is_usage:
+            print(error, file=sys.stderr)
+        else:
+            log_message(str(error))
+        return error.code

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Command, Run, run_command
+from minikaldi.command import Command, Run
 from minikaldi.io import FLOAT_VECTOR, INT32
 from minikaldi.options import NoOptions
+from minikaldi.running import run_command
 
 
 def fitted(vad: NDArray[np.float32], num_frames: int) -> NDArray[np.float32]:

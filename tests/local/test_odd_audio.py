@@ -15,10 +15,10 @@ import soundfile
 
 from common.errors import InputError, KaldiError
 from local.audio_files import AudioFile, Unreadable, inspect
-from minikaldi.command import run_command
 from minikaldi.feat.audio import read_audio
 from minikaldi.feat.audio_info import audio_info
 from minikaldi.io import WAVE, Context, read_object
+from minikaldi.running import run_command
 from nnet.augment.audio import AudioReader
 from tests.local.helpers.odd_audio import (
     LONG,

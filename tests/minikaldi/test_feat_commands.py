@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from minikaldi.command import run_command
 from minikaldi.feat.mfcc import MfccOptions, compute_mfcc
 from minikaldi.feat.reverberate import block_convolved
 from minikaldi.featbin.compute_feats import ComputeFbankOptions, ComputeMfccOptions
 from minikaldi.io import FLOAT_MATRIX, WAVE, Wave, read_object, sequential, write_object
 from minikaldi.options import parse
+from minikaldi.running import run_command
 
 SPEECH = np.rint(1000 * np.random.default_rng(0).standard_normal(8000)).astype(np.float32)
 

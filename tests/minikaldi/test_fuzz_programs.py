@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from minikaldi import commands
-from minikaldi.command import Command, Run, run_command
+from minikaldi.command import Command, Run
 from minikaldi.io import WAVE, Wave, write_object
 from minikaldi.options import NoOptions
+from minikaldi.running import run_command
 from tests.minikaldi.helpers.fuzzing import cuts, damaged, memory_limit, mixtures
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import KaldiError
-from minikaldi.command import run_command
 from minikaldi.io import (
     FLOAT_MATRIX,
     WAVE,
@@ -35,6 +34,7 @@ from minikaldi.io import (
     write_object,
     writer,
 )
+from minikaldi.running import run_command
 from tests.minikaldi.helpers.fuzzing import Refusal, cuts, damaged, memory_limit, refusal_or_value
 
 pytestmark = pytest.mark.filterwarnings("error")

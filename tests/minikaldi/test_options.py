@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from common.errors import UsageError
-from minikaldi.command import run_command
 from minikaldi.commands import MODULES, load
 from minikaldi.options import NoOptions, StandardOptions, option, option_specs, parse, usage_text
+from minikaldi.running import run_command
 
 
 @dataclass

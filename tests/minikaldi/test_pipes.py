@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from common.errors import KaldiError
-from minikaldi.command import run_command
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, Context, read_object, sequential, write_object, writer
 from minikaldi.io.channel import Channel, ChannelReader, ChannelWriter
 from minikaldi.io.inner import parse_pipeline
+from minikaldi.running import run_command
 
 VECTOR = np.arange(3, dtype=np.float32)
 
