@@ -12,7 +12,7 @@ from common.text_lines import numbered_fields
 from common.trial_faults import Row, trial_fault
 from common.trial_forms import EITHER_FORM, NUM_FIELDS, TrialForm, form_of
 from local.audio_files import without_extension
-from minikaldi.data_dir.tables import open_text, read_table
+from minikaldi.data_dir.tables import open_text, read_values
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def write_trials(
         InputError: see `check_list`.
     """
     table = directory / "dropped"
-    dropped = read_table(table) if table.is_file() else {}
+    dropped = read_values(table) if table.is_file() else {}
     rows = resolve(read_trials(source), names_of(paths, other_names), source, dropped)
     fault = trial_fault(rows, speaker_of or {})
     if fault:

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar
 
-from minikaldi import log
-from minikaldi.io.context import Context
+from common import log
+from minikaldi.io.context import StreamContext
 from minikaldi.io.holders import Holder
 from minikaldi.io.objects import read_object, where, write_object
 from minikaldi.io.opening import open_read, open_write
@@ -17,17 +17,23 @@ from minikaldi.io.primitives import Reader
 from minikaldi.io.random_access import RandomAccessReader, random_access
 from minikaldi.io.sequential import SequentialReader, sequential
 from minikaldi.io.writers import TableWriter, writer
-from minikaldi.options import NoOptions, usage_text
+from minikaldi.options import CommandOptions, NoOptions, usage_text
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Run:
-    """All of the outside world that a command may touch; errors are `common.errors.KaldiError`."""
+class CommandRun:
+    """All of the outside world that a command may touch; errors are `common.errors.KaldiError`.
+
+    Attributes:
+        name: of the command.
+        context: its standard streams, and whether its file names may hold commands.
+        verbose: as `--verbose`.
+    """
 
     name: str
-    context: Context
+    context: StreamContext
     verbose: int = 0
 
     @property
@@ -66,7 +72,7 @@ class Run:
 
     @contextmanager
     def open_write(self, wxfilename: str) -> Iterator[BinaryIO]:
-        """See `minikaldi.io.open_write`; a full disk is told with the name of the file."""
+        """See `minikaldi.io.open_write`; a full disk is reported with the name of the file."""
         with naming(where(wxfilename, "standard output")), open_write(wxfilename, self.context) as stream:
             yield stream
 
@@ -79,18 +85,27 @@ class Run:
         write_object(wxfilename, holder, value, binary, self.context)
 
 
-Main = Callable[[Run, Any, list[str]], int]
+Main = Callable[[CommandRun, Any, list[str]], int]
 
 
 @dataclass(frozen=True)
 class Command:
-    """A declared command: its name, how it is called, and the function that does it."""
+    """A declared command.
+
+    Attributes:
+        name: name of its program.
+        usage: its options and arguments, in one line for each way to call it.
+        about: what it does.
+        num_args: least and most positional arguments (None: any number).
+        options: the class of its own options.
+        main: the function that does it; returns the exit code.
+    """
 
     name: str
     usage: str
     about: str
     num_args: tuple[int, int | None]
-    options: type[Any]
+    options: type[CommandOptions]
     main: Main
 
     def help(self) -> str:
@@ -98,30 +113,30 @@ class Command:
         return usage_text(self.about, f"{self.name} {self.usage}", self.options)
 
     def accepts(self, count: int) -> bool:
-        """Whether this is a right number of positional arguments."""
+        """Whether this number of positional arguments is right."""
         least, most = self.num_args
         return least <= count and (most is None or count <= most)
 
-    def told_of(self, args: list[str]) -> str:
-        """What is wrong with positional arguments whose number `accepts` refuses."""
+    def argument_error(self, args: list[str]) -> str:
+        """The message for positional arguments whose number `accepts` refuses."""
         least, most = self.num_args
         expected = f"{least}" if most == least else f"{least} or more" if most is None else f"{least} to {most}"
         late = next((word for word in args if word.startswith("--")), None)
-        hint = f"; put {late} first: behind an argument it is no option" if late else ""
+        hint = f"; put {late} first: after an argument it is not an option" if late else ""
         return f"expected {expected} arguments, found {len(args)}{hint}"
 
 
 def command(
-    name: str, *, usage: str, about: str, num_args: tuple[int, int | None], options: type[Any] = NoOptions
+    name: str, *, usage: str, about: str, num_args: tuple[int, int | None], options: type[CommandOptions] = NoOptions
 ) -> Callable[[Main], Command]:
     """Declare the function below as a command.
 
     Args:
-        name: what it is called by.
-        usage: its options and arguments, in one line.
-        about: what it does.
-        num_args: least and most positional arguments (None: any number).
-        options: a dataclass of `minikaldi.options.option` fields.
+        name: as `Command.name`.
+        usage: as `Command.usage`.
+        about: as `Command.about`.
+        num_args: as `Command.num_args`.
+        options: as `Command.options`.
     """
 
     def declare(main: Main) -> Command:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from common.doc_sections import replace_section
-from minikaldi.commands import MODULES, load
+from minikaldi.commands import MODULES, load_command
 from minikaldi.options import option_specs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,7 +69,7 @@ class Agreement:
         return f"{_power(self.largest_difference)} ({_power(self.largest_relative)})"
 
 
-def source_of(name: str) -> str:
+def kaldi_source_of(name: str) -> str:
     """Kaldi's file for this command, `featbin/copy-feats.cc`; empty for a program that Kaldi lacks."""
     if name.endswith(".py"):
         return ""
@@ -86,7 +86,7 @@ def difference_of(name: str) -> str:
 
 def forms_of(name: str) -> list[str]:
     """The arguments of each way to call it, without its name and the word [options]."""
-    forms = re.split(r"\s+or: ", f"{name} {load(name).usage}")
+    forms = re.split(r"\s+or: ", f"{name} {load_command(name).usage}")
     return [" ".join(word for word in form.split()[1:] if not word.startswith("[options")) for form in forms]
 
 
@@ -95,10 +95,10 @@ def command_table(agreement: dict[str, Agreement]) -> str:
     lines = [[*COMMAND_TITLES]]
     for name in sorted(MODULES):
         found = agreement.get(name)
-        lines.append([f"`{name}`", source_of(name) or "none"])
+        lines.append([f"`{name}`", kaldi_source_of(name) or "none"])
         lines[-1] += [
             "<br>or ".join(f"`{form}`" for form in forms_of(name)),
-            str(len(option_specs(load(name).options))),
+            str(len(option_specs(load_command(name).options))),
         ]
         lines[-1] += [f"{found.passed} of {found.cases}", found.shown_difference()] if found else ["none", ""]
         lines[-1].append(difference_of(name))

@@ -56,7 +56,7 @@ MODULES: dict[str, str] = {
 }
 
 
-def load(name: str) -> Command:
+def load_command(name: str) -> Command:
     """The command of this name, its module imported now.
 
     Raises:

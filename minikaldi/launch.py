@@ -51,7 +51,7 @@ def _tell_warnings_as_kaldi() -> None:
     import warnings
     from typing import TextIO
 
-    from minikaldi import log
+    from common import log
 
     def tell(
         message: Warning | str,

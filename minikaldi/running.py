@@ -12,14 +12,14 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
+from common import log
 from common.errors import KaldiError, UsageError
-from minikaldi import log
-from minikaldi.command import Command, Run
-from minikaldi.commands import MODULES, load
-from minikaldi.io.context import Context
+from minikaldi.command import Command, CommandRun
+from minikaldi.commands import MODULES, load_command
+from minikaldi.io.context import StreamContext
 from minikaldi.io.inner import BROKEN_PIPE
 from minikaldi.io.runner import use_runner
-from minikaldi.options import parse
+from minikaldi.options import parse_command_line
 
 USAGE_ERROR, ERROR = 1, 255
 
@@ -55,7 +55,7 @@ def run_command(
         argv: the command's name or path, then its options and arguments.
         stdin: bytes in; None: the process's own.
         stdout: bytes out, flushed, not closed; None: the process's own.
-        allow_pipes: whether file names may hold commands (default: unless MINIKALDI_NO_PIPES is set).
+        allow_pipes: whether file names may hold commands; None: unless MINIKALDI_NO_PIPES is set.
         declared: the command, if it is not one of minikaldi's own.
 
     Returns:
@@ -65,8 +65,8 @@ def run_command(
     name = Path(argv[0]).name
     before = log.current_command.set(name)
     try:
-        context = Context(stdin, stdout, allow_pipes)
-        code = _run(declared or load(name), argv, context)
+        context = StreamContext(stdin, stdout, allow_pipes)
+        code = _run(declared or load_command(name), argv, context)
         context.flush()
         return code
     except BrokenPipeError:
@@ -77,45 +77,45 @@ def run_command(
     except MemoryError as exc:
         log.error(f"memory ran out ({exc or 'a small allocation'}); use a machine with more, or split the table", exc)
         return ERROR
-    except Exception as exc:  # the last resort: the reading end of an inner pipe learns of it by the exit code
-        _tell_fault(name, exc, with_traceback=False)
+    except Exception as exc:  # the last resort: the exit code tells the reading end of an inner pipe
+        _report_fault(name, exc, with_traceback=False)
         return ERROR
     finally:
         log.current_command.reset(before)
 
 
-def _tell_fault(name: str, fault: Exception, with_traceback: bool) -> None:
-    """Say that the program itself is at fault, and where, in one line."""
+def _report_fault(name: str, fault: Exception, with_traceback: bool) -> None:
+    """Report in one line that the program itself is at fault, and where."""
     said = " ".join(str(fault).split())[:500]
     log.error(
         f"a fault of {name} itself, where it should have read or refused its input: {type(fault).__name__}: {said}; "
-        "please report it, with what --verbose=1 prints",
+        "please report it, with the output of --verbose=1",
         fault,
     )
     if with_traceback:
-        log.say("".join(traceback.format_exception(fault)))
+        log.print_text("".join(traceback.format_exception(fault)))
 
 
-def _run(declared: Command, argv: list[str], context: Context) -> int:
+def _run(declared: Command, argv: list[str], context: StreamContext) -> int:
     try:
-        options, standard, args = parse(argv[1:], declared.options)
+        options, standard, args = parse_command_line(argv[1:], declared.options)
     except UsageError:
-        log.say(declared.help() + f"Command line was: {shlex.join(argv)}\n")
+        log.print_text(declared.help() + f"Command line was: {shlex.join(argv)}\n")
         raise
     if standard.help:
-        log.say(declared.help())
+        log.print_text(declared.help())
         return 0
     if standard.print_args:
-        log.say(shlex.join([declared.name, *argv[1:]]) + " \n")
+        log.print_text(shlex.join([declared.name, *argv[1:]]) + " \n")
     if not declared.accepts(len(args)):
-        log.say(declared.help())
-        raise UsageError(declared.told_of(args))
+        log.print_text(declared.help())
+        raise UsageError(declared.argument_error(args))
     if standard.no_pipes:
         context.allow_pipes = False
     try:
-        return declared.main(Run(declared.name, context, standard.verbose), options, args)
+        return declared.main(CommandRun(declared.name, context, standard.verbose), options, args)
     except (KaldiError, OSError, MemoryError):
         raise
     except Exception as exc:
-        _tell_fault(declared.name, exc, with_traceback=standard.verbose >= 1)
+        _report_fault(declared.name, exc, with_traceback=standard.verbose >= 1)
         return ERROR

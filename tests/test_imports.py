@@ -36,7 +36,7 @@ def test_imports_follow_the_arrows(package: str, root: Path) -> None:
 
 def test_no_command_loads_torch_or_scipy_signal_when_it_is_loaded(root: Path) -> None:
     script = (
-        "import sys; from minikaldi.commands import MODULES, load; [load(name) for name in MODULES]; "
+        "import sys; from minikaldi.commands import MODULES, load_command; [load_command(name) for name in MODULES]; "
         "print(sorted({m.split('.')[0] for m in sys.modules} & {'torch', 'scipy', 'soundfile', 'sklearn'}))"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)

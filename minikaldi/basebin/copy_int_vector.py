@@ -12,16 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import INT32_VECTOR, Reader, Writer, are_tables, read_binary_header, write_binary_header
 from minikaldi.io.primitives import read_array, read_exactly, read_token, to_int32
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 _INT32_BYTES = 4
 
 
 @dataclass
-class CopyIntVectorOptions:
+class CopyIntVectorOptions(CommandOptions):
     """How the copy is written."""
 
     binary: bool = option(True, "Write in binary mode (only relevant if output is a file)")
@@ -68,7 +69,7 @@ class IntVectorFileHolder:
     options=CopyIntVectorOptions,
     about="Copy vectors of integers (alignments), possibly changing their format.",
 )
-def main(run: Run, options: CopyIntVectorOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: CopyIntVectorOptions, args: list[str]) -> int:
     """Copy a table or a single vector; 0 where at least one was copied."""
     if not are_tables(*args):
         holder = IntVectorFileHolder()

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, are_tables
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 LOG_FLOOR = np.float32(1e-20)
 
@@ -18,7 +19,7 @@ Matrix = npt.NDArray[np.float32]
 
 
 @dataclass
-class CopyMatrixOptions:
+class CopyMatrixOptions(CommandOptions):
     """What is done to each matrix on the way: scaled, then one of the three functions, then raised to a power."""
 
     binary: bool = option(True, "Write in binary mode (only relevant if output is a file)")
@@ -37,7 +38,7 @@ class CopyMatrixOptions:
     options=CopyMatrixOptions,
     about="Copy matrices, possibly changing their format or their elements.",
 )
-def main(run: Run, options: CopyMatrixOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: CopyMatrixOptions, args: list[str]) -> int:
     """Copy a table or a single matrix; 0 where at least one was copied."""
     if options.apply_log + options.apply_exp + options.apply_softmax_per_row > 1:
         raise KaldiError("only one of --apply-log, --apply-exp and --apply-softmax-per-row can be given")
@@ -55,7 +56,7 @@ def main(run: Run, options: CopyMatrixOptions, args: list[str]) -> int:
     return 0 if done else 1
 
 
-def _changed(run: Run, name: str, matrix: Matrix, options: CopyMatrixOptions) -> Matrix:
+def _changed(run: CommandRun, name: str, matrix: Matrix, options: CopyMatrixOptions) -> Matrix:
     """The matrix after the options (rows, cols); `name` is what a warning of elements that are lost calls it."""
     with np.errstate(all="ignore"):  # told below, by name
         changed = transformed(matrix, options)

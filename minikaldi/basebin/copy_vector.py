@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_VECTOR, are_tables
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class CopyVectorOptions:
+class CopyVectorOptions(CommandOptions):
     """What is done to each vector on the way."""
 
     binary: bool = option(True, "Write in binary mode (only relevant if output is a file)")
@@ -28,7 +29,7 @@ class CopyVectorOptions:
     options=CopyVectorOptions,
     about="Copy vectors, possibly changing their format, scale or dimension.",
 )
-def main(run: Run, options: CopyVectorOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: CopyVectorOptions, args: list[str]) -> int:
     """Copy a table or a single vector; 0 where at least one was copied."""
     if not are_tables(*args):
         vector = _changed(run.read_object(args[0], FLOAT_VECTOR), options)

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.program import Parser, boolean, log_message
-from minikaldi.copies.noises import NoiseSet, durations, read_noises, recording_speakers
+from minikaldi.copies.noises import NoiseDirectory, durations, read_noises, recording_speakers
 from minikaldi.data_dir.copy_dir import Renaming, affix, no_change, refuse_same, uniq_lines, write_renamed
 from minikaldi.data_dir.directory import DirectoryWriter, read_utt2spk
-from minikaldi.data_dir.tables import read_table
+from minikaldi.data_dir.tables import read_values
 from minikaldi.data_dir.wav_lines import through_reverberate
 
 USAGE = "augment_data_dir.py [options] <src-dir> <dest-dir>"
@@ -36,8 +36,8 @@ NOT_COPIED = ("feats.scp", "cmvn.scp", "utt2uniq", "wav.scp")
 class Mixing:
     """What is added to each utterance. SNRs in dB, as they were written."""
 
-    fg_noises: NoiseSet | None
-    bg_noises: NoiseSet | None
+    fg_noises: NoiseDirectory | None
+    bg_noises: NoiseDirectory | None
     fg_snrs: Sequence[str]
     bg_snrs: Sequence[str]
     num_bg_noises: Sequence[int]
@@ -50,7 +50,7 @@ def seconds_text(seconds: float) -> str:
 
 
 def background_signals(
-    noises: NoiseSet, mixing: Mixing, seconds: float, excluded: set[str], rng: random.Random
+    noises: NoiseDirectory, mixing: Mixing, seconds: float, excluded: set[str], rng: random.Random
 ) -> list[tuple[str, float, str]]:
     """(signal, start in seconds, SNR) of the noises that last as long as the utterance."""
     signals, used = [], set[str]()
@@ -62,7 +62,7 @@ def background_signals(
 
 
 def foreground_signals(
-    noises: NoiseSet, mixing: Mixing, seconds: float, excluded: set[str], rng: random.Random
+    noises: NoiseDirectory, mixing: Mixing, seconds: float, excluded: set[str], rng: random.Random
 ) -> list[tuple[str, float, str]]:
     """(signal, start in seconds, SNR) of the noises that follow one another until the utterance's end."""
     signals, start = [], 0.0
@@ -109,7 +109,7 @@ def augment(source: Path, target: Path, mixing: Mixing, names: Names, exclude_sa
     """
     refuse_same(source, target)
     read_utt2spk(source)
-    audio, seconds = read_table(source / "wav.scp"), durations(source)
+    audio, seconds = read_values(source / "wav.scp"), durations(source)
     missing = [recording for recording in audio if recording not in seconds]
     if missing:
         raise InputError(
@@ -166,7 +166,7 @@ def warn_of_repeats(mixing: Mixing, source: Path, exclude_same_speaker: bool) ->
         )
 
 
-def make_parser() -> Parser:
+def augment_parser() -> Parser:
     """Kaldi's options, and --exclude-same-speaker."""
     parser = Parser(USAGE, ABOUT)
     parser.add_argument("--fg-snrs", default="20:10:0", help="dB, of foreground noises (default 20:10:0)")
@@ -189,7 +189,7 @@ def make_parser() -> Parser:
 
 def main(argv: Sequence[str]) -> int:
     """Command line of steps/data/augment_data_dir.py."""
-    parser = make_parser()
+    parser = augment_parser()
     options = parser.parse(argv)
     if not options.fg_noise_dir and not options.bg_noise_dir:
         parser.error("give --fg-noise-dir, --bg-noise-dir or both")

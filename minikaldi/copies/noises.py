@@ -10,7 +10,7 @@ from pathlib import Path
 from common.errors import InputError
 from common.program import log_message
 from minikaldi.data_dir.directory import read_segments
-from minikaldi.data_dir.tables import read_numbers, read_pairs, read_table
+from minikaldi.data_dir.tables import read_numbers, read_pairs, read_values
 from minikaldi.data_dir.wav_lines import without_quotes
 
 FEW_TRIES = 20
@@ -43,7 +43,7 @@ def recording_speakers(directory: Path) -> dict[str, set[str]]:
 
 
 @dataclass
-class NoiseSet:
+class NoiseDirectory:
     """The noises of one directory."""
 
     directory: Path
@@ -89,7 +89,7 @@ class NoiseSet:
         return self.speakers.get(noise_id) or {noise_id}
 
 
-def read_noises(directory: Path) -> NoiseSet:
+def read_noises(directory: Path) -> NoiseDirectory:
     """The noises of a data directory with wav.scp and reco2dur.
 
     Those whose name cannot be written into a list of signals are told, and left out: where the noises are the training
@@ -101,7 +101,7 @@ def read_noises(directory: Path) -> NoiseSet:
     path = directory / "wav.scp"
     if not path.is_file():
         raise InputError(f"{path}: no such file; a noise directory has wav.scp and reco2dur")
-    audio = read_table(path)
+    audio = read_values(path)
     if not audio:
         raise InputError(f"{path}: is empty; a noise directory has at least one noise")
     seconds = durations(directory)
@@ -111,7 +111,7 @@ def read_noises(directory: Path) -> NoiseSet:
             f'{directory}/reco2dur: has no line for "{missing[0]}" of wav.scp; remove it, and make it anew: '
             f"utils/data/get_reco2dur.sh {directory}"
         )
-    return NoiseSet(directory, _writable(audio, path), seconds, recording_speakers(directory))
+    return NoiseDirectory(directory, _writable(audio, path), seconds, recording_speakers(directory))
 
 
 def _writable(audio: dict[str, str], path: Path) -> dict[str, str]:

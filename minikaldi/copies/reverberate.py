@@ -18,10 +18,19 @@ from common.errors import InputError
 from common.program import Parser, boolean, log_message, positive_int
 from minikaldi.copies.augment import parse_list, seconds_text
 from minikaldi.copies.noises import durations
-from minikaldi.copies.rooms import NOISE_OPTIONS, RIR_OPTIONS, Noise, Rir, Weighted, make_noise, make_rir, read_sets
+from minikaldi.copies.rooms import (
+    NOISE_OPTIONS,
+    RIR_OPTIONS,
+    ListedNoise,
+    Rir,
+    WeightedItems,
+    make_noise,
+    make_rir,
+    read_sets,
+)
 from minikaldi.data_dir.copy_dir import Renaming, affix, refuse_same, renamed, uniq_lines
 from minikaldi.data_dir.directory import DirectoryWriter, read_utt2spk
-from minikaldi.data_dir.tables import read_table
+from minikaldi.data_dir.tables import read_values
 from minikaldi.data_dir.wav_lines import as_pipe, signal_through_reverberate
 
 USAGE = "reverberate_data_dir.py [options] --rir-set-parameters 'weight, list' <src-dir> <dest-dir>"
@@ -40,10 +49,10 @@ Signal = tuple[str, float, str]  # what is added, its start in seconds, the SNR 
 class Acoustics:
     """What the copies may sound like."""
 
-    rirs: Weighted[Rir]
-    by_room: dict[str, Weighted[Rir]]
-    isotropic: dict[str, Weighted[Noise]]
-    point_source: Weighted[Noise] | None
+    rirs: WeightedItems[Rir]
+    by_room: dict[str, WeightedItems[Rir]]
+    isotropic: dict[str, WeightedItems[ListedNoise]]
+    point_source: WeightedItems[ListedNoise] | None
     speech_probability: float
     isotropic_probability: float
     point_source_probability: float
@@ -53,12 +62,14 @@ class Acoustics:
     shift_output: str
 
 
-def isotropic_signal(noise: Noise, seconds: float, snr: str) -> Signal:
+def isotropic_signal(noise: ListedNoise, seconds: float, snr: str) -> Signal:
     """A noise from everywhere, as long as the speech."""
     return signal_through_reverberate(noise.audio, f"--duration={seconds_text(seconds)}"), 0.0, snr
 
 
-def point_source_signal(noise: Noise, rir: Rir, seconds: float, acoustics: Acoustics, rng: random.Random) -> Signal:
+def point_source_signal(
+    noise: ListedNoise, rir: Rir, seconds: float, acoustics: Acoustics, rng: random.Random
+) -> Signal:
     """A noise from one place of the room."""
     options = f'--impulse-response="{rir.audio}"'
     if noise.background:
@@ -82,7 +93,7 @@ def draw_signals(room_id: str, seconds: float, acoustics: Acoustics, rng: random
     return signals
 
 
-def reverberated(audio: str, seconds: float, acoustics: Acoustics, rng: random.Random) -> str:
+def reverberated_line(audio: str, seconds: float, acoustics: Acoustics, rng: random.Random) -> str:
     """The line of wav.scp for one copy of a recording; `seconds` matter only where noises are added."""
     rir = acoustics.rirs.draw(rng)
     options = ""
@@ -105,7 +116,7 @@ def reverberate(source: Path, target: Path, acoustics: Acoustics, options: Names
         InputError: copies would share ids, or durations are needed and not known.
     """
     refuse_same(source, target)
-    utt2spk, audio = read_utt2spk(source), read_table(source / "wav.scp")
+    utt2spk, audio = read_utt2spk(source), read_values(source / "wav.scp")
     has_noises = acoustics.point_source is not None or bool(acoustics.isotropic)
     seconds = durations(source) if has_noises else {}
     missing = [recording for recording in audio if has_noises and recording not in seconds]
@@ -118,7 +129,7 @@ def reverberate(source: Path, target: Path, acoustics: Acoustics, options: Names
         for recording, rxfilename in audio.items():
             rng = random.Random(f"{options.random_seed} {copy} {recording}")
             length = seconds.get(recording, 0.0)
-            line = reverberated(rxfilename, length, acoustics, rng) if copy else as_pipe(rxfilename)
+            line = reverberated_line(rxfilename, length, acoustics, rng) if copy else as_pipe(rxfilename)
             lines.append(f"{new_id(recording)} {line}")
     with DirectoryWriter(target) as writer:
         writer.write_speakers({new(utt): new(spk) for new in names.values() for utt, spk in utt2spk.items()})
@@ -144,16 +155,16 @@ def read_acoustics(options: Namespace) -> Acoustics:
     point_source = [(noise, weight) for noise, weight in noises if not noise.isotropic]
     isotropic = [(noise, weight) for noise, weight in noises if noise.isotropic]
     return Acoustics(
-        rirs=Weighted(rirs),
+        rirs=WeightedItems(rirs),
         by_room={
-            room: Weighted([(rir, weight) for rir, weight in rirs if rir.room_id == room])
+            room: WeightedItems([(rir, weight) for rir, weight in rirs if rir.room_id == room])
             for room in dict.fromkeys(rir.room_id for rir, _ in rirs)
         },
         isotropic={
-            room: Weighted([(noise, weight) for noise, weight in isotropic if noise.room_id == room])
+            room: WeightedItems([(noise, weight) for noise, weight in isotropic if noise.room_id == room])
             for room in dict.fromkeys(noise.room_id for noise, _ in isotropic)
         },
-        point_source=Weighted(point_source) if point_source else None,
+        point_source=WeightedItems(point_source) if point_source else None,
         speech_probability=options.speech_rvb_probability,
         isotropic_probability=options.isotropic_noise_addition_probability,
         point_source_probability=options.pointsource_noise_addition_probability,
@@ -164,7 +175,7 @@ def read_acoustics(options: Namespace) -> Acoustics:
     )
 
 
-def make_parser() -> Parser:
+def reverberate_parser() -> Parser:
     """Kaldi's options."""
     parser = Parser(USAGE, ABOUT)
     parser.add_argument("--num-replications", type=positive_int, default=1, help="copies of each recording (default 1)")
@@ -189,7 +200,7 @@ def make_parser() -> Parser:
 
 def main(argv: Sequence[str]) -> int:
     """Command line of steps/data/reverberate_data_dir.py."""
-    parser = make_parser()
+    parser = reverberate_parser()
     options = parser.parse(argv)
     if not options.prefix and (options.num_replications > 1 or options.include_original_data):
         parser.error("several copies need --prefix, so that they have ids of their own")

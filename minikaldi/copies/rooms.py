@@ -37,7 +37,7 @@ class Rir:
 
 
 @dataclass(frozen=True)
-class Noise:
+class ListedNoise:
     """A noise: from everywhere (isotropic) in a certain room, or from a point, to be heard in any."""
 
     noise_id: str
@@ -47,7 +47,7 @@ class Noise:
     audio: str
 
 
-class Weighted(Generic[Item]):
+class WeightedItems(Generic[Item]):
     """Items with probabilities, to be drawn from."""
 
     def __init__(self, items: Sequence[tuple[Item, float]]) -> None:
@@ -60,7 +60,7 @@ class Weighted(Generic[Item]):
         return self.items[min(place, len(self.items) - 1)]
 
 
-def read_line(path: Path, number: int, line: str, known: Sequence[str]) -> tuple[dict[str, str], str]:
+def read_list_line(path: Path, number: int, line: str, known: Sequence[str]) -> tuple[dict[str, str], str]:
     """The options of a list's line, and the file or pipe behind them.
 
     Raises:
@@ -119,7 +119,7 @@ def make_rir(path: Path, number: int, options: dict[str, str], audio: str) -> Ri
     return Rir(options["rir-id"], options["room-id"], audio)
 
 
-def make_noise(path: Path, number: int, options: dict[str, str], audio: str) -> Noise:
+def make_noise(path: Path, number: int, options: dict[str, str], audio: str) -> ListedNoise:
     """One noise.
 
     Raises:
@@ -133,7 +133,7 @@ def make_noise(path: Path, number: int, options: dict[str, str], audio: str) -> 
     if kind == "isotropic" and (place != "background" or "room-linkage" not in options):
         raise InputError(f"{path}:{number}: an isotropic noise is background, and needs --room-linkage <room-id>")
     room_id = options.get("room-linkage", "")
-    return Noise(options["noise-id"], kind == "isotropic", place == "background", room_id, audio)
+    return ListedNoise(options["noise-id"], kind == "isotropic", place == "background", room_id, audio)
 
 
 def read_sets(
@@ -157,7 +157,7 @@ def read_sets(
         items: list[Item] = []
         given: list[float | None] = []
         for number, line in filled_lines(path, InputError):
-            options, audio = read_line(path, number, line, known)
+            options, audio = read_list_line(path, number, line, known)
             items.append(make(path, number, options, resampled(path, number, audio, sample_rate)))
             given.append(float(options["probability"]) if "probability" in options else None)
         if not items:

@@ -18,7 +18,7 @@ from minikaldi.data_dir.directory import DirectoryWriter, read_segments, read_ut
 from minikaldi.data_dir.durations import make_reco2dur, make_utt2dur
 from minikaldi.data_dir.lines import blocks, split_keys
 from minikaldi.data_dir.tables import number_blocks
-from minikaldi.data_dir.wav_lines import through_to_wav
+from minikaldi.data_dir.wav_lines import to_wav_pipe
 
 USAGE = "perturb_data_dir_speed.sh <factor> <src-dir> <dest-dir>"
 USAGE_3WAY = "perturb_data_dir_speed_3way.sh [--always-include-prefix true] <src-dir> <dest-dir>"
@@ -53,7 +53,7 @@ def audio_lines(path: Path, factor: str, prefix: str) -> Iterator[str]:
         for number, (key, *value) in enumerate(split_keys(lines), first):
             if not value:
                 raise InputError(f'{path}:{number}: found "{key}", expected `rec_id file-or-pipe`')
-            yield f"{prefix}{key} {through_to_wav(value[0], f'--speed {factor}')}"
+            yield f"{prefix}{key} {to_wav_pipe(value[0], f'--speed {factor}')}"
 
 
 @dataclass(frozen=True)

@@ -60,9 +60,7 @@ def mapped(table: str, replacements: dict[str, str], fields: slice, permissive: 
                     missing.setdefault(word, f"line {number}")
             if missing and not permissive:
                 word, place = next(iter(missing.items()))
-                raise InputError(
-                    f'{place}: "{word}" is not in the map; add it, or leave such fields with --permissive'
-                )
+                raise InputError(f'{place}: "{word}" is not in the map; add it, or leave such fields with --permissive')
             words[fields] = [new for word in words[fields] if (new := replacements.get(word, word))]
             yield " ".join(words)
     if missing:

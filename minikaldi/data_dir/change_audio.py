@@ -16,7 +16,7 @@ from common.program import Parser, boolean, log_message, positive_int, program_n
 from common.whole_files import write_files
 from minikaldi.data_dir.directory import DirectoryWriter, require_directory
 from minikaldi.data_dir.lines import byte_order, numbered_lines
-from minikaldi.data_dir.tables import read_numbers, read_table
+from minikaldi.data_dir.tables import read_numbers, read_values
 from minikaldi.data_dir.wav_lines import mono_at_rate, through_reverberate
 
 USAGE_VOLUME = "perturb_data_dir_volume.sh [--scale-low 0.125] [--scale-high 2] [options] <data-dir>"
@@ -35,7 +35,7 @@ def rewrite_audio(directory: Path, change: Callable[[str, str], str]) -> int:
     require_directory(directory)
     if not (directory / "wav.scp").is_file():
         raise InputError(f"{directory}/wav.scp: no such file; expected lines `rec_id file-or-pipe`")
-    audio = read_table(directory / "wav.scp")
+    audio = read_values(directory / "wav.scp")
     with DirectoryWriter(directory, backup=True) as writer:
         writer.write("wav.scp", (f"{recording} {change(recording, value)}" for recording, value in audio.items()))
         for name in FEATURES:
@@ -53,7 +53,7 @@ def resample(directory: Path, rate: int) -> None:
 
 def drawn_volumes(directory: Path, low: float, high: float, seed: int) -> Iterator[tuple[str, str]]:
     """(rec_id, factor as text), each drawn from `low` to `high` by the seed and the recording alone."""
-    for recording in read_table(directory / "wav.scp"):
+    for recording in read_values(directory / "wav.scp"):
         drawn = blake2b(byte_order(f"volume {seed} {recording}"), digest_size=8).digest()
         yield recording, f"{low + (high - low) * int.from_bytes(drawn, 'big') / 2**64:.6g}"
 

@@ -11,7 +11,7 @@ from common.text_lines import fields_of
 from minikaldi.data_dir.copy_dir import no_change, refuse_same, uniq_lines
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, read_segments, require_directory, tables_of
 from minikaldi.data_dir.fix import fix
-from minikaldi.data_dir.lines import all_lines, ascending, c_sorted, have_heads, heads_of, in_order, keys_of, pairs_of
+from minikaldi.data_dir.lines import all_lines, ascending, c_sorted, have_heads, in_order, keys_of, line_heads, pairs_of
 from minikaldi.data_dir.tables import read_pairs, refuse_fields, speaker_lines
 
 USAGE = "combine_data.sh [--extra-files 'file1 file2'] [--skip-fix true] <dest-dir> <src-dir1> <src-dir2> ..."
@@ -69,7 +69,7 @@ def write_merged(
     utts, spks = _merged_speakers(sources_of("utt2spk") or [])
     writer.write("utt2spk", map(" ".join, zip(utts, spks, strict=True)))
     writer.write("spk2utt", speaker_lines(zip(utts, spks, strict=True)))
-    heads = {"utt": heads_of(utts), "spk": heads_of(c_sorted(list(set(spks))))}
+    heads = {"utt": line_heads(utts), "spk": line_heads(c_sorted(list(set(spks))))}
     heads["rec"] = heads["utt"]
     whole = in_order(spks)
     del utts, spks  # much memory, not needed below
@@ -83,10 +83,10 @@ def write_merged(
         wanted = heads[KINDS[name].level if name in KINDS else "utt"]
         if not have_heads(lines, wanted):
             lines = without_repeats(lines, sources)
-            whole = whole and heads_of(keys_of(lines)) == wanted
+            whole = whole and line_heads(keys_of(lines)) == wanted
         writer.write(name, lines, are_sorted=True)
         if name == "segments":
-            heads["rec"] = heads_of(c_sorted(list({fields_of(line, 2)[1] for line in lines})))
+            heads["rec"] = line_heads(c_sorted(list({fields_of(line, 2)[1] for line in lines})))
     return len(heads["utt"]) if whole else None
 
 

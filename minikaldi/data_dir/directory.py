@@ -18,7 +18,7 @@ from common.text_files import batches, open_text, write_lines
 from common.text_lines import fields_of, number_of
 from common.whole_files import hidden_name, remove_leftovers, signals_held
 from minikaldi.data_dir.lines import ascending, byte_order, c_sorted, in_order, key_of
-from minikaldi.data_dir.tables import read_pairs, read_table, speaker_lines
+from minikaldi.data_dir.tables import read_pairs, read_values, speaker_lines
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def read_segments(directory: Path) -> dict[str, tuple[str, list[str]]] | None:
     if not path.is_file():
         return None
     segments = {}
-    for number, (utt_id, rest) in enumerate(read_table(path).items(), start=1):
+    for number, (utt_id, rest) in enumerate(read_values(path).items(), start=1):
         fields = fields_of(rest)
         if len(fields) not in (3, 4):
             raise InputError(f"{path}:{number}: found {len(fields) + 1} fields, expected `utt_id rec_id start end`")

@@ -8,8 +8,8 @@ from pathlib import Path
 from common.errors import InputError
 from common.program import Parser, boolean, log_message, positive_int, program_name
 from minikaldi.data_dir.directory import DirectoryWriter, read_segments, require_directory
-from minikaldi.data_dir.lines import all_lines, have_heads, heads_of, keys_of, pairs_of
-from minikaldi.data_dir.tables import filtered, read_numbers, read_pairs
+from minikaldi.data_dir.lines import all_lines, have_heads, keys_of, line_heads, pairs_of
+from minikaldi.data_dir.tables import lines_with_keys, read_numbers, read_pairs
 from minikaldi.jobs.parts import DEFAULT_JOBS, Jobs, run_over
 
 ABOUT = """Write the table that the name says, unless it is there and complete: durations in seconds from segments,
@@ -38,7 +38,7 @@ def is_complete(directory: Path, name: str, keys: Sequence[str]) -> bool:
     if not path.is_file():
         return False
     lines = all_lines(path)
-    return have_heads(lines, heads_of(keys)) or sorted(keys_of(lines)) == sorted(keys)
+    return have_heads(lines, line_heads(keys)) or sorted(keys_of(lines)) == sorted(keys)
 
 
 def values_of(
@@ -49,7 +49,7 @@ def values_of(
     Raises:
         InputError: a job failed, or wrote something else than ids and values.
     """
-    lines = all_lines(directory / table) if only is None else list(filtered(directory / table, only))
+    lines = all_lines(directory / table) if only is None else list(lines_with_keys(directory / table, only))
     written = run_over(directory, lines, [*command, "scp:{in}", "ark,t:{out}"], jobs, str(directory / table))
     columns = pairs_of(written) if written else ([], [])
     if columns is None:

@@ -22,7 +22,7 @@ USAGE = "extract_wav_segments_data_dir.sh [--nj N] [--cmd RUNNER] <src-dir> <des
 ABOUT = "Copy a data directory that has segments, with each segment's audio written out, so that none are needed."
 
 
-def extract(source: Path, target: Path, jobs: Jobs) -> list[str]:
+def extract_audio(source: Path, target: Path, jobs: Jobs) -> list[str]:
     """Write the audio of the segments to <target>/data; returns the lines of wav.scp.
 
     Raises:
@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
     source, target = Path(options.source), Path(options.target)
     refuse_same(source, target)
     num_utts = len(read_utt2spk(source))
-    wav_lines = extract(source, target, Jobs(options.cmd, options.nj))
+    wav_lines = extract_audio(source, target, Jobs(options.cmd, options.nj))
     copy_extracted(source, target, wav_lines)
     if len(wav_lines) < num_utts:
         log_message(f"{num_utts - len(wav_lines)} utterances of {source} have no audio; see {target}/log")

@@ -18,7 +18,7 @@ from common.errors import InputError
 from common.program import Parser, log_message
 from common.text_lines import fields_of
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, by_utterance, require_directory, tables_of
-from minikaldi.data_dir.lines import ascending, c_sorted, have_heads, heads_of, in_order, keys_of, pairs_of
+from minikaldi.data_dir.lines import ascending, c_sorted, have_heads, in_order, keys_of, line_heads, pairs_of
 from minikaldi.data_dir.mended_table import mend, mended_blocks, read_mended, sorted_lines
 from minikaldi.data_dir.tables import refuse_fields
 
@@ -121,7 +121,7 @@ def select(directory: Path, utt2spk: dict[str, str], keys: Mapping[str, Collecti
     return Selection(utt2spk, dict.fromkeys(recordings), reasons)
 
 
-def check_speaker_order(directory: Path, utt2spk: dict[str, str]) -> None:
+def require_speaker_order(directory: Path, utt2spk: dict[str, str]) -> None:
     """Refuse speakers that are not sorted where their utterances are; sorting cannot mend it.
 
     Raises:
@@ -146,7 +146,7 @@ def fix(directory: Path, utt_extra: Sequence[str] = (), spk_extra: Sequence[str]
     """
     require_directory(directory)
     utt2spk = read_speakers(directory / "utt2spk")
-    heads, total = heads_of(utt2spk), len(utt2spk)
+    heads, total = line_heads(utt2spk), len(utt2spk)
     names = [name for name in tables_of(directory, [*utt_extra, *spk_extra]) if name not in ("utt2spk", "spk2utt")]
     deciding = (*SPEAKER_TABLES, *UTTERANCE_TABLES, *RECORDING_TABLES)
     keep = select(
@@ -156,12 +156,12 @@ def fix(directory: Path, utt_extra: Sequence[str] = (), spk_extra: Sequence[str]
         raise InputError(
             f"{directory}: no utterance of {total} would remain: {'; '.join(keep.reasons)}; nothing was changed"
         )
-    check_speaker_order(directory, keep.utt2spk)
+    require_speaker_order(directory, keep.utt2spk)
     notes = []
     with DirectoryWriter(directory, backup=True) as writer:
         writer.write_speakers(keep.utt2spk)
         wanted = {level: keep.of(level) for level in ("utt", "spk", "rec")}
-        heads_of_level = {level: heads_of(ids) for level, ids in wanted.items()}
+        heads_of_level = {level: line_heads(ids) for level, ids in wanted.items()}
         for name in names:
             level = KINDS[name].level if name in KINDS else ("spk" if name in spk_extra else "utt")
             mended = mend(directory / name, wanted[level], heads_of_level[level])

@@ -54,7 +54,7 @@ def frame_shift(directory: Path, jobs: Jobs) -> float:
     return DEFAULT_SHIFT if DEFAULT_SHIFT < shift < 1.02 * DEFAULT_SHIFT else shift
 
 
-def num_frames(directory: Path, jobs: Jobs) -> int:
+def total_frames(directory: Path, jobs: Jobs) -> int:
     """The frames of all utterances together."""
     if is_complete(directory, "utt2num_frames", utterances_of(directory)):
         return round(sum(sum(frames) for _, _, frames in number_blocks(directory / "utt2num_frames")))
@@ -74,5 +74,5 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("data")
     options = parser.parse(argv)
     directory, jobs = Path(options.data), Jobs(options.cmd, options.nj)
-    print(number_text(frame_shift(directory, jobs)) if shift_alone else num_frames(directory, jobs))
+    print(number_text(frame_shift(directory, jobs)) if shift_alone else total_frames(directory, jobs))
     return 0

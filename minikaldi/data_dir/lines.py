@@ -136,13 +136,13 @@ def pairs_of(lines: Sequence[str]) -> tuple[list[str], list[str]] | None:
     return words[0::3], words[1::3]
 
 
-def heads_of(ids: Iterable[str]) -> list[str]:
+def line_heads(ids: Iterable[str]) -> list[str]:
     """What the lines of these ids begin with."""
     return [f"{identifier} " for identifier in ids]
 
 
 def have_heads(lines: Sequence[str], heads: Sequence[str]) -> bool:
-    """Whether line by line these begin as `heads_of` says; far cheaper than to take all keys out and compare them."""
+    """Whether line by line these begin as `line_heads` says; far cheaper than to take all keys out and compare them."""
     return len(lines) == len(heads) and all(map(str.startswith, lines, heads))
 
 

@@ -40,7 +40,7 @@ def speaker_groups(lines: Sequence[str], utt2spk_file: str, table: str) -> list[
     return [range(low, high) for low, high in zip(starts, ends, strict=True)]
 
 
-def cut(lines: Sequence[str], parts: int, utt2spk_file: str | None, table: str) -> list[range]:
+def part_ranges(lines: Sequence[str], parts: int, utt2spk_file: str | None, table: str) -> list[range]:
     """Index ranges of the parts."""
     if utt2spk_file is None:
         return line_parts(len(lines), parts, table)
@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
         if not 0 <= part < parts or len(outputs) != 1:
             parser.error(f"-j {options.j[0]} {options.j[1]}: no such part, or more than one output")
         wanted = range(part, part + 1)
-    pieces = cut(lines, parts, options.utt2spk, options.table)
+    pieces = part_ranges(lines, parts, options.utt2spk, options.table)
     write_files(
         (output, lines[pieces[index].start : pieces[index].stop]) for index, output in zip(wanted, outputs, strict=True)
     )

@@ -124,7 +124,7 @@ def listed(source: Path, utt2spk: dict[str, str], list_file: str, speakers: bool
     return found
 
 
-def make_parser() -> Parser:
+def subset_parser() -> Parser:
     """Kaldi's options, and --seed."""
     parser = Parser(USAGE, ABOUT)
     mode = parser.add_mutually_exclusive_group()
@@ -142,7 +142,7 @@ def make_parser() -> Parser:
 
 def main(argv: Sequence[str]) -> int:
     """Command line of utils/subset_data_dir.sh."""
-    parser = make_parser()
+    parser = subset_parser()
     options = parser.parse(argv)
     list_file = options.spk_list or options.utt_list
     if len(options.arguments) != (2 if list_file else 3):

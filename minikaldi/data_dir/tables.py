@@ -12,19 +12,28 @@ from typing import NoReturn
 from common.errors import InputError
 from common.text_files import open_text
 from common.text_lines import BLANKS, fields_of, has_ascii_blanks_only, number_of
-from minikaldi.data_dir.lines import blocks, have_heads, heads_of, key_of, keys_of, numbered_lines, pairs_of, split_keys
+from minikaldi.data_dir.lines import (
+    blocks,
+    have_heads,
+    key_of,
+    keys_of,
+    line_heads,
+    numbered_lines,
+    pairs_of,
+    split_keys,
+)
 
 # From here too, for those that read a table line by line.
 __all__ = [
     "Chosen",
-    "filtered",
     "key_of",
+    "lines_with_keys",
     "numbered_lines",
     "open_text",
     "read_keys",
     "read_numbers",
     "read_pairs",
-    "read_table",
+    "read_values",
     "speaker_lines",
 ]
 
@@ -47,7 +56,7 @@ def _refuse_repeat(path: Path | str, first: int, keys: Sequence[str], table: Ite
     raise AssertionError("no key came twice")
 
 
-def read_table(path: Path | str) -> dict[str, str]:
+def read_values(path: Path | str) -> dict[str, str]:
     """Key -> the rest of its line, in the file's order.
 
     Raises:
@@ -147,21 +156,21 @@ def are_positive(numbers: Sequence[float]) -> bool:
     return not numbers or (min(numbers) > 0 and isfinite(sum(numbers)))  # NaN, which min may miss, is in the sum
 
 
-def filtered(path: Path | str, keep: Collection[str]) -> Iterator[str]:
+def lines_with_keys(path: Path | str, keep: Collection[str]) -> Iterator[str]:
     """The lines whose key is in `keep`, in the file's order."""
     for _, lines in blocks(path):
         yield from compress(lines, map(keep.__contains__, keys_of(lines)))
 
 
 class Chosen:
-    """`filtered` for many tables that mostly have the same keys in the same order.
+    """`lines_with_keys` for many tables that mostly have the same keys in the same order.
 
     Where they have, no key is looked up, which in a million takes longer than all the rest.
     """
 
     def __init__(self, keep: Collection[str], ids: Sequence[str]) -> None:
         self._keep = keep
-        self._heads = heads_of(ids)
+        self._heads = line_heads(ids)
         self._stays = list(map(keep.__contains__, ids))
 
     def lines(self, path: Path | str) -> Iterator[str]:

@@ -57,9 +57,7 @@ def mono_at_rate(rxfilename: str, sample_rate: int, first_channel: bool = False)
     if form == (1, sample_rate) or to_wav_rate(rxfilename) == sample_rate:
         return rxfilename
     several = form is not None and form[0] > 1
-    return through_to_wav(
-        rxfilename, f"--rate {sample_rate}" + (" --channel 0" if first_channel and several else "")
-    )
+    return to_wav_pipe(rxfilename, f"--rate {sample_rate}" + (" --channel 0" if first_channel and several else ""))
 
 
 def to_wav_rate(rxfilename: str) -> int | None:
@@ -97,7 +95,7 @@ def as_pipe(rxfilename: str) -> str:
     return f"cat {shlex.quote(rxfilename)} |"
 
 
-def through_to_wav(rxfilename: str, options: str) -> str:
+def to_wav_pipe(rxfilename: str, options: str) -> str:
     """The audio changed by utils/to_wav.py: `--rate 16000` resamples, `--speed 1.1` plays faster."""
     if is_pipe(rxfilename) or _is_offset(rxfilename):
         return f"{as_pipe(rxfilename)} {TO_WAV} {options} - |"

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.options import option
+from common.options import option
+from minikaldi.options import CommandOptions
 
 _MOST = 1000  # Kaldi's own bound, against misread numbers
 
 
 @dataclass
-class DeltaOptions:
+class DeltaOptions(CommandOptions):
     """How many derivatives, and over how many frames."""
 
     delta_order: int = option(2, "Order of the highest derivative; 0 for none")

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.options import option
 from minikaldi.feat.frames import FLOAT32_EPSILON, FrameOptions, frame_blocks, log_energy, num_frames, windowed
 from minikaldi.feat.mel import MelOptions, log_mel_energies, mel_filters
-from minikaldi.feat.spectrum import at_rate, floored_energy, power_spectrum
-from minikaldi.options import option
+from minikaldi.feat.spectrum import at_rate, floored_energy, frame_power_spectra
 
 
 @dataclass
@@ -68,7 +68,7 @@ def _mel_features(
 ) -> NDArray[np.float32]:
     """Frames (T, L) -> features (T, dim)."""
     ready = windowed(frames, options)
-    spectrum = power_spectrum(ready, options.fft_samples)
+    spectrum = frame_power_spectra(ready, options.fft_samples)
     features = (spectrum if options.use_power else np.sqrt(spectrum)) @ filters  # (T, num_mel_bins)
     if options.debug_mel:
         log_mel_energies(features)

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
+from common.options import option
 from minikaldi.io.primitives import encode
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 FLOAT32_EPSILON = np.finfo(np.float32).eps
 """Kaldi's floor under every log of an energy: the log of silence is -15.94, not -inf."""
@@ -31,7 +32,7 @@ BLOCK_FRAMES = 256
 
 
 @dataclass
-class FrameOptions:
+class FrameOptions(CommandOptions):
     """How the wave is cut into frames (Kaldi's FrameExtractionOptions)."""
 
     sample_frequency: float = option(16000.0, "Sampling rate in Hz; the wave must have it")

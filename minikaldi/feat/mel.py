@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.log import log
-from minikaldi.options import option
+from common.log import log
+from common.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class MelOptions:
+class MelOptions(CommandOptions):
     """The mel filter bank (Kaldi's MelBanksOptions)."""
 
     num_mel_bins: int = option(23, "Number of mel filters")

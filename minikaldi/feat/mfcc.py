@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
+from common.options import option
 from minikaldi.feat.frames import FLOAT32_EPSILON, FrameOptions, frame_blocks, log_energy, num_frames, windowed
 from minikaldi.feat.mel import MelOptions, log_mel_energies, mel_filters
-from minikaldi.feat.spectrum import at_rate, floored_energy, power_spectrum
-from minikaldi.options import option
+from minikaldi.feat.spectrum import at_rate, floored_energy, frame_power_spectra
 
 
 @dataclass
@@ -71,7 +71,7 @@ def compute_mfcc(
 def _cepstra(frames: NDArray[np.float32], options: MfccOptions, filters: NDArray[np.float32]) -> NDArray[np.float32]:
     """Frames (T, L) -> cepstra (T, num_ceps)."""
     ready = windowed(frames, options)
-    mel_energies = power_spectrum(ready, options.fft_samples) @ filters  # (T, num_mel_bins)
+    mel_energies = frame_power_spectra(ready, options.fft_samples) @ filters  # (T, num_mel_bins)
     if options.debug_mel:
         log_mel_energies(mel_energies)
     log_mel = np.log(np.maximum(mel_energies, FLOAT32_EPSILON))

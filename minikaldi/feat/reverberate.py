@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.log import warning
-from minikaldi.options import option
+from common.log import warning
+from common.options import option
+from minikaldi.options import CommandOptions
 
 EARLY_SECONDS_BEFORE_PEAK = 0.001
 EARLY_SECONDS_AFTER_PEAK = 0.05
@@ -29,7 +30,7 @@ _POWER_BLOCK = 1 << 16
 
 
 @dataclass
-class CorruptionOptions:
+class CorruptionOptions(CommandOptions):
     """What becomes of the wave after room and noises."""
 
     shift_output: bool = option(
@@ -41,7 +42,7 @@ class CorruptionOptions:
 
 
 @dataclass(frozen=True)
-class Noise:
+class AddedNoise:
     """A wave to be added: float32 samples (M,), the level in dB below the speech, its start in seconds, its name."""
 
     samples: NDArray[np.float32]
@@ -50,7 +51,7 @@ class Noise:
     name: str
 
 
-def power(samples: NDArray[np.float32]) -> float:
+def mean_square(samples: NDArray[np.float32]) -> float:
     """Mean square of the samples (N,); 0 for none.
 
     Sums are float32 in blocks, where a product with itself takes a tenth of the time of float64, and float64 over them.
@@ -124,7 +125,7 @@ def early_response(impulse_response: NDArray[np.float32], sample_rate: float) ->
     return impulse_response[start : int(peak + EARLY_SECONDS_AFTER_PEAK * sample_rate)]
 
 
-def add_noise(signal: NDArray[np.float32], noise: Noise, sample_rate: float, signal_power: float) -> None:
+def add_noise(signal: NDArray[np.float32], noise: AddedNoise, sample_rate: float, signal_power: float) -> None:
     """Adds the noise in place, `snr_db` below `signal_power`. What reaches over the signal's end is cut off.
 
     Args:
@@ -133,7 +134,7 @@ def add_noise(signal: NDArray[np.float32], noise: Noise, sample_rate: float, sig
         sample_rate: Hz of both.
         signal_power: the mean square that the noise's level refers to.
     """
-    noise_power = power(noise.samples)
+    noise_power = mean_square(noise.samples)
     if noise_power == 0.0:
         warning(f"{noise.name}: the noise is silent, so nothing is added")
         return
@@ -149,7 +150,7 @@ def corrupted(
     signal: NDArray[np.float32],
     sample_rate: float,
     impulse_response: NDArray[np.float32] | None,
-    noises: list[Noise],
+    noises: list[AddedNoise],
     options: CorruptionOptions,
     room_name: str = "the room",
 ) -> NDArray[np.float32]:
@@ -177,18 +178,18 @@ def corrupted(
     if impulse_response is not None and not impulse_response.any():
         warning(f"{room_name}: the impulse response is silent, so the wave is left without a room")
         impulse_response = None
-    before = early_power = power(signal)
+    before = early_power = mean_square(signal)
     if impulse_response is None:
         output, delay = signal.astype(np.float32), 0  # a copy
     else:
         output = block_convolved(signal, impulse_response)
         delay = int(np.argmax(impulse_response)) if options.shift_output else 0
         if noises:  # their levels refer to the power of direct sound and early reflections, not to the tail's
-            early_power = power(block_convolved(signal, early_response(impulse_response, sample_rate)))
+            early_power = mean_square(block_convolved(signal, early_response(impulse_response, sample_rate)))
     wanted = len(signal) if options.shift_output else len(output)
     for noise in noises:
         add_noise(output, noise, sample_rate, early_power)
-    output *= np.float32(_gain(before, power(output), options))
+    output *= np.float32(_gain(before, mean_square(output), options))
     if options.duration > 0:
         wanted = samples_in(options.duration, sample_rate)
         if wanted == 0:

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.log import warning
-from minikaldi.options import option
+from common.log import warning
+from common.options import option
+from minikaldi.options import CommandOptions
 
 Floats = NDArray[np.floating[Any]]
 
@@ -28,7 +29,7 @@ BLOCK_FRAMES = 2048
 
 
 @dataclass
-class SlidingCmvnOptions:
+class SlidingCmvnOptions(CommandOptions):
     """The window, and what is normalised in it."""
 
     cmn_window: int = option(600, "Window in frames")

@@ -35,7 +35,7 @@ def at_rate(samples: NDArray[np.float32], sample_rate: float, options: FrameOpti
     return kaldi_resample(samples, round(sample_rate), round(wanted))
 
 
-def power_spectrum(frames: NDArray[np.float32], fft_samples: int) -> NDArray[np.float32]:
+def frame_power_spectra(frames: NDArray[np.float32], fft_samples: int) -> NDArray[np.float32]:
     """|FFT|² of each frame, float32 (T, L) -> (T, fft_samples // 2 + 1).
 
     The FFT itself is float64, as numpy's is: 0.71 µs for a frame of 512 samples. scipy's float32 FFT takes 0.58 µs and

@@ -16,7 +16,7 @@ from common.errors import KaldiError
 from minikaldi import commands
 from minikaldi.io.inner import parse_pipeline
 from minikaldi.io.specifiers import FileName, parse_rxfilename
-from minikaldi.options import parse
+from minikaldi.options import parse_command_line
 
 # Each writes what its options, its words and the content of its first argument say, and nothing else does.
 PURE_COMMANDS = frozenset(("to_wav.py", "wav-copy"))
@@ -78,7 +78,7 @@ def _input_of(words: Words) -> FileName | None:
     if name not in PURE_COMMANDS:
         return None
     try:
-        _, standard, arguments = parse(list(words[1:]), commands.load(name).options)
+        _, standard, arguments = parse_command_line(list(words[1:]), commands.load_command(name).options)
     except KaldiError:
         return None  # running it will tell
     if standard.config or standard.help:

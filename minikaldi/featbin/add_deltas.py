@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.feat.deltas import DeltaOptions, add_deltas
 from minikaldi.io import FLOAT_MATRIX
-from minikaldi.options import option
 
 
 @dataclass
@@ -28,7 +28,7 @@ class AddDeltasOptions(DeltaOptions):
     options=AddDeltasOptions,
     about="Append to features their time derivatives (deltas, delta-deltas …).",
 )
-def main(run: Run, options: AddDeltasOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: AddDeltasOptions, args: list[str]) -> int:
     """Extends each matrix of a table; an empty one is warned of and left out. 0 even if none is left."""
     with run.sequential(args[0], FLOAT_MATRIX) as feats, run.writer(args[1], FLOAT_MATRIX) as extended:
         for key, matrix in feats:

@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.featbin.general_matrix import GENERAL_MATRIX
 from minikaldi.io import DOUBLE_MATRIX, FLOAT_MATRIX, TOKEN, is_rspecifier
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 from minikaldi.transform.cmvn import Stats, apply_cmvn, without_dims
 
 
 @dataclass
-class ApplyCmvnOptions:
+class ApplyCmvnOptions(CommandOptions):
     """What is normalised, in which direction, with whose statistics."""
 
     norm_means: bool = option(True, "Normalise the means; if false, features are copied as they are")
@@ -39,7 +40,7 @@ StatsOf = Callable[[str], Stats | None]
     about="Apply cepstral mean and (optionally) variance normalization, with the statistics of each utterance, of its "
     "speaker (--utt2spk), or of a file.",
 )
-def main(run: Run, options: ApplyCmvnOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: ApplyCmvnOptions, args: list[str]) -> int:
     """Normalises each matrix of a table; one without statistics is warned of, counted and left out."""
     if options.norm_vars and not options.norm_means:
         raise KaldiError("--norm-vars=true needs --norm-means=true: variances are taken around the mean")
@@ -74,7 +75,7 @@ def _normalized(
         raise KaldiError(f"{utt}: {error}") from error
 
 
-def _copy(run: Run, rspecifier: str, wspecifier: str) -> int:
+def _copy(run: CommandRun, rspecifier: str, wspecifier: str) -> int:
     """Copies a table, compressed matrices as they are."""
     num_done = 0
     with run.sequential(rspecifier, GENERAL_MATRIX) as feats, run.writer(wspecifier, GENERAL_MATRIX) as copies:
@@ -85,7 +86,7 @@ def _copy(run: Run, rspecifier: str, wspecifier: str) -> int:
     return 0 if num_done else 1
 
 
-def _statistics(run: Run, options: ApplyCmvnOptions, name: str, stack: ExitStack) -> StatsOf:
+def _statistics(run: CommandRun, options: ApplyCmvnOptions, name: str, stack: ExitStack) -> StatsOf:
     """The function from an utterance to its statistics; None where there are none."""
     skipped = _dims(options.skip_dims)
     if not is_rspecifier(name):

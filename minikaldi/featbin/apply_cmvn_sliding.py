@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.feat.sliding_cmvn import SlidingCmvnOptions, sliding_cmvn
 from minikaldi.io import FLOAT_MATRIX
 
@@ -15,7 +15,7 @@ from minikaldi.io import FLOAT_MATRIX
     options=SlidingCmvnOptions,
     about="Apply sliding-window cepstral mean (and optionally variance) normalization to each utterance.",
 )
-def main(run: Run, options: SlidingCmvnOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: SlidingCmvnOptions, args: list[str]) -> int:
     """Normalises each matrix of a table; an empty one is warned of, counted and left out."""
     if options.center and options.min_cmn_window > options.cmn_window:
         raise KaldiError(

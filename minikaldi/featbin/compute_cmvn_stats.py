@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import (
     DOUBLE_MATRIX,
     FLOAT_MATRIX,
@@ -18,12 +19,12 @@ from minikaldi.io import (
     RandomAccessReader,
     is_rspecifier,
 )
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 from minikaldi.transform.cmvn import Stats, cmvn_stats
 
 
 @dataclass
-class ComputeCmvnStatsOptions:
+class ComputeCmvnStatsOptions(CommandOptions):
     """Over what is summed, and how much each frame counts."""
 
     binary: bool = option(True, "Binary output (of the statistics of all; a table says so itself)")
@@ -34,7 +35,7 @@ class ComputeCmvnStatsOptions:
 class Counter:
     """Statistics of utterances, with a count of those that gave some and those that gave none."""
 
-    def __init__(self, run: Run, weights: RandomAccessReader[NDArray[np.float32]] | None) -> None:
+    def __init__(self, run: CommandRun, weights: RandomAccessReader[NDArray[np.float32]] | None) -> None:
         self.run = run
         self.weights = weights
         self.num_done = 0
@@ -89,7 +90,7 @@ def _added(total: Stats | None, counter: Counter, utt: str, feats: NDArray[np.fl
     return total if stats is None else total + stats
 
 
-def _by_utterance(run: Run, args: list[str], counter: Counter) -> None:
+def _by_utterance(run: CommandRun, args: list[str], counter: Counter) -> None:
     with run.sequential(args[0], FLOAT_MATRIX) as feats, run.writer(args[1], DOUBLE_MATRIX) as table:
         for utt, matrix in feats:
             stats = counter.stats(utt, matrix)
@@ -97,7 +98,7 @@ def _by_utterance(run: Run, args: list[str], counter: Counter) -> None:
                 table.write(utt, stats)
 
 
-def _by_speaker(run: Run, args: list[str], spk2utt: str, counter: Counter) -> None:
+def _by_speaker(run: CommandRun, args: list[str], spk2utt: str, counter: Counter) -> None:
     with (
         run.sequential(spk2utt, TOKEN_VECTOR) as speakers,
         run.random_access(args[0], FLOAT_MATRIX) as feats,
@@ -116,7 +117,7 @@ def _by_speaker(run: Run, args: list[str], spk2utt: str, counter: Counter) -> No
                 table.write(speaker, total)
 
 
-def _of_all(run: Run, args: list[str], binary: bool, counter: Counter) -> None:
+def _of_all(run: CommandRun, args: list[str], binary: bool, counter: Counter) -> None:
     total = None
     with run.sequential(args[0], FLOAT_MATRIX) as feats:
         for utt, matrix in feats:
@@ -137,7 +138,7 @@ def _of_all(run: Run, args: list[str], binary: bool, counter: Counter) -> None:
     about="Compute the statistics of cepstral mean and variance normalization: to a table, of each utterance or (with "
     "--spk2utt) each speaker; to a file, of all together.",
 )
-def main(run: Run, options: ComputeCmvnStatsOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: ComputeCmvnStatsOptions, args: list[str]) -> int:
     """Sums over frames; 0 where at least one utterance was counted."""
     to_table = is_rspecifier(args[1])
     if options.spk2utt and not to_table:

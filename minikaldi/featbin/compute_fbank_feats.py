@@ -6,7 +6,7 @@ from the utterance's key, a warning of waves too short for a frame.
 
 from __future__ import annotations
 
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.feat.fbank import compute_fbank
 from minikaldi.feat.htk import FBANK_KIND
 from minikaldi.featbin.compute_feats import ComputeFbankOptions, compute_table
@@ -19,6 +19,6 @@ from minikaldi.featbin.compute_feats import ComputeFbankOptions, compute_table
     options=ComputeFbankOptions,
     about="Create mel filter-bank feature files.",
 )
-def main(run: Run, options: ComputeFbankOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: ComputeFbankOptions, args: list[str]) -> int:
     """Computes the filter-bank features of each wave of a table."""
     return compute_table(run, options, args, compute_fbank, FBANK_KIND)

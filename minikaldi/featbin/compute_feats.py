@@ -12,18 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run
+from common.options import option
+from minikaldi.command import CommandRun
 from minikaldi.feat.fbank import FbankOptions
 from minikaldi.feat.htk import HtkHolder
 from minikaldi.feat.mfcc import MfccOptions
 from minikaldi.io import DOUBLE, FLOAT, FLOAT_MATRIX, TOKEN, WAVE, Wave
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 LOG_EVERY = 10  # utterances, as Kaldi does
 
 
 @dataclass
-class TableOptions:
+class WaveTableOptions(CommandOptions):
     """What is read and written beside the features' own options."""
 
     channel: int = option(-1, "Channel to use, counted from 0; -1: the wave should be mono, else its first channel")
@@ -37,12 +38,12 @@ class TableOptions:
 
 
 @dataclass
-class ComputeMfccOptions(MfccOptions, TableOptions):
+class ComputeMfccOptions(MfccOptions, WaveTableOptions):
     """The options of compute-mfcc-feats."""
 
 
 @dataclass
-class ComputeFbankOptions(FbankOptions, TableOptions):
+class ComputeFbankOptions(FbankOptions, WaveTableOptions):
     """The options of compute-fbank-feats."""
 
 
@@ -51,7 +52,7 @@ Compute = Callable[[NDArray[np.float32], float, O, float, str], NDArray[np.float
 Warp = Callable[[str], float | None]
 
 
-def compute_table(run: Run, options: O, args: list[str], compute: Compute[O], htk_kind: int) -> int:
+def compute_table(run: CommandRun, options: O, args: list[str], compute: Compute[O], htk_kind: int) -> int:
     """Reads waves, writes features; an utterance that fails is warned of and counted.
 
     Args:
@@ -104,7 +105,7 @@ def _output_holder(options: O, htk_kind: int) -> Any:
     raise KaldiError(f'--output-format="{options.output_format}" is unknown; choose one of: htk, kaldi')
 
 
-def _warps(run: Run, options: O, stack: ExitStack) -> Warp:
+def _warps(run: CommandRun, options: O, stack: ExitStack) -> Warp:
     """The function from an utterance's key to its warp factor; None where the map lacks it."""
     if not options.vtln_map:
         if options.utt2spk:
@@ -124,7 +125,7 @@ def _warps(run: Run, options: O, stack: ExitStack) -> Warp:
 
 
 def _features(
-    run: Run, key: str, wave: Wave, options: O, compute: Compute[O], warp_of: Warp
+    run: CommandRun, key: str, wave: Wave, options: O, compute: Compute[O], warp_of: Warp
 ) -> NDArray[np.float32] | None:
     """One utterance's features (T, F); None, and a warning, where it gives none. Too short for a frame: (0, 0)."""
     if wave.duration < options.min_duration:
@@ -148,7 +149,7 @@ def _features(
     return features - features.mean(axis=0) if options.subtract_mean else features
 
 
-def _channel(run: Run, key: str, wave: Wave, channel: int) -> NDArray[np.float32] | None:
+def _channel(run: CommandRun, key: str, wave: Wave, channel: int) -> NDArray[np.float32] | None:
     """The samples (N,) of the wanted channel; None, and a warning, where the wave lacks it."""
     num_channels = len(wave.samples)
     if channel == -1:

@@ -7,7 +7,7 @@ a frame gives an empty matrix as there, and a warning.
 
 from __future__ import annotations
 
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.feat.htk import MFCC_KIND
 from minikaldi.feat.mfcc import compute_mfcc
 from minikaldi.featbin.compute_feats import ComputeMfccOptions, compute_table
@@ -20,6 +20,6 @@ from minikaldi.featbin.compute_feats import ComputeMfccOptions, compute_table
     options=ComputeMfccOptions,
     about="Create MFCC feature files.",
 )
-def main(run: Run, options: ComputeMfccOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: ComputeMfccOptions, args: list[str]) -> int:
     """Computes the MFCCs of each wave of a table."""
     return compute_table(run, options, args, compute_mfcc, MFCC_KIND)

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import KaldiError
+from common.options import option
 from common.text_lines import clean_lines, fields_of
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.io import WAVE, RandomAccessReader, Wave
 from minikaldi.io.primitives import decode, to_float, to_int32
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 TO_THE_END = -1.0
 
 
 @dataclass
-class ExtractSegmentsOptions:
+class ExtractSegmentsOptions(CommandOptions):
     """Which segments are accepted."""
 
     max_overshoot: float = option(0.5, "Seconds by which a segment may end behind its recording; it is cut there")
@@ -29,7 +30,7 @@ class UnusableSegmentError(Exception):
 
 
 @dataclass(frozen=True)
-class Segment:
+class RecordingSegment:
     """A line of the segments file. Seconds; `end` -1 is the recording's end; `channel` -1 is the only one."""
 
     segment_id: str
@@ -39,7 +40,7 @@ class Segment:
     channel: int
 
 
-def parse_segment(line: str) -> Segment:
+def parse_segment(line: str) -> RecordingSegment:
     """A line `segment recording start end [channel]`.
 
     Raises:
@@ -56,10 +57,10 @@ def parse_segment(line: str) -> Segment:
     positive = start >= 0 and (end == TO_THE_END or start < end)
     if not positive or not np.isfinite([start, end]).all() or (len(fields) == 5 and channel < 0):
         raise UnusableSegmentError(f"Invalid line in segments file [empty or invalid segment]: {line}")
-    return Segment(fields[0], fields[1], start, end, channel)
+    return RecordingSegment(fields[0], fields[1], start, end, channel)
 
 
-def cut(wave: Wave, segment: Segment, line: str, options: ExtractSegmentsOptions) -> Wave:
+def cut_segment(wave: Wave, segment: RecordingSegment, line: str, options: ExtractSegmentsOptions) -> Wave:
     """The segment of the recording.
 
     Args:
@@ -81,7 +82,7 @@ def cut(wave: Wave, segment: Segment, line: str, options: ExtractSegmentsOptions
     return Wave(wave.sample_rate, wave.samples[channel : channel + 1, first:last])
 
 
-def _sample_range(wave: Wave, segment: Segment, line: str, options: ExtractSegmentsOptions) -> tuple[int, int]:
+def _sample_range(wave: Wave, segment: RecordingSegment, line: str, options: ExtractSegmentsOptions) -> tuple[int, int]:
     """First sample, and last sample plus one. Kaldi's limits are float32: 0.1 s of them is a little more than 0.1 s."""
     rate, num_samples = wave.sample_rate, wave.samples.shape[1]
     length = np.float32(num_samples) / np.float32(rate)
@@ -97,7 +98,7 @@ def _sample_range(wave: Wave, segment: Segment, line: str, options: ExtractSegme
     return first, last
 
 
-def _channel(num_channels: int, segment: Segment) -> int:
+def _channel(num_channels: int, segment: RecordingSegment) -> int:
     if segment.channel >= num_channels:
         raise UnusableSegmentError(
             f"Invalid channel {segment.channel} >= {num_channels}, processing segment {segment.segment_id}"
@@ -116,7 +117,7 @@ def _extracted(waves: RandomAccessReader[Wave], line: str, options: ExtractSegme
         raise UnusableSegmentError(
             f"Could not find recording {segment.recording_id}, skipping segment {segment.segment_id}"
         )
-    return segment.segment_id, cut(waves[segment.recording_id], segment, line, options)
+    return segment.segment_id, cut_segment(waves[segment.recording_id], segment, line, options)
 
 
 @command(
@@ -127,7 +128,7 @@ def _extracted(waves: RandomAccessReader[Wave], line: str, options: ExtractSegme
     about="Extract segments from longer waves; a line of the segments file is: segment recording start end [channel], "
     "in seconds, an end of -1 being the recording's.",
 )
-def main(run: Run, options: ExtractSegmentsOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: ExtractSegmentsOptions, args: list[str]) -> int:
     """Writes each segment as a wave; a line that cannot be used is warned of and left out. 0 even if none is left."""
     num_done = num_lines = 0
     with (

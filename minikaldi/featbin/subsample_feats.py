@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class SubsampleOptions:
+class SubsampleOptions(CommandOptions):
     """Which frames are taken."""
 
     n: int = option(1, "Take every n-th frame; if negative, repeat each frame -n times")
@@ -35,7 +36,7 @@ def subsampled(feats: NDArray[np.float32], options: SubsampleOptions) -> NDArray
     options=SubsampleOptions,
     about="Take every n-th frame of features, or repeat each one.",
 )
-def main(run: Run, options: SubsampleOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: SubsampleOptions, args: list[str]) -> int:
     """Takes frames of each matrix of a table; one that would have none is warned of, counted and left out."""
     _check(options)
     num_done = num_errors = frames_in = frames_out = 0

@@ -14,14 +14,15 @@ from typing import BinaryIO, ClassVar
 import numpy as np
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.feat.audio import changed_rate, one_channel, read_audio, source_name
 from minikaldi.io import WAVE, Wave
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class ToWavOptions:
+class ToWavOptions(CommandOptions):
     """The wave's rate, speed and channel."""
 
     SPACED_VALUES: ClassVar[bool] = True
@@ -39,7 +40,7 @@ class ToWavOptions:
     about="Write an audio file (WAV, FLAC, MP3, Ogg, Opus, SPHERE; through ffmpeg also M4A and others; - for the "
     "standard input) to the standard output as a 16-bit mono wave.",
 )
-def main(run: Run, options: ToWavOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: ToWavOptions, args: list[str]) -> int:
     """Converts one file."""
     source: str | BinaryIO = run.stdin if args[0] == "-" else args[0]
     channels, own_rate = read_audio(source)

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
-from minikaldi.feat.reverberate import CorruptionOptions, Noise, corrupted
+from common.options import option
+from minikaldi.command import CommandRun, command
+from minikaldi.feat.reverberate import AddedNoise, CorruptionOptions, corrupted
 from minikaldi.feat.wave_cache import SHARED_WAVES
 from minikaldi.io import WAVE, Wave
 from minikaldi.io.objects import where
 from minikaldi.io.specifiers import parse_rxfilename
-from minikaldi.options import option
 
 RIR_SCALE = np.float32(1 / 32768)
 """An impulse response's file holds 16-bit values; full scale is a unit impulse."""
@@ -50,7 +50,7 @@ class WavReverberateOptions(CorruptionOptions):
     options=WavReverberateOptions,
     about="Corrupt a wave with a room impulse response and additive noises.",
 )
-def main(run: Run, options: WavReverberateOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: WavReverberateOptions, args: list[str]) -> int:
     """Corrupts one wave."""
     if options.multi_channel_output and (options.rir_channel or options.noise_channel):
         run.warning("--rir-channel and --noise-channel are ignored, as --multi-channel-output is true")
@@ -71,12 +71,12 @@ def main(run: Run, options: WavReverberateOptions, args: list[str]) -> int:
     return 0
 
 
-def _read_input(run: Run, rxfilename: str, options: WavReverberateOptions) -> Wave:
+def _read_input(run: CommandRun, rxfilename: str, options: WavReverberateOptions) -> Wave:
     """The input; kept for later calls only where --duration fits a noise to an utterance, as Kaldi's recipes do."""
     return _shared(run, rxfilename) if options.duration > 0 else run.read_object(rxfilename, WAVE)
 
 
-def _shared(run: Run, rxfilename: str) -> Wave:
+def _shared(run: CommandRun, rxfilename: str) -> Wave:
     """A wave that may be kept from an earlier call in this process."""
     name = parse_rxfilename(rxfilename)
     if name.kind == "pipe":
@@ -84,7 +84,7 @@ def _shared(run: Run, rxfilename: str) -> Wave:
     return SHARED_WAVES.get(rxfilename, partial(run.read_object, holder=WAVE))
 
 
-def _read_rir(run: Run, options: WavReverberateOptions, sample_rate: float) -> Wave | None:
+def _read_rir(run: CommandRun, options: WavReverberateOptions, sample_rate: float) -> Wave | None:
     name = options.impulse_response
     if not name:
         return None
@@ -94,7 +94,9 @@ def _read_rir(run: Run, options: WavReverberateOptions, sample_rate: float) -> W
     return rir
 
 
-def _read_noises(run: Run, options: WavReverberateOptions, sample_rate: float) -> list[tuple[Wave, str, float, float]]:
+def _read_noises(
+    run: CommandRun, options: WavReverberateOptions, sample_rate: float
+) -> list[tuple[Wave, str, float, float]]:
     """Each noise's wave, name, level and start."""
     names = [name for name in options.additive_signals.split(",") if name]
     snrs, starts = _numbers(options.snrs, "--snrs"), _numbers(options.start_times, "--start-times")
@@ -134,7 +136,9 @@ def _check_channels(noises: list[tuple[Wave, str, float, float]], num_channels: 
             )
 
 
-def _within_16_bits(run: Run, samples: NDArray[np.float32], rxfilename: str, noises: list[str]) -> NDArray[np.float32]:
+def _within_16_bits(
+    run: CommandRun, samples: NDArray[np.float32], rxfilename: str, noises: list[str]
+) -> NDArray[np.float32]:
     """The samples (channels, N), clipped where a file cannot hold them, which is told with what was mixed."""
     if samples.min() > -32769 and samples.max() < 32768:  # a file's samples are cut to whole numbers, toward zero
         return samples
@@ -163,8 +167,8 @@ def _channel(wave: Wave, channel: int, name: str, option_name: str) -> NDArray[n
     return samples
 
 
-def _noise(wave: Wave, name: str, channel: int, snr_db: float, start_time: float) -> Noise:
-    return Noise(_channel(wave, channel, name, "--noise-channel"), snr_db, start_time, name)
+def _noise(wave: Wave, name: str, channel: int, snr_db: float, start_time: float) -> AddedNoise:
+    return AddedNoise(_channel(wave, channel, name, "--noise-channel"), snr_db, start_time, name)
 
 
 def _corrupted(
@@ -172,7 +176,7 @@ def _corrupted(
     signal: NDArray[np.float32],
     sample_rate: float,
     response: NDArray[np.float32] | None,
-    noises: list[Noise],
+    noises: list[AddedNoise],
     options: WavReverberateOptions,
 ) -> NDArray[np.float32]:
     try:

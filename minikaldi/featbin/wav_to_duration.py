@@ -10,15 +10,16 @@ import math
 from dataclasses import dataclass
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT, Reader, Writer
 from minikaldi.io.specifiers import parse_rspecifier
 from minikaldi.io.wave import read_wave, read_wave_header
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class WavToDurationOptions:
+class WavToDurationOptions(CommandOptions):
     """How much is read."""
 
     read_entire_file: bool = option(
@@ -61,7 +62,7 @@ class DurationHolder:
     options=WavToDurationOptions,
     about="Write the duration of each wave in seconds.",
 )
-def main(run: Run, options: WavToDurationOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: WavToDurationOptions, args: list[str]) -> int:
     """Writes a table of seconds; 0 where at least one was written."""
     entire = options.read_entire_file or parse_rspecifier(args[0]).kind == "ark"
     num_done, total, shortest, longest = 0, 0.0, math.inf, 0.0

@@ -1,7 +1,7 @@
 """Kaldi's tables, matrices, waves and pipes. Source folders: Kaldi util/, matrix/, feat/wave-reader."""
 
 from minikaldi.io.compressed import write_compressed
-from minikaldi.io.context import Context
+from minikaldi.io.context import StreamContext
 from minikaldi.io.holders import (
     BOOL,
     DOUBLE,
@@ -60,12 +60,12 @@ __all__ = [
     "TOKEN_VECTOR",
     "WAVE",
     "WAVE_HEADER",
-    "Context",
     "Holder",
     "MatrixHolder",
     "RandomAccessReader",
     "Reader",
     "SequentialReader",
+    "StreamContext",
     "TableWriter",
     "Wave",
     "WaveHeader",

@@ -15,7 +15,7 @@ from minikaldi.io.places import counted_stdin, naming
 from minikaldi.io.primitives import Reader, show_name
 
 
-class Context:
+class StreamContext:
     """The streams that '-' stands for, and the permission to start the commands that file names hold.
 
     Args:

@@ -16,7 +16,7 @@ from common.text_lines import LONGEST_MARK, LineEnds
 from minikaldi.io.holders import Holder, VectorHolder
 from minikaldi.io.objects import read_named
 from minikaldi.io.places import malformed
-from minikaldi.io.primitives import Reader, decode, encode, read_word, show, skip_space
+from minikaldi.io.primitives import Reader, decode, encode, excerpt, read_word, skip_space
 
 T = TypeVar("T")
 _PLAIN_KEY = re.compile(rb"[^ \t\n\r\f\v]+[ \t]")
@@ -123,7 +123,9 @@ def next_key(stream: Reader, name: str) -> str:
         raise KaldiError(f"{name}: {exc}") from exc
     after = stream.peek(1)[:1]
     if after not in (b" ", b"\t", b"\n"):
-        said = f"the archive ends after {show(key)}" if not after else f"found {after!r} after the key {show(key)}"
+        said = (
+            f"the archive ends after {excerpt(key)}" if not after else f"found {after!r} after the key {excerpt(key)}"
+        )
         fault = malformed(stream, f"{said}, expected a space and an object: truncated?", back=len(encode(key)))
         raise KaldiError(f"{name}: {fault}")
     if after != b"\n":  # an empty line's end belongs to its (empty) object

@@ -22,13 +22,13 @@ from minikaldi.io.primitives import (
     Writer,
     decode,
     encode,
+    excerpt,
     read_array,
     read_binary_header,
     read_exactly,
     read_float,
     read_int32,
     read_line,
-    show,
     to_float,
     to_int32,
     write_binary_header,
@@ -155,7 +155,7 @@ class BoolHolder:
         else:
             word, back = _single_word(stream, self.what)
         if word not in (b"T", b"F"):
-            raise malformed(stream, f"expected T or F, found {show(word)}", back)
+            raise malformed(stream, f"expected T or F, found {excerpt(word)}", back)
         return word == b"T"
 
     def write(self, stream: Writer, value: bool, binary: bool) -> None:
@@ -264,7 +264,7 @@ def _single_word(stream: Reader, what: str) -> tuple[bytes, int]:
     line = read_line(stream, what)
     words = line.split()
     if len(words) != 1:
-        found = f"found {len(words)}: {show(b' '.join(words))}"
+        found = f"found {len(words)}: {excerpt(b' '.join(words))}"
         raise malformed(stream, f"expected one {what} on the line, {found}", len(line))
     return words[0], len(line)
 
@@ -273,7 +273,7 @@ def _convert(convert: Callable[[bytes], N], word: bytes, what: str, stream: Read
     try:
         return convert(word)
     except ValueError as exc:
-        raise malformed(stream, f"expected {what}, found {show(word)}", back) from exc
+        raise malformed(stream, f"expected {what}, found {excerpt(word)}", back) from exc
 
 
 def _end_line(stream: Writer, binary: bool) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from common.errors import KaldiError
 from minikaldi.io.channel import Channel, ChannelReader, ChannelWriter
-from minikaldi.io.context import Context
+from minikaldi.io.context import StreamContext
 from minikaldi.io.primitives import Reader
 from minikaldi.io.runner import current_runner
 
@@ -55,7 +55,7 @@ def parse_pipeline(command: str) -> Stages | None:
     return stages
 
 
-def open_input(command: str, stages: Stages, context: Context) -> Reader:
+def open_input(command: str, stages: Stages, context: StreamContext) -> Reader:
     """What the pipeline writes; errors surface on closing."""
     source, stages = _open_cat(stages)
     if source is not None and not stages:
@@ -65,7 +65,7 @@ def open_input(command: str, stages: Stages, context: Context) -> Reader:
     return _buffered(_PipelineReader(channel, pipeline))
 
 
-def open_output(command: str, stages: Stages, context: Context) -> BinaryIO:
+def open_output(command: str, stages: Stages, context: StreamContext) -> BinaryIO:
     """A stream that the pipeline reads; errors surface on closing."""
     if _is_plain_cat(stages[0]):
         raise KaldiError(f"the pipe {command!r} does not read its input")
@@ -140,7 +140,7 @@ class _Pipeline:
     """The running threads of one command line, and their exit codes."""
 
     def __init__(
-        self, command: str, stages: Stages, source: Reader | None, sink: BinaryIO | None, context: Context
+        self, command: str, stages: Stages, source: Reader | None, sink: BinaryIO | None, context: StreamContext
     ) -> None:
         self.command = command
         self._context = context

@@ -23,11 +23,11 @@ from minikaldi.io.primitives import (
     Reader,
     Writer,
     cut_short,
+    excerpt,
     read_array,
     read_binary_header,
     read_exactly,
     read_until,
-    show,
     skip_space,
     to_float,
 )
@@ -214,7 +214,7 @@ def _check_words(stream: Reader, body: bytes, back: int, dtype: npt.DTypeLike) -
         try:
             value = to_float(found[0])
         except ValueError as exc:
-            raise malformed(stream, f"expected numbers, found {show(found[0])}", back - found.start()) from exc
+            raise malformed(stream, f"expected numbers, found {excerpt(found[0])}", back - found.start()) from exc
         if math.isfinite(value) and not np.isfinite(converted(np.array(value), dtype)):
-            text = f"the number {show(found[0])} is too large for a {np.dtype(dtype)}"
+            text = f"the number {excerpt(found[0])} is too large for a {np.dtype(dtype)}"
             raise malformed(stream, text, back - found.start())

@@ -11,7 +11,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from common.errors import KaldiError
-from minikaldi.io.context import Context
+from common.log import warning
+from minikaldi.io.context import StreamContext
 from minikaldi.io.holders import Holder, MatrixHolder
 from minikaldi.io.matrices import converted
 from minikaldi.io.opening import go_to, open_file, open_read, open_write
@@ -19,25 +20,24 @@ from minikaldi.io.places import naming, told_with_place
 from minikaldi.io.primitives import Reader, show_key, show_name
 from minikaldi.io.specifiers import FileName, Range, parse_rxfilename, split_range
 from minikaldi.io.stored import stored_matrix
-from minikaldi.log import warning
 
 T = TypeVar("T")
 # Segment times are rounded and the last frames need a whole window: a range may end this far behind the matrix.
 _ROWS_TOLERANCE = 3
 
 
-def read_object(rxfilename: str, holder: Holder[T], context: Context | None = None) -> T:
+def read_object(rxfilename: str, holder: Holder[T], context: StreamContext | None = None) -> T:
     """One object from a file, a pipe or the standard input.
 
     Raises:
         KaldiError: it cannot be opened or read; the text names the file.
     """
-    with ObjectReader(holder, context or Context()) as objects:
+    with ObjectReader(holder, context or StreamContext()) as objects:
         return objects.read(rxfilename)
 
 
 def write_object(
-    wxfilename: str, holder: Holder[T], value: T, binary: bool = True, context: Context | None = None
+    wxfilename: str, holder: Holder[T], value: T, binary: bool = True, context: StreamContext | None = None
 ) -> None:
     """One object to a file, a pipe or the standard output."""
     with naming(where(wxfilename, "standard output")), open_write(wxfilename, context) as stream:
@@ -48,7 +48,7 @@ class ObjectReader(Generic[T]):
     """Reads objects by extended file name; the last archive stays open, since scripts name the same one again and
     again."""
 
-    def __init__(self, holder: Holder[T], context: Context) -> None:
+    def __init__(self, holder: Holder[T], context: StreamContext) -> None:
         self._holder = holder
         self._context = context
         self._path = ""

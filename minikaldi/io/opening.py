@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from common.errors import KaldiError, why
-from minikaldi.io.context import Context
+from minikaldi.io.context import StreamContext
 from minikaldi.io.pipes import open_input_pipe, open_output_pipe
 from minikaldi.io.places import counted_file
 from minikaldi.io.primitives import Reader, show_name
@@ -20,7 +20,7 @@ from minikaldi.io.specifiers import parse_rxfilename, parse_wxfilename
 
 
 def open_read(
-    rxfilename: str, context: Context | None = None, buffer_bytes: int = -1
+    rxfilename: str, context: StreamContext | None = None, buffer_bytes: int = -1
 ) -> AbstractContextManager[Reader]:
     """A stream to read from; closing it checks a pipe's exit code and leaves the standard input open.
 
@@ -32,7 +32,7 @@ def open_read(
     Raises:
         KaldiError: no such file, or a pipe that fails (then on closing).
     """
-    context = context or Context()
+    context = context or StreamContext()
     name = parse_rxfilename(rxfilename)
     if name.kind == "std":
         return nullcontext(context.stdin)
@@ -81,13 +81,13 @@ def go_to(stream: Reader, path: str, offset: int) -> None:
         raise KaldiError(f"{name}: byte {offset}: the file has only {size} bytes; make the list anew")
 
 
-def open_write(wxfilename: str, context: Context | None = None) -> AbstractContextManager[BinaryIO]:
+def open_write(wxfilename: str, context: StreamContext | None = None) -> AbstractContextManager[BinaryIO]:
     """A stream to write to; closing it checks a pipe's exit code and only flushes the standard output.
 
     Raises:
         KaldiError: the file cannot be made, or a pipe that fails (then on closing).
     """
-    context = context or Context()
+    context = context or StreamContext()
     name = parse_wxfilename(wxfilename)
     if name.kind == "std":
         return nullcontext(context.stdout)

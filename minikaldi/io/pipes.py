@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 
 from common.errors import KaldiError
 from minikaldi.io import inner
-from minikaldi.io.context import Context
+from minikaldi.io.context import StreamContext
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -26,7 +26,7 @@ _BY_SIGNAL = 128  # a shell adds it to the number of the signal that ended a com
 _BROKEN_PIPE = _BY_SIGNAL + signal.SIGPIPE
 
 
-def open_input_pipe(command: str, context: Context) -> io.BufferedReader:
+def open_input_pipe(command: str, context: StreamContext) -> io.BufferedReader:
     """What `command` writes."""
     context.check_pipe(command)
     stages = inner.parse_pipeline(command)
@@ -35,7 +35,7 @@ def open_input_pipe(command: str, context: Context) -> io.BufferedReader:
     return inner.open_input(command, stages, context)
 
 
-def open_output_pipe(command: str, context: Context) -> BinaryIO:
+def open_output_pipe(command: str, context: StreamContext) -> BinaryIO:
     """A stream that `command` reads."""
     context.check_pipe(command)
     stages = inner.parse_pipeline(command)
@@ -66,7 +66,7 @@ def _exit_code(process: subprocess.Popen[bytes]) -> int:
 class _ShellReader(io.RawIOBase):
     """The standard output of a shell command."""
 
-    def __init__(self, command: str, context: Context) -> None:
+    def __init__(self, command: str, context: StreamContext) -> None:
         self._command = command
         # Inside an inner pipe the standard input is a channel of this process, which a child cannot inherit.
         stdin = None if context.has_process_stdin else subprocess.DEVNULL

@@ -80,7 +80,7 @@ def note_carriage_return(stream: io.BufferedReader) -> None:
     """Report that lines of a text table end in CR LF: once for each stream."""
     if stream not in _noted:
         _noted.add(stream)
-        name = getattr(stream, "name", "")
+        name = stream.raw.name if isinstance(stream.raw, io.FileIO) else ""  # a pipe's stream has no name
         LineEnds(name if isinstance(name, str) and name else "the table", KaldiError).note(b"\r\n")
 
 

@@ -17,11 +17,11 @@ from minikaldi.io.places import malformed
 from minikaldi.io.primitives import (
     Reader,
     Writer,
+    excerpt,
     read_array,
     read_binary_header,
     read_int32,
     read_line,
-    show,
     to_float,
     to_int32,
     write_binary_header,
@@ -58,7 +58,7 @@ class PosteriorHolder:
         words = _WORD.finditer(line)
         for word in words:
             if word[0] != b"[":
-                found = f"{self.what}: expected '[', found {show(word[0])}"
+                found = f"{self.what}: expected '[', found {excerpt(word[0])}"
                 raise malformed(stream, found, len(line) - word.start())
             frames.append([])
             for index in words:
@@ -67,7 +67,9 @@ class PosteriorHolder:
                 try:
                     frames[-1].append((to_int32(index[0]), _float32(next(words)[0])))
                 except (ValueError, StopIteration) as exc:
-                    found = f"{self.what}: expected an index and a number, found {show(line[index.start() :].rstrip())}"
+                    found = (
+                        f"{self.what}: expected an index and a number, found {excerpt(line[index.start() :].rstrip())}"
+                    )
                     raise malformed(stream, found, len(line) - index.start()) from exc
             else:
                 raise malformed(stream, f"{self.what}: the line ends before its ']'", len(line) - word.start())

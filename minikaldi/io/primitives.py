@@ -93,7 +93,7 @@ def read_line(stream: Reader, what: str, whole: bool = True) -> bytes:
     if whole and not line.endswith(b"\n"):
         if len(line) >= _LONGEST_LINE:
             raise malformed(stream, f"{what}: the line is longer than {_LONGEST_LINE} bytes", back=len(line))
-        found = f"found {show(line)} and the end of the file" if line else "found the end of the file"
+        found = f"found {excerpt(line)} and the end of the file" if line else "found the end of the file"
         raise malformed(stream, f"{what}: expected a line with a line end, {found}: truncated?", back=len(line))
     return line
 
@@ -172,7 +172,7 @@ def expect_token(stream: Reader, expected: str) -> None:
     """
     found, length = _token_and_length(stream)
     if found != expected:
-        raise malformed(stream, f"expected the token {expected}, found {show(found)}", back=length)
+        raise malformed(stream, f"expected the token {expected}, found {excerpt(found)}", back=length)
 
 
 def write_token(stream: Writer, token: str) -> None:
@@ -191,7 +191,7 @@ def read_int32(stream: Reader, binary: bool) -> int:
     try:
         return to_int32(token)
     except ValueError as exc:
-        raise malformed(stream, f"expected an integer of 32 bits, found {show(token)}", back=length) from exc
+        raise malformed(stream, f"expected an integer of 32 bits, found {excerpt(token)}", back=length) from exc
 
 
 def write_int32(stream: Writer, value: int, binary: bool) -> None:
@@ -206,7 +206,7 @@ def read_float(stream: Reader, binary: bool) -> float:
         try:
             return to_float(token)
         except ValueError as exc:
-            raise malformed(stream, f"expected a number, found {show(token)}", back=length) from exc
+            raise malformed(stream, f"expected a number, found {excerpt(token)}", back=length) from exc
     size = read_exactly(stream, 1, "number")[0]
     if size not in (4, 8):
         raise malformed(stream, f"expected a 4- or 8-byte number, found size {size}", back=1)
@@ -263,20 +263,20 @@ def _text(word: str | bytes) -> str:
 
 def show_key(key: str) -> str:
     """A key for a message: as it is, unless it is longer or odder than keys are."""
-    return key if key.isprintable() and len(key) <= 200 else show(key)
+    return key if key.isprintable() and len(key) <= 200 else excerpt(key)
 
 
 def show_name(filename: str) -> str:
     """A file's name or a command for a message: as it is, unless it is longer or odder than such are."""
-    return filename if filename.isprintable() and len(filename) <= LONGEST_NAME else show(filename, 200)
+    return filename if filename.isprintable() and len(filename) <= LONGEST_NAME else excerpt(filename, 200)
 
 
 def quoted(filename: str) -> str:
     """A file's name or a command in quotes, for a message."""
-    return show(filename, LONGEST_NAME)
+    return excerpt(filename, LONGEST_NAME)
 
 
-def show(word: str | bytes, longest: int = 80) -> str:
+def excerpt(word: str | bytes, longest: int = 80) -> str:
     """The beginning of what was found, in quotes, for a message."""
     text = _text(word)
     return f"{text[:longest]!r}{'…' if len(text) > longest else ''}"

@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from common.errors import KaldiError
-from minikaldi.io.context import Context
+from common.log import warning
+from minikaldi.io.context import StreamContext
 from minikaldi.io.entries import archive_entries, buffer_bytes
 from minikaldi.io.holders import Holder
 from minikaldi.io.objects import ObjectReader, where
@@ -20,19 +21,18 @@ from minikaldi.io.opening import open_read
 from minikaldi.io.primitives import encode, show_key
 from minikaldi.io.sequential import close_table, script_lines
 from minikaldi.io.specifiers import Rspecifier, parse_rspecifier
-from minikaldi.log import warning
 
 T = TypeVar("T")
 
 
-def random_access(rspecifier: str, holder: Holder[T], context: Context | None = None) -> RandomAccessReader[T]:
+def random_access(rspecifier: str, holder: Holder[T], context: StreamContext | None = None) -> RandomAccessReader[T]:
     """A table to be asked by key: ``with random_access("scp:vad.scp", FLOAT_VECTOR) as vad: if key in vad: vad[key]``
 
     Raises:
         KaldiError: the table cannot be opened, holds a key twice, or is not sorted although `s` says so; while asking,
             an archive is asked for keys that are not sorted although `cs` says so.
     """
-    context = context or Context()
+    context = context or StreamContext()
     spec = parse_rspecifier(rspecifier)
     return ScriptReader(spec, holder, context) if spec.kind == "scp" else ArchiveReader(spec, holder, context)
 
@@ -60,7 +60,7 @@ class RandomAccessReader(Generic[T]):
 class ScriptReader(RandomAccessReader[T]):
     """A script file: one map from key to file name, read at once; the last object is kept."""
 
-    def __init__(self, spec: Rspecifier, holder: Holder[T], context: Context) -> None:
+    def __init__(self, spec: Rspecifier, holder: Holder[T], context: StreamContext) -> None:
         super().__init__(spec)
         self._objects = self._open.enter_context(ObjectReader(holder, context))
         self._files: dict[str, str] = {}
@@ -103,7 +103,7 @@ class ScriptReader(RandomAccessReader[T]):
 class ArchiveReader(RandomAccessReader[T]):
     """An archive, read forward as keys are asked for."""
 
-    def __init__(self, spec: Rspecifier, holder: Holder[T], context: Context) -> None:
+    def __init__(self, spec: Rspecifier, holder: Holder[T], context: StreamContext) -> None:
         super().__init__(spec)
         self._name = where(spec.rxfilename)
         stream = self._open.enter_context(open_read(spec.rxfilename, context, buffer_bytes(holder)))

@@ -11,22 +11,22 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from common.errors import KaldiError
+from common.log import warning
 from common.text_lines import LineEnds
-from minikaldi.io.context import Context
+from minikaldi.io.context import StreamContext
 from minikaldi.io.entries import archive_entries, buffer_bytes
 from minikaldi.io.holders import Holder
 from minikaldi.io.objects import ObjectReader, where
 from minikaldi.io.opening import open_read
-from minikaldi.io.primitives import Reader, show
+from minikaldi.io.primitives import Reader, excerpt
 from minikaldi.io.read_ahead import ReadAhead
 from minikaldi.io.specifiers import Rspecifier, parse_rspecifier, parse_script_line
-from minikaldi.log import warning
 
 T = TypeVar("T")
 CARRIAGE_RETURN = ord("\r")
 
 
-def sequential(rspecifier: str, holder: Holder[T], context: Context | None = None) -> SequentialReader[T]:
+def sequential(rspecifier: str, holder: Holder[T], context: StreamContext | None = None) -> SequentialReader[T]:
     """A table to be iterated once: ``with sequential("scp:feats.scp", FLOAT_MATRIX) as feats: for key, matrix in
     feats: …``
 
@@ -34,19 +34,17 @@ def sequential(rspecifier: str, holder: Holder[T], context: Context | None = Non
         KaldiError: the table cannot be opened; while iterating, an entry that cannot be read (with `p`: a warning, and
             in a script the entry is passed over, in an archive the rest).
     """
-    return SequentialReader(rspecifier, holder, context or Context())
+    return SequentialReader(rspecifier, holder, context or StreamContext())
 
 
 class SequentialReader(Generic[T]):
     """An open table; a context manager and an iterator of (key, value)."""
 
-    def __init__(self, rspecifier: str, holder: Holder[T], context: Context) -> None:
+    def __init__(self, rspecifier: str, holder: Holder[T], context: StreamContext) -> None:
         self._spec = parse_rspecifier(rspecifier)
         self._holder = holder
         self._open = ExitStack()
-        self._stream: Reader = self._open.enter_context(
-            open_read(self._spec.rxfilename, context, buffer_bytes(holder))
-        )
+        self._stream: Reader = self._open.enter_context(open_read(self._spec.rxfilename, context, buffer_bytes(holder)))
         context.note_table(self._stream)
         self._entries: Iterator[tuple[str, T]] = self._archive_entries()
         if self._spec.kind == "scp":
@@ -115,4 +113,4 @@ def script_lines(stream: Reader, rxfilename: str) -> Iterator[tuple[str, str]]:
             ends.note(line)
         yield entry
     if not line.endswith(b"\n"):
-        warning(f"{name}: the last line, {show(line)}, has no line end; truncated?")
+        warning(f"{name}: the last line, {excerpt(line)}, has no line end; truncated?")

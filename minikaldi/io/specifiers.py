@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from common.errors import KaldiError, UsageError
 from common.text_lines import BLANKS, trimmed
-from minikaldi.io.primitives import decode, quoted, show
+from minikaldi.io.primitives import decode, excerpt, quoted
 
 _READ_FLAGS = {"o", "no", "p", "np", "s", "ns", "cs", "ncs", "b", "t", "bg"}
 _WRITE_FLAGS = {"b", "t", "f", "nf", "p"}
@@ -179,7 +179,7 @@ def parse_script_line(line: bytes, where: str, number: int | None = None) -> tup
     words = line.split(None, 1)
     if len(words) < 2:
         where = where if number is None else f"{where}:{number}"
-        raise KaldiError(f"{where}: found {show(line.strip())}, expected a key and a file name")
+        raise KaldiError(f"{where}: found {excerpt(line.strip())}, expected a key and a file name")
     return decode(words[0]), os.fsdecode(words[1].strip())  # as the names on the command line, in any locale
 
 

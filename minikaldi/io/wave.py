@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from common.log import warning
 from minikaldi.io.places import MalformedError, malformed, place_of
 from minikaldi.io.primitives import Reader, Writer, read_exactly
-from minikaldi.log import warning
 
 UNKNOWN_SIZES = (0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF)
 """What Kaldi takes for a length that the writer, which could not seek, did not know."""

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import BinaryIO, Generic, TypeVar
 
 from common.errors import KaldiError
-from minikaldi.io.context import Context
+from minikaldi.io.context import StreamContext
 from minikaldi.io.holders import Holder
 from minikaldi.io.objects import where, write_object
 from minikaldi.io.opening import open_read, open_write
@@ -23,13 +23,13 @@ from minikaldi.io.specifiers import Wspecifier, parse_wspecifier, parse_wxfilena
 T = TypeVar("T")
 
 
-def writer(wspecifier: str, holder: Holder[T], context: Context | None = None) -> TableWriter[T]:
+def writer(wspecifier: str, holder: Holder[T], context: StreamContext | None = None) -> TableWriter[T]:
     """A table to write to: ``with writer("ark,scp:a.ark,a.scp", FLOAT_VECTOR) as out: out.write(key, vector)``
 
     Raises:
         KaldiError: a file cannot be made, a pipe fails, a key is no word, or a script (`scp:`) does not name the key.
     """
-    context = context or Context()
+    context = context or StreamContext()
     spec = parse_wspecifier(wspecifier)
     if spec.archive is None:
         assert spec.script is not None  # a wspecifier names at least one of the two
@@ -63,7 +63,7 @@ class TableWriter(Generic[T]):
 class ArchiveWriter(TableWriter[T]):
     """An archive, and beside it the script with the byte offset of each object."""
 
-    def __init__(self, spec: Wspecifier, archive: str, holder: Holder[T], context: Context) -> None:
+    def __init__(self, spec: Wspecifier, archive: str, holder: Holder[T], context: StreamContext) -> None:
         super().__init__(where(archive, "standard output"))
         script = spec.script
         if script is not None and parse_wxfilename(archive).kind != "file":
@@ -110,7 +110,7 @@ class ArchiveWriter(TableWriter[T]):
 class ScriptWriter(TableWriter[T]):
     """A script that was there before: each key's object goes to the file that its line names."""
 
-    def __init__(self, script: str, holder: Holder[T], binary: bool, permissive: bool, context: Context) -> None:
+    def __init__(self, script: str, holder: Holder[T], binary: bool, permissive: bool, context: StreamContext) -> None:
         super().__init__(script)
         self._script, self._holder = script, holder
         self._binary, self._permissive, self._context = binary, permissive, context

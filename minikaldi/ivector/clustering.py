@@ -57,7 +57,7 @@ def cluster(
     """
     _check(costs, min_clusters, first_pass_max)
     num_points = len(costs)
-    limits = Limits(threshold, num_points, max_fraction)
+    limits = ClusterLimits(threshold, num_points, max_fraction)
     if num_points <= first_pass_max:
         groups, _ = _merged(_points(0, num_points), _symmetric(costs), limits, min_clusters)
     else:
@@ -79,7 +79,7 @@ def _check(costs: Float32Array, min_clusters: int, first_pass_max: int) -> None:
         raise KaldiError(f"found {min_clusters} speakers and {first_pass_max} points a pass; expected at least 1 each")
 
 
-class Limits:
+class ClusterLimits:
     """`threshold`: float32, on average costs; `max_size`: points of a cluster."""
 
     def __init__(self, threshold: float, num_points: int, max_fraction: float) -> None:
@@ -103,7 +103,7 @@ def _symmetric(costs: Float32Array) -> Float32Array:
 
 
 def _first_pass(
-    costs: Float32Array, limits: Limits, min_clusters: int, most_points: int
+    costs: Float32Array, limits: ClusterLimits, min_clusters: int, most_points: int
 ) -> tuple[list[IndexArray], Float32Array]:
     """Points of the clusters of all subsets, subset after subset, and the sums of the costs between clusters."""
     num_points = len(costs)
@@ -132,7 +132,7 @@ def _sums_between(costs: Float32Array, rows: list[IndexArray], columns: list[Ind
 
 
 def _merged(
-    groups: list[IndexArray], sums: Float32Array, limits: Limits, min_clusters: int
+    groups: list[IndexArray], sums: Float32Array, limits: ClusterLimits, min_clusters: int
 ) -> tuple[list[IndexArray], Float32Array]:
     """The groups of points that result, the oldest cluster first, and the sums of the costs between them."""
     merger = _Merger(sums, np.array([len(group) for group in groups]), limits)
@@ -150,7 +150,7 @@ class _Merger:
     `sums`: float32 (M, M), symmetric, costs of all pairs of points of two clusters; it is overwritten.
     """
 
-    def __init__(self, sums: Float32Array, sizes: NDArray[np.integer], limits: Limits) -> None:
+    def __init__(self, sums: Float32Array, sizes: NDArray[np.integer], limits: ClusterLimits) -> None:
         num = len(sizes)
         self.sums = sums
         self.num_clusters = num

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.options import option
+from common.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class EnergyVadOptions:
+class EnergyVadOptions(CommandOptions):
     """The threshold and the neighbourhood."""
 
     vad_energy_threshold: float = option(5.0, "Constant term of the threshold on the log energy (column 0)")

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import KaldiError
+from common.options import option
 from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.plda import Plda, plda_of_covariances
 from minikaldi.ivector.vectors import Float64Array
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class AdaptationOptions:
+class AdaptationOptions(CommandOptions):
     """Where the excess of variance goes. Source: PldaUnsupervisedAdaptorConfig in ivector/plda.h."""
 
     within_covar_scale: float = option(

@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, INT32, TOKEN_VECTOR
 from minikaldi.ivector.clustering import cluster
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class ClusterOptions:
+class ClusterOptions(CommandOptions):
     """Options of agglomerative-cluster."""
 
     threshold: float = option(0.0, "Merge clusters while their average score is at least (cost: at most) this")
@@ -44,7 +45,7 @@ class ClusterOptions:
     options=ClusterOptions,
     about="Cluster the utterances of each recording by a matrix of their pairwise scores; writes `utterance label`.",
 )
-def main(run: Run, options: ClusterOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: ClusterOptions, args: list[str]) -> int:
     """Source: ivectorbin/agglomerative-cluster.cc."""
     num_recos = num_utts = 0
     with ExitStack() as tables:

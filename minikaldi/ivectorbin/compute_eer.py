@@ -11,7 +11,7 @@ import numpy as np
 
 from common.errors import KaldiError
 from common.text_lines import clean_lines, number_of
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.ivector.equal_error_rate import kaldi_eer
 from minikaldi.options import NoOptions
 
@@ -22,7 +22,7 @@ from minikaldi.options import NoOptions
     num_args=(1, 1),
     about="Compute the equal error rate of lines `score target|nontarget`; per cent on the standard output.",
 )
-def main(run: Run, options: NoOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: NoOptions, args: list[str]) -> int:
     """Source: ivectorbin/compute-eer.cc."""
     scores: dict[str, list[float]] = {"target": [], "nontarget": []}
     with run.open_read(args[0]) as lines:

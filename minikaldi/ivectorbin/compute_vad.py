@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.featbin.general_matrix import GENERAL_MATRIX, CompressedMatrix
 from minikaldi.io import FLOAT_VECTOR
 from minikaldi.ivector.energy_vad import EnergyVadOptions, energy_vad
-from minikaldi.options import option
 
 
 @dataclass
@@ -28,7 +28,7 @@ class ComputeVadOptions(EnergyVadOptions):
     options=ComputeVadOptions,
     about="Write for each frame 1 if it is voiced and 0 if not, judged by its log energy (column 0 of the features).",
 )
-def main(run: Run, options: ComputeVadOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: ComputeVadOptions, args: list[str]) -> int:
     """Judges each matrix of a table; empty matrices are left out, and unvoiced utterances counted."""
     num_done = num_empty = num_unvoiced = num_voiced_frames = num_frames = 0
     with run.sequential(args[0], GENERAL_MATRIX) as feats, run.writer(args[1], FLOAT_VECTOR) as decisions:

@@ -11,19 +11,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_VECTOR, TOKEN_VECTOR
 from minikaldi.ivector.plda_estimation import PldaStats, estimate_plda
-from minikaldi.ivectorbin.log_format import shown
+from minikaldi.ivectorbin.log_format import vector_text
 from minikaldi.ivectorbin.plda_holder import PLDA
 from minikaldi.ivectorbin.speaker_vectors import SpeakerCounts, speaker_vectors
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 LARGE_RATIO = 1.0e5  # of real embeddings it is below 1e3
 
 
 @dataclass
-class ComputePldaOptions:
+class ComputePldaOptions(CommandOptions):
     """Options of ivector-compute-plda."""
 
     num_em_iters: int = option(10, "Number of iterations of E-M used for PLDA estimation")
@@ -37,7 +38,7 @@ class ComputePldaOptions:
     options=ComputePldaOptions,
     about="Estimate a PLDA model (Probabilistic Linear Discriminant Analysis) from vectors and a spk2utt table.",
 )
-def main(run: Run, options: ComputePldaOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: ComputePldaOptions, args: list[str]) -> int:
     """Source: ivectorbin/ivector-compute-plda.cc."""
     stats, counts = PldaStats(), SpeakerCounts()
     with run.sequential(args[0], TOKEN_VECTOR) as spk2utt, run.random_access(args[1], FLOAT_VECTOR) as vectors:
@@ -59,6 +60,6 @@ def main(run: Run, options: ComputePldaOptions, args: list[str]) -> int:
             "will be of that order: do the speakers have different utterances, and enough of them?"
         )
     run.log(f"Norm of mean of iVector distribution is {np.linalg.norm(plda.mean):.6g}")
-    run.log(f"Diagonal of between-class variance in normalized space is  {shown(plda.psi)}")
+    run.log(f"Diagonal of between-class variance in normalized space is  {vector_text(plda.psi)}")
     run.write_object(args[2], PLDA, plda, options.binary)
     return 0

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, TOKEN_VECTOR, RandomAccessReader
 from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.pca import compute_pca
@@ -22,7 +23,6 @@ from minikaldi.ivector.plda import Plda, TrialScorer
 from minikaldi.ivector.vectors import Float64Array, require_finite
 from minikaldi.ivectorbin.plda_holder import PLDA
 from minikaldi.ivectorbin.plda_options import PldaOptions, to_model_space
-from minikaldi.options import option
 
 ALL_ENERGY = 0.998  # as Kaldi: no PCA where |1 - energy| <= 0.001 (1 + energy)
 
@@ -43,7 +43,7 @@ class DenseScoringOptions(PldaOptions):
     options=DenseScoringOptions,
     about="Score all pairs of vectors of each recording under a PLDA model; writes one matrix per recording.",
 )
-def main(run: Run, options: DenseScoringOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: DenseScoringOptions, args: list[str]) -> int:
     """Source: ivectorbin/ivector-plda-scoring-dense.cc."""
     if options.target_energy > 1.0:
         raise KaldiError(f"--target-energy={options.target_energy:g} is out of range: expected at most 1")
@@ -90,7 +90,7 @@ def recording_vectors(
 
 
 def reduce_dimension(
-    run: Run, plda: Plda, vectors: Float64Array, target_energy: float, reco_id: str
+    run: CommandRun, plda: Plda, vectors: Float64Array, target_energy: float, reco_id: str
 ) -> tuple[Plda, Float64Array]:
     """Model and vectors in the leading principal components of the recording, or as they are for all the energy."""
     plda.check_dim(vectors.shape[1])

@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import DOUBLE_VECTOR, FLOAT_VECTOR
 from minikaldi.ivector.vectors import require_finite
 from minikaldi.ivectorbin.vector_blocks import VectorBlock, vector_blocks, write_block
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class SubtractMeanOptions:
+class SubtractMeanOptions(CommandOptions):
     """Options of ivector-subtract-global-mean."""
 
     subtract_mean: bool = option(True, "If true, subtract the mean; if false, just copy the input")
@@ -34,7 +35,7 @@ class SubtractMeanOptions:
     options=SubtractMeanOptions,
     about="Subtract from vectors their own mean (2 arguments), or a mean from a file (3).",
 )
-def main(run: Run, options: SubtractMeanOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: SubtractMeanOptions, args: list[str]) -> int:
     """Source: ivectorbin/ivector-subtract-global-mean.cc."""
     if len(args) == 2:
         blocks = list(vector_blocks(run, args[0]))
@@ -49,7 +50,7 @@ def main(run: Run, options: SubtractMeanOptions, args: list[str]) -> int:
     return 0 if num_done else 1
 
 
-def mean_of(run: Run, blocks: list[VectorBlock], rspecifier: str) -> NDArray[np.float64]:
+def mean_of(run: CommandRun, blocks: list[VectorBlock], rspecifier: str) -> NDArray[np.float64]:
     """Mean (D,) of all vectors.
 
     Raises:
@@ -65,7 +66,7 @@ def mean_of(run: Run, blocks: list[VectorBlock], rspecifier: str) -> NDArray[np.
 
 
 def write_centred(
-    run: Run, blocks: Iterable[VectorBlock], mean: NDArray[np.float64] | None, rspecifier: str, wspecifier: str
+    run: CommandRun, blocks: Iterable[VectorBlock], mean: NDArray[np.float64] | None, rspecifier: str, wspecifier: str
 ) -> int:
     """Write every vector of a table less `mean`, if there is one; returns how many.
 

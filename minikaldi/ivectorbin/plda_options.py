@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
+from common.options import option
 from minikaldi.ivector.plda import Plda, normalization_factors
 from minikaldi.ivector.vectors import Float64Array
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class PldaOptions:
+class PldaOptions(CommandOptions):
     """How vectors are normalised in the model's space. Source: PldaConfig in ivector/plda.h."""
 
     normalize_length: bool = option(True, "If true, do length normalization as part of PLDA")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR
 from minikaldi.options import NoOptions
 
@@ -50,7 +50,7 @@ def voiced_frames(feats: NDArray[np.float32], vad: NDArray[np.float32] | None) -
     options=NoOptions,
     about="Select the frames that compute-vad judged voiced.",
 )
-def main(run: Run, options: NoOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: NoOptions, args: list[str]) -> int:
     """Selects from each matrix of a table; an utterance that fails is warned of, counted and left out."""
     num_done = num_errors = 0
     with (

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run
+from minikaldi.command import CommandRun
 from minikaldi.io import RandomAccessReader
 from minikaldi.ivector.vectors import require_finite
 
@@ -32,7 +32,7 @@ class SpeakerCounts:
 
 
 def speaker_vectors(
-    run: Run,
+    run: CommandRun,
     spk2utt: Iterable[tuple[str, list[str]]],
     vectors: RandomAccessReader[NDArray[np.float32]],
     counts: SpeakerCounts,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from common.errors import KaldiError
 from common.text_lines import LineEnds, line_blocks
-from minikaldi.command import Run
+from minikaldi.command import CommandRun
 from minikaldi.io import Reader
 from minikaldi.ivector.vectors import IndexArray
 from minikaldi.ivectorbin.vector_blocks import vector_blocks
@@ -67,7 +67,7 @@ class ScoreTotals:
         self.total += float(scores.sum())
         self.energy += float(scores @ scores)
 
-    def log_mean(self, run: Run, what: str) -> None:
+    def log_mean(self, run: CommandRun, what: str) -> None:
         """Kaldi's line on mean and standard deviation, where there are scores."""
         if self.num_done:
             mean = self.total / self.num_done
@@ -75,7 +75,7 @@ class ScoreTotals:
             run.log(f"Mean {what} was {mean:.6g}, standard deviation was {deviation:.6g}")
 
 
-def read_table(run: Run, rspecifier: str, what: str) -> VectorTable:
+def read_vector_table(run: CommandRun, rspecifier: str, what: str) -> VectorTable:
     """All vectors of a table; `what` names them in messages (`test`).
 
     Raises:
@@ -104,7 +104,7 @@ class TrialScoring:
         score: scores (N,) of rows (N,) of the first and (N,) of the second table.
     """
 
-    run: Run
+    run: CommandRun
     left: NamedRows
     right: NamedRows
     score: Score

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run
+from minikaldi.command import CommandRun
 from minikaldi.io import FLOAT_VECTOR, TableWriter
 from minikaldi.ivector.vectors import apply_transform, require_finite
 
@@ -25,7 +25,7 @@ class VectorBlock:
     vectors: NDArray[np.float32]
 
 
-def vector_blocks(run: Run, rspecifier: str, any_dim: bool = False) -> Iterator[VectorBlock]:
+def vector_blocks(run: CommandRun, rspecifier: str, any_dim: bool = False) -> Iterator[VectorBlock]:
     """All vectors of a table, in their order.
 
     Args:
@@ -54,7 +54,7 @@ def vector_blocks(run: Run, rspecifier: str, any_dim: bool = False) -> Iterator[
 
 
 def transformed_blocks(
-    run: Run, transform: NDArray[np.floating], rspecifier: str
+    run: CommandRun, transform: NDArray[np.floating], rspecifier: str
 ) -> Iterator[tuple[list[str], NDArray[np.float64]]]:
     """All vectors of a table under a linear or affine transform, in blocks of N keys and (N, D').
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.log import warning
+from common.log import warning
 
 VARIANCE_FLOOR = 1e-20
 MIN_COUNT = 1.0

@@ -21,8 +21,8 @@ from common.errors import KaldiError
 from minikaldi.io import (
     FLOAT_MATRIX,
     WAVE,
-    Context,
     Holder,
+    StreamContext,
     Wave,
     matrix_shape,
     open_read,
@@ -72,8 +72,8 @@ def no_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return started
 
 
-def context(data: bytes, allow_pipes: bool = False) -> Context:
-    return Context(io.BytesIO(data), allow_pipes=allow_pipes)
+def context(data: bytes, allow_pipes: bool = False) -> StreamContext:
+    return StreamContext(io.BytesIO(data), allow_pipes=allow_pipes)
 
 
 def read_script(data: bytes) -> list[tuple[str, Any]] | Refusal:

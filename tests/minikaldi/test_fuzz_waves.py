@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from common.errors import KaldiError
 from local.audio_files import AudioFile, inspect
 from minikaldi.feat.audio import read_audio
-from minikaldi.io import WAVE, Context, Wave, read_object, sequential
+from minikaldi.io import WAVE, StreamContext, Wave, read_object, sequential
 from minikaldi.io.wave import UNKNOWN_SIZES, samples_place
 from tests.minikaldi.helpers.fuzzing import (
     EXTREMES,
@@ -112,7 +112,7 @@ def forged() -> Iterator[bytes]:
 
 
 def read(data: bytes) -> Wave | Refusal:
-    return refusal_or_value(lambda: read_object("-", WAVE, Context(io.BytesIO(data))), (KaldiError,), PLACE, data)
+    return refusal_or_value(lambda: read_object("-", WAVE, StreamContext(io.BytesIO(data))), (KaldiError,), PLACE, data)
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -197,7 +197,7 @@ def test_an_archive_of_waves_that_is_cut_warns_or_ends_in_an_error(caplog: pytes
         entries: list[Wave] = []
 
         def read_all(data: bytes = archive[:cut], entries: list[Wave] = entries) -> None:
-            with sequential("ark:-", WAVE, Context(io.BytesIO(data))) as table:
+            with sequential("ark:-", WAVE, StreamContext(io.BytesIO(data))) as table:
                 entries.extend(wave for _, wave in table)
 
         caplog.clear()
@@ -218,7 +218,7 @@ def test_a_file_of_zeros_is_refused_at_once(tmp_path: Path) -> None:
 
 def test_a_wave_without_a_length_takes_the_rest_of_its_archive_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     data = b"utt0 " + GOOD["no sizes"] + b"utt1 " + GOOD["plain"]
-    with sequential("ark:-", WAVE, Context(io.BytesIO(data))) as table:
+    with sequential("ark:-", WAVE, StreamContext(io.BytesIO(data))) as table:
         entries = list(table)
     assert [key for key, _ in entries] == ["utt0"]
     assert "byte 5: a wave that does not tell its length is taken to go on to the end of the archive" in caplog.text

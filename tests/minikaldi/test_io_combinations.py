@@ -27,8 +27,8 @@ from minikaldi.io import (
     POSTERIOR,
     TOKEN,
     TOKEN_VECTOR,
-    Context,
     Holder,
+    StreamContext,
     random_access,
     sequential,
     writer,
@@ -196,7 +196,7 @@ def test_pipes_gz_and_standard_streams_carry_the_same(what: str, form: str, tmp_
     stdout = io.BytesIO()
     targets = (f"{tmp_path}/a", f"| cat > {tmp_path}/b", f"|gzip -c > {tmp_path}/c.gz", "-", "")
     for target in targets:
-        with writer(f"{form}:{target}", holder, Context(stdout=stdout)) as out:
+        with writer(f"{form}:{target}", holder, StreamContext(stdout=stdout)) as out:
             for key, value in zip(KEYS, values, strict=True):
                 out.write(key, value)
     content = (tmp_path / "a").read_bytes()
@@ -212,9 +212,9 @@ def test_pipes_gz_and_standard_streams_carry_the_same(what: str, form: str, tmp_
         "",
     )
     for source, options in itertools.product(sources, ("", ",s,cs", ",p,o")):
-        with sequential(f"ark{options}:{source}", holder, Context(stdin=io.BytesIO(content))) as table:
+        with sequential(f"ark{options}:{source}", holder, StreamContext(stdin=io.BytesIO(content))) as table:
             assert [(key, plain(value)) for key, value in table] == slow_archive(content, what), source
-        with random_access(f"ark{options}:{source}", holder, Context(stdin=io.BytesIO(content))) as table:
+        with random_access(f"ark{options}:{source}", holder, StreamContext(stdin=io.BytesIO(content))) as table:
             assert [(key, plain(table[key])) for key in KEYS] == slow_archive(content, what), source
 
 
@@ -226,6 +226,6 @@ def test_script_from_a_pipe_or_the_standard_input_is_a_script(source: str, tmp_p
             out.write(key, value)
     for kind in (sequential, random_access):
         stdin = io.BytesIO((tmp_path / "x.scp").read_bytes())
-        with kind(f"scp:{source.format(tmp_path)}", holder, Context(stdin=stdin)) as table:
+        with kind(f"scp:{source.format(tmp_path)}", holder, StreamContext(stdin=stdin)) as table:
             read = [value for _, value in table] if kind is sequential else [table[key] for key in KEYS]
             assert [plain(value) for value in read] == list(values)

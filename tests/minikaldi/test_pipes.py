@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from common.errors import KaldiError
-from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, Context, read_object, sequential, write_object, writer
+from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, StreamContext, read_object, sequential, write_object, writer
 from minikaldi.io.channel import Channel, ChannelReader, ChannelWriter
 from minikaldi.io.inner import parse_pipeline
 from minikaldi.running import run_command
@@ -159,7 +159,7 @@ def test_reader_that_has_enough_ends_the_command_without_an_error(place: Path, c
 def test_pipes_can_be_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for command in ("copy-vector x.vec - |", "true |"):
         with pytest.raises(KaldiError, match="pipes are off"):
-            read_object(command, FLOAT_VECTOR, Context(allow_pipes=False))
+            read_object(command, FLOAT_VECTOR, StreamContext(allow_pipes=False))
     monkeypatch.setenv("MINIKALDI_NO_PIPES", "1")
     with pytest.raises(KaldiError, match="pipes are off"):
         read_object("copy-vector x.vec - |", FLOAT_VECTOR)
