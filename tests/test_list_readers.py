@@ -25,7 +25,7 @@ from minikaldi.data_dir.tables import read_keys, read_numbers, read_pairs, read_
 from minikaldi.data_dir.validate import validate
 from minikaldi.featbin.compute_mfcc_feats import main as compute_mfcc_feats
 from minikaldi.io import TOKEN, TOKEN_VECTOR, Holder, random_access, sequential
-from minikaldi.options import parse
+from minikaldi.options import parse_command_line
 from minikaldi.running import run_command
 from nnet.data.lists import read_table as read_training_list
 from nnet.data.lists import read_trials as read_held_out_trials
@@ -130,7 +130,7 @@ MINIKALDI = [
     ),
     Reader(
         "option file",
-        lambda path: parse([f"--config={path}"], compute_mfcc_feats.options)[0],
+        lambda path: parse_command_line([f"--config={path}"], compute_mfcc_feats.options)[0],
         "--num-ceps=30\n--low-freq=20 # Hz\n",
         UsageError,
     ),

@@ -5,6 +5,7 @@ Without `segments` a recording is an utterance, and the keys of wav.scp are utte
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import shutil
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from types import TracebackType
 from common.errors import InputError
 from common.text_files import batches, open_text, write_lines
 from common.text_lines import fields_of, number_of
-from common.whole_files import hidden_name, remove_leftovers, signals_held
+from common.whole_files import hidden_folder, signals_held
 from minikaldi.data_dir.lines import ascending, byte_order, c_sorted, in_order, key_of
 from minikaldi.data_dir.tables import read_pairs, read_values, speaker_lines
 
@@ -125,22 +126,18 @@ class DirectoryWriter:
         self._existed = directory.is_dir()
         # absolute, for `.` and `..` have names of their own
         self._beside, self._name = (directory, "") if self._existed else (directory.absolute().parent, directory.name)
-        self._building = self._beside / hidden_name(self._name)
+        self._open = contextlib.ExitStack()
+        self._building = self._beside  # the hidden folder, once a table is written
         self._written: list[str] = []
         self._removed: list[str] = []
 
     def __enter__(self) -> DirectoryWriter:
-        return self  # the hidden folder comes with the first table: a signal that arrives here would leave it behind
-
-    def _make_folder(self) -> None:
-        self._beside.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(self._beside, self._name)
-        self._building.mkdir()
+        return self  # the hidden folder is made for the first table: a signal that arrives here would leave it behind
 
     def write(self, name: str, lines: Iterable[str], are_sorted: bool = False) -> None:
         """Write a table; lines that do not come sorted by key are sorted. `are_sorted`: the caller has seen to it."""
         if not self._written:
-            self._make_folder()
+            self._building = self._open.enter_context(hidden_folder(self._beside, self._name))
         path = self._building / name
         self._written.append(name)
         sorted_so_far, last = True, ""
@@ -177,7 +174,7 @@ class DirectoryWriter:
                 with signals_held():
                     self._put_in_place()
         finally:
-            shutil.rmtree(self._building, ignore_errors=True)
+            self._open.close()
 
     def _put_in_place(self) -> None:
         if not self.directory.exists():

@@ -10,7 +10,7 @@ import re
 import shlex
 from pathlib import Path
 
-from common.errors import InputError, KaldiError
+from common.errors import InputError
 from common.text_lines import BLANKS
 
 TO_WAV = "utils/to_wav.py"
@@ -26,20 +26,19 @@ def _is_offset(rxfilename: str) -> bool:
 
 
 def wave_form(rxfilename: str) -> tuple[int, int] | None:
-    """(channels, rate in Hz) of a file, found from here, that Kaldi reads as it is; None of anything else.
+    """(channels, rate in Hz) of a file that Kaldi reads as it is (`minikaldi.io.wave.whole_wave_header`); else None.
 
-    That is 16-bit PCM in a RIFF header, with samples, none of which are missing.
+    Args:
+        rxfilename: a path from the current directory.
     """
-    from minikaldi.io.wave import read_wave_header  # with numpy, which no other line here needs
+    from minikaldi.io.wave import whole_wave_header  # imports numpy, which nothing else here needs
 
     try:
         with Path(rxfilename).open("rb") as stream:
-            header = read_wave_header(stream)
-            begin, size = stream.tell(), os.fstat(stream.fileno()).st_size
-    except (OSError, ValueError, KaldiError):  # a pipe, an absent file or another encoding: what reads it says so
+            header = whole_wave_header(stream, os.fstat(stream.fileno()).st_size)
+    except (OSError, ValueError):  # a pipe or an absent file: the program that reads it reports it
         return None
-    whole = 0 < (header.data_bytes or 0) <= size - begin
-    return (header.channels, header.sample_rate) if whole else None
+    return (header.channels, header.sample_rate) if header else None
 
 
 def mono_at_rate(rxfilename: str, sample_rate: int, first_channel: bool = False) -> str:

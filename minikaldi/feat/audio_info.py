@@ -18,7 +18,7 @@ from minikaldi.feat.audio_parts import AudioPart, BytesFile, audio_parts, checke
 from minikaldi.feat.flac import is_one_counted_flac
 from minikaldi.feat.mpeg import begins_mpeg_header
 from minikaldi.io import Reader
-from minikaldi.io.wave import read_wave_header
+from minikaldi.io.wave import whole_wave_header
 
 if TYPE_CHECKING:
     import soundfile
@@ -40,9 +40,14 @@ class ForeignAudioError(KaldiError):
 class AudioInfo:
     """What a file is.
 
-    format, subtype: in libsndfile's words. num_samples: of each channel, 1 or more. rate: Hz.
-    as_it_stands: libsndfile reads the file itself to its end, and goes to any of its samples.
-    kaldi_reads: it is a 16-bit PCM WAV whose header Kaldi accepts.
+    Attributes:
+        format: container, by libsndfile's name.
+        subtype: encoding, by libsndfile's name.
+        channels: number of channels.
+        rate: Hz.
+        num_samples: samples of each channel, >= 1.
+        as_it_stands: whether libsndfile reads the file itself to its end, and seeks to any of its samples.
+        kaldi_reads: whether Kaldi reads the file as it is (`minikaldi.io.wave.whole_wave_header`).
     """
 
     format: str
@@ -68,7 +73,7 @@ def audio_info(path: str | Path) -> AudioInfo:
             raise KaldiError("empty file")
         start = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES]
         found = checked_samples(stream, size)
-        info = _of_plain_wave(stream, found) or _of_file(stream, size, start, found)
+        info = _of_plain_wave(stream, size) or _of_file(stream, size, start, found)
     if info.num_samples == 0:
         raise KaldiError("a header and no samples")
     if info.rate < 1:
@@ -76,16 +81,13 @@ def audio_info(path: str | Path) -> AudioInfo:
     return info
 
 
-def _of_plain_wave(stream: Reader, found: Samples | None) -> AudioInfo | None:
-    """Of a 16-bit PCM WAV of known length, without a call of libsndfile: corpora have a million of them."""
-    if found is None or found.claimed is None or not found.is_riff:
-        return None
+def _of_plain_wave(stream: Reader, size: int) -> AudioInfo | None:
+    """Of a wave file that Kaldi reads, without a call of libsndfile: corpora have a million of them."""
     stream.seek(0)
-    try:
-        header = read_wave_header(stream)
-    except KaldiError:
-        return None  # of another encoding
-    num_samples = found.claimed // (2 * header.channels)
+    header = whole_wave_header(stream, size)
+    if header is None or header.data_bytes is None:
+        return None
+    num_samples = header.data_bytes // (2 * header.channels)
     return AudioInfo("WAV", "PCM_16", header.channels, header.sample_rate, num_samples, True, True)
 
 

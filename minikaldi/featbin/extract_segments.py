@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.errors import KaldiError
+from common.errors import InputError, KaldiError
 from common.options import option
 from common.text_lines import clean_lines, fields_of
 from minikaldi.command import CommandRun, command
@@ -25,7 +25,7 @@ class ExtractSegmentsOptions(CommandOptions):
     min_segment_length: float = option(0.1, "Shortest segment in seconds")
 
 
-class UnusableSegmentError(Exception):
+class UnusableSegmentError(InputError):
     """A line of the segments file that is left out, and why."""
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from common.errors import KaldiError
 from common.log import warning
 from minikaldi.io.places import MalformedError, malformed, place_of
 from minikaldi.io.primitives import Reader, Writer, read_exactly
@@ -99,6 +100,23 @@ def read_wave_header(stream: Reader) -> WaveHeader:
     if not channels:
         raise malformed(stream, f"the wave has no 'fmt ' chunk before its samples; {_MEND}", back=8)
     return WaveHeader(sample_rate, channels, None if _is_streamed(riff_size, size) else size)
+
+
+def whole_wave_header(stream: Reader, total_bytes: int) -> WaveHeader | None:
+    """The header of a wave file that Kaldi reads as it is: 16-bit PCM, of known length, with all its samples.
+
+    Args:
+        stream: the file from its beginning; afterwards it is at the first sample.
+        total_bytes: size of the file.
+
+    Returns:
+        None for any other file.
+    """
+    try:
+        header = read_wave_header(stream)
+    except KaldiError:  # another encoding, or no wave
+        return None
+    return header if 0 < (header.data_bytes or 0) <= total_bytes - stream.tell() else None
 
 
 def _read_riff(stream: Reader) -> int:

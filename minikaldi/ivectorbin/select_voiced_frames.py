@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import KaldiError
+from common.errors import InputError, KaldiError
 from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR
 from minikaldi.options import NoOptions
 
 
-class UnusableUtteranceError(Exception):
+class UnusableUtteranceError(InputError):
     """An utterance that is left out, and why."""
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from common.errors import InputError
 from minikaldi.copies.rooms import smoothed
-from minikaldi.data_dir.wav_lines import mono_at_rate, through_to_wav, without_quotes
+from minikaldi.data_dir.wav_lines import mono_at_rate, to_wav_pipe, without_quotes
 
 from .conftest import Run, content, table
 
@@ -251,8 +251,8 @@ def test_probabilities_are_smoothed_towards_equality() -> None:
 
 
 def test_audio_behind_any_name_can_be_resampled_and_put_into_quotes() -> None:
-    assert through_to_wav("a b.wav", "--rate 8000") == "utils/to_wav.py --rate 8000 'a b.wav' |"
-    assert through_to_wav("x |", "--rate 8000") == "x | utils/to_wav.py --rate 8000 - |"
+    assert to_wav_pipe("a b.wav", "--rate 8000") == "utils/to_wav.py --rate 8000 'a b.wav' |"
+    assert to_wav_pipe("x |", "--rate 8000") == "x | utils/to_wav.py --rate 8000 - |"
     assert without_quotes("cat 'a b' | x \"c|d\" |", "here") == "cat a\\ b | x c\\|d |"
     with pytest.raises(InputError, match="here"):
         without_quotes("it's.wav", "here")
@@ -303,7 +303,7 @@ def write_waves(folder: Path) -> dict[str, str]:
     return {**found, "plain.wav": "@", "stereo.wav": "utils/to_wav.py --rate 16000{} @ |", "with blank.wav": "@"}
 
 
-def test_a_room_that_kaldi_reads_is_named_as_it_is_and_any_other_goes_through_to_wav(data: Path, run: Run) -> None:
+def test_a_room_that_kaldi_reads_is_named_as_it_is_and_any_other_goes_to_wav_pipe(data: Path, run: Run) -> None:
     """A Python start for each utterance costs real Kaldi eight times the time."""
     expected = write_waves(data.parent / "waves")
     for name, audio in expected.items():
