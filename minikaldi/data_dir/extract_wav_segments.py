@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
     """Command line of utils/data/extract_wav_segments_data_dir.sh."""
     parser = Parser(USAGE, ABOUT)
     parser.add_argument("--nj", type=positive_int, default=4, help="jobs at once (default 4)")
-    parser.add_argument("--cmd", default="run.pl", help="what runs them (default run.pl)")
+    parser.add_argument("--cmd", default="run.pl", help="program that runs them (default run.pl)")
     parser.add_argument("source")
     parser.add_argument("target")
     options = parser.parse(argv)

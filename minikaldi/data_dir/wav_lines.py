@@ -1,6 +1,6 @@
-"""What stands behind an id in wav.scp: a file, an offset into an archive, or a pipe; and further commands put to it.
+"""The audio in a line of wav.scp: a file, an offset in an archive, or a pipe; and further commands appended to it.
 
-The lines hold nothing but commands, quotes and `|`, so that minikaldi can run them without a shell.
+The lines consist of commands, quotes and `|` only, so that minikaldi can run them without a shell.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ def wave_form(rxfilename: str) -> tuple[int, int] | None:
 
 
 def mono_at_rate(rxfilename: str, sample_rate: int, first_channel: bool = False) -> str:
-    """The audio as mono at `sample_rate` Hz: a file or a pipe of utils/to_wav.py that is so as it is, anything else
-    through utils/to_wav.py.
+    """The audio as mono at `sample_rate` Hz.
 
-    The bare path costs real Kaldi no Python start for each utterance.
+    A file or a pipe of utils/to_wav.py that already is mono at this rate stays as it is; any other audio goes through
+    utils/to_wav.py. With the bare path, real Kaldi does not start Python for each utterance.
 
     Args:
-        rxfilename: a file, an offset into an archive, or a pipe.
+        rxfilename: a file, an offset in an archive, or a pipe.
         sample_rate: Hz.
         first_channel: take the first of several channels, not their mean.
     """
@@ -60,14 +60,14 @@ def mono_at_rate(rxfilename: str, sample_rate: int, first_channel: bool = False)
 
 
 def to_wav_rate(rxfilename: str) -> int | None:
-    """The rate in Hz of a pipe that ends in utils/to_wav.py, which writes mono; None of anything else."""
+    """The rate in Hz of a pipe that ends in utils/to_wav.py, which writes mono; None for anything else."""
     if not is_pipe(rxfilename):
         return None
     lexer = shlex.shlex(rxfilename.rstrip(BLANKS)[:-1], posix=True, punctuation_chars="|")
     lexer.whitespace_split, lexer.commenters = True, ""
     try:
         words = list(lexer)
-    except ValueError:  # a quote that does not end: what runs the pipe says so
+    except ValueError:  # a quote that does not end: the program that runs the pipe reports it
         return None
     last = words[len(words) - words[::-1].index("|") :] if "|" in words else words
     if not last or not (last[0] == TO_WAV or last[0].endswith(f"/{TO_WAV}")):
@@ -109,7 +109,7 @@ def through_reverberate(rxfilename: str, options: str) -> str:
 
 
 def signal_through_reverberate(audio: str, options: str) -> str:
-    """The same for audio that is to stand inside quotes, as `without_quotes` writes it: blanks get backslashes."""
+    """The same for audio inside quotes, in the form of `without_quotes`: blanks get backslashes."""
     if is_pipe(audio):
         return through_reverberate(audio, options)
     return f"wav-reverberate {options} {_with_backslashes(audio)} - |"
@@ -120,12 +120,16 @@ def _with_backslashes(word: str) -> str:
 
 
 def without_quotes(rxfilename: str, where: str) -> str:
-    """The same audio, written so that it can stand inside quotes and in a list with commas.
+    """The same audio in a form that can be put inside quotes and in a list with commas.
 
     Quotes around the words of a pipe become backslashes.
 
+    Args:
+        rxfilename: the audio.
+        where: its place in errors.
+
     Raises:
-        InputError: it holds what cannot be written so; `where` says whose it is.
+        InputError: it has a character for which there is no such form.
     """
     if is_pipe(rxfilename) and re.search(r"['\"]", rxfilename):
         lexer = shlex.shlex(rxfilename, posix=True, punctuation_chars="|")
@@ -138,7 +142,7 @@ def without_quotes(rxfilename: str, where: str) -> str:
     found = re.search(r"[,'\"`$]", rxfilename)
     if found:
         raise InputError(
-            f"{where}: {rxfilename} holds the character {found[0]}, which cannot stand in the list of signals that "
-            "wav-reverberate adds; give the file another name, or link to it under one"
+            f"{where}: {rxfilename} holds the character {found[0]}, which the list of signals of wav-reverberate "
+            "cannot hold; give the file another name, or make a link with another name"
         )
     return rxfilename

@@ -1,4 +1,4 @@
-"""How each kind of object stands in a table or file: a `Holder` reads one from a stream and writes one to it.
+"""The form of each kind of object in a table or file: a `Holder` reads one from a stream and writes one to it.
 
 Source: Kaldi util/kaldi-holder-inl.h.
 """
@@ -43,16 +43,20 @@ _SIZED_INT32 = np.dtype([("size", "i1"), ("value", "<i4")])
 
 
 class Holder(Protocol[T]):
-    """Reads and writes one kind of object; `what` names it in messages."""
+    """Reads and writes one kind of object.
+
+    Attributes:
+        what: name of the kind in messages.
+    """
 
     what: str
 
     def read(self, stream: Reader) -> T:
-        """The object that starts here, its binary header (if it has one) included.
+        """Read the object that starts here, with its binary header if it has one.
 
         Raises:
-            KaldiError: it is none. Whoever called adds file and key, and, where the error was not made by
-                `minikaldi.io.places.malformed`, the byte at which the reading stopped.
+            KaldiError: no such object. The caller adds file and key, and, unless `minikaldi.io.places.malformed` made
+                the error, the byte at which the reading stopped.
         """
 
     def write(self, stream: Writer, value: T, binary: bool) -> None:
@@ -60,7 +64,12 @@ class Holder(Protocol[T]):
 
 
 class MatrixHolder:
-    """Matrices of one float type; reads any form; writes its type, or compressed by `compression_method` if binary."""
+    """Matrices of one float type. Any form is read.
+
+    Args:
+        dtype: type of the arrays, and of what is written.
+        compression_method: how binary matrices are compressed, 1 to 7; None: they are not.
+    """
 
     def __init__(self, dtype: npt.DTypeLike, compression_method: int | None = None) -> None:
         self.what = "matrix"
@@ -68,42 +77,42 @@ class MatrixHolder:
         self.compression_method = compression_method
 
     def read(self, stream: Reader) -> npt.NDArray[Any]:
-        """(rows, cols)."""
+        """Read a matrix (rows, cols)."""
         return read_matrix(stream, read_binary_header(stream), self.dtype)
 
     def write(self, stream: Writer, value: npt.NDArray[Any], binary: bool) -> None:
-        """`value` (rows, cols), converted to the holder's type."""
+        """Write `value` (rows, cols), converted to the holder's type."""
         write_binary_header(stream, binary)
         matrix = np.asarray(value, dtype=self.dtype)
         if self.compression_method is None:
             write_matrix(stream, matrix, binary)
         elif binary:
             write_compressed(stream, matrix, self.compression_method)
-        else:  # text shows what the compressed form holds, as in Kaldi
+        else:  # text shows the values of the compressed form, as in Kaldi
             packed = io.BytesIO()
             write_compressed(packed, matrix, self.compression_method)
             write_matrix(stream, read_matrix(io.BufferedReader(io.BytesIO(packed.getvalue())), True), False)
 
 
 class VectorHolder:
-    """Vectors of one float type; reads either."""
+    """Vectors of one float type; float and double are read."""
 
     def __init__(self, dtype: npt.DTypeLike) -> None:
         self.what = "vector"
         self.dtype = np.dtype(dtype)
 
     def read(self, stream: Reader) -> npt.NDArray[Any]:
-        """(dim,)."""
+        """Read a vector (dim,)."""
         return read_vector_object(stream, self.dtype)
 
     def write(self, stream: Writer, value: npt.NDArray[Any], binary: bool) -> None:
-        """`value` (dim,), converted to the holder's type."""
+        """Write `value` (dim,), converted to the holder's type."""
         write_binary_header(stream, binary)
         write_vector(stream, np.asarray(value, dtype=self.dtype), binary)
 
 
 class IntHolder:
-    """One int32; in text it has its line to itself, and, as in Kaldi, the line has an end."""
+    """One int32; in text it is alone on its line, and, as in Kaldi, the line has an end."""
 
     what = "integer"
 
@@ -122,7 +131,7 @@ class IntHolder:
 
 
 class FloatHolder:
-    """One float32 or double (either is read); in text it has its line to itself."""
+    """One float32 or double (both are read); in text it is alone on its line."""
 
     what = "number"
 
@@ -144,7 +153,7 @@ class FloatHolder:
 
 
 class BoolHolder:
-    """One truth value: T or F."""
+    """One boolean: T or F."""
 
     what = "truth value (T or F)"
 
@@ -225,7 +234,7 @@ class IntVectorHolder:
 
 
 class WaveHolder:
-    """RIFF waves; the same bytes in an archive as in a file."""
+    """RIFF waves; an archive holds the same bytes as a file."""
 
     what = "wave"
 
@@ -241,7 +250,7 @@ class WaveHolder:
 
 
 class WaveHeaderHolder:
-    """The header of a wave alone, where each wave is a file of its own: nothing of the samples is read."""
+    """The header of a wave that is a file of its own: no samples are read."""
 
     what = "wave header"
 
@@ -250,17 +259,17 @@ class WaveHeaderHolder:
         return read_wave_header(stream)
 
     def write(self, stream: Writer, value: WaveHeader, binary: bool) -> None:
-        """Refused: a header without samples is no file."""
+        """Refuse: a header without samples is not a file."""
         raise KaldiError("a wave header cannot be written alone")
 
 
 def compressed_matrix(method: int) -> MatrixHolder:
-    """Matrices that are written compressed by Kaldi's method 1–7 (1 chooses by the number of rows)."""
+    """A holder that compresses matrices by Kaldi's method 1 to 7 (1 chooses by the number of rows)."""
     return MatrixHolder(np.float32, method)
 
 
 def _single_word(stream: Reader, what: str) -> tuple[bytes, int]:
-    """The only word of the line, and how many bytes the line has, for errors."""
+    """The only word of the line, and the line's length in bytes, for errors."""
     line = read_line(stream, what)
     words = line.split()
     if len(words) != 1:

@@ -1,10 +1,10 @@
 """Commands in file names, as byte streams: `cmd |` to read from, `| cmd` to write to.
 
-A line that consists of our own commands runs inside this process (`minikaldi.io.inner`); any other is given to bash,
-as Kaldi gives it to sh. Either way the exit code is checked when the stream is closed. A reader that has enough may
-close before the end: what the command then says of its broken pipe is not an error. A command that ends before it has
-read all that is written to it is one. Of a line of several commands bash tells the last one's code, as sh does; of our
-own every one counts.
+A line of commands that the process's runner has (`minikaldi.io.runner`) runs inside this process; any other is given to
+bash, as Kaldi gives it to sh. In both cases the exit code is checked when the stream is closed. A reader that has
+enough may close before the end: the command's broken pipe is then not an error. It is an error if a command ends before
+it has read everything that is written to it. Of a line of several commands bash reports the last one's exit code, as sh
+does; inside this process every code counts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BROKEN_PIPE = _BY_SIGNAL + signal.SIGPIPE
 
 
 def open_input_pipe(command: str, context: StreamContext) -> io.BufferedReader:
-    """What `command` writes."""
+    """A stream of the output of `command`."""
     context.check_pipe(command)
     stages = inner.parse_pipeline(command)
     if stages is None:
@@ -58,7 +58,7 @@ def _start(command: str, stdin: int | None, stdout: int | None) -> subprocess.Po
 
 
 def _exit_code(process: subprocess.Popen[bytes]) -> int:
-    """The code, as a shell tells it."""
+    """The exit code, as a shell reports it."""
     code = process.wait()
     return code if code >= 0 else _BY_SIGNAL - code
 
@@ -89,7 +89,11 @@ class _ShellReader(io.RawIOBase):
         return self._count
 
     def close(self) -> None:
-        """Close and wait; KaldiError for a command that failed, if all was read."""
+        """Close the stream and wait for the command.
+
+        Raises:
+            KaldiError: everything was read, and the command failed.
+        """
         if self.closed:
             return
         super().close()
@@ -119,7 +123,11 @@ class _ShellWriter(io.RawIOBase):
             raise KaldiError(f"the pipe {self._command!r} ended with exit code {code} before it had read all") from exc
 
     def close(self) -> None:
-        """Close and wait; KaldiError for a command that failed."""
+        """Close the stream and wait for the command.
+
+        Raises:
+            KaldiError: the command failed.
+        """
         if self.closed:
             return
         super().close()

@@ -1,5 +1,5 @@
-"""Posteriors: for each frame the indices that have a share in it (states, Gaussians), each with its share, or with a
-vector of shares.
+"""Posteriors: for each frame the indices (of states or Gaussians) that share it, each with its share or vector of
+shares.
 
 Source: Kaldi hmm/posterior.{h,cc} (Posterior, GaussPost). In text a posterior is a line: `[ 2 0.75 6 0.25 ] [ 6 1 ] `.
 """
@@ -76,7 +76,7 @@ class PosteriorHolder:
         return frames
 
     def write(self, stream: Writer, value: Posterior, binary: bool) -> None:
-        """The frames; in text a line."""
+        """Write the frames; in text one line."""
         write_binary_header(stream, binary)
         if not binary:
             frames = (" ".join(["[", *(f"{index} {share:.7g}" for index, share in frame), "] "]) for frame in value)
@@ -105,7 +105,7 @@ class GaussPosteriorHolder:
         ]
 
     def write(self, stream: Writer, value: GaussPosterior, binary: bool) -> None:
-        """The frames; in text, too, behind their numbers."""
+        """Write the frames, with their number before them in text too."""
         write_binary_header(stream, binary)
         write_int32(stream, len(value), binary)
         for frame in value:
@@ -125,7 +125,7 @@ def _read_count(stream: Reader, binary: bool = True) -> int:
 
 
 def _float32(word: bytes) -> float:
-    """Rounded as what is kept in binary."""
+    """A number, rounded to the float32 of the binary form."""
     return float(converted(np.array(to_float(word)), np.float32))
 
 

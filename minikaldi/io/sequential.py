@@ -27,12 +27,16 @@ CARRIAGE_RETURN = ord("\r")
 
 
 def sequential(rspecifier: str, holder: Holder[T], context: StreamContext | None = None) -> SequentialReader[T]:
-    """A table to be iterated once: ``with sequential("scp:feats.scp", FLOAT_MATRIX) as feats: for key, matrix in
-    feats: …``
+    """Open a table to iterate over once: ``with sequential("scp:feats.scp", FLOAT_MATRIX) as feats``.
+
+    Args:
+        rspecifier: the table.
+        holder: reader of its objects.
+        context: the standard streams, and whether pipes are allowed; None: the process's own streams.
 
     Raises:
-        KaldiError: the table cannot be opened; while iterating, an entry that cannot be read (with `p`: a warning, and
-            in a script the entry is passed over, in an archive the rest).
+        KaldiError: the table cannot be opened; while iterating, an entry cannot be read (with the option `p` that is a
+            warning, and the entry of a script, or the rest of an archive, is skipped).
     """
     return SequentialReader(rspecifier, holder, context or StreamContext())
 
@@ -73,7 +77,7 @@ class SequentialReader(Generic[T]):
         except KaldiError as exc:
             if not self._spec.permissive:
                 raise
-            warning(f"{exc}; the rest of the archive is passed over")
+            warning(f"{exc}; the rest of the archive is skipped")
 
     def _script_entries(self, objects: ObjectReader[T]) -> Iterator[tuple[str, T]]:
         name = where(self._spec.rxfilename)
@@ -89,10 +93,10 @@ class SequentialReader(Generic[T]):
 
 
 def close_table(opened: ExitStack, spec: Rspecifier) -> None:
-    """Close what a table had open.
+    """Close the streams of a table.
 
     Raises:
-        KaldiError: a pipe that had been read to its end has failed; with `p` that is a warning.
+        KaldiError: a pipe that was read to its end has failed; with the option `p` that is a warning.
     """
     try:
         opened.close()
@@ -103,7 +107,7 @@ def close_table(opened: ExitStack, spec: Rspecifier) -> None:
 
 
 def script_lines(stream: Reader, rxfilename: str) -> Iterator[tuple[str, str]]:
-    """(key, extended file name) of each line of a script file; a last line without an end is warned of."""
+    """(key, extended file name) of each line of a script file, with a warning if the last line has no end."""
     name, ends, line = where(rxfilename), LineEnds(where(rxfilename), KaldiError), b"\n"
     for number, line in enumerate(stream, 1):
         if number == 1:

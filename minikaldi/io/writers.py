@@ -1,4 +1,4 @@
-"""Writing a table: an archive, a script that names one file a key, or both.
+"""Writing a table: an archive, a script that names one file for each key, or both.
 
 Source: Kaldi util/kaldi-table-inl.h (TableWriter).
 """
@@ -24,10 +24,15 @@ T = TypeVar("T")
 
 
 def writer(wspecifier: str, holder: Holder[T], context: StreamContext | None = None) -> TableWriter[T]:
-    """A table to write to: ``with writer("ark,scp:a.ark,a.scp", FLOAT_VECTOR) as out: out.write(key, vector)``
+    """Open a table to write: ``with writer("ark,scp:a.ark,a.scp", FLOAT_VECTOR) as out: out.write(key, vector)``
+
+    Args:
+        wspecifier: the table.
+        holder: writer of its objects.
+        context: the standard streams, and whether pipes are allowed; None: the process's own streams.
 
     Raises:
-        KaldiError: a file cannot be made, a pipe fails, a key is no word, or a script (`scp:`) does not name the key.
+        KaldiError: a file cannot be made, a pipe fails, a key is not one word, or a script (`scp:`) lacks the key.
     """
     context = context or StreamContext()
     spec = parse_wspecifier(wspecifier)
@@ -52,16 +57,16 @@ class TableWriter(Generic[T]):
 
     def write(self, key: str, value: T) -> None:
         """Add an entry; `key` is one word."""
-        raise TypeError(f"{type(self).__name__} does not write")
+        raise NotImplementedError
 
     def close(self) -> None:
-        """Flush and close; checks the exit code of a pipe."""
+        """Flush and close; the exit code of a pipe is checked."""
         with naming(self._name):
             self._open.close()
 
 
 class ArchiveWriter(TableWriter[T]):
-    """An archive, and beside it the script with the byte offset of each object."""
+    """An archive, and if wanted a script with the byte offset of each object."""
 
     def __init__(self, spec: Wspecifier, archive: str, holder: Holder[T], context: StreamContext) -> None:
         super().__init__(where(archive, "standard output"))
@@ -87,7 +92,7 @@ class ArchiveWriter(TableWriter[T]):
         """Add an entry.
 
         Raises:
-            KaldiError: the key is no word, or the value is none that the holder writes.
+            KaldiError: the key is not one word, or the holder does not write the value.
         """
         _check_key(key)
         with naming(self._name):
@@ -108,7 +113,7 @@ class ArchiveWriter(TableWriter[T]):
 
 
 class ScriptWriter(TableWriter[T]):
-    """A script that was there before: each key's object goes to the file that its line names."""
+    """An existing script: each object is written to the file that the line of its key names."""
 
     def __init__(self, script: str, holder: Holder[T], binary: bool, permissive: bool, context: StreamContext) -> None:
         super().__init__(script)
@@ -118,19 +123,19 @@ class ScriptWriter(TableWriter[T]):
             self._files = dict(script_lines(stream, script))
 
     def write(self, key: str, value: T) -> None:
-        """Write the key's file.
+        """Write the file of a key.
 
         Raises:
-            KaldiError: the script does not name the key (with `p`: the value is passed over).
+            KaldiError: the script lacks the key (with the option `p` the value is skipped instead).
         """
         if key in self._files:
             write_object(self._files[key], self._holder, value, self._binary, self._context)
         elif not self._permissive:
-            raise KaldiError(f"{self._script}: the key {key} is not there, so its object has no file to go to")
+            raise KaldiError(f"{self._script}: the key {key} is not there, so there is no file for its object")
 
 
 class _CountingWriter:
-    """A stream that knows how many bytes went through it (a pipe cannot tell)."""
+    """A stream that counts the bytes written (a pipe does not know its position)."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream

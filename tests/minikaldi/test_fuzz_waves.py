@@ -221,7 +221,7 @@ def test_a_wave_without_a_length_takes_the_rest_of_its_archive_with_a_warning(ca
     with sequential("ark:-", WAVE, StreamContext(io.BytesIO(data))) as table:
         entries = list(table)
     assert [key for key, _ in entries] == ["utt0"]
-    assert "byte 5: a wave that does not tell its length is taken to go on to the end of the archive" in caplog.text
+    assert "byte 5: a wave without a length in its header is read to the end of the archive" in caplog.text
     caplog.clear()
     read(GOOD["no sizes"])
     assert not caplog.text

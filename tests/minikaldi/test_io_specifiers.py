@@ -144,7 +144,7 @@ def test_wxfilename_pipe_starts_with_its_sign() -> None:
 
 @pytest.mark.parametrize("text", ["x.ark:12", "t,-", "b,x", " x", "x ", "a | b"])
 def test_names_that_can_only_be_a_slip_are_not_written_to(text: str) -> None:
-    with pytest.raises(KaldiError, match="is no file name"):
+    with pytest.raises(KaldiError, match="is not a file name"):
         parse_wxfilename(text)
 
 
