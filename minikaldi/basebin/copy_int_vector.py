@@ -1,7 +1,7 @@
 """copy-int-vector. Source: Kaldi bin/copy-int-vector.cc.
 
-A file holds a vector in another form than a table does: `[ 1 2 3 ]` in text, and in binary the bytes of all elements
-behind one size (Kaldi base/io-funcs-inl.h, WriteIntegerVector).
+The form of a vector in a file is not that in a table: `[ 1 2 3 ]` in text, and in binary one size and then the bytes of
+all elements (Kaldi base/io-funcs-inl.h, WriteIntegerVector).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _INT32_BYTES = 4
 
 @dataclass
 class CopyIntVectorOptions(CommandOptions):
-    """How the copy is written."""
+    """The form of the copy."""
 
     binary: bool = option(True, "Write in binary mode (only relevant if output is a file)")
 
@@ -34,7 +34,7 @@ class IntVectorFileHolder:
     what = "list of integers"
 
     def read(self, stream: Reader) -> list[int]:
-        """The integers."""
+        """Read the integers."""
         if not read_binary_header(stream):
             return self._read_text(stream)
         size, count = struct.unpack("<bi", read_exactly(stream, 5, self.what))
@@ -54,7 +54,7 @@ class IntVectorFileHolder:
         return numbers
 
     def write(self, stream: Writer, value: list[int], binary: bool) -> None:
-        """The integers."""
+        """Write the integers."""
         write_binary_header(stream, binary)
         if binary:
             stream.write(struct.pack("<bi", _INT32_BYTES, len(value)) + np.array(value, "<i4").tobytes())
@@ -70,7 +70,7 @@ class IntVectorFileHolder:
     about="Copy vectors of integers (alignments), possibly changing their format.",
 )
 def main(run: CommandRun, options: CopyIntVectorOptions, args: list[str]) -> int:
-    """Copy a table or a single vector; 0 where at least one was copied."""
+    """Copy a table or a single vector; returns 0 if at least one was copied."""
     if not are_tables(*args):
         holder = IntVectorFileHolder()
         run.write_object(args[1], holder, run.read_object(args[0], holder), options.binary)

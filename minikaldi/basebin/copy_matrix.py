@@ -20,7 +20,7 @@ Matrix = npt.NDArray[np.float32]
 
 @dataclass
 class CopyMatrixOptions(CommandOptions):
-    """What is done to each matrix on the way: scaled, then one of the three functions, then raised to a power."""
+    """The changes of each matrix: scaled, then one of the three functions, then raised to a power."""
 
     binary: bool = option(True, "Write in binary mode (only relevant if output is a file)")
     scale: float = option(1.0, "Scale the matrices by this number")
@@ -39,7 +39,7 @@ class CopyMatrixOptions(CommandOptions):
     about="Copy matrices, possibly changing their format or their elements.",
 )
 def main(run: CommandRun, options: CopyMatrixOptions, args: list[str]) -> int:
-    """Copy a table or a single matrix; 0 where at least one was copied."""
+    """Copy a table or a single matrix; returns 0 if at least one was copied."""
     if options.apply_log + options.apply_exp + options.apply_softmax_per_row > 1:
         raise KaldiError("only one of --apply-log, --apply-exp and --apply-softmax-per-row can be given")
     if not are_tables(*args):
@@ -57,12 +57,12 @@ def main(run: CommandRun, options: CopyMatrixOptions, args: list[str]) -> int:
 
 
 def _changed(run: CommandRun, name: str, matrix: Matrix, options: CopyMatrixOptions) -> Matrix:
-    """The matrix after the options (rows, cols); `name` is what a warning of elements that are lost calls it."""
-    with np.errstate(all="ignore"):  # told below, by name
+    """The matrix after the options (rows, cols); `name` is its name in a warning about lost elements."""
+    with np.errstate(all="ignore"):  # reported below, with the name
         changed = transformed(matrix, options)
     lost = int(np.isnan(changed).sum() - np.isnan(matrix).sum())
     if lost > 0:
-        run.warning(f"{name}: {lost} elements have no value after what the options do, and are now NaN")
+        run.warning(f"{name}: {lost} elements have no value after the changes by the options, and are now NaN")
     return changed
 
 

@@ -66,7 +66,9 @@ def main(run: CommandRun, options: EstPcaOptions, args: list[str]) -> int:
 
 
 def read_row_moments(run: CommandRun, rspecifier: str, read_vectors: bool) -> Moments:
-    """Moments of all rows of a table; an entry that is empty or of another dimension is warned of, counted, left out.
+    """Moments of all rows of a table.
+
+    An entry that is empty or of another dimension is counted and left out, with a warning.
 
     Raises:
         KaldiError: nothing was read, or an entry holds NaN.

@@ -1,9 +1,9 @@
-"""reverberate_data_dir.py: copies of a data directory, heard in rooms, as wav.scp lines; no audio is read or written.
+"""reverberate_data_dir.py: copy a data directory with reverberation, as wav.scp lines; no audio is read or written.
 
-Each copy of a recording gets, by chance, an impulse response, an isotropic noise of the same room and point-source
-noises reverberated in it. Each draw depends on the seed, the copy's number and the recording alone.
+Each copy of a recording gets, with a probability, an impulse response, an isotropic noise of the same room and
+point-source noises reverberated in it. Each draw depends on the seed, the copy's number and the recording alone.
 
-Source: steps/data/reverberate_data_dir.py, by what it writes. Resampling is by utils/to_wav.py, there by sox.
+Source: the output of steps/data/reverberate_data_dir.py. utils/to_wav.py resamples here, sox there.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from minikaldi.data_dir.tables import read_values
 from minikaldi.data_dir.wav_lines import as_pipe, signal_through_reverberate
 
 USAGE = "reverberate_data_dir.py [options] --rir-set-parameters 'weight, list' <src-dir> <dest-dir>"
-ABOUT = """Copy a data directory as it sounds in rooms.
+ABOUT = """Copy a data directory with the reverberation of rooms.
 e.g.: reverberate_data_dir.py --rir-set-parameters "0.5, small_rooms" --rir-set-parameters "0.5, medium_rooms" \\
         --speech-rvb-probability 1 --pointsource-noise-addition-probability 0 \\
         --isotropic-noise-addition-probability 0 --num-replications 1 --source-sampling-rate 16000 data/a data/b
@@ -42,12 +42,26 @@ A list of rooms has lines `--rir-id r1 --room-id A file-or-pipe`; one of noises 
 --noise-type isotropic|point-source [--bg-fg-type background|foreground] [--room-linkage A] file-or-pipe`."""
 COPIED = ("text", "segments", "vad.scp", "utt2lang", "utt2rec", "reco2file_and_channel")
 
-Signal = tuple[str, float, str]  # what is added, its start in seconds, the SNR in dB
+Signal = tuple[str, float, str]  # audio, start in seconds, SNR in dB
 
 
 @dataclass(frozen=True)
 class Acoustics:
-    """What the copies may sound like."""
+    """The rooms and noises of the copies.
+
+    Attributes:
+        rirs: all impulse responses.
+        by_room: room -> its impulse responses.
+        isotropic: room -> its isotropic noises.
+        point_source: point-source noises; None: none.
+        speech_probability: probability that a copy is reverberated.
+        isotropic_probability: probability of an isotropic noise.
+        point_source_probability: probability of point-source noises.
+        foreground_snrs: SNRs of foreground noises in dB, as written; one is drawn.
+        background_snrs: SNRs of background noises in dB, as written; one is drawn.
+        max_noises_per_minute: most point-source noises per minute.
+        shift_output: option --shift-output of wav-reverberate.
+    """
 
     rirs: WeightedItems[Rir]
     by_room: dict[str, WeightedItems[Rir]]
@@ -63,14 +77,14 @@ class Acoustics:
 
 
 def isotropic_signal(noise: ListedNoise, seconds: float, snr: str) -> Signal:
-    """A noise from everywhere, as long as the speech."""
+    """An isotropic noise, as long as the speech."""
     return signal_through_reverberate(noise.audio, f"--duration={seconds_text(seconds)}"), 0.0, snr
 
 
 def point_source_signal(
     noise: ListedNoise, rir: Rir, seconds: float, acoustics: Acoustics, rng: random.Random
 ) -> Signal:
-    """A noise from one place of the room."""
+    """A noise from one place in the room."""
     options = f'--impulse-response="{rir.audio}"'
     if noise.background:
         options += f" --duration={seconds_text(seconds)}"
@@ -94,7 +108,7 @@ def draw_signals(room_id: str, seconds: float, acoustics: Acoustics, rng: random
 
 
 def reverberated_line(audio: str, seconds: float, acoustics: Acoustics, rng: random.Random) -> str:
-    """The line of wav.scp for one copy of a recording; `seconds` matter only where noises are added."""
+    """The audio of one copy of a recording, as a line of wav.scp; `seconds` matters only if noises are added."""
     rir = acoustics.rirs.draw(rng)
     options = ""
     if rng.random() < acoustics.speech_probability:
@@ -121,7 +135,7 @@ def reverberate(source: Path, target: Path, acoustics: Acoustics, options: Names
     seconds = durations(source) if has_noises else {}
     missing = [recording for recording in audio if has_noises and recording not in seconds]
     if missing:
-        raise InputError(f'{source}: "{missing[0]}" has no line in reco2dur; utils/data/get_reco2dur.sh makes it')
+        raise InputError(f'{source}: "{missing[0]}" has no line in reco2dur; make it: utils/data/get_reco2dur.sh')
     copies = range(0 if options.include_original_data else 1, options.num_replications + 1)
     names = {copy: affix(f"{options.prefix}{copy}-" if options.prefix else "", "") for copy in copies}
     lines = []
@@ -144,10 +158,10 @@ def reverberate(source: Path, target: Path, acoustics: Acoustics, options: Names
 
 
 def read_acoustics(options: Namespace) -> Acoustics:
-    """The rooms and noises that the options name.
+    """Read the rooms and noises in the options.
 
     Raises:
-        InputError: a list or number is bad.
+        InputError: a list or number is invalid.
     """
     rate = options.source_sampling_rate
     rirs = read_sets(options.rir_set_parameters, RIR_OPTIONS, make_rir, options.rir_smoothing_weight, rate)
@@ -184,10 +198,10 @@ def reverberate_parser() -> Parser:
     parser.add_argument("--prefix", default="", help="ids of copy 1 begin with <prefix>1-, of the originals <prefix>0-")
     for name in ("speech-rvb", "pointsource-noise-addition", "isotropic-noise-addition"):
         parser.add_argument(f"--{name}-probability", type=float, default=1.0, help="from 0 to 1 (default 1)")
-    parser.add_argument("--rir-smoothing-weight", type=float, default=0.3, help="0: as listed, 1: alike (default 0.3)")
-    parser.add_argument("--noise-smoothing-weight", type=float, default=0.3, help="the same of noises (default 0.3)")
+    parser.add_argument("--rir-smoothing-weight", type=float, default=0.3, help="0: as listed, 1: equal (default 0.3)")
+    parser.add_argument("--noise-smoothing-weight", type=float, default=0.3, help="the same for noises (default 0.3)")
     parser.add_argument("--max-noises-per-minute", type=float, default=2, help="point-source noises (default 2)")
-    parser.add_argument("--random-seed", type=int, default=0, help="of all draws (default 0)")
+    parser.add_argument("--random-seed", type=int, default=0, help="seed of all draws (default 0)")
     parser.add_argument("--shift-output", type=boolean, default=True, help="true: speech stays where it was (default)")
     parser.add_argument("--source-sampling-rate", type=positive_int, help="Hz; rooms and noises are resampled to it")
     parser.add_argument("--include-original-data", type=boolean, default=False, help="true: the originals as copy 0")
@@ -203,12 +217,12 @@ def main(argv: Sequence[str]) -> int:
     parser = reverberate_parser()
     options = parser.parse(argv)
     if not options.prefix and (options.num_replications > 1 or options.include_original_data):
-        parser.error("several copies need --prefix, so that they have ids of their own")
+        parser.error("several copies need --prefix, so that their ids differ")
     for name in ("speech_rvb", "pointsource_noise_addition", "isotropic_noise_addition"):
         probability = getattr(options, f"{name}_probability")
         if not 0 <= probability <= 1:
-            parser.error(f"--{name.replace('_', '-')}-probability is {probability:g}, expected is 0 to 1")
+            parser.error(f"--{name.replace('_', '-')}-probability is {probability:g}, expected 0 to 1")
     source, target = Path(options.source), Path(options.target)
     count = reverberate(source, target, read_acoustics(options), options)
-    log_message(f"{count} recordings made of {source} are in {target}")
+    log_message(f"{count} recordings made from {source} are in {target}")
     return 0

@@ -81,7 +81,7 @@ def require_directory(directory: Path) -> None:
     if not (directory / "utt2spk").is_file():
         raise InputError(f"{directory}/utt2spk: no such file; a data directory has one, lines `utt_id spk_id`")
     if not (directory / "utt2spk").stat().st_size:
-        raise InputError(f"{directory}/utt2spk: the file is empty; expected lines `utt_id spk_id`")
+        raise InputError(f"{directory}/utt2spk: is empty; expected lines `utt_id spk_id`")
 
 
 def read_segments(directory: Path) -> dict[str, tuple[str, list[str]]] | None:

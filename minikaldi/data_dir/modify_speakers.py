@@ -71,9 +71,7 @@ def new_speakers(
         seconds = read_numbers(directory / "utt2dur")
         missing = [utt for utt in utt2spk if utt not in seconds]
         if missing:
-            raise InputError(
-                f'{directory}/utt2dur: has no line for "{missing[0]}"; remove it, and it is made again'
-            )
+            raise InputError(f'{directory}/utt2dur: has no line for "{missing[0]}"; remove it, and it is made again')
     if not respect_speakers:
         segments = read_segments(directory) or {}
         recordings = {utt: segments[utt][0] if utt in segments else utt for utt in utt2spk}

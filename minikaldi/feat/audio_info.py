@@ -1,7 +1,7 @@
-"""What an audio file is, without decoding it: its kind, and how many samples decoding it will give.
+"""The kind of an audio file and its number of samples, without decoding it.
 
-Of uncompressed files the header is read. Where a count in a header may not be the number of samples (MP3, Ogg, joined
-files, files from a pipe), all bytes are read and what holds samples is counted.
+Of uncompressed files only the header is read. If a count in a header may not be the number of samples (MP3, Ogg, joined
+files, files from a pipe), all bytes are read, and the parts that hold samples are counted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 NO_AUDIO = "no audio that libsndfile can read"
-"""What the text of an error begins with where the bytes are those of no audio file."""
+"""The beginning of the error for bytes that are not an audio file."""
 DAMAGED = "damaged: "
 
 _HEAD_BYTES = 4096
@@ -60,11 +60,11 @@ class AudioInfo:
 
 
 def audio_info(path: str | Path) -> AudioInfo:
-    """Find out what a file is.
+    """Find the kind and length of a file.
 
     Raises:
         ForeignAudioError: only ffmpeg reads it.
-        KaldiError: it is truncated, damaged, empty or no audio; without the file's name.
+        KaldiError: it is truncated, damaged, empty or not audio; without the file's name.
         OSError: it cannot be read.
     """
     with Path(path).open("rb") as stream:
@@ -98,7 +98,7 @@ def _of_file(stream: Reader, size: int, start: bytes, found: Samples | None) -> 
         raise ForeignAudioError(container)
     if _is_counted(stream, size, start, found):
         info = _of_stream(stream.fileno())
-        if info.subtype[:4] != "MPEG":  # in a WAV with a long chunk before its format
+        if info.subtype[:4] != "MPEG":  # as in a WAV with a long chunk before its format
             return info
     stream.seek(0)
     parts = audio_parts(stream.read())
@@ -113,7 +113,7 @@ def _of_part(part: AudioPart) -> AudioInfo:
 
 
 def _is_counted(stream: Reader, size: int, start: bytes, found: Samples | None) -> bool:
-    """Whether libsndfile, given the file as it stands, finds all of its samples and no others."""
+    """Whether libsndfile, given the file as it is, finds all of its samples and no others."""
     if found:
         return libsndfile_knows(found) and not holds_mpeg(start)
     if start[:4] == b"fLaC":
@@ -122,11 +122,11 @@ def _is_counted(stream: Reader, size: int, start: bytes, found: Samples | None) 
 
 
 def _of_stream(file: int | BytesFile) -> AudioInfo:
-    """What libsndfile says of a file, once the end of a FLAC is seen to be there."""
+    """libsndfile's description of a file, after a check that the end of a FLAC file is there."""
     info, whole = with_soundfile(file, _described)
     if whole:
         return info
-    try:  # going to a place needs more of the header than decoding does
+    try:  # seeking needs more of the header than decoding does
         decoded = with_soundfile(file, lambda audio: sum(len(block) for block in audio.blocks(_BLOCK_SAMPLES)))
     except KaldiError as error:
         raise KaldiError("truncated: the end does not decode") from error
@@ -166,10 +166,11 @@ def end_decodes(audio: soundfile.SoundFile) -> bool:
 
 
 def with_soundfile(file: int | BytesFile, work: Callable[[soundfile.SoundFile], T]) -> T:
-    """What `work` makes of an opened file.
+    """The result of `work` on an opened file.
 
     Args:
-        file: a descriptor, which stays open (a name would let its extension decide what the file is), or its bytes.
+        file: a descriptor, which stays open (with a name, its extension would decide the format), or its bytes.
+        work: gets the opened file.
 
     Raises:
         KaldiError: libsndfile cannot open or read it; without the file's name.
@@ -177,7 +178,7 @@ def with_soundfile(file: int | BytesFile, work: Callable[[soundfile.SoundFile], 
     import soundfile
 
     if isinstance(file, int):
-        place = os.lseek(file, 0, os.SEEK_CUR)  # a stream's buffer holds what is before it
+        place = os.lseek(file, 0, os.SEEK_CUR)  # a stream's buffer holds the bytes before it
         os.lseek(file, 0, os.SEEK_SET)
     else:
         file.seek(0)
@@ -204,12 +205,12 @@ def _size_and_head(file: int | BytesFile) -> tuple[int, bytes]:
 
 
 def foreign_container(stream: Reader) -> str:
-    """The name of a container that only ffmpeg reads; "" for any other file. The stream is back at its beginning."""
+    """The name of a container that only ffmpeg reads; "" for any other file. The stream is then at its beginning."""
     start = stream.read(_HEAD_BYTES)
     tags = leading_tags(start)
     if tags >= len(start):
         stream.seek(0)
-        data = stream.read()  # a picture of the cover
+        data = stream.read()  # the tags hold a picture of the cover
         start, tags = data, leading_tags(data)
     stream.seek(0)
     return _container(start[tags : tags + 12])

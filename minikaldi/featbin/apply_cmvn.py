@@ -20,13 +20,13 @@ from minikaldi.transform.cmvn import Stats, apply_cmvn, without_dims
 
 @dataclass
 class ApplyCmvnOptions(CommandOptions):
-    """What is normalised, in which direction, with whose statistics."""
+    """What is normalised, in which direction, and whose statistics are used."""
 
     norm_means: bool = option(True, "Normalise the means; if false, features are copied as they are")
     norm_vars: bool = option(False, "Normalise the variances")
     reverse: bool = option(False, "Give features of mean 0 and variance 1 the mean and variance of the statistics")
     skip_dims: str = option("", "Dimensions that stay as they are, with colons between, as in 13:14:15")
-    utt2spk: str = option("", "Utterance to speaker map (rspecifier), where the statistics are by speaker")
+    utt2spk: str = option("", "Utterance to speaker map (rspecifier), if the statistics are by speaker")
 
 
 StatsOf = Callable[[str], Stats | None]
@@ -41,7 +41,7 @@ StatsOf = Callable[[str], Stats | None]
     "speaker (--utt2spk), or of a file.",
 )
 def main(run: CommandRun, options: ApplyCmvnOptions, args: list[str]) -> int:
-    """Normalises each matrix of a table; one without statistics is warned of, counted and left out."""
+    """Normalise each matrix of a table; one without statistics is counted and left out, with a warning."""
     if options.norm_vars and not options.norm_means:
         raise KaldiError("--norm-vars=true needs --norm-means=true: variances are taken around the mean")
     if not options.norm_means:
@@ -67,7 +67,7 @@ def main(run: CommandRun, options: ApplyCmvnOptions, args: list[str]) -> int:
 def _normalized(
     utt: str, feats: NDArray[np.float32], stats_of: StatsOf, options: ApplyCmvnOptions
 ) -> NDArray[np.float32] | None:
-    """The features (T, F), normalised; None where there are no statistics for them."""
+    """The features (T, F), normalised; None if they have no statistics."""
     try:
         stats = stats_of(utt)
         return None if stats is None else apply_cmvn(feats, stats, options.norm_vars, options.reverse)
@@ -76,7 +76,7 @@ def _normalized(
 
 
 def _copy(run: CommandRun, rspecifier: str, wspecifier: str) -> int:
-    """Copies a table, compressed matrices as they are."""
+    """Copy a table; compressed matrices stay compressed."""
     num_done = 0
     with run.sequential(rspecifier, GENERAL_MATRIX) as feats, run.writer(wspecifier, GENERAL_MATRIX) as copies:
         for utt, matrix in feats:
@@ -87,7 +87,7 @@ def _copy(run: CommandRun, rspecifier: str, wspecifier: str) -> int:
 
 
 def _statistics(run: CommandRun, options: ApplyCmvnOptions, name: str, stack: ExitStack) -> StatsOf:
-    """The function from an utterance to its statistics; None where there are none."""
+    """The function from an utterance to its statistics; it returns None if there are none."""
     skipped = _dims(options.skip_dims)
     if not is_rspecifier(name):
         if options.utt2spk:

@@ -18,7 +18,7 @@ from minikaldi.options import CommandOptions
 
 @dataclass
 class CopyFeatsOptions(CommandOptions):
-    """What is read, and how the copy is written."""
+    """The forms of the input and of the copy."""
 
     binary: bool = option(True, "Binary-mode output (not relevant if writing to an archive)")
     compress: bool = option(False, "If true, write output in compressed form (only tables)")
@@ -39,7 +39,7 @@ class CopyFeatsOptions(CommandOptions):
     about="Copy features, possibly changing their format.",
 )
 def main(run: CommandRun, options: CopyFeatsOptions, args: list[str]) -> int:
-    """Copy a table or a single matrix; 0 where at least one was copied."""
+    """Copy a table or a single matrix; returns 0 if at least one was copied."""
     if options.htk_in and options.sphinx_in:
         raise KaldiError("--htk-in and --sphinx-in contradict each other; give one")
     if not are_tables(*args):
@@ -72,7 +72,7 @@ def _copy_table(run: CommandRun, options: CopyFeatsOptions, args: list[str]) -> 
 
 
 def _copy_file(run: CommandRun, options: CopyFeatsOptions, args: list[str]) -> int:
-    """Copies one matrix; refuses what Kaldi has for tables only."""
+    """Copy one matrix; options that Kaldi has for tables only are refused."""
     for given, name in (
         (options.compress, "--compress=true"),
         (options.write_num_frames, "--write-num-frames"),

@@ -21,17 +21,25 @@ TO_THE_END = -1.0
 class ExtractSegmentsOptions(CommandOptions):
     """Which segments are accepted."""
 
-    max_overshoot: float = option(0.5, "Seconds by which a segment may end behind its recording; it is cut there")
+    max_overshoot: float = option(0.5, "Seconds by which a segment may end after its recording; it is cut there")
     min_segment_length: float = option(0.1, "Shortest segment in seconds")
 
 
 class UnusableSegmentError(InputError):
-    """A line of the segments file that is left out, and why."""
+    """A line of the segments file that must be left out; the text is the reason."""
 
 
 @dataclass(frozen=True)
 class RecordingSegment:
-    """A line of the segments file. Seconds; `end` -1 is the recording's end; `channel` -1 is the only one."""
+    """A line of the segments file.
+
+    Attributes:
+        segment_id: its id.
+        recording_id: the recording.
+        start: seconds.
+        end: seconds; -1: the end of the recording.
+        channel: from 0; -1: the recording has one channel.
+    """
 
     segment_id: str
     recording_id: str
@@ -41,10 +49,10 @@ class RecordingSegment:
 
 
 def parse_segment(line: str) -> RecordingSegment:
-    """A line `segment recording start end [channel]`.
+    """Parse a line `segment recording start end [channel]`.
 
     Raises:
-        UnusableSegmentError: another number of fields, no numbers, or no positive length.
+        UnusableSegmentError: another number of fields, invalid numbers, or no positive length.
     """
     fields = fields_of(line)
     if len(fields) not in (4, 5):
@@ -61,21 +69,21 @@ def parse_segment(line: str) -> RecordingSegment:
 
 
 def cut_segment(wave: Wave, segment: RecordingSegment, line: str, options: ExtractSegmentsOptions) -> Wave:
-    """The segment of the recording.
+    """Cut a segment out of its recording.
 
     Args:
         wave: samples (channels, N).
         segment: where to cut.
-        line: what messages show.
+        line: the line, for messages.
         options: which segments are accepted.
 
     Returns:
         samples (1, N').
 
     Raises:
-        UnusableSegmentError: it starts behind the recording's end, ends too far behind it, is too short, or there is
-            no such channel.
-        KaldiError: several channels, and none is named.
+        UnusableSegmentError: it starts after the recording's end, ends too long after it, is too short, or there is no
+            such channel.
+        KaldiError: the recording has several channels, and the segment names none.
     """
     first, last = _sample_range(wave, segment, line, options)
     channel = _channel(len(wave.samples), segment)
@@ -129,7 +137,7 @@ def _extracted(waves: RandomAccessReader[Wave], line: str, options: ExtractSegme
     "in seconds, an end of -1 being the recording's.",
 )
 def main(run: CommandRun, options: ExtractSegmentsOptions, args: list[str]) -> int:
-    """Writes each segment as a wave; a line that cannot be used is warned of and left out. 0 even if none is left."""
+    """Write each segment as a wave; a line that cannot be used is left out, with a warning. Returns 0 in any case."""
     num_done = num_lines = 0
     with (
         run.random_access(args[0], WAVE) as waves,

@@ -37,7 +37,7 @@ def subsampled(feats: NDArray[np.float32], options: SubsampleOptions) -> NDArray
     about="Take every n-th frame of features, or repeat each one.",
 )
 def main(run: CommandRun, options: SubsampleOptions, args: list[str]) -> int:
-    """Takes frames of each matrix of a table; one that would have none is warned of, counted and left out."""
+    """Take frames of each matrix of a table; one without frames is counted and left out, with a warning."""
     _check(options)
     num_done = num_errors = frames_in = frames_out = 0
     with run.sequential(args[0], FLOAT_MATRIX) as feats, run.writer(args[1], FLOAT_MATRIX) as taken:
@@ -60,6 +60,6 @@ def _check(options: SubsampleOptions) -> None:
     if options.n == 0:
         raise KaldiError("--n=0 takes no frame; give 1 or more, or a negative number to repeat frames")
     if options.n < 0 and options.offset != 0:
-        raise KaldiError(f"--offset={options.offset} has no meaning where --n={options.n} repeats frames")
+        raise KaldiError(f"--offset={options.offset} has no meaning if --n={options.n} repeats frames")
     if options.offset < 0:
         raise KaldiError(f"--offset={options.offset} is negative; the first frame is 0")

@@ -1,9 +1,7 @@
 """to_wav.py: audio of any kind as a 16-bit mono RIFF wave, for wav.scp lines that Kaldi can read.
 
-It is no Kaldi program: recipes usually call sox or ffmpeg here.
-
-Differs from Kaldi: Kaldi has no such command; recipes call sox or ffmpeg instead. It reads what libsndfile reads, and
-through an ffmpeg on PATH the rest.
+Differs from Kaldi: Kaldi has no such command; recipes call sox or ffmpeg instead. It reads the formats of libsndfile,
+and with an ffmpeg on PATH the others.
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ class ToWavOptions(CommandOptions):
     "standard input) to the standard output as a 16-bit mono wave.",
 )
 def main(run: CommandRun, options: ToWavOptions, args: list[str]) -> int:
-    """Converts one file."""
+    """Convert one file."""
     source: str | BinaryIO = run.stdin if args[0] == "-" else args[0]
     channels, own_rate = read_audio(source)
     rate = _wanted_rate(options, args) or own_rate
@@ -59,5 +57,5 @@ def _wanted_rate(options: ToWavOptions, args: list[str]) -> int:
     if len(args) == 1:
         return options.rate
     if not args[1].isdecimal() or int(args[1]) < 1 or options.rate not in (0, int(args[1])):
-        raise KaldiError(f"rate {args[1]!r}: expected one whole number of Hz, as the second argument or as --rate")
+        raise KaldiError(f"rate {args[1]!r}: expected one integer >= 1 in Hz, as the second argument or as --rate")
     return int(args[1])

@@ -15,7 +15,7 @@ from minikaldi.options import NoOptions
     about="Copy wave files.",
 )
 def main(run: CommandRun, options: NoOptions, args: list[str]) -> int:
-    """Copies a table or a single wave; 0 where at least one was copied."""
+    """Copy a table or a single wave; returns 0 if at least one was copied."""
     if not are_tables(*args):
         run.write_object(args[1], WAVE, run.read_object(args[0], WAVE))
         return 0

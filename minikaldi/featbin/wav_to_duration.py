@@ -20,18 +20,18 @@ from minikaldi.options import CommandOptions
 
 @dataclass
 class WavToDurationOptions(CommandOptions):
-    """How much is read."""
+    """How much of a wave is read."""
 
     read_entire_file: bool = option(
-        False, "Read all samples, and count those that are there, also where each wave is a file with a known length"
+        False, "Read all samples and count them, even if each wave is a file with a known length"
     )
 
 
 class DurationHolder:
-    """The seconds of a wave, from its header where that suffices.
+    """The seconds of a wave, from its header if that suffices.
 
     Args:
-        entire: whether all samples are read: in an archive the next wave stands behind them.
+        entire: whether all samples are read: in an archive the next wave follows them.
     """
 
     what = "wave"
@@ -40,7 +40,7 @@ class DurationHolder:
         self.entire = entire
 
     def read(self, stream: Reader) -> float:
-        """Seconds."""
+        """Read a duration in seconds."""
         if self.entire:
             return read_wave(stream).duration
         header = read_wave_header(stream)
@@ -51,7 +51,7 @@ class DurationHolder:
         return num_samples / header.sample_rate
 
     def write(self, stream: Writer, value: float, binary: bool) -> None:
-        """Refused: a duration is no wave."""
+        """Refuse: a duration is not a wave."""
         raise KaldiError("a duration cannot be written as a wave")
 
 
@@ -63,7 +63,7 @@ class DurationHolder:
     about="Write the duration of each wave in seconds.",
 )
 def main(run: CommandRun, options: WavToDurationOptions, args: list[str]) -> int:
-    """Writes a table of seconds; 0 where at least one was written."""
+    """Write a table of seconds; returns 0 if at least one was written."""
     entire = options.read_entire_file or parse_rspecifier(args[0]).kind == "ark"
     num_done, total, shortest, longest = 0, 0.0, math.inf, 0.0
     with run.sequential(args[0], DurationHolder(entire)) as waves, run.writer(args[1], FLOAT) as durations:

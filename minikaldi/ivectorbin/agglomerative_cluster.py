@@ -1,8 +1,8 @@
 """agglomerative-cluster: the speaker labels of each recording's segments, from their pairwise scores.
 
-Differs from Kaldi: each cluster keeps a list of its nearest older ones, where Kaldi has one queue of all pairs; the
-merges and their order are the same. Costs between subsets of a first pass are added in float64, where Kaldi adds them
-in float32. A score that is no number, and a reco2utt that does not fit the matrix, are errors that name the recording.
+Differs from Kaldi: each cluster keeps a list of its nearest older ones, and Kaldi has one queue of all pairs; the
+merges and their order are the same. Costs between subsets of a first pass are added in float64, in Kaldi in float32. A
+score that is not a number, and a reco2utt that does not fit the matrix, are errors that name the recording.
 """
 
 from __future__ import annotations
@@ -75,12 +75,12 @@ def recording_utts(reco2utt: str, reco_id: str, utt_ids: list[str], num_rows: in
     """The utterances of the rows of a recording's matrix.
 
     Raises:
-        KaldiError: not one for each row, or one is there twice.
+        KaldiError: their number is not that of the rows, or one is repeated.
     """
     where = f"{reco2utt}: recording {reco_id}"
     if len(utt_ids) != num_rows:
         raise KaldiError(
-            f"{where} has {len(utt_ids)} utterances, its matrix of scores {num_rows} rows; expected as many"
+            f"{where} has {len(utt_ids)} utterances, its matrix of scores {num_rows} rows; expected equal numbers"
         )
     if len(set(utt_ids)) != len(utt_ids):
         twice = next(utt_id for place, utt_id in enumerate(utt_ids) if utt_id in utt_ids[:place])
@@ -96,7 +96,7 @@ def recording_labels(
     if num_speakers is None:
         threshold = options.threshold if options.read_costs else -options.threshold
         return cluster(costs, threshold=threshold, first_pass_max=most)
-    # As Kaldi: a share that leaves no room for that many speakers' utterances does not count.
+    # As in Kaldi: a share that is too small for this number of speakers does not count.
     attainable = num_speakers > 0 and 1.0 / num_speakers <= options.max_spk_fraction <= 1.0
     fraction = options.max_spk_fraction if attainable else 1.0
     return cluster(costs, min_clusters=num_speakers, max_fraction=fraction, first_pass_max=most)

@@ -1,6 +1,6 @@
 """compute-eer: the equal error rate of a list of scores with labels.
 
-Differs from Kaldi: a score that is NaN is an error; Kaldi's sorting leaves it anywhere.
+Differs from Kaldi: a score that is NaN is an error; Kaldi's sorting puts it anywhere.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def parse_line(line: bytes, where: str) -> tuple[float, str]:
     """Score and label of a line.
 
     Raises:
-        KaldiError: not two fields, no number, or another label than target and nontarget; the text names the line.
+        KaldiError: not two fields, not a number, or another label than target and nontarget; the text names the line.
     """
     fields = line.split()
     if len(fields) != 2:

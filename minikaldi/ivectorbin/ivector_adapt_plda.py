@@ -1,6 +1,6 @@
 """ivector-adapt-plda: a PLDA model adapted to vectors of another domain, without their speakers.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it. Rows of the
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi continues with it. Rows of the
 transform may have the other sign.
 """
 
@@ -53,7 +53,7 @@ def read_moments(run: CommandRun, ivectors: str) -> Moments:
     """Moments of all vectors of a table.
 
     Raises:
-        KaldiError: there are none, dimensions differ, or a vector holds NaN.
+        KaldiError: the table is empty, dimensions differ, or a vector holds NaN.
     """
     moments: Moments | None = None
     for block in vector_blocks(run, ivectors):

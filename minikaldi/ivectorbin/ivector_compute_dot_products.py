@@ -1,7 +1,7 @@
 """ivector-compute-dot-products: inner products of the pairs of a trial list.
 
 Differs from Kaldi: both tables are read whole before the trials; Kaldi looks their keys up one by one. A vector that
-holds NaN or infinity is an error that names it; Kaldi goes on with it.
+holds NaN or infinity is an error that names it; Kaldi continues with it.
 """
 
 from __future__ import annotations

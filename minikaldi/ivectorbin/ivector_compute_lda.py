@@ -1,6 +1,6 @@
-"""ivector-compute-lda: the affine transform that centres vectors and keeps the directions that tell speakers apart.
+"""ivector-compute-lda: the affine transform that centres vectors and keeps the directions that separate speakers.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it. Vectors that
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi continues with it. Vectors that
 do not vary within speakers are an error; Kaldi writes NaN. Rows may have the other sign.
 """
 
@@ -69,10 +69,10 @@ def main(run: CommandRun, options: LdaOptions, args: list[str]) -> int:
 
 
 def read_scatter(run: CommandRun, ivectors: str, utt2spk: str) -> SpeakerScatter:
-    """Scatter of all vectors that have a speaker; the others are warned of and counted.
+    """Scatter of all vectors that have a speaker; the others are counted and left out, with a warning.
 
     Raises:
-        KaldiError: none has, vectors differ in dimension, or one holds NaN.
+        KaldiError: no vector has a speaker, vectors differ in dimension, or one holds NaN.
     """
     scatter: SpeakerScatter | None = None
     numbers: dict[str, int] = {}
@@ -80,7 +80,7 @@ def read_scatter(run: CommandRun, ivectors: str, utt2spk: str) -> SpeakerScatter
     num_err = 0
 
     def number_of(key: str) -> int:
-        """The speaker's number; NO_SPEAKER, with a warning, of an utterance that is left out."""
+        """The speaker's number; NO_SPEAKER, with a warning, for an utterance that is left out."""
         if key in seen:
             run.warning(f"Duplicate iVector found for utterance {key}, ignoring it.")
         elif key not in speakers:

@@ -1,8 +1,8 @@
 """ivector-compute-plda: a PLDA model from vectors and their speakers.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it. So is a
-within-speaker covariance that is singular: Kaldi goes on where rounding lets it, and its scores reach -1e7. One speaker
-alone, and scores that will be very large, are warned of. Rows of the transform may have the other sign.
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi continues with it. A singular
+within-speaker covariance is an error too: Kaldi continues if rounding permits, and its scores reach -1e7. There is a
+warning for one speaker alone, and for scores that will be very large. Rows of the transform may have the other sign.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def main(run: CommandRun, options: ComputePldaOptions, args: list[str]) -> int:
     if counts.speakers_done == 1:
         run.warning("one speaker determines no between-speaker covariance: every score will be near 0; give more")
 
-    def say(iteration: int, within: float, between: float) -> None:
+    def log_iteration(iteration: int, within: float, between: float) -> None:
         run.log(f"Plda estimation iteration {iteration} of {options.num_em_iters}")
         run.log(f"Trace of within-class variance is {within:.6g}")
         run.log(f"Trace of between-class variance is {between:.6g}")
 
-    plda = estimate_plda(stats, options.num_em_iters, say)
+    plda = estimate_plda(stats, options.num_em_iters, log_iteration)
     if plda.psi[0] > LARGE_RATIO:
         run.warning(
             f"the between-speaker variance is up to {plda.psi[0]:.3g} times the within-speaker variance, and scores "

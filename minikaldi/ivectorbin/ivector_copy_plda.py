@@ -1,4 +1,4 @@
-"""ivector-copy-plda: a PLDA model copied, in binary or text, smoothed if so asked."""
+"""ivector-copy-plda: copy a PLDA model, in binary or text, with smoothing if wanted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from minikaldi.ivectorbin.plda_options import PldaOptions
 
 @dataclass
 class CopyPldaOptions(PldaOptions):
-    """Options of ivector-copy-plda; those on length change nothing here, as in Kaldi."""
+    """Options of ivector-copy-plda; those about length have no effect, as in Kaldi."""
 
     smoothing: float = option(0.0, "Factor in [0, 1] by which between-class covariance is added to the within-class")
     binary: bool = option(True, "Write output in binary mode")

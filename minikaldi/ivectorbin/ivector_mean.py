@@ -1,6 +1,6 @@
 """ivector-mean: the mean vector of every speaker, or of a whole table.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it.
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi continues with it.
 """
 
 from __future__ import annotations
@@ -29,18 +29,23 @@ class IvectorMeanOptions(CommandOptions):
 
 @dataclass
 class MeanLengths:
-    """Sum and energy of the speaker means, for the log."""
+    """Sum and energies of the speaker means, for the log.
+
+    Attributes:
+        total: sum of the means (D,).
+        energies: squared length of each.
+    """
 
     total: NDArray[np.float64] | None = None
     energies: list[float] = field(default_factory=list)
 
     def add(self, mean: NDArray[np.float64]) -> None:
-        """Take in one speaker's mean."""
+        """Add one speaker's mean."""
         self.total = mean if self.total is None else self.total + mean
         self.energies.append(float(mean @ mean))
 
     def describe(self) -> str:
-        """Kaldi's line on the lengths."""
+        """Kaldi's log line about the lengths."""
         assert self.total is not None
         norm = np.linalg.norm(self.total / len(self.energies))
         rms = np.sqrt(np.mean(self.energies) / self.total.size)
@@ -66,7 +71,7 @@ def main(run: CommandRun, options: IvectorMeanOptions, args: list[str]) -> int:
 
 
 def write_global_mean(run: CommandRun, rspecifier: str, wxfilename: str, binary: bool) -> int:
-    """Mean of all vectors of a table, to one file."""
+    """Write the mean of all vectors of a table to one file."""
     total: NDArray[np.float64] | None = None
     num_done = 0
     for block in vector_blocks(run, rspecifier):
@@ -80,7 +85,7 @@ def write_global_mean(run: CommandRun, rspecifier: str, wxfilename: str, binary:
 
 
 def write_speaker_means(run: CommandRun, args: list[str]) -> int:
-    """Mean of every speaker's vectors and, with a fourth argument, how many they are, to tables."""
+    """Write the mean of each speaker's vectors and, with a fourth argument, their number to tables."""
     counts, lengths = SpeakerCounts(), MeanLengths()
     with ExitStack() as tables:
         spk2utt = tables.enter_context(run.sequential(args[0], TOKEN_VECTOR))

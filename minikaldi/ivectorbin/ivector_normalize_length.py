@@ -1,6 +1,6 @@
-"""ivector-normalize-length: every vector of a table scaled to length sqrt(dim), or to length one.
+"""ivector-normalize-length: scale every vector of a table to length sqrt(dim), or to length one.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it.
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi continues with it.
 """
 
 from __future__ import annotations

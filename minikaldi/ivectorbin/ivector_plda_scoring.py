@@ -1,8 +1,8 @@
 """ivector-plda-scoring: log-likelihood ratios of the pairs of a trial list under a PLDA model.
 
 Differs from Kaldi: a vector that holds NaN or infinity, or that is the model's mean and has no length, is an error that
-names it; Kaldi goes on with it. Trials are scored in blocks; their order and the missing ones, warned of and left out,
-are Kaldi's.
+names it; Kaldi continues with it. Trials are scored in blocks; their order is Kaldi's, and missing ones are left out
+with a warning, as in Kaldi.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ def main(run: CommandRun, options: PldaScoringOptions, args: list[str]) -> int:
 
 
 def with_num_utts(run: CommandRun, table: VectorTable, num_utts: str) -> tuple[VectorTable, NDArray[np.int64], int]:
-    """The table with the number of utterances of each row, (M,), and how many rows had none and were left out.
+    """The table with the number of utterances of each row, (M,), and how many rows had no number and were left out.
 
     Raises:
-        KaldiError: a number is below one, or no row has one.
+        KaldiError: a number is below 1, or no row has one.
     """
     if not num_utts:
         return table, np.ones(len(table.row), dtype=np.int64), 0
@@ -76,7 +76,7 @@ def with_num_utts(run: CommandRun, table: VectorTable, num_utts: str) -> tuple[V
                 continue
             counts[key] = numbers[key]
             if counts[key] < 1:
-                raise KaldiError(f"{num_utts}: {key}: found {counts[key]} utterances, expected at least 1")
+                raise KaldiError(f"{num_utts}: {key}: found {counts[key]} utterances, expected an integer >= 1")
     if not counts:
         raise KaldiError(f"{num_utts}: No training iVectors present that have a number of utterances.")
     kept = VectorTable(
@@ -88,7 +88,7 @@ def with_num_utts(run: CommandRun, table: VectorTable, num_utts: str) -> tuple[V
 def project_table(
     plda: Plda, table: VectorTable, num_examples: NDArray[np.int64], options: PldaOptions, name: str
 ) -> tuple[Float64Array, float]:
-    """Vectors in the model's space, (M, D), normalised if so asked, and their mean normalisation factor."""
+    """Vectors in the model's space, (M, D), normalised if wanted, and their mean normalisation factor."""
     try:
         projected, factors = to_model_space(plda, table.vectors, num_examples, options, list(table.row))
     except KaldiError as error:

@@ -1,9 +1,9 @@
 """ivector-plda-scoring-dense: log-likelihood ratios of all pairs of a recording's segments, for diarization.
 
 Differs from Kaldi: a vector that holds NaN or infinity, or that is the model's mean and has no length, is an error that
-names it; Kaldi goes on with it. The PCA stays within the dimensions along which the recording's vectors vary, where
-Kaldi may take one arbitrary direction more (two segments, or nearly all of the energy); where they do not vary at all
-(one segment), there is none.
+names it; Kaldi continues with it. The PCA stays within the dimensions along which the recording's vectors vary; Kaldi
+may take one arbitrary direction more (two segments, or nearly all of the energy). If they do not vary at all (one
+segment), there is no PCA.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def recording_vectors(
 def reduce_dimension(
     run: CommandRun, plda: Plda, vectors: Float64Array, target_energy: float, reco_id: str
 ) -> tuple[Plda, Float64Array]:
-    """Model and vectors in the leading principal components of the recording, or as they are for all the energy."""
+    """Model and vectors in the leading principal components of the recording; unchanged if all energy is kept."""
     plda.check_dim(vectors.shape[1])
     if target_energy >= ALL_ENERGY:
         return plda, vectors
@@ -100,7 +100,7 @@ def reduce_dimension(
     moments.add(vectors)
     try:
         directions = compute_pca(moments).leading(target_energy)
-    except KaldiError as error:  # one segment, or the same one over and over: any labels do
+    except KaldiError as error:  # one segment, or equal ones: all labels are right
         run.warning(f"Unable to compute conversation dependent PCA for recording {reco_id}: {error}")
         return plda, vectors
     return plda.reduced(directions), vectors @ directions.T

@@ -1,6 +1,6 @@
-"""ivector-subtract-global-mean: the mean of a table, or a given one, taken off every vector.
+"""ivector-subtract-global-mean: subtract the mean of a table, or a given one, from every vector.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it.
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi continues with it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def mean_of(run: CommandRun, blocks: list[VectorBlock], rspecifier: str) -> NDAr
     """Mean (D,) of all vectors.
 
     Raises:
-        KaldiError: there are none.
+        KaldiError: there are no vectors.
     """
     if not blocks:
         raise KaldiError(f"{rspecifier}: No iVectors read")
@@ -68,10 +68,10 @@ def mean_of(run: CommandRun, blocks: list[VectorBlock], rspecifier: str) -> NDAr
 def write_centred(
     run: CommandRun, blocks: Iterable[VectorBlock], mean: NDArray[np.float64] | None, rspecifier: str, wspecifier: str
 ) -> int:
-    """Write every vector of a table less `mean`, if there is one; returns how many.
+    """Write every vector of a table less `mean`, if it is given; returns their number.
 
     Raises:
-        KaldiError: a vector has not the dimensions of the mean.
+        KaldiError: a vector does not have the dimension of the mean.
     """
     num_done = 0
     with run.writer(wspecifier, FLOAT_VECTOR) as centred:

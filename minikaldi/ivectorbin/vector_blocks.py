@@ -1,5 +1,5 @@
-"""The vectors of a table in blocks, for the commands that do arithmetic on all of them: a call of numpy costs as much
-as a hundred multiplications."""
+"""The vectors of a table in blocks, for commands that compute with all of them: a call of numpy takes as long as a
+hundred multiplications."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ VECTORS_PER_BLOCK = 1024
 
 @dataclass(frozen=True)
 class VectorBlock:
-    """Successive entries of a table: `keys`, and `vectors`, float32 (N, D), N >= 1."""
+    """Consecutive entries of a table.
+
+    Attributes:
+        keys: their N keys.
+        vectors: float32 (N, D), N >= 1.
+    """
 
     keys: list[str]
     vectors: NDArray[np.float32]
@@ -31,7 +36,7 @@ def vector_blocks(run: CommandRun, rspecifier: str, any_dim: bool = False) -> It
     Args:
         run: the command's surroundings.
         rspecifier: the table.
-        any_dim: let vectors differ in dimension (those of one block never do).
+        any_dim: whether vectors may differ in dimension (those of one block never do).
 
     Raises:
         KaldiError: a vector holds NaN or infinity, or dimensions differ; the text names table and key.
@@ -59,7 +64,7 @@ def transformed_blocks(
     """All vectors of a table under a linear or affine transform, in blocks of N keys and (N, D').
 
     Raises:
-        KaldiError: as `vector_blocks`, or a vector has not the dimensions that the transform takes.
+        KaldiError: as `vector_blocks`, or a vector does not have the dimension of the transform's input.
     """
     for block in vector_blocks(run, rspecifier, any_dim=True):
         try:

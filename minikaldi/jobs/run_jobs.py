@@ -35,7 +35,7 @@ ERROR_LINE = re.compile(r"\berror\b|exception|\bkilled\b|not found|no such|canno
 
 
 def shell_line(words: Sequence[str]) -> str:
-    """The words as the line that bash gets."""
+    """The line for bash of some words."""
     line = ""
     for word in words:
         if re.fullmatch(r"\S+", word):
@@ -48,13 +48,21 @@ def shell_line(words: Sequence[str]) -> str:
 
 
 def date() -> str:
-    """What the command `date` prints in the C locale."""
+    """The output of the command `date` in the C locale."""
     return time.strftime("%a %b %e %H:%M:%S %Z %Y")
 
 
 @dataclass
 class LoggedJob:
-    """One command with its log."""
+    """One command with its log.
+
+    Attributes:
+        number: number of the job.
+        command: line for bash.
+        log: file of the log.
+        started: time of the start, in seconds since the epoch.
+        process: bash, once it is started.
+    """
 
     number: int
     command: str
@@ -70,9 +78,9 @@ class LoggedJob:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 ["bash"], stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, close_fds=False
-            )  # it inherits the stage's lock, as long as it lives
+            )  # it inherits the stage's lock, and holds it as long as it runs
         assert self.process.stdin is not None
-        # The line goes through standard input, for it may be longer than an argument can be.
+        # The line goes through standard input, since it may be longer than an argument can be.
         self.process.stdin.write(os.fsencode(f"( {self.command})\n"))
         self.process.stdin.close()
 
@@ -83,7 +91,7 @@ class LoggedJob:
         return self.process.pid
 
     def finish(self, status: int) -> bool:
-        """Write the log's foot for a wait status; True where the command ended with code 0."""
+        """Write the end of the log for a wait status; returns whether the command ended with code 0."""
         assert self.process is not None
         self.process.returncode = os.waitstatus_to_exitcode(status)
         elapsed = int(time.time()) - self.started
@@ -95,8 +103,8 @@ class LoggedJob:
         return status == 0
 
     def kill(self, signal_number: int) -> None:
-        """Send a signal to the job and to whatever it started."""
-        with contextlib.suppress(ProcessLookupError):  # all of it has ended meanwhile
+        """Send a signal to the job and all its children."""
+        with contextlib.suppress(ProcessLookupError):  # all have ended in the meantime
             os.killpg(self.pid, signal_number)
 
 
@@ -120,7 +128,7 @@ class Runner:
     _waiting: bool = False
 
     def run(self, jobs: Sequence[LoggedJob]) -> None:
-        """Run all, whether some fail or not; whatever ends this early ends the jobs too."""
+        """Run all jobs, whether some fail or not; if this ends early, the jobs are ended too."""
         when_asked_to_end(self._on_signal, self._on_another)
         try:
             for job in jobs:
@@ -141,7 +149,7 @@ class Runner:
             raise
 
     def _wait_for_one(self) -> None:
-        self._waiting = True  # from here on a signal breaks the wait; while a job starts it only leaves a note
+        self._waiting = True  # from here on a signal breaks the wait; while a job starts, it is only recorded
         if self._stopped_by:
             raise StoppedError(self._stopped_by)
         pid, status = os.wait()
@@ -159,7 +167,7 @@ class Runner:
         self._asked_again = True
 
     def _end_all(self) -> None:
-        """Ask the jobs to end and wait for them; kill them when that takes too long, or a second signal comes."""
+        """Ask the jobs to end and wait for them; kill them if that takes too long, or a second signal comes."""
         for job in self.running.values():
             job.kill(signal.SIGTERM)
         statuses: dict[int, int] = {}
@@ -167,19 +175,19 @@ class Runner:
         while self.running:
             fetched = fetch_ended(statuses)
             for job in list(self.running.values()):
-                # bash ends at once; what it runs may go on, to save.
+                # bash ends at once; its children may go on, to save their work.
                 if group_is_alive(job.pid):
                     if self._asked_again or time.monotonic() > deadline:
                         job.kill(signal.SIGKILL)
                 elif job.pid in statuses:
                     self.running.pop(job.pid).finish(statuses[job.pid])
                 elif fetched:
-                    del self.running[job.pid]  # it had ended when the signal came
+                    del self.running[job.pid]  # it had ended before the signal came
             time.sleep(PAUSE_SECONDS)
 
 
 def fetch_ended(statuses: dict[int, int]) -> bool:
-    """Add pid -> wait status of each child that has ended; True where no child is left."""
+    """Add pid -> wait status of each child that has ended; returns whether no child is left."""
     try:
         while True:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -191,7 +199,7 @@ def fetch_ended(statuses: dict[int, int]) -> bool:
 
 
 def previous_result(log: Path) -> str:
-    """What an earlier log says of its job: "ok", "failed", or "incomplete" (no log, or no line at its end)."""
+    """The result of a job by an earlier log: "ok", "failed", or "incomplete" (no log, or no line at its end)."""
     if not log.exists():
         return "incomplete"
     ends = ENDED.findall(log.read_text(errors="surrogateescape"))
@@ -201,7 +209,7 @@ def previous_result(log: Path) -> str:
 
 
 def last_error_line(log: Path) -> str:
-    """The last line of a log that speaks of an error, else its last line of output, else how it ended."""
+    """The last line of a log that mentions an error, else its last line of output, else how the job ended."""
     with log.open("rb") as stream:
         stream.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
         text = stream.read().decode(errors="replace")
@@ -238,7 +246,7 @@ def report_failed_jobs(failed: Sequence[LoggedJob], num_jobs: int, options: RunO
 
 
 def run_jobs(options: RunOptions) -> int:
-    """Run what the options ask for; 0, or 1 where a job failed."""
+    """Run jobs; returns 1 if a job failed, else 0."""
     jobs = make_jobs(options)
     kept_failed = []
     to_run = jobs

@@ -16,13 +16,13 @@ from common.program import program_name
 USAGE = """Usage: run.pl [options] [JOB=1:n] <log-file> <command> [<argument> ...]
  e.g.: run.pl JOB=1:4 exp/log/copy.JOB.log copy-feats scp:feats.JOB.scp ark:feats.JOB.ark
 Runs a command, or n of them, on this machine; output and result go to the log. JOB (or any other name) is replaced by
-the number in the log's name and in every argument. Exit code 1 where a job failed; all are run nevertheless.
+the number in the log's name and in every argument. Exit code 1 if a job failed; the others are run nevertheless.
 Options:
-  --max-jobs-run <n>              at most so many at once (also -tc <n>; default: the number of processors)
+  --max-jobs-run <n>              at most n at once (also -tc <n>; default: the number of processors)
   --gpu <n>                       at most as many at once as there are GPUs
-  --pick all|failed|incomplete    failed: only jobs that, by their old logs, failed or never ended; incomplete: only
-                                  those that never ended
-  --mem, --num-threads, --config, -l, -pe, -V …   those of Kaldi's other runners are accepted, and do nothing here"""
+  --pick all|failed|incomplete    failed: only jobs that, by their old logs, failed or did not end; incomplete: only
+                                  jobs that did not end
+  --mem, --num-threads, --config, -l, -pe, -V …   options of Kaldi's other runners: accepted, without effect"""
 
 RANGE = re.compile(r"([A-Za-z_]\w*)=(\d+)(?::(\d+))?")
 PICKS = ("all", "failed", "incomplete")
@@ -67,7 +67,7 @@ class RunOptions:
     words: list[str] = field(default_factory=list)
 
     def limit(self, num_jobs: int) -> int:
-        """How many jobs may run at once."""
+        """The most jobs that may run at once."""
         if self.max_jobs_run is not None:
             return self.max_jobs_run
         if self.gpu:
@@ -77,7 +77,7 @@ class RunOptions:
 
 
 def count_gpus() -> int:
-    """The GPUs that nvidia-smi lists, at least 1."""
+    """The number of GPUs that nvidia-smi lists, at least 1."""
     found = 0
     if shutil.which("nvidia-smi"):
         gpus = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)

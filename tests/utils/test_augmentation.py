@@ -86,8 +86,8 @@ def test_babble_voices_differ_while_there_are_enough(data: Path, noise: Path, ru
     ("wanted", "said"),
     [
         ("1", None),
-        ("2", "data has 2 speakers, 1 beside an utterance's own, --num-bg-noises asks for up to 2: some are heard"),
-        ("3:1", "asks for up to 3: some are heard more than once in an utterance"),
+        ("2", "data has 2 speakers, 1 besides an utterance's own, --num-bg-noises asks for up to 2: some speakers"),
+        ("3:1", "asks for up to 3: some speakers occur more than once in an utterance"),
     ],
 )
 def test_babble_of_more_voices_than_others_speak_is_told(data: Path, run: Run, wanted: str, said: str | None) -> None:
@@ -100,7 +100,7 @@ def test_voices_of_other_people_are_all_there_is_to_count(data: Path, noise: Pat
     done = run(AUGMENT, "--num-bg-noises", "3", "--bg-snrs", "10", "--bg-noise-dir", "noise", "data", "c")
     assert (done.returncode, "speakers" in done.stderr) == (0, False)
     done = run(AUGMENT, "--num-bg-noises", "4", "--bg-snrs", "10", "--bg-noise-dir", "noise", "data", "c")
-    assert "noise has 3 speakers, --num-bg-noises asks for up to 4: some are heard more than once" in done.stderr
+    assert "noise has 3 speakers, --num-bg-noises asks for up to 4: some speakers occur more than once" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_voices_of_other_people_are_all_there_is_to_count(data: Path, noise: Pat
         (["--bg-snrs", "5::3"], '--bg-snrs is "5::3", expected numbers'),
         (["--bg-snrs", "5,3"], '--bg-snrs is "5,3", expected numbers'),
         (["--fg-snrs", "nan"], '--fg-snrs is "nan", expected numbers'),
-        (["--num-bg-noises", "0"], '--num-bg-noises is "0", expected whole numbers of at least 1'),
-        (["--num-bg-noises", ""], '--num-bg-noises is "", expected whole numbers of at least 1'),
+        (["--num-bg-noises", "0"], '--num-bg-noises is "0", expected integers >= 1'),
+        (["--num-bg-noises", ""], '--num-bg-noises is "", expected integers >= 1'),
     ],
 )
 def test_bad_lists_of_levels_and_numbers_are_refused(
