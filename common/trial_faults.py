@@ -1,16 +1,23 @@
-"""What makes a trial list wrong as a whole, though each line has the right form."""
+"""Faults of a trial list as a whole, in which each line has the right form."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-FIRST = 3  # faults that are shown
+FIRST = 3  # faults in a message
 
 
 @dataclass(frozen=True)
 class Row:
-    """A trial, and where it is: `line 3`."""
+    """A trial.
+
+    Attributes:
+        where: its place, as `line 3`.
+        enroll: enrolment.
+        test: test utterance.
+        is_target: whether both are of one speaker.
+    """
 
     where: str
     enroll: str
@@ -22,12 +29,12 @@ class Row:
 
 
 def trial_fault(rows: Iterable[Row], speaker_of: Mapping[str, str], table: str = "utt2spk") -> str | None:
-    """What is wrong with the trials; None where nothing is.
+    """The fault of the trials; None if there is none.
 
     Args:
         rows: the trials.
-        speaker_of: speaker of each utterance and enrolled model; others are passed over.
-        table: what a message calls `speaker_of`.
+        speaker_of: speaker of each utterance and enrolled model; others are ignored.
+        table: name of `speaker_of` in messages.
     """
     first: dict[tuple[str, str], Row] = {}
     repeated: list[str] = []
@@ -51,7 +58,7 @@ def trial_fault(rows: Iterable[Row], speaker_of: Mapping[str, str], table: str =
 
 
 def balance_fault(num_targets: int, num_nontargets: int) -> str | None:
-    """What is missing for an error rate; None where both kinds are there."""
+    """The fault of a list for an error rate; None if it has targets and nontargets."""
     if num_targets and num_nontargets:
         return None
     there, lacking = ("nontarget", "target") if num_nontargets else ("target", "nontarget")

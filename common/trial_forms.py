@@ -1,6 +1,6 @@
-"""The two forms of a line in a trial list, for all that read such lists: Kaldi's and that of VoxCeleb.
+"""The two forms of a line in a trial list: Kaldi's and that of VoxCeleb.
 
-A list has one form: its first line decides, and every other line must follow it.
+A list has one form: the first line determines it, and every other line must have it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ NUM_FIELDS = 3
 
 @dataclass(frozen=True)
 class TrialForm:
-    """Which field of a line (from 0) is the label, which are the two ids, and which labels are allowed."""
+    """The form of a line.
+
+    Attributes:
+        example: the form, for messages.
+        label_field: field of the label, from 0.
+        enroll_field: field of the enrolment, from 0.
+        test_field: field of the test, from 0.
+        labels: label -> whether it means a target trial.
+    """
 
     example: str
     label_field: int
@@ -22,7 +30,7 @@ class TrialForm:
     labels: Mapping[str, bool]
 
     def parse(self, fields: Sequence[str]) -> tuple[str, str, bool] | None:
-        """(enrolment, test, whether both are of one speaker) of a line's fields; None: they are of no such line."""
+        """(enrolment, test, whether both are of one speaker) from the fields of a line; None for another form."""
         if len(fields) != NUM_FIELDS or fields[self.label_field] not in self.labels:
             return None
         return fields[self.enroll_field], fields[self.test_field], self.labels[fields[self.label_field]]

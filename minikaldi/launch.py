@@ -91,5 +91,5 @@ if __name__ == "__main__":
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     code = main()
     # The command has flushed its output. Exit at once: Python's own exit takes as long as a small table, and would
-    # write to a broken pipe once more.
+    # write to a broken pipe again.
     os._exit(code)

@@ -77,7 +77,7 @@ def run_command(
     except MemoryError as exc:
         log.error(f"memory ran out ({exc or 'a small allocation'}); use a machine with more, or split the table", exc)
         return ERROR
-    except Exception as exc:  # the last resort: the exit code tells the reading end of an inner pipe
+    except Exception as exc:  # the last resort: the reading end of an inner pipe sees the exit code
         _report_fault(name, exc, with_traceback=False)
         return ERROR
     finally:

@@ -7,6 +7,7 @@ table and the lookups are sorted. If the caller promises (`o`) to look up each k
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -42,7 +43,7 @@ def random_access(rspecifier: str, holder: Holder[T], context: StreamContext | N
     return ScriptReader(spec, holder, context) if spec.kind == "scp" else ArchiveReader(spec, holder, context)
 
 
-class RandomAccessReader(Generic[T]):
+class RandomAccessReader(ABC, Generic[T]):
     """An open table; a context manager with `in` and `[]`."""
 
     def __init__(self, spec: Rspecifier) -> None:
@@ -55,11 +56,17 @@ class RandomAccessReader(Generic[T]):
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         close_table(self._open, self._spec)
 
+    @abstractmethod
     def __contains__(self, key: str) -> bool:
-        raise NotImplementedError
+        """Whether the table has the key."""
 
+    @abstractmethod
     def __getitem__(self, key: str) -> T:
-        raise NotImplementedError
+        """The object of a key.
+
+        Raises:
+            KaldiError: the table does not have the key, or the object cannot be read.
+        """
 
 
 class ScriptReader(RandomAccessReader[T]):

@@ -6,6 +6,7 @@ Source: Kaldi util/kaldi-table-inl.h (TableWriter).
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from types import TracebackType
 from typing import BinaryIO, Generic, TypeVar
@@ -42,7 +43,7 @@ def writer(wspecifier: str, holder: Holder[T], context: StreamContext | None = N
     return ArchiveWriter(spec, spec.archive, holder, context)
 
 
-class TableWriter(Generic[T]):
+class TableWriter(ABC, Generic[T]):
     """An open table; a context manager with `write`."""
 
     def __init__(self, name: str) -> None:
@@ -55,9 +56,9 @@ class TableWriter(Generic[T]):
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
+    @abstractmethod
     def write(self, key: str, value: T) -> None:
         """Add an entry; `key` is one word."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Flush and close; the exit code of a pipe is checked."""

@@ -54,7 +54,7 @@ TRIALS = b"utt1 utt2 target\nutt1 utt3 nontarget\nutt2 utt3 nontarget\n"
 class Reader:
     """A reader of a file, a good file, and the class of its errors.
 
-    `place`: where its errors stand in the file, behind the file's name. `name`: of the file, for readers that look for
+    `place`: the place of its errors in the file, after the file's name. `name`: of the file, for readers that look for
     it in a folder. `others`: files beside it.
     """
 

@@ -67,7 +67,7 @@ GOOD = {
     "two channels": riff(fmt(channels=2), DATA),
     "extensible": riff(fmt(code=0xFFFE, extra=EXTENSIBLE), DATA),
     "chunks before": riff(chunk(b"JUNK", bytes(27)), fmt(extra=b"\0\0"), chunk(b"fact", bytes(4)), INFO, DATA),
-    "chunk behind": riff(fmt(), DATA, INFO),
+    "chunk after": riff(fmt(), DATA, INFO),
     "streamed": riff(fmt(), chunk(b"data", SAMPLES.tobytes(), size=0xFFFFFFFF), size=0xFFFFFFFF),
     "streamed by sox": riff(fmt(), chunk(b"data", SAMPLES.tobytes(), size=0x7FFFF000), size=0x7FFFF024),
     "no sizes": riff(fmt(), chunk(b"data", SAMPLES.tobytes(), size=0), size=0),
@@ -76,7 +76,7 @@ GOOD = {
 }
 BAD = {
     "no fmt": riff(DATA),
-    "fmt behind": riff(DATA, fmt()),
+    "fmt after": riff(DATA, fmt()),
     "short fmt": riff(chunk(b"fmt ", bytes(15)), DATA),
     "short extensible": riff(fmt(code=0xFFFE, extra=EXTENSIBLE[:-1]), DATA),
     "other sub-format": riff(fmt(code=0xFFFE, extra=EXTENSIBLE[:-1] + b"\0"), DATA),
@@ -121,7 +121,7 @@ def test_good_waves_are_read_alike_by_all_three(name: str, tmp_path: Path) -> No
     path.write_bytes(GOOD[name])
     wave = read(GOOD[name])
     assert isinstance(wave, Wave)
-    # Kaldi too takes what stands behind samples of unknown length for samples.
+    # Kaldi too reads the bytes after samples of unknown length as samples.
     assert np.array_equal(wave.samples.T.ravel(), SAMPLES)
     decoded, rate = read_audio(path)
     assert rate == wave.sample_rate and np.array_equal(decoded, wave.samples)
@@ -173,8 +173,8 @@ def test_a_cut_wave_gives_its_first_samples_with_a_warning_or_an_error(
         else:
             present = (len(data) - begin) // 2 * 2
             assert wave.samples.T.astype("<i2").tobytes() == SAMPLES.tobytes()[:present][: wave.samples.size * 2]
-            told = "Truncated file?" in caplog.text or "no whole sample" in caplog.text
-            assert told or wave.samples.size == min(present // 2, SAMPLES.size), len(data)
+            warned = "Truncated file?" in caplog.text or "partial sample" in caplog.text
+            assert warned or wave.samples.size == min(present // 2, SAMPLES.size), len(data)
 
 
 def test_damaged_waves_are_values_or_one_error() -> None:

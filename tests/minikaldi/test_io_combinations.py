@@ -35,7 +35,7 @@ from minikaldi.io import (
 )
 
 KEYS = ("A", "a-1", "utt.2")  # sorted as bytes
-# Numbers that seven digits tell exactly, so that text and binary give the same.
+# Numbers that seven digits represent exactly, so that text and binary give the same.
 VALUES: dict[str, tuple[Holder, tuple[Any, Any, Any]]] = {
     "float matrix": (FLOAT_MATRIX, ([[0.5, -2], [3, 4e10]], [[1.25]], [[1, 2, 3]])),
     "double matrix": (DOUBLE_MATRIX, ([[0.5, -2], [3, 4e100]], [[1.25]], [[1, 2, 3]])),
@@ -64,7 +64,7 @@ class Bytes:
         return self.data[self.at - count : self.at]
 
     def number(self, code: str) -> Any:
-        """A number behind its size."""
+        """A number after its size."""
         assert self.take(1)[0] == struct.calcsize(code)
         return struct.unpack("<" + code, self.take(struct.calcsize(code)))[0]
 
@@ -74,7 +74,7 @@ class Bytes:
 
 
 def slow_binary(data: Bytes, what: str) -> Any:
-    """The object behind a `\\0B`, as nested lists."""
+    """The object after a `\\0B`, as nested lists."""
     if what.endswith(("matrix", "float vector", "double vector")):
         code = {b"F": "f", b"D": "d"}[data.take(1)]
         assert data.take(2) == (b"M " if what.endswith("matrix") else b"V ")

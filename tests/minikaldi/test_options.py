@@ -135,8 +135,8 @@ def test_wrong_number_of_arguments_is_told_behind_the_usage(
     words: list[str], said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command(["copy-feats", *words]) == 1
-    told = capfd.readouterr().err
-    assert "Usage: copy-feats" in told and said in told.splitlines()[-1]
+    printed = capfd.readouterr().err
+    assert "Usage: copy-feats" in printed and said in printed.splitlines()[-1]
 
 
 def test_command_line_is_echoed_unless_told_not_to(command_env: dict[str, str]) -> None:

@@ -25,7 +25,7 @@ from minikaldi.io import (
     writer,
 )
 
-# Each would make a file called canary: a shell, a shell behind a range or a blank, our own command inside, and nested.
+# Each would make a file called canary: a shell, a shell after a range or a blank, our own command inside, and nested.
 COMMANDS = [
     "touch canary |",
     " touch canary |",

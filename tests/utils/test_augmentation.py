@@ -1,4 +1,4 @@
-"""Augmented and reverberated copies: what is drawn, what is refused, and that the lines can be heard."""
+"""Augmented and reverberated copies: what is drawn, what is refused, and that the lines can be played."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ def write_silence(path: Path, rate: int = 16000, channels: int = 1, width: int =
 
 
 def write_waves(folder: Path) -> dict[str, str]:
-    """Files of several forms, and how each is to be read at 16 kHz (`@` stands for its path)."""
+    """Files of several forms, and how each must be read at 16 kHz (`@` stands for its path)."""
     write_silence(folder / "plain.wav")
     write_silence(folder / "with blank.wav")
     write_silence(folder / "8k.wav", rate=8000)

@@ -1,4 +1,4 @@
-"""steps/train_backend.sh and scoring behind it: dimensions that the embeddings can carry, under minikaldi and Kaldi."""
+"""steps/train_backend.sh and scoring after it: dimensions that the embeddings support, under minikaldi and Kaldi."""
 
 from __future__ import annotations
 
