@@ -47,8 +47,8 @@ def test_our_commands_and_quotes_are_run_inside(place: Path) -> None:
     [r"my\ noise.wav -", r"it\'s.wav -", r'"to\ wav my\ noise |" -', r"a\\b 'c\d' \$HOME", r'"a\b"c\*d ""'],
 )
 def test_backslashes_mean_what_they_mean_to_the_shell(place: Path, words: str) -> None:
-    printed = subprocess.run(["bash", "-c", rf"printf '%s\n' {words}"], capture_output=True, text=True, check=True).stdout
-    assert parse_pipeline(f"copy-vector {words}") == [["copy-vector", *printed.splitlines()]]
+    shell = subprocess.run(["bash", "-c", rf"printf '%s\n' {words}"], capture_output=True, text=True, check=True).stdout
+    assert parse_pipeline(f"copy-vector {words}") == [["copy-vector", *shell.splitlines()]]
 
 
 def test_to_wav_of_this_checkout_is_run_inside(place: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
