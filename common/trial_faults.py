@@ -49,7 +49,7 @@ def trial_fault(rows: Iterable[Row], speaker_of: Mapping[str, str], table: str =
             contradicting.append(f"{row}, of {' and '.join(dict.fromkeys(speakers))}")
     if contradicting:
         return (
-            f"{len(contradicting)} of {len(first)} labels contradict {table}: {_some(contradicting)}; mend the"
+            f"{len(contradicting)} of {len(first)} labels contradict {table}: {_some(contradicting)}; correct the"
             " labels, or the speakers"
         )
     if repeated:

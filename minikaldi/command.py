@@ -140,6 +140,7 @@ def command(
     """
 
     def declare(main: Main) -> Command:
+        """The command that `main` does."""
         return Command(name, usage, about, num_args, options, main)
 
     return declare

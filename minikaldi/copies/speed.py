@@ -131,6 +131,7 @@ def perturb_3way(source: Path, target: Path, always_include_prefix: bool) -> Non
         log_message(f"{name} is left out: it is not valid for the copies")
 
     def sources_of(name: str) -> list[Source]:
+        """The lines of a table in each version."""
         return [(f"{source}/{name} at speed {version.speed or '1'}", list(version.lines(name))) for version in versions]
 
     with DirectoryWriter(target) as writer:

@@ -76,6 +76,7 @@ def perturb_volume(directory: Path, volumes: dict[str, str]) -> None:
     """
 
     def louder(recording: str, audio: str) -> str:
+        """The audio of a recording at its new volume."""
         if recording not in volumes:
             raise InputError(f'{directory}/wav.scp: "{recording}" is not in the file of --reco2vol; add a line')
         return through_reverberate(audio, f"--volume={volumes[recording]}")

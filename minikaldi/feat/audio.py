@@ -163,6 +163,7 @@ def _decoded_part(part: AudioPart) -> tuple[NDArray[np.float32], int]:
     """
 
     def work(audio: soundfile.SoundFile) -> tuple[NDArray[np.float32], int, int]:
+        """The samples, their rate, and how many are expected."""
         expected = audio.frames if part.num_samples is None else part.num_samples
         return _read_samples(audio, expected), audio.samplerate, expected
 

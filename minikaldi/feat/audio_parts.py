@@ -44,6 +44,7 @@ class BytesFile(io.BytesIO):
     """
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Seek; an impossible place leaves the position unchanged."""
         with suppress(ValueError, OverflowError):
             super().seek(offset, whence)
         return self.tell()

@@ -98,6 +98,7 @@ def _statistics(run: CommandRun, options: ApplyCmvnOptions, name: str, stack: Ex
     speakers = stack.enter_context(run.random_access(options.utt2spk, TOKEN)) if options.utt2spk else None
 
     def stats_of(utt: str) -> Stats | None:
+        """The statistics for an utterance; None if there are none."""
         if speakers is not None and utt not in speakers:
             raise KaldiError(f"has no line in {options.utt2spk} (--utt2spk), so its speaker is unknown")
         key = utt if speakers is None else speakers[utt]

@@ -115,6 +115,7 @@ def _warps(run: CommandRun, options: O, stack: ExitStack) -> Warp:
     speakers = stack.enter_context(run.random_access(options.utt2spk, TOKEN)) if options.utt2spk else None
 
     def warp_of(key: str) -> float | None:
+        """The warp factor of an utterance; None if the map lacks it."""
         if speakers is not None:
             if key not in speakers:
                 raise KaldiError(f"{key} has no line in {options.utt2spk} (--utt2spk), so its speaker is unknown")

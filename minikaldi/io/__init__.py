@@ -14,8 +14,6 @@ from minikaldi.io.holders import (
     INT32_VECTOR,
     TOKEN,
     TOKEN_VECTOR,
-    WAVE,
-    WAVE_HEADER,
     Holder,
     MatrixHolder,
     compressed_matrix,
@@ -42,6 +40,7 @@ from minikaldi.io.rows import matrix_shape, read_matrix_rows
 from minikaldi.io.sequential import SequentialReader, sequential
 from minikaldi.io.specifiers import are_tables, is_rspecifier
 from minikaldi.io.wave import Wave, WaveHeader
+from minikaldi.io.wave_holders import WAVE, WAVE_HEADER
 from minikaldi.io.writers import TableWriter, writer
 
 __all__ = [

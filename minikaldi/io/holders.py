@@ -13,7 +13,6 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import KaldiError
 from minikaldi.io.compressed import write_compressed
 from minikaldi.io.matrices import read_matrix, read_vector_object, write_matrix, write_vector
 from minikaldi.io.places import malformed
@@ -35,7 +34,6 @@ from minikaldi.io.primitives import (
     write_float,
     write_int32,
 )
-from minikaldi.io.wave import Wave, WaveHeader, read_wave, read_wave_header, write_wave
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
@@ -233,36 +231,6 @@ class IntVectorHolder:
         _end_line(stream, binary)
 
 
-class WaveHolder:
-    """RIFF waves; an archive holds the same bytes as a file."""
-
-    what = "wave"
-
-    def read(self, stream: Reader) -> Wave:
-        """The recording."""
-        return read_wave(stream)
-
-    def write(self, stream: Writer, value: Wave, binary: bool) -> None:
-        """The recording as 16-bit PCM."""
-        if not binary:
-            raise KaldiError("waves cannot be written as text; drop the 't' from the wspecifier")
-        write_wave(stream, value)
-
-
-class WaveHeaderHolder:
-    """The header of a wave that is a file of its own: no samples are read."""
-
-    what = "wave header"
-
-    def read(self, stream: Reader) -> WaveHeader:
-        """Rate, channels and size."""
-        return read_wave_header(stream)
-
-    def write(self, stream: Writer, value: WaveHeader, binary: bool) -> None:
-        """Refuse: a header without samples is not a file."""
-        raise KaldiError("a wave header cannot be written alone")
-
-
 def compressed_matrix(method: int) -> MatrixHolder:
     """A holder that compresses matrices by Kaldi's method 1 to 7 (1 chooses by the number of rows)."""
     return MatrixHolder(np.float32, method)
@@ -301,5 +269,3 @@ BOOL = BoolHolder()
 TOKEN = TokenHolder()
 TOKEN_VECTOR = TokenVectorHolder()
 INT32_VECTOR = IntVectorHolder()
-WAVE = WaveHolder()
-WAVE_HEADER = WaveHeaderHolder()

@@ -76,9 +76,11 @@ class _ShellReader(io.RawIOBase):
         self._count = 0
 
     def readable(self) -> bool:
+        """True."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
+        """Read some bytes; 0 at the end."""
         count = self._pipe.readinto(buffer) or 0
         self._ended = count == 0
         self._count += count
@@ -113,9 +115,15 @@ class _ShellWriter(io.RawIOBase):
         self._pipe = _pipe_of(self._process.stdin)
 
     def writable(self) -> bool:
+        """True."""
         return True
 
     def write(self, data: ReadableBuffer) -> int:
+        """Write some of `data`.
+
+        Raises:
+            KaldiError: the command has ended; the text names its exit code.
+        """
         try:
             return self._pipe.write(data) or 0
         except BrokenPipeError as exc:

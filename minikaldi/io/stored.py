@@ -111,9 +111,11 @@ class _Source(io.RawIOBase):
         self._at = offset
 
     def readable(self) -> bool:
+        """True."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
+        """Read some bytes; 0 at the end."""
         reachable = self._at <= _LAST_PLACE - memoryview(buffer).nbytes
         count = os.preadv(self._descriptor, [buffer], self._at) if reachable else 0
         self._at += count

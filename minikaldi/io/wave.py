@@ -226,6 +226,7 @@ def _parse_format(stream: Reader, body: bytes) -> tuple[int, int]:
     """(sample rate, channels) of a 'fmt ' chunk, which was just read."""
 
     def fault(text: str) -> MalformedError:
+        """The error, at the beginning of the chunk."""
         return malformed(stream, text, back=len(body))
 
     if len(body) < 16:

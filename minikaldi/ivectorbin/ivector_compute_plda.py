@@ -49,6 +49,7 @@ def main(run: CommandRun, options: ComputePldaOptions, args: list[str]) -> int:
         run.warning("one speaker determines no between-speaker covariance: every score will be near 0; give more")
 
     def log_iteration(iteration: int, within: float, between: float) -> None:
+        """Log the traces of the covariances."""
         run.log(f"Plda estimation iteration {iteration} of {options.num_em_iters}")
         run.log(f"Trace of within-class variance is {within:.6g}")
         run.log(f"Trace of between-class variance is {between:.6g}")
