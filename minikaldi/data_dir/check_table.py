@@ -149,7 +149,7 @@ def check_order(path: Path, table: Table, faults: Faults) -> None:
         if faults.are_enough(path):
             return
         if key == last:
-            faults.add(path, number, f'"{key}" already has a line above; run utils/fix_data_dir.sh')
+            faults.add(path, number, f'"{key}" has a line above already; run utils/fix_data_dir.sh')
         elif not in_order([last, key]):
             faults.add(path, number, f'"{key}" comes after "{last}"; {SORT_MEND}')
 

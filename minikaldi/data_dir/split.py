@@ -36,7 +36,7 @@ def line_parts(count: int, parts: int, what: str) -> list[range]:
         InputError: more parts than lines.
     """
     if not count:
-        raise InputError(f"{what}: no lines; expected one for each utterance")
+        raise InputError(f"{what}: is empty; expected a line for each utterance")
     if parts > count:
         raise InputError(f"{what}: {count} lines cannot make {parts} parts; ask for at most {count} jobs")
     size, longer = divmod(count, parts)
@@ -53,7 +53,7 @@ def speaker_parts(counts: Sequence[int], parts: int, what: str) -> list[range]:
         InputError: more parts than speakers.
     """
     if not counts:
-        raise InputError(f"{what}: no lines; expected one for each utterance")
+        raise InputError(f"{what}: is empty; expected a line for each utterance")
     if parts > len(counts):
         raise InputError(
             f"{what}: {len(counts)} speakers cannot make {parts} parts; ask for at most {len(counts)} jobs, or split "

@@ -51,7 +51,7 @@ def _refuse_repeat(path: Path | str, first: int, keys: Sequence[str], table: Ite
     seen = set(islice(table, before))
     for number, key in enumerate(keys, first):
         if key in seen:
-            raise InputError(f'{path}:{number}: "{key}" already has a line above; keep one of them')
+            raise InputError(f'{path}:{number}: "{key}" has a line above already; keep one of them')
         seen.add(key)
     raise AssertionError("no key came twice")
 

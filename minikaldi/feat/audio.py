@@ -124,7 +124,7 @@ def _through_ffmpeg(name: str, data: bytes, container: str, path: str | None) ->
     """The file as WAV bytes, float samples, all channels, own rate."""
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg is None:
-        raise KaldiError(f"{name}: is {container}, which needs ffmpeg, and ffmpeg is not on PATH; install it")
+        raise KaldiError(f"{name}: is {container}, which needs ffmpeg, and there is none on PATH; install ffmpeg")
     given = ["-i", f"file:{path}"] if path is not None else ["-i", "pipe:0"]
     command = [ffmpeg, "-nostdin", "-v", "error", "-xerror", *given, "-vn", "-c:a", "pcm_f32le", "-f", "wav", "pipe:1"]
     result = subprocess.run(command, input=None if path is not None else data, capture_output=True, check=False)

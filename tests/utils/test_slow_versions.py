@@ -158,7 +158,7 @@ def test_a_key_that_comes_twice_is_told_by_its_second_line(tmp_path: Path, line:
     table = [f"u{number:02d} {number}" for number in range(1, 31)]
     table[line - 1] = "u01 7"
     (tmp_path / "t").write_text("".join(f"{row}\n" for row in table))
-    with pytest.raises(InputError, match=f't:{line}: "u01" already has a line above'):
+    with pytest.raises(InputError, match=f't:{line}: "u01" has a line above already'):
         read(tmp_path / "t")
 
 
