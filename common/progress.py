@@ -1,4 +1,4 @@
-"""How far a loop is and how long it will yet take, on stderr; short work prints nothing. Standard library only."""
+"""The progress of a loop and its remaining time, on stderr; short work prints nothing. Standard library only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """`about 40 s`, `about 9 min`, `about 2 h 10 min`: of an estimate."""
+    """An estimate as text: `about 40 s`, `about 9 min`, `about 2 h 10 min`."""
     if seconds < 55:
         return f"about {max(1, round(seconds, -1 if seconds >= 10 else 0)):.0f} s"
     minutes = max(1, round(seconds / 60))
@@ -32,7 +32,11 @@ def about(seconds: float) -> str:
 
 
 class ProgressLine:
-    """A line that changes: rewritten in place on a terminal, one below the other elsewhere; never the same twice."""
+    """A line that changes: rewritten in place on a terminal, else a new line for each change.
+
+    Args:
+        stream: where it is printed; None: stderr.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
@@ -45,7 +49,7 @@ class ProgressLine:
         return TERMINAL_SECONDS if self.on_terminal else LOG_SECONDS
 
     def show(self, text: str) -> None:
-        """Print the text, if it is not the one printed last."""
+        """Print the text, unless it was printed last."""
         if text == self._shown:
             return
         self._shown = text
@@ -53,7 +57,7 @@ class ProgressLine:
         self._stream.flush()
 
     def clear(self) -> None:
-        """Take the line off the terminal; a log keeps its lines."""
+        """Remove the line from the terminal; a log keeps its lines."""
         if self.on_terminal and self._shown:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
@@ -63,11 +67,11 @@ class Progress:
     """Prints `<what>: 300/2000 (15 %), 42 utterances/s, left 0:40`, the first time after one interval.
 
     Args:
-        what: what is being done.
-        total: how many units there are; 0 where that is not known.
-        unit: what is counted, as in `42 utterances/s`.
-        stream: where the line goes; stderr by default.
-        clock: the time in seconds.
+        what: name of the work.
+        total: number of units; 0 if it is not known.
+        unit: name of the units, as in `42 utterances/s`.
+        stream: where the line is printed; None: stderr.
+        clock: returns the time in seconds.
     """
 
     def __init__(
@@ -84,7 +88,7 @@ class Progress:
         self.done = 0
 
     def update(self, count: int = 1) -> None:
-        """Count `count` more units and print a line when one is due."""
+        """Count `count` more units, and print a line if the interval has passed."""
         self.done += count
         now = self._clock()
         if now - self._last >= self._line.interval:
@@ -92,7 +96,7 @@ class Progress:
             self._line.show(self.line(now - self._start))
 
     def line(self, seconds: float) -> str:
-        """The line after `seconds` of work; the time left is by the mean pace so far."""
+        """The line after `seconds` of work; the remaining time is estimated from the mean rate so far."""
         rate = self.done / seconds if seconds > 0 else 0.0
         speed = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
         if not self.total:
@@ -102,12 +106,12 @@ class Progress:
         return f"{self.what}: {self.done}/{self.total} ({share:.0f} %), {speed} {self.unit}/s, left {left}"
 
     def close(self) -> None:
-        """Take the line off the terminal."""
+        """Remove the line from the terminal."""
         self._line.clear()
 
 
 def with_progress(items: Iterable[T], total: int, what: str, unit: str) -> Iterator[T]:
-    """Pass the items on, counting each when the next is asked for."""
+    """Yield the items, and count each when the next one is requested."""
     progress = Progress(what, total, unit)
     try:
         for item in items:

@@ -1,4 +1,4 @@
-"""Text files by their lines, read and written whatever the locale; bytes that are not UTF-8 pass unchanged."""
+"""Text files as lines, read and written in the same way in any locale; bytes that are not UTF-8 pass unchanged."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ BLOCK_LINES = 4096
 
 
 def open_text(path: Path | str, mode: str = "r") -> TextIO:
-    """A table's stream: UTF-8, newlines as they stand."""
+    """The stream of a table: UTF-8, newlines unchanged."""
     return cast(TextIO, path_of(path).open(mode, encoding="utf-8", errors="surrogateescape", newline="\n"))
 
 
 def path_of(path: Path | str) -> Path:
-    """The path of a name that a user gave; InputError if no file can have it."""
+    """The path of a name that a user gave.
+
+    Raises:
+        InputError: no file can have this name.
+    """
     if "\0" in str(path):
-        raise InputError(f"{path}: no file's name has a zero byte in it")
+        raise InputError(f"{path}: a file name cannot contain a zero byte")
     return Path(path)
 
 

@@ -1,12 +1,12 @@
 """Lines and fields of text tables by Kaldi's rule, for every reader of lists: trials, scores, ids, scripts, options.
 
-Only ASCII blanks (space, tab, newline, vertical tab, form feed, carriage return) part fields; to Python's strings a
+Only ASCII blanks (space, tab, newline, vertical tab, form feed, carriage return) separate fields. To Python's strings a
 no-break space, U+3000 and U+001C are blanks too, and more characters end a line. A byte order mark at the beginning is
-left out and CR LF is read as LF; each is reported once, with the file's name. UTF-16 is refused. Bytes that are not
-UTF-8 pass through unchanged (surrogateescape). A table in order starts no logging: messages load it when one is due.
+left out, and CR LF is read as LF; each is reported once, with the file's name. UTF-16 is refused. Bytes that are not
+UTF-8 pass through unchanged (surrogateescape). `common.log`, with logging, is imported only when there is a report.
 
-The tools for data directories (`minikaldi.data_dir.lines`) part fields with the same functions, but refuse a byte order
-mark and CR LF, since real Kaldi reads the same tables.
+The tools for data directories (`minikaldi.data_dir.lines`) split fields with the same functions, but refuse a byte
+order mark and CR LF, since real Kaldi reads the same tables.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def is_one_word(text: str) -> bool:
 
 
 def number_of(text: str) -> float:
-    """A number as Kaldi reads it, NaN for anything else: Python alone would take 1_000 and digits of other scripts."""
+    """A number as Kaldi reads it, NaN for anything else; Python alone accepts 1_000 and digits of other scripts."""
     try:
         return float(text) if text.isascii() and has_ascii_blanks_only(text) and "_" not in text else float("nan")
     except ValueError:
@@ -76,12 +76,12 @@ def line_blocks(stream: BinaryIO, size: int = BLOCK_BYTES) -> Iterator[bytes]:
 
 
 class LineEnds:
-    """Byte order mark and carriage returns of one file: taken away, and reported once each.
+    """Byte order mark and carriage returns of one file: removed, and reported once each.
 
     Args:
-        name: what messages call the file.
+        name: name of the file in messages.
         error: makes the exception for a file that cannot be read as text.
-        warn: takes the reports; by default they go to the log of the command or program that runs.
+        warn: receives the reports; by default they go to `common.log`.
     """
 
     def __init__(self, name: str, error: Raise, warn: Warn | None = None) -> None:
@@ -100,7 +100,7 @@ class LineEnds:
             raise self._error(f"{self._name}:1: the file is UTF-16, by its byte order mark; save it as UTF-8")
         if beginning.startswith(_MARK):
             self._warn(f"{self._name}: the file begins with a byte order mark; read without it")
-        while beginning.startswith(_MARK):  # two, where an editor put one before another's
+        while beginning.startswith(_MARK):  # two, if an editor added one to a file that had one
             beginning = beginning[len(_MARK) :]
         return beginning
 
@@ -117,7 +117,7 @@ class LineEnds:
 
 
 def clean_lines(stream: Iterable[bytes], name: str, error: Raise, warn: Warn | None = None) -> Iterator[bytes]:
-    """The lines of an open stream as bytes without line end; blank ones too, so that their numbers count on.
+    """The lines of an open stream as bytes without line end; blank ones too, so that line numbers stay right.
 
     Raises:
         Exception: as `LineEnds`.
@@ -136,7 +136,7 @@ def clean_lines(stream: Iterable[bytes], name: str, error: Raise, warn: Warn | N
 
 
 def filled_lines(path: Path | str, error: Raise, warn: Warn | None = None) -> Iterator[tuple[int, str]]:
-    """(number from 1, line without blanks at its ends) of each line of a file that is not blank.
+    """(number from 1, line without blanks at its ends) of each line that is not blank.
 
     Raises:
         OSError: it cannot be read.
@@ -151,7 +151,7 @@ def filled_lines(path: Path | str, error: Raise, warn: Warn | None = None) -> It
 def numbered_fields(
     path: Path | str, error: Raise, warn: Warn | None = None, most: int = -1
 ) -> Iterator[tuple[int, list[str]]]:
-    """(number from 1, fields as `fields_of` parts them) of each line of a file that is not blank.
+    """(number from 1, fields as `fields_of` splits them) of each line that is not blank.
 
     Raises:
         OSError: it cannot be read.
@@ -160,7 +160,7 @@ def numbered_fields(
     for first, lines in _text_blocks(path, error, warn):
         plain = has_ascii_blanks_only("\n".join(lines))
         for number, line in enumerate(lines, first):
-            # The end is trimmed first, for the rest of a line that `most` leaves whole.
+            # The end is trimmed first, for the rest of a line that `most` leaves unsplit.
             line = line.rstrip(BLANKS)
             if fields := line.split(None, most) if plain else fields_of(line, most):
                 yield number, fields
@@ -168,8 +168,8 @@ def numbered_fields(
 
 def _text_blocks(path: Path | str, error: Raise, warn: Warn | None) -> Iterator[tuple[int, list[str]]]:
     """(number of the first line, lines) of a file, some thousand at a time."""
-    if "\0" in str(path):  # which a list of lists may hold
-        raise error(f"{path}: no file's name has a zero byte in it")
+    if "\0" in str(path):  # a list of lists may contain one
+        raise error(f"{path}: a file name cannot contain a zero byte")
     ends, number = LineEnds(str(path), error, warn), 1
     with Path(path).open("rb") as stream:
         for block in line_blocks(stream):
@@ -181,6 +181,6 @@ def _text_blocks(path: Path | str, error: Raise, warn: Warn | None) -> Iterator[
 
 
 def _log_warning(text: str) -> None:
-    from minikaldi.log import warning  # with logging, which no other line here needs
+    from common.log import warning  # imports logging, which nothing else here needs
 
     warning(text)

@@ -113,6 +113,29 @@ def writing(path: Path) -> Iterator[Path]:
         hidden.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def hidden_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A hidden folder in `parent` for the time of the block; at its end it is removed, unless it was renamed."""
+    parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(parent, name)
+    hidden = parent / hidden_name(name)
+    try:
+        hidden.mkdir()
+        yield hidden
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def writing_folder(path: Path) -> Iterator[Path]:
+    """A hidden folder that replaces the folder `path` at the end of the block; after an error `path` is untouched."""
+    with hidden_folder(path.parent, path.name) as hidden:
+        yield hidden
+        with signals_held():
+            shutil.rmtree(path, ignore_errors=True)
+            hidden.rename(path)
+
+
 def write_whole(path: Path, content: bytes | memoryview, before_rename: Callable[[], None] | None = None) -> None:
     """Write a file that is whole even if the machine stops: the old one or the new one is there.
 

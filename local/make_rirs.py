@@ -29,7 +29,7 @@ from local.audio_files import AudioFile, inspect_all, report_conversions, requir
 from local.data_dir import Dropped
 from local.program import add_max_loss, first_of, new_parser
 from local.rir_lists import ListedRir, odd_paths, require_plain_paths, write_rir_lists
-from minikaldi.copies.rooms import RIR_OPTIONS, make_rir, read_line
+from minikaldi.copies.rooms import RIR_OPTIONS, make_rir, read_list_line
 from minikaldi.data_dir.wav_lines import TO_WAV
 
 ROOMS = ("smallroom", "mediumroom")
@@ -66,7 +66,7 @@ def read_list(path: Path, root: Path) -> tuple[list[ListedRir], list[Dropped]]:
     """
     entries, dropped = [], []
     for number, line in filled_lines(path, InputError, log_message):
-        options, audio = read_line(path, number, line, RIR_OPTIONS)
+        options, audio = read_list_line(path, number, line, RIR_OPTIONS)
         rir = make_rir(path, number, options, audio)
         if audio.endswith("|"):
             raise InputError(f'{path}:{number}: found the pipe "{audio}", expected a file; write its output to one')

@@ -11,7 +11,7 @@ from common.trial_faults import Row, trial_fault
 from common.trial_lines import TrialLine, read_trial_lines, trial_line
 from common.whole_files import write_files
 from local.audio_files import without_extension
-from minikaldi.data_dir.tables import read_table
+from minikaldi.data_dir.tables import read_values
 
 
 def read_corpus_trials(path: Path) -> list[TrialLine]:
@@ -149,7 +149,7 @@ def convert_list(
         InputError: see `check_list`.
     """
     table = directory / "dropped"
-    dropped = read_table(table) if table.is_file() else {}
+    dropped = read_values(table) if table.is_file() else {}
     rows = resolve(read_corpus_trials(source), names_of(paths, other_names), source, dropped)
     _require_no_fault(source, trial_fault(rows, speaker_of or {}))
     write_files([(str(directory / "trials"), (trial_line(row.enroll, row.test, row.is_target) for row in rows))])

@@ -14,12 +14,14 @@ import inspect
 import json
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.doc_sections import replace_section
-from minikaldi.commands import MODULES, load
+from common.program import run_program
+from minikaldi.commands import MODULES, load_command
 from minikaldi.options import option_specs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,7 +39,19 @@ AGREEMENT_TITLES = (
 
 @dataclass(frozen=True)
 class Agreement:
-    """What the golden cases that call a command add up to; see tests/minikaldi/helpers/agreement.py."""
+    """The sums over the golden cases that call a command; tests/minikaldi/helpers/agreement.py computes them.
+
+    Attributes:
+        synthetic: cases with synthetic input.
+        speech: cases with speech.
+        passed: cases that passed.
+        files: output files compared.
+        equal_files: files of equal bytes.
+        values: numbers compared.
+        within_tolerance: numbers within the tolerance of their case.
+        largest_difference: largest absolute difference.
+        largest_relative: largest difference over the largest magnitude of its array.
+    """
 
     synthetic: int
     speech: int
@@ -55,7 +69,7 @@ class Agreement:
         return self.synthetic + self.speech
 
     def shown_share(self) -> str:
-        """Of the numbers, how many are within their tolerance; never rounded up to all."""
+        """The share of the numbers within their tolerance; never rounded up to all."""
         if not self.values:
             return ""
         if self.within_tolerance == self.values:
@@ -63,14 +77,14 @@ class Agreement:
         return f"{math.floor(1e5 * self.within_tolerance / self.values) / 1e3:.3f} %"
 
     def shown_difference(self) -> str:
-        """The largest one, and in brackets over the array's largest magnitude."""
+        """The largest difference, and in brackets over the largest magnitude of its array."""
         if self.files == self.equal_files:
             return "equal bytes" if self.files else ""
         return f"{_power(self.largest_difference)} ({_power(self.largest_relative)})"
 
 
-def source_of(name: str) -> str:
-    """Kaldi's file for this command, `featbin/copy-feats.cc`; empty for a program that Kaldi lacks."""
+def kaldi_source_of(name: str) -> str:
+    """Kaldi's file for this command, `featbin/copy-feats.cc`; "" for a program that Kaldi lacks."""
     if name.endswith(".py"):
         return ""
     folder = MODULES[name].split(".")[1]
@@ -78,7 +92,7 @@ def source_of(name: str) -> str:
 
 
 def difference_of(name: str) -> str:
-    """The paragraph of the module's docstring after `Differs from Kaldi:`, in one line; empty where there is none."""
+    """The paragraph of the module's docstring after `Differs from Kaldi:`, in one line; "" if it has none."""
     doc = inspect.getdoc(importlib.import_module(MODULES[name])) or ""
     _, found, rest = doc.partition(DIFFERS)
     return " ".join(rest.split("\n\n")[0].split()) if found else ""
@@ -86,19 +100,19 @@ def difference_of(name: str) -> str:
 
 def forms_of(name: str) -> list[str]:
     """The arguments of each way to call it, without its name and the word [options]."""
-    forms = re.split(r"\s+or: ", f"{name} {load(name).usage}")
+    forms = re.split(r"\s+or: ", f"{name} {load_command(name).usage}")
     return [" ".join(word for word in form.split()[1:] if not word.startswith("[options")) for form in forms]
 
 
 def command_table(agreement: dict[str, Agreement]) -> str:
-    """One line a command, as Markdown."""
+    """A Markdown table with one row for each command."""
     lines = [[*COMMAND_TITLES]]
     for name in sorted(MODULES):
         found = agreement.get(name)
-        lines.append([f"`{name}`", source_of(name) or "none"])
+        lines.append([f"`{name}`", kaldi_source_of(name) or "none"])
         lines[-1] += [
             "<br>or ".join(f"`{form}`" for form in forms_of(name)),
-            str(len(option_specs(load(name).options))),
+            str(len(option_specs(load_command(name).options))),
         ]
         lines[-1] += [f"{found.passed} of {found.cases}", found.shown_difference()] if found else ["none", ""]
         lines[-1].append(difference_of(name))
@@ -106,7 +120,7 @@ def command_table(agreement: dict[str, Agreement]) -> str:
 
 
 def agreement_table(agreement: dict[str, Agreement]) -> str:
-    """One line a command that a case calls, as Markdown."""
+    """A Markdown table with one row for each command that a case calls."""
     lines = [[*AGREEMENT_TITLES]]
     for name, found in sorted(agreement.items()):
         counts = (found.synthetic, found.speech, found.passed, found.files, found.equal_files, found.values)
@@ -131,22 +145,23 @@ def read_agreement(path: Path = AGREEMENT) -> dict[str, Agreement]:
 
 
 def sections() -> dict[str, str]:
-    """What the sections of docs/minikaldi.md must hold."""
+    """The text of each generated section of docs/minikaldi.md."""
     agreement = read_agreement()
     return {"commands": command_table(agreement), "agreement": agreement_table(agreement)}
 
 
-def main() -> None:
-    """Print the tables, or put them into a file."""
+def main(argv: Sequence[str]) -> int:
+    """Print the tables, or write them into a file."""
     parser = argparse.ArgumentParser(description="Write the tables of commands of docs/minikaldi.md.")
-    parser.add_argument("--update", metavar="FILE", help="put them into this file, between their markers")
-    given = parser.parse_args()
+    parser.add_argument("--update", metavar="FILE", help="write them into this file, between their markers")
+    given = parser.parse_args(argv)
     for name, text in sections().items():
         if given.update:
             replace_section(Path(given.update), name, text)
         else:
             print(f"{text}\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -1,4 +1,4 @@
-"""Which module answers to which command name; a module is imported only when its command is called."""
+"""The module of each command; it is imported only when the command is called."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ MODULES: dict[str, str] = {
 }
 
 
-def load(name: str) -> Command:
-    """The command of this name, its module imported now.
+def load_command(name: str) -> Command:
+    """The command of this name; its module is imported now.
 
     Raises:
         KaldiError: no such command.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What every link in minikaldi/bin starts: the link's name is the command's."""
+"""The program that every link in minikaldi/bin starts: the name of the link is that of the command."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ def _has_numpy() -> bool:
 
 
 def _run_in_own_environment() -> int:
-    """Start again with the checkout's own Python; says what to do where there is none."""
+    """Start again with the checkout's own Python; without one, print what to do."""
     if os.access(VENV_PYTHON, os.X_OK) and Path(sys.prefix) != VENV_PYTHON.parent.parent:
         os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])
     name = Path(sys.argv[0]).name
@@ -32,28 +32,28 @@ def _run_in_own_environment() -> int:
 def _keep_freed_memory() -> None:
     """Let glibc keep up to 64 MB of freed memory, and take arrays of up to 32 MB from it.
 
-    Its default gives each freed array of over 128 kB back to the system, which then hands out zeroed pages again: with
-    a fault on each 4 kB, feature extraction takes 1.6 times as long (0.7 µs a page on a virtual machine).
+    By default it returns each freed array of over 128 kB to the system, which then supplies zeroed pages again: with a
+    page fault for each 4 kB, feature extraction takes 1.6 times as long (0.7 µs per page on a virtual machine).
     """
     import ctypes  # numpy has loaded it already
 
     trim_threshold, mmap_threshold = -1, -3  # as in malloc.h
     try:
         mallopt = ctypes.CDLL(None).mallopt
-    except AttributeError:  # another C library, with rules of its own
+    except AttributeError:  # another C library
         return
     mallopt(mmap_threshold, 1 << 25)
     mallopt(trim_threshold, 1 << 26)
 
 
-def _tell_warnings_as_kaldi() -> None:
-    """Warnings of Python's and numpy's (an overflow, NaN) go out in the form of the commands' own, in one line."""
+def _log_python_warnings() -> None:
+    """Print warnings of Python and numpy (an overflow, NaN) in the form of the commands' own, in one line."""
     import warnings
     from typing import TextIO
 
-    from minikaldi import log
+    from common import log
 
-    def tell(
+    def log_warning(
         message: Warning | str,
         category: type[Warning],
         filename: str,
@@ -61,34 +61,35 @@ def _tell_warnings_as_kaldi() -> None:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
+        """Log a warning; the arguments are those of `warnings.showwarning`."""
         log.warning(f"{message}, at {Path(filename).name}:{lineno}")
 
-    warnings.showwarning = tell
+    warnings.showwarning = log_warning
 
 
 def main() -> int:
     """Run the command this file was called as; the exit code is the command's."""
-    # Python puts this file's folder first; there `io` and others would stand before the library's own.
+    # Python puts this file's folder first; its `io` and others would hide the library's modules.
     sys.path[:] = [str(HERE.parent), *(p for p in sys.path if Path(p or ".").resolve() != HERE)]
-    if sys.stderr is None:  # what Python makes of `2>&-`
+    if sys.stderr is None:  # after `2>&-`
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 (to the end)
     # Kaldi's commands use one thread, and recipes start one per processor.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if not _has_numpy():
         return _run_in_own_environment()
     _keep_freed_memory()
-    from minikaldi.command import run_command
+    from minikaldi.running import run_command
 
-    _tell_warnings_as_kaldi()
+    _log_python_warnings()
     return run_command(sys.argv)
 
 
 if __name__ == "__main__":
-    # Ctrl-C ends us at once, as it ends Kaldi's commands: nothing is to be tidied, and closing a shell's pipe in order
-    # would wait for its command. A shell that started us in the background wants it ignored, though.
+    # Ctrl-C ends the process at once, as it ends Kaldi's commands: there is nothing to clean up, and closing a shell's
+    # pipe properly would wait for its command. A shell that starts a command in the background has it ignored, though.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     code = main()
-    # The command has flushed its output. Leave at once: taking Python down costs as much as a small table, and would
-    # write to a broken pipe once more.
+    # The command has flushed its output. Exit at once: Python's own exit takes as long as a small table, and would
+    # write to a broken pipe again.
     os._exit(code)

@@ -1,8 +1,11 @@
 """Kaldi's command-line options, declared as dataclass fields.
 
-Source: Kaldi util/parse-options.cc. Options stand before the first positional argument; `--` ends them; `_` and `-` are
+Source: Kaldi util/parse-options.cc. Options come before the first positional argument; `--` ends them; `_` and `-` are
 the same in names, and case does not matter; `--flag` alone is `--flag=true`; `--config=file` holds one `--name=value`
-per line and is read before the rest of the command line, which overrides it; `--help` is heard wherever it stands.
+per line and is read before the rest of the command line, which overrides it; `--help` works in any position.
+
+A field is made by `common.options.option` and has one of the types of Kaldi's options. Ranges are not checked here:
+Kaldi's commands check what they need themselves, and in their order.
 """
 
 from __future__ import annotations
@@ -10,31 +13,41 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from common.errors import UsageError
+from common.errors import UsageError, why
+from common.options import option, sentence_of
 from common.text_lines import clean_lines, trimmed
-from minikaldi.io.primitives import decode, show, show_key, to_float, to_int32
+from minikaldi.io.primitives import decode, excerpt, show_key, to_float, to_int32
 
 Value = bool | int | float | str
-Options = TypeVar("Options")
 
 _TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 _SHOWN_TYPE = {bool: "bool", int: "int", float: "float", str: "string"}
 
 
 # A command inside a pipe may be called once per utterance: its declaration is read once.
-_known_specs: dict[type[Any], dict[str, OptionSpec]] = {}
-
-
-def option(default: Value, help: str) -> Any:
-    """A dataclass field that is an option: ``num_ceps: int = option(13, "number of cepstra")`` is ``--num-ceps``."""
-    return dataclasses.field(default=default, metadata={"help": help})
+_known_specs: dict[type[CommandOptions], dict[str, OptionSpec]] = {}
 
 
 @dataclasses.dataclass
-class StandardOptions:
-    """What every command accepts."""
+class CommandOptions:
+    """Base of the options of a command: a dataclass whose fields are made by `common.options.option`.
+
+    Attributes:
+        SPACED_VALUES: whether `--rate 16000` is read as `--rate=16000`. Kaldi's own commands never do; programs that
+            recipes call where Kaldi's call sox do.
+    """
+
+    SPACED_VALUES: ClassVar[bool] = False
+
+
+Options = TypeVar("Options", bound=CommandOptions)
+
+
+@dataclasses.dataclass
+class StandardOptions(CommandOptions):
+    """The options of every command."""
 
     config: str = option("", "Configuration file to read (this option may be repeated)")
     help: bool = option(False, "Print out usage message")
@@ -44,13 +57,20 @@ class StandardOptions:
 
 
 @dataclasses.dataclass
-class NoOptions:
-    """The option set of a command without options of its own."""
+class NoOptions(CommandOptions):
+    """The options of a command that has none of its own."""
 
 
 @dataclasses.dataclass(frozen=True)
 class OptionSpec:
-    """One declared option: field name, type, default and help text."""
+    """One declared option.
+
+    Attributes:
+        field: name of the dataclass field.
+        type: bool, int, float or str.
+        default: its value if it is not given.
+        help: its sentence.
+    """
 
     field: str
     type: type
@@ -68,25 +88,25 @@ class OptionSpec:
         return f"  --{self.name:<25} : {self.help} ({_SHOWN_TYPE[self.type]}, default = {default})"
 
 
-def option_specs(options: type[Any]) -> dict[str, OptionSpec]:
-    """Declared options of a dataclass, its bases' included, by command-line name."""
+def option_specs(options: type[CommandOptions]) -> dict[str, OptionSpec]:
+    """The options that a dataclass and its bases declare, by command-line name."""
     if options in _known_specs:
         return _known_specs[options]
     specs: dict[str, OptionSpec] = {}
     for field in dataclasses.fields(options):
         kind = _TYPES[field.type] if isinstance(field.type, str) else field.type
-        spec = OptionSpec(field.name, kind, field.default, field.metadata.get("help", ""))
+        spec = OptionSpec(field.name, kind, field.default, sentence_of(field))
         specs[spec.name] = spec
     _known_specs[options] = specs
     return specs
 
 
-def parse(argv: list[str], options: type[Options]) -> tuple[Options, StandardOptions, list[str]]:
+def parse_command_line(argv: list[str], options: type[Options]) -> tuple[Options, StandardOptions, list[str]]:
     """Split a command line (without the command's name) into options and positional arguments.
 
     Args:
         argv: the words after the command's name.
-        options: a dataclass whose fields were made by `option`.
+        options: the class of the command's own options.
 
     Returns:
         (options, standard options, positional arguments).
@@ -97,7 +117,7 @@ def parse(argv: list[str], options: type[Options]) -> tuple[Options, StandardOpt
     if _asks_for_help(argv):
         return options(), StandardOptions(help=True), []
     specs = {**option_specs(StandardOptions), **option_specs(options)}
-    given, args = _split(_joined(argv, specs) if getattr(options, "SPACED_VALUES", False) else argv)
+    given, args = _split(_joined(argv, specs) if options.SPACED_VALUES else argv)
     values: dict[str, Any] = {}
     for name, text, _ in given:
         if name == "config" and text:
@@ -111,16 +131,13 @@ def parse(argv: list[str], options: type[Options]) -> tuple[Options, StandardOpt
 
 
 def _asks_for_help(argv: list[str]) -> bool:
-    """Whether `--help` stands anywhere, whatever is wrong with the rest, as in Kaldi."""
+    """Whether `--help` is given in any position, whatever is wrong with the rest, as in Kaldi."""
     before_dashes = argv[: argv.index("--")] if "--" in argv else argv
     return any(word.startswith("--") and _name_and_value(word)[0] == "help" for word in before_dashes)
 
 
 def _joined(argv: list[str], specs: dict[str, OptionSpec]) -> list[str]:
-    """`--rate 16000` as `--rate=16000`, for a command whose options have `SPACED_VALUES: ClassVar[bool] = True`.
-
-    Kaldi's own commands never take a value so; our programs that stand where recipes call sox do.
-    """
+    """`--rate 16000` as `--rate=16000`, for options with `SPACED_VALUES`."""
     words, rest = [], list(argv)
     while rest and rest[0].startswith("--") and rest[0] != "--":
         word = rest.pop(0)
@@ -131,7 +148,7 @@ def _joined(argv: list[str], specs: dict[str, OptionSpec]) -> list[str]:
 
 
 def _split(argv: list[str]) -> tuple[list[tuple[str, str | None, str]], list[str]]:
-    """Options as (name, value or None, the word itself), and what follows them."""
+    """Options as (name, value or None, the word itself), and the words after them."""
     given: list[tuple[str, str | None, str]] = []
     for i, word in enumerate(argv):
         if word == "--":
@@ -151,14 +168,13 @@ def _read_config(path: str, specs: dict[str, OptionSpec], values: dict[str, Any]
     try:
         content = Path(path).read_bytes()
     except (OSError, ValueError) as exc:  # ValueError: a zero byte in the name
-        said = getattr(exc, "strerror", None) or exc
-        raise UsageError(f"--config={path}: cannot read the configuration file: {said}") from exc
+        raise UsageError(f"--config={path}: cannot read the configuration file: {why(exc)}") from exc
     for number, line in enumerate(clean_lines(content.split(b"\n"), path, UsageError), 1):
         word = decode(line.partition(b"#")[0].strip())
         if not word:
             continue
         if not word.startswith("--"):
-            raise UsageError(f"{path}:{number}: found {show(word)}, expected --name=value")
+            raise UsageError(f"{path}:{number}: found {excerpt(word)}, expected --name=value")
         name, text = _name_and_value(word)
         _set(specs, values, name, text, f"{show_key(word)} in config file {path}:{number}")
 
@@ -174,7 +190,9 @@ def _set(specs: dict[str, OptionSpec], values: dict[str, Any], name: str, text: 
     try:
         values[name] = _CONVERTERS[spec.type](text if text is not None else "true")
     except ValueError as exc:
-        raise UsageError(f"Invalid option {word}: expected {_SHOWN_TYPE[spec.type]}, found {show(text or '')}") from exc
+        raise UsageError(
+            f"Invalid option {word}: expected {_SHOWN_TYPE[spec.type]}, found {excerpt(text or '')}"
+        ) from exc
 
 
 def _to_bool(text: str) -> bool:
@@ -195,7 +213,7 @@ def _shown(value: Value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def usage_text(about: str, usage: str, options: type[Any]) -> str:
+def usage_text(about: str, usage: str, options: type[CommandOptions]) -> str:
     """The text of ``--help``: what the command does, how it is called, its options and the standard ones."""
     own = [spec.describe() for _, spec in sorted(option_specs(options).items())]
     standard = [spec.describe() for _, spec in sorted(option_specs(StandardOptions).items())]

@@ -27,6 +27,7 @@ from torch.nn import functional
 from common.errors import InputError
 from common.progress import Progress
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
+from minikaldi.running import run_pipes_inside
 from nnet.config.experiment import from_mapping
 from nnet.config.sections import InferenceOptions
 from nnet.data.batches import check_finite
@@ -290,6 +291,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; returns 0 where at least one embedding was written, else 1."""
+    run_pipes_inside()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s (nnet.extract) %(message)s")
     options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     named = options.checkpoint in ("best", "last")

@@ -19,10 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Command, Run, run_command
+from common.options import option
+from minikaldi.command import Command, CommandRun
 from minikaldi.feat.resample import wideband_resample
 from minikaldi.io import DOUBLE, FLOAT_MATRIX, WAVE, Wave
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
+from minikaldi.running import run_command
 from nnet.features import INPUTS, InputKind
 from nnet.features.librosa_mfcc import LibrosaMfccOptions
 from nnet.features.logmel import LogmelOptions
@@ -32,7 +34,7 @@ LOG_EVERY = 10  # utterances, as Kaldi does
 
 
 @dataclass
-class TableOptions:
+class TableOptions(CommandOptions):
     """What is read and written beside the features' own options."""
 
     channel: int = option(-1, "Channel to use, counted from 0; -1: the wave should be mono, else its first channel")
@@ -85,7 +87,7 @@ def features_of(wave: Wave, options: Any, kind: InputKind) -> NDArray[np.float32
     return feats
 
 
-def make_table(kind: InputKind, run: Run, options: Any, args: list[str]) -> int:
+def make_table(kind: InputKind, run: CommandRun, options: Any, args: list[str]) -> int:
     """Reads waves, writes features; an utterance that fails is warned of and counted. 0 where at least one was done."""
     options.check()
     num_utts = num_done = 0

@@ -23,6 +23,7 @@ import torch
 
 from common.errors import InputError
 from common.whole_files import write_whole
+from minikaldi.running import run_pipes_inside
 from nnet.config.experiment import load, to_yaml
 from nnet.config.overrides import add_arguments
 from nnet.config.paths import given, located
@@ -175,6 +176,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; returns its exit code: 0, 1 on an error, 128 + number after a signal."""
+    run_pipes_inside()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     try:

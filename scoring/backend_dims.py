@@ -13,6 +13,7 @@ from minikaldi.io import FLOAT_VECTOR, TOKEN, random_access, sequential
 from minikaldi.ivector.backend_dims import BackendDims, choose_dims
 from minikaldi.ivector.lda import SpeakerScatter
 from minikaldi.ivector.vectors import require_finite
+from minikaldi.running import run_pipes_inside
 
 USAGE = "python3 -m scoring.backend_dims --lda-dim <n> <vectors-rspecifier> <utt2spk-rspecifier>"
 ABOUT = "How many dimensions of the training vectors PCA and LDA should keep, so that LDA and PLDA are well determined."
@@ -78,6 +79,7 @@ def explanation(scatter: SpeakerScatter, dims: BackendDims, lda_dim: int) -> str
 
 def main(argv: Sequence[str]) -> int:
     """Command line."""
+    run_pipes_inside()
     parser = Parser(USAGE, ABOUT)
     parser.add_argument("--lda-dim", type=positive_int, required=True, help="dimensions of LDA, at most")
     parser.add_argument("vectors", metavar="vectors-rspecifier")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.program import Parser, run_program
 from minikaldi.io import FLOAT_MATRIX, read_object, write_object
+from minikaldi.running import run_pipes_inside
 
 USAGE = "python3 -m scoring.compose_transforms <second-matrix> <first-matrix> <matrix-out>"
 ABOUT = "Write the transform that does the first, linear one and then the second, linear or affine."
@@ -37,6 +38,7 @@ def composed(second: NDArray[np.floating], first: NDArray[np.floating]) -> NDArr
 
 def main(argv: Sequence[str]) -> int:
     """Command line."""
+    run_pipes_inside()
     parser = Parser(USAGE, ABOUT)
     for name in ("second", "first", "out"):
         parser.add_argument(name)

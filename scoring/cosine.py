@@ -20,6 +20,7 @@ from common.program import run_program
 from common.trial_forms import EITHER_FORM
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, read_object
 from minikaldi.ivector.vectors import apply_transform, paired_products
+from minikaldi.running import run_pipes_inside
 from scoring.embeddings import EmbeddingTable, read_embeddings
 from scoring.score_norm import cohort_statistics, normalised
 from scoring.trials import Trials, read_trials, write_scores
@@ -101,6 +102,7 @@ def cosine_scores(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the cosine scores of a trial list."""
+    run_pipes_inside()
     parser = argparse.ArgumentParser(prog="python3 -m scoring.cosine", description="Cosine scores of trials.")
     parser.add_argument("--mean", help="vector file to subtract, as ivector-mean writes it")
     parser.add_argument("--transform", help="matrix file to apply next, as ivector-compute-lda writes it")

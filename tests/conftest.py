@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from minikaldi.running import run_pipes_inside
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
@@ -40,6 +42,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pipes_inside() -> None:
+    """Pipes of minikaldi's commands run inside this process, as in every program that reads tables."""
+    run_pipes_inside()
 
 
 @pytest.fixture(scope="session")

@@ -62,7 +62,7 @@ def modules_loaded(root: Path, script: str, *names: str) -> list[str]:
 
 
 def test_no_command_loads_torch_or_scipy_signal_when_it_is_loaded(root: Path) -> None:
-    script = "from minikaldi.commands import MODULES, load; [load(name) for name in MODULES]"
+    script = "from minikaldi.commands import MODULES, load_command; [load_command(name) for name in MODULES]"
     assert modules_loaded(root, script, "torch", "scipy", "soundfile", "sklearn") == []
 
 

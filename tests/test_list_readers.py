@@ -18,15 +18,15 @@ from local.genders import read_metadata, read_spk2gender
 from local.make_musan import read_vocals
 from local.make_rirs import read_list as read_rooms
 from local.trials import read_corpus_trials as read_listed_trials
-from minikaldi.command import run_command
 from minikaldi.copies.noises import read_noises
 from minikaldi.copies.rooms import RIR_OPTIONS, make_rir, read_sets
 from minikaldi.data_dir.directory import read_segments
-from minikaldi.data_dir.tables import read_keys, read_numbers, read_pairs, read_table
+from minikaldi.data_dir.tables import read_keys, read_numbers, read_pairs, read_values
 from minikaldi.data_dir.validate import validate
 from minikaldi.featbin.compute_mfcc_feats import main as compute_mfcc_feats
 from minikaldi.io import TOKEN, TOKEN_VECTOR, Holder, random_access, sequential
-from minikaldi.options import parse
+from minikaldi.options import parse_command_line
+from minikaldi.running import run_command
 from nnet.data.lists import read_table as read_training_list
 from nnet.data.lists import read_trials as read_held_out_trials
 from nnet.data.wave_lists import _rir_lines
@@ -130,7 +130,7 @@ MINIKALDI = [
     ),
     Reader(
         "option file",
-        lambda path: parse([f"--config={path}"], compute_mfcc_feats.options)[0],
+        lambda path: parse_command_line([f"--config={path}"], compute_mfcc_feats.options)[0],
         "--num-ceps=30\n--low-freq=20 # Hz\n",
         UsageError,
     ),
@@ -222,7 +222,7 @@ def test_other_blanks_are_part_of_a_name(reader: Reader, here: Path, odd: str) -
 
 # --- the tables of data directories, which real Kaldi reads too: refused with the repair
 TABLES: list[tuple[str, Callable[[Path], Any], str]] = [
-    ("wav.scp", read_table, "a{odd} x{odd} y{odd}\nb z\n"),
+    ("wav.scp", read_values, "a{odd} x{odd} y{odd}\nb z\n"),
     ("utt2spk", read_pairs, "a{odd} s{odd}\nb s{odd}\n"),
     ("utt2dur", read_numbers, "a{odd} 1\nb 2\n"),
     ("feats.scp", read_keys, "a{odd} x.ark:5\nb x.ark:9\n"),

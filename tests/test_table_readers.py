@@ -32,7 +32,7 @@ OTHER_TEXT = {
 }
 # (module, call) -> why it may stand.
 ALLOWED = {
-    ("minikaldi/command.py", "str(fault).split()"): LOG,
+    ("minikaldi/running.py", "str(fault).split()"): LOG,
     ("minikaldi/featbin/extract_segments.py", "line.strip()"): BYTES,
     ("minikaldi/io/holders.py", "line.split()"): BYTES,
     ("minikaldi/io/holders.py", "read_line(stream, self.what).split()"): BYTES,
@@ -60,7 +60,7 @@ ALLOWED = {
     ("recipe/gone_files.py", "stream.read().splitlines()"): BYTES,
     ("recipe/gone_files.py", "stream.read(END_BYTES).splitlines()"): BYTES,
     ("minikaldi/data_dir/lines.py", "line.split(None, 1)"): AFTER_A_CHECK,
-    ("minikaldi/jobs/run_options.py", "listed.stdout.splitlines()"): "what nvidia-smi prints",
+    ("minikaldi/jobs/run_options.py", "gpus.stdout.splitlines()"): "what nvidia-smi prints",
     ("nnet/training/curve.py", "path.read_text(encoding='utf-8', errors='replace').splitlines()"): (
         "numbers that training wrote"
     ),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fields replaced by what a map says: see --help, and minikaldi/data_dir/apply_map.py."""
+"""Replace fields by a map: see --help, and minikaldi/data_dir/apply_map.py."""
 
 import sys
 from pathlib import Path

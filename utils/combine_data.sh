@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Several data directories as one: see --help, and minikaldi/data_dir/combine.py."""
+"""Combine data directories: see --help, and minikaldi/data_dir/combine.py."""
 
 import sys
 from pathlib import Path

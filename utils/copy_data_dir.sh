@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A data directory under other ids: see --help, and minikaldi/data_dir/copy_dir.py."""
+"""Copy a data directory under other ids: see --help, and minikaldi/data_dir/copy_dir.py."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lines of a table whose id is in a list: see --help, and minikaldi/data_dir/filter_scp.py."""
+"""Print the lines of a table whose id is in a list: see --help, and minikaldi/data_dir/filter_scp.py."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One table cut into several by lists of ids: see --help, and minikaldi/data_dir/filter_scps.py."""
+"""Split a table by lists of ids: see --help, and minikaldi/data_dir/filter_scps.py."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sort a data directory and keep what its tables agree on: see --help, and minikaldi/data_dir/fix.py."""
+"""Sort a data directory and keep the ids that all its tables have: see --help, and minikaldi/data_dir/fix.py."""
 
 import sys
 from pathlib import Path

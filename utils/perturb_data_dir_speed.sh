@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A copy that is spoken faster or slower: see --help, and minikaldi/copies/speed.py."""
+"""Copy a data directory at another speed: see --help, and minikaldi/copies/speed.py."""
 
 import sys
 from pathlib import Path

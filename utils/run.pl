@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run a command, or many at once, on this machine: see --help, and minikaldi/jobs/run_options.py."""
+"""Run a command, or many at once, on this machine: see --help, and minikaldi/jobs/run_jobs.py."""
 
 import sys
 from pathlib import Path
@@ -8,4 +8,4 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from common.program import run_script  # noqa: E402
 
-run_script("minikaldi.jobs.run_options")
+run_script("minikaldi.jobs.run_jobs")

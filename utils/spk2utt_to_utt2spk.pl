@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""spk2utt -> utt2spk: see --help, and minikaldi/data_dir/spk2utt.py."""
+"""Turn spk2utt into utt2spk: see --help, and minikaldi/data_dir/spk2utt.py."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Parts of a data directory for parallel jobs: see --help, and minikaldi/data_dir/split.py."""
+"""Split a data directory for parallel jobs: see --help, and minikaldi/data_dir/split.py."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Cut a table into parts: see --help, and minikaldi/data_dir/split_scp.py."""
+"""Split a table into parts: see --help, and minikaldi/data_dir/split_scp.py."""
 
 import sys
 from pathlib import Path

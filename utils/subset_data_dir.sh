@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A part of a data directory: see --help, and minikaldi/data_dir/subset.py."""
+"""Copy a part of a data directory: see --help, and minikaldi/data_dir/subset.py."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Some lines of a table: see --help, and minikaldi/data_dir/subset_scp.py."""
+"""Print some lines of a table: see --help, and minikaldi/data_dir/subset_scp.py."""
 
 import sys
 from pathlib import Path

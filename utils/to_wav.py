@@ -20,7 +20,7 @@ def main() -> int:
             print(f"to_wav.py: {sys.executable} has no numpy; run utils/prepare_environment.sh", file=sys.stderr)
             return 1
         os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])
-    from minikaldi.command import run_command
+    from minikaldi.running import run_command
 
     return run_command(sys.argv, sys.stdin.buffer, sys.stdout.buffer)
 

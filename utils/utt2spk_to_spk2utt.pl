@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""utt2spk -> spk2utt: see --help, and minikaldi/data_dir/spk2utt.py."""
+"""Turn utt2spk into spk2utt: see --help, and minikaldi/data_dir/spk2utt.py."""
 
 import sys
 from pathlib import Path

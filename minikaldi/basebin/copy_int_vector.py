@@ -1,7 +1,7 @@
 """copy-int-vector. Source: Kaldi bin/copy-int-vector.cc.
 
-A file holds a vector in another form than a table does: `[ 1 2 3 ]` in text, and in binary the bytes of all elements
-behind one size (Kaldi base/io-funcs-inl.h, WriteIntegerVector).
+The form of a vector in a file is not that in a table: `[ 1 2 3 ]` in text, and in binary one size and then the bytes of
+all elements (Kaldi base/io-funcs-inl.h, WriteIntegerVector).
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import INT32_VECTOR, Reader, Writer, are_tables, read_binary_header, write_binary_header
 from minikaldi.io.primitives import read_array, read_exactly, read_token, to_int32
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 _INT32_BYTES = 4
 
 
 @dataclass
-class CopyIntVectorOptions:
-    """How the copy is written."""
+class CopyIntVectorOptions(CommandOptions):
+    """The form of the copy."""
 
     binary: bool = option(True, "Write in binary mode (only relevant if output is a file)")
 
@@ -33,7 +34,7 @@ class IntVectorFileHolder:
     what = "list of integers"
 
     def read(self, stream: Reader) -> list[int]:
-        """The integers."""
+        """Read the integers."""
         if not read_binary_header(stream):
             return self._read_text(stream)
         size, count = struct.unpack("<bi", read_exactly(stream, 5, self.what))
@@ -53,7 +54,7 @@ class IntVectorFileHolder:
         return numbers
 
     def write(self, stream: Writer, value: list[int], binary: bool) -> None:
-        """The integers."""
+        """Write the integers."""
         write_binary_header(stream, binary)
         if binary:
             stream.write(struct.pack("<bi", _INT32_BYTES, len(value)) + np.array(value, "<i4").tobytes())
@@ -68,8 +69,8 @@ class IntVectorFileHolder:
     options=CopyIntVectorOptions,
     about="Copy vectors of integers (alignments), possibly changing their format.",
 )
-def main(run: Run, options: CopyIntVectorOptions, args: list[str]) -> int:
-    """Copy a table or a single vector; 0 where at least one was copied."""
+def main(run: CommandRun, options: CopyIntVectorOptions, args: list[str]) -> int:
+    """Copy a table or a single vector; returns 0 if at least one was copied."""
     if not are_tables(*args):
         holder = IntVectorFileHolder()
         run.write_object(args[1], holder, run.read_object(args[0], holder), options.binary)

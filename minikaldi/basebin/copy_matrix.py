@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, are_tables
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 LOG_FLOOR = np.float32(1e-20)
 
@@ -18,8 +19,8 @@ Matrix = npt.NDArray[np.float32]
 
 
 @dataclass
-class CopyMatrixOptions:
-    """What is done to each matrix on the way: scaled, then one of the three functions, then raised to a power."""
+class CopyMatrixOptions(CommandOptions):
+    """The changes of each matrix: scaled, then one of the three functions, then raised to a power."""
 
     binary: bool = option(True, "Write in binary mode (only relevant if output is a file)")
     scale: float = option(1.0, "Scale the matrices by this number")
@@ -37,8 +38,8 @@ class CopyMatrixOptions:
     options=CopyMatrixOptions,
     about="Copy matrices, possibly changing their format or their elements.",
 )
-def main(run: Run, options: CopyMatrixOptions, args: list[str]) -> int:
-    """Copy a table or a single matrix; 0 where at least one was copied."""
+def main(run: CommandRun, options: CopyMatrixOptions, args: list[str]) -> int:
+    """Copy a table or a single matrix; returns 0 if at least one was copied."""
     if options.apply_log + options.apply_exp + options.apply_softmax_per_row > 1:
         raise KaldiError("only one of --apply-log, --apply-exp and --apply-softmax-per-row can be given")
     if not are_tables(*args):
@@ -55,13 +56,13 @@ def main(run: Run, options: CopyMatrixOptions, args: list[str]) -> int:
     return 0 if done else 1
 
 
-def _changed(run: Run, name: str, matrix: Matrix, options: CopyMatrixOptions) -> Matrix:
-    """The matrix after the options (rows, cols); `name` is what a warning of elements that are lost calls it."""
-    with np.errstate(all="ignore"):  # told below, by name
+def _changed(run: CommandRun, name: str, matrix: Matrix, options: CopyMatrixOptions) -> Matrix:
+    """The matrix after the options (rows, cols); `name` is its name in a warning about lost elements."""
+    with np.errstate(all="ignore"):  # reported below, with the name
         changed = transformed(matrix, options)
     lost = int(np.isnan(changed).sum() - np.isnan(matrix).sum())
     if lost > 0:
-        run.warning(f"{name}: {lost} elements have no value after what the options do, and are now NaN")
+        run.warning(f"{name}: {lost} elements have no value after the changes by the options, and are now NaN")
     return changed
 
 

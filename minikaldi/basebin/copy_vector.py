@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_VECTOR, are_tables
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class CopyVectorOptions:
-    """What is done to each vector on the way."""
+class CopyVectorOptions(CommandOptions):
+    """The changes of each vector."""
 
     binary: bool = option(True, "Write in binary mode (only relevant if output is a file)")
     change_dim: int = option(-1, "If not -1, cut or zero-pad each vector to this dimension")
@@ -28,8 +29,8 @@ class CopyVectorOptions:
     options=CopyVectorOptions,
     about="Copy vectors, possibly changing their format, scale or dimension.",
 )
-def main(run: Run, options: CopyVectorOptions, args: list[str]) -> int:
-    """Copy a table or a single vector; 0 where at least one was copied."""
+def main(run: CommandRun, options: CopyVectorOptions, args: list[str]) -> int:
+    """Copy a table or a single vector; returns 0 if at least one was copied."""
     if not are_tables(*args):
         vector = _changed(run.read_object(args[0], FLOAT_VECTOR), options)
         run.write_object(args[1], FLOAT_VECTOR, vector, options.binary)
@@ -45,7 +46,7 @@ def main(run: Run, options: CopyVectorOptions, args: list[str]) -> int:
 
 
 def _changed(vector: npt.NDArray[np.float32], options: CopyVectorOptions) -> npt.NDArray[np.float32]:
-    """(dim,) -> (change_dim,) where that is set; scaled."""
+    """The vector, scaled, (dim,) -> (change_dim,) if that is set."""
     dim = vector.size if options.change_dim < 0 else options.change_dim
     resized = np.zeros(dim, dtype=np.float32)
     resized[: min(dim, vector.size)] = vector[:dim]

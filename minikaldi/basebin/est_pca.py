@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR
 from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.pca import SMALLEST_VARIANCE, compute_pca
 from minikaldi.ivector.vectors import require_finite
-from minikaldi.ivectorbin.log_format import shown
-from minikaldi.options import option
+from minikaldi.ivectorbin.log_format import vector_text
+from minikaldi.options import CommandOptions
 
 ROWS_PER_BLOCK = 1024  # added at once: one matrix product for many vectors
 
@@ -26,7 +27,7 @@ Rows = tuple[str, NDArray[np.float32]]
 
 
 @dataclass
-class EstPcaOptions:
+class EstPcaOptions(CommandOptions):
     """Options of est-pca."""
 
     binary: bool = option(True, "Write output in binary mode")
@@ -44,14 +45,14 @@ class EstPcaOptions:
     options=EstPcaOptions,
     about="Estimate a PCA transform of feature frames, or with --read-vectors=true of vectors.",
 )
-def main(run: Run, options: EstPcaOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: EstPcaOptions, args: list[str]) -> int:
     """Source: bin/est-pca.cc."""
-    moments = read_moments(run, args[0], options.read_vectors)
+    moments = read_row_moments(run, args[0], options.read_vectors)
     dim = options.dim if options.dim > 0 else moments.dim
     if dim > moments.dim:
         raise KaldiError(f"--dim={dim} is out of range: {args[0]} has {moments.dim} dimensions; choose at most that")
     pca = compute_pca(moments)
-    run.log(f"Eigenvalues in PCA are  {shown(pca.variances)}")
+    run.log(f"Eigenvalues in PCA are  {vector_text(pca.variances)}")
     kept = f"{pca.variances[:dim].sum():.6g}"
     run.log(f"Sum of PCA eigenvalues is {pca.variances.sum():.6g}, sum of kept eigenvalues is {kept}")
     num_tiny = int(np.count_nonzero(pca.variances < SMALLEST_VARIANCE))
@@ -64,8 +65,10 @@ def main(run: Run, options: EstPcaOptions, args: list[str]) -> int:
     return 0
 
 
-def read_moments(run: Run, rspecifier: str, read_vectors: bool) -> Moments:
-    """Moments of all rows of a table; an entry that is empty or of another dimension is warned of, counted, left out.
+def read_row_moments(run: CommandRun, rspecifier: str, read_vectors: bool) -> Moments:
+    """Moments of all rows of a table.
+
+    An entry that is empty or of another dimension is counted and left out, with a warning.
 
     Raises:
         KaldiError: nothing was read, or an entry holds NaN.
@@ -96,7 +99,7 @@ def read_moments(run: Run, rspecifier: str, read_vectors: bool) -> Moments:
     return moments
 
 
-def entries(run: Run, rspecifier: str, read_vectors: bool) -> Iterator[Rows]:
+def entries(run: CommandRun, rspecifier: str, read_vectors: bool) -> Iterator[Rows]:
     """Key and rows, float32 (N, D), of each matrix, or (1, D) of each vector."""
     if not read_vectors:
         with run.sequential(rspecifier, FLOAT_MATRIX) as matrices:

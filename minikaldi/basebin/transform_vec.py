@@ -1,11 +1,11 @@
 """transform-vec: a linear or affine map of every vector of a table.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it.
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi continues with it.
 """
 
 from __future__ import annotations
 
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR
 from minikaldi.ivectorbin.vector_blocks import transformed_blocks, write_block
 from minikaldi.options import NoOptions
@@ -17,7 +17,7 @@ from minikaldi.options import NoOptions
     num_args=(3, 3),
     about="Apply a linear or affine transform to individual vectors.",
 )
-def main(run: Run, options: NoOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: NoOptions, args: list[str]) -> int:
     """Source: bin/transform-vec.cc."""
     transform = run.read_object(args[0], FLOAT_MATRIX)
     num_done = 0

@@ -1,4 +1,4 @@
-"""A data directory of noises to draw from: its audio, durations and, for babble, whose voices it holds."""
+"""A data directory of noises to draw from: its audio, durations and, for babble, its speakers."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from common.errors import InputError
 from common.program import log_message
 from minikaldi.data_dir.directory import read_segments
-from minikaldi.data_dir.tables import read_numbers, read_pairs, read_table
+from minikaldi.data_dir.tables import read_numbers, read_pairs, read_values
 from minikaldi.data_dir.wav_lines import without_quotes
 
 FEW_TRIES = 20
 
 
 def durations(directory: Path) -> dict[str, float]:
-    """rec_id -> seconds, of reco2dur, or of utt2dur where utterances are recordings.
+    """rec_id -> seconds, from reco2dur, or from utt2dur if utterances are recordings.
 
     Raises:
-        InputError: neither is there; says which command makes it.
+        InputError: neither exists; the text names the command that makes it.
     """
     if (directory / "reco2dur").is_file():
         return read_numbers(directory / "reco2dur")
@@ -30,7 +30,7 @@ def durations(directory: Path) -> dict[str, float]:
 
 
 def recording_speakers(directory: Path) -> dict[str, set[str]]:
-    """rec_id -> the speakers heard in it; empty where there is no utt2spk."""
+    """rec_id -> its speakers; empty without utt2spk."""
     path = directory / "utt2spk"
     if not path.is_file():
         return {}
@@ -43,11 +43,19 @@ def recording_speakers(directory: Path) -> dict[str, set[str]]:
 
 
 @dataclass
-class NoiseSet:
-    """The noises of one directory."""
+class NoiseDirectory:
+    """The noises of one directory.
+
+    Attributes:
+        directory: the data directory.
+        audio: noise_id -> file or pipe.
+        seconds: noise_id -> duration.
+        speakers: noise_id -> its speakers; a noise may have none.
+        ids: the noises, sorted.
+    """
 
     directory: Path
-    audio: dict[str, str]  # noise_id -> file or pipe
+    audio: dict[str, str]
     seconds: dict[str, float]
     speakers: dict[str, set[str]]
     ids: list[str] = field(init=False)
@@ -56,18 +64,21 @@ class NoiseSet:
         self.ids = sorted(self.audio)
 
     def voices(self) -> set[str]:
-        """The voices that can be told apart; noises without a speaker are each their own."""
+        """The different voices; each noise without a speaker is a voice of its own."""
         return {min(self.speakers.get(noise_id) or {noise_id}) for noise_id in self.ids}
 
     def draw(self, rng: random.Random, excluded: Set[str], used: set[str]) -> str:
-        """The id of a noise, by none of the `excluded` speakers, and by none of the `used` while there are others.
+        """Draw a noise; returns its id.
 
-        The noise's speakers are added to `used`.
+        Args:
+            rng: the generator of the draws.
+            excluded: speakers that the noise must not have.
+            used: speakers that it must not have while there are others; those of the noise are added.
 
         Raises:
             InputError: every noise is by an excluded speaker.
         """
-        for _ in range(FEW_TRIES):  # nearly always enough; it spares a walk over all noises
+        for _ in range(FEW_TRIES):  # nearly always enough, without a search through all noises
             noise_id = rng.choice(self.ids)
             if self._of(noise_id).isdisjoint(excluded | used):
                 break
@@ -89,29 +100,29 @@ class NoiseSet:
         return self.speakers.get(noise_id) or {noise_id}
 
 
-def read_noises(directory: Path) -> NoiseSet:
+def read_noises(directory: Path) -> NoiseDirectory:
     """The noises of a data directory with wav.scp and reco2dur.
 
-    Those whose name cannot be written into a list of signals are told, and left out: where the noises are the training
-    speech itself, an apostrophe in a name must not end the recipe.
+    Noises whose name a list of signals cannot hold are reported and left out: if the noises are the training speech
+    itself, an apostrophe in a name must not end the recipe.
 
     Raises:
-        InputError: there are none, one has no duration, or none can be written into a list of signals.
+        InputError: there are none, one has no duration, or a list of signals can hold none of them.
     """
     path = directory / "wav.scp"
     if not path.is_file():
         raise InputError(f"{path}: no such file; a noise directory has wav.scp and reco2dur")
-    audio = read_table(path)
+    audio = read_values(path)
     if not audio:
         raise InputError(f"{path}: is empty; a noise directory has at least one noise")
     seconds = durations(directory)
     missing = [noise_id for noise_id in audio if noise_id not in seconds]
     if missing:
         raise InputError(
-            f'{directory}/reco2dur: has no line for "{missing[0]}" of wav.scp; remove it, and make it anew: '
+            f'{directory}/reco2dur: has no line for "{missing[0]}" of wav.scp; remove it, and make it again: '
             f"utils/data/get_reco2dur.sh {directory}"
         )
-    return NoiseSet(directory, _writable(audio, path), seconds, recording_speakers(directory))
+    return NoiseDirectory(directory, _writable(audio, path), seconds, recording_speakers(directory))
 
 
 def _writable(audio: dict[str, str], path: Path) -> dict[str, str]:

@@ -1,9 +1,9 @@
-"""reverberate_data_dir.py: copies of a data directory, heard in rooms, as wav.scp lines; no audio is read or written.
+"""reverberate_data_dir.py: copy a data directory with reverberation, as wav.scp lines; no audio is read or written.
 
-Each copy of a recording gets, by chance, an impulse response, an isotropic noise of the same room and point-source
-noises reverberated in it. Each draw depends on the seed, the copy's number and the recording alone.
+Each copy of a recording gets, with a probability, an impulse response, an isotropic noise of the same room and
+point-source noises reverberated in it. Each draw depends on the seed, the copy's number and the recording alone.
 
-Source: steps/data/reverberate_data_dir.py, by what it writes. Resampling is by utils/to_wav.py, there by sox.
+Source: the output of steps/data/reverberate_data_dir.py. utils/to_wav.py resamples here, sox there.
 """
 
 from __future__ import annotations
@@ -18,14 +18,23 @@ from common.errors import InputError
 from common.program import Parser, boolean, log_message, positive_int
 from minikaldi.copies.augment import parse_list, seconds_text
 from minikaldi.copies.noises import durations
-from minikaldi.copies.rooms import NOISE_OPTIONS, RIR_OPTIONS, Noise, Rir, Weighted, make_noise, make_rir, read_sets
+from minikaldi.copies.rooms import (
+    NOISE_OPTIONS,
+    RIR_OPTIONS,
+    ListedNoise,
+    Rir,
+    WeightedItems,
+    make_noise,
+    make_rir,
+    read_sets,
+)
 from minikaldi.data_dir.copy_dir import Renaming, affix, refuse_same, renamed, uniq_lines
 from minikaldi.data_dir.directory import DirectoryWriter, read_utt2spk
-from minikaldi.data_dir.tables import read_table
+from minikaldi.data_dir.tables import read_values
 from minikaldi.data_dir.wav_lines import as_pipe, signal_through_reverberate
 
 USAGE = "reverberate_data_dir.py [options] --rir-set-parameters 'weight, list' <src-dir> <dest-dir>"
-ABOUT = """Copy a data directory as it sounds in rooms.
+ABOUT = """Copy a data directory with the reverberation of rooms.
 e.g.: reverberate_data_dir.py --rir-set-parameters "0.5, small_rooms" --rir-set-parameters "0.5, medium_rooms" \\
         --speech-rvb-probability 1 --pointsource-noise-addition-probability 0 \\
         --isotropic-noise-addition-probability 0 --num-replications 1 --source-sampling-rate 16000 data/a data/b
@@ -33,17 +42,31 @@ A list of rooms has lines `--rir-id r1 --room-id A file-or-pipe`; one of noises 
 --noise-type isotropic|point-source [--bg-fg-type background|foreground] [--room-linkage A] file-or-pipe`."""
 COPIED = ("text", "segments", "vad.scp", "utt2lang", "utt2rec", "reco2file_and_channel")
 
-Signal = tuple[str, float, str]  # what is added, its start in seconds, the SNR in dB
+Signal = tuple[str, float, str]  # audio, start in seconds, SNR in dB
 
 
 @dataclass(frozen=True)
 class Acoustics:
-    """What the copies may sound like."""
+    """The rooms and noises of the copies.
 
-    rirs: Weighted[Rir]
-    by_room: dict[str, Weighted[Rir]]
-    isotropic: dict[str, Weighted[Noise]]
-    point_source: Weighted[Noise] | None
+    Attributes:
+        rirs: all impulse responses.
+        by_room: room -> its impulse responses.
+        isotropic: room -> its isotropic noises.
+        point_source: point-source noises; None: none.
+        speech_probability: probability that a copy is reverberated.
+        isotropic_probability: probability of an isotropic noise.
+        point_source_probability: probability of point-source noises.
+        foreground_snrs: SNRs of foreground noises in dB, as written; one is drawn.
+        background_snrs: SNRs of background noises in dB, as written; one is drawn.
+        max_noises_per_minute: most point-source noises per minute.
+        shift_output: option --shift-output of wav-reverberate.
+    """
+
+    rirs: WeightedItems[Rir]
+    by_room: dict[str, WeightedItems[Rir]]
+    isotropic: dict[str, WeightedItems[ListedNoise]]
+    point_source: WeightedItems[ListedNoise] | None
     speech_probability: float
     isotropic_probability: float
     point_source_probability: float
@@ -53,13 +76,15 @@ class Acoustics:
     shift_output: str
 
 
-def isotropic_signal(noise: Noise, seconds: float, snr: str) -> Signal:
-    """A noise from everywhere, as long as the speech."""
+def isotropic_signal(noise: ListedNoise, seconds: float, snr: str) -> Signal:
+    """An isotropic noise, as long as the speech."""
     return signal_through_reverberate(noise.audio, f"--duration={seconds_text(seconds)}"), 0.0, snr
 
 
-def point_source_signal(noise: Noise, rir: Rir, seconds: float, acoustics: Acoustics, rng: random.Random) -> Signal:
-    """A noise from one place of the room."""
+def point_source_signal(
+    noise: ListedNoise, rir: Rir, seconds: float, acoustics: Acoustics, rng: random.Random
+) -> Signal:
+    """A noise from one place in the room."""
     options = f'--impulse-response="{rir.audio}"'
     if noise.background:
         options += f" --duration={seconds_text(seconds)}"
@@ -82,8 +107,8 @@ def draw_signals(room_id: str, seconds: float, acoustics: Acoustics, rng: random
     return signals
 
 
-def reverberated(audio: str, seconds: float, acoustics: Acoustics, rng: random.Random) -> str:
-    """The line of wav.scp for one copy of a recording; `seconds` matter only where noises are added."""
+def reverberated_line(audio: str, seconds: float, acoustics: Acoustics, rng: random.Random) -> str:
+    """The audio of one copy of a recording, as a line of wav.scp; `seconds` matters only if noises are added."""
     rir = acoustics.rirs.draw(rng)
     options = ""
     if rng.random() < acoustics.speech_probability:
@@ -105,12 +130,12 @@ def reverberate(source: Path, target: Path, acoustics: Acoustics, options: Names
         InputError: copies would share ids, or durations are needed and not known.
     """
     refuse_same(source, target)
-    utt2spk, audio = read_utt2spk(source), read_table(source / "wav.scp")
+    utt2spk, audio = read_utt2spk(source), read_values(source / "wav.scp")
     has_noises = acoustics.point_source is not None or bool(acoustics.isotropic)
     seconds = durations(source) if has_noises else {}
     missing = [recording for recording in audio if has_noises and recording not in seconds]
     if missing:
-        raise InputError(f'{source}: "{missing[0]}" has no line in reco2dur; utils/data/get_reco2dur.sh makes it')
+        raise InputError(f'{source}: "{missing[0]}" has no line in reco2dur; make it: utils/data/get_reco2dur.sh')
     copies = range(0 if options.include_original_data else 1, options.num_replications + 1)
     names = {copy: affix(f"{options.prefix}{copy}-" if options.prefix else "", "") for copy in copies}
     lines = []
@@ -118,7 +143,7 @@ def reverberate(source: Path, target: Path, acoustics: Acoustics, options: Names
         for recording, rxfilename in audio.items():
             rng = random.Random(f"{options.random_seed} {copy} {recording}")
             length = seconds.get(recording, 0.0)
-            line = reverberated(rxfilename, length, acoustics, rng) if copy else as_pipe(rxfilename)
+            line = reverberated_line(rxfilename, length, acoustics, rng) if copy else as_pipe(rxfilename)
             lines.append(f"{new_id(recording)} {line}")
     with DirectoryWriter(target) as writer:
         writer.write_speakers({new(utt): new(spk) for new in names.values() for utt, spk in utt2spk.items()})
@@ -133,10 +158,10 @@ def reverberate(source: Path, target: Path, acoustics: Acoustics, options: Names
 
 
 def read_acoustics(options: Namespace) -> Acoustics:
-    """The rooms and noises that the options name.
+    """Read the rooms and noises in the options.
 
     Raises:
-        InputError: a list or number is bad.
+        InputError: a list or number is invalid.
     """
     rate = options.source_sampling_rate
     rirs = read_sets(options.rir_set_parameters, RIR_OPTIONS, make_rir, options.rir_smoothing_weight, rate)
@@ -144,16 +169,16 @@ def read_acoustics(options: Namespace) -> Acoustics:
     point_source = [(noise, weight) for noise, weight in noises if not noise.isotropic]
     isotropic = [(noise, weight) for noise, weight in noises if noise.isotropic]
     return Acoustics(
-        rirs=Weighted(rirs),
+        rirs=WeightedItems(rirs),
         by_room={
-            room: Weighted([(rir, weight) for rir, weight in rirs if rir.room_id == room])
+            room: WeightedItems([(rir, weight) for rir, weight in rirs if rir.room_id == room])
             for room in dict.fromkeys(rir.room_id for rir, _ in rirs)
         },
         isotropic={
-            room: Weighted([(noise, weight) for noise, weight in isotropic if noise.room_id == room])
+            room: WeightedItems([(noise, weight) for noise, weight in isotropic if noise.room_id == room])
             for room in dict.fromkeys(noise.room_id for noise, _ in isotropic)
         },
-        point_source=Weighted(point_source) if point_source else None,
+        point_source=WeightedItems(point_source) if point_source else None,
         speech_probability=options.speech_rvb_probability,
         isotropic_probability=options.isotropic_noise_addition_probability,
         point_source_probability=options.pointsource_noise_addition_probability,
@@ -164,7 +189,7 @@ def read_acoustics(options: Namespace) -> Acoustics:
     )
 
 
-def make_parser() -> Parser:
+def reverberate_parser() -> Parser:
     """Kaldi's options."""
     parser = Parser(USAGE, ABOUT)
     parser.add_argument("--num-replications", type=positive_int, default=1, help="copies of each recording (default 1)")
@@ -173,10 +198,10 @@ def make_parser() -> Parser:
     parser.add_argument("--prefix", default="", help="ids of copy 1 begin with <prefix>1-, of the originals <prefix>0-")
     for name in ("speech-rvb", "pointsource-noise-addition", "isotropic-noise-addition"):
         parser.add_argument(f"--{name}-probability", type=float, default=1.0, help="from 0 to 1 (default 1)")
-    parser.add_argument("--rir-smoothing-weight", type=float, default=0.3, help="0: as listed, 1: alike (default 0.3)")
-    parser.add_argument("--noise-smoothing-weight", type=float, default=0.3, help="the same of noises (default 0.3)")
+    parser.add_argument("--rir-smoothing-weight", type=float, default=0.3, help="0: as listed, 1: equal (default 0.3)")
+    parser.add_argument("--noise-smoothing-weight", type=float, default=0.3, help="the same for noises (default 0.3)")
     parser.add_argument("--max-noises-per-minute", type=float, default=2, help="point-source noises (default 2)")
-    parser.add_argument("--random-seed", type=int, default=0, help="of all draws (default 0)")
+    parser.add_argument("--random-seed", type=int, default=0, help="seed of all draws (default 0)")
     parser.add_argument("--shift-output", type=boolean, default=True, help="true: speech stays where it was (default)")
     parser.add_argument("--source-sampling-rate", type=positive_int, help="Hz; rooms and noises are resampled to it")
     parser.add_argument("--include-original-data", type=boolean, default=False, help="true: the originals as copy 0")
@@ -189,15 +214,15 @@ def make_parser() -> Parser:
 
 def main(argv: Sequence[str]) -> int:
     """Command line of steps/data/reverberate_data_dir.py."""
-    parser = make_parser()
+    parser = reverberate_parser()
     options = parser.parse(argv)
     if not options.prefix and (options.num_replications > 1 or options.include_original_data):
-        parser.error("several copies need --prefix, so that they have ids of their own")
+        parser.error("several copies need --prefix, so that their ids differ")
     for name in ("speech_rvb", "pointsource_noise_addition", "isotropic_noise_addition"):
         probability = getattr(options, f"{name}_probability")
         if not 0 <= probability <= 1:
-            parser.error(f"--{name.replace('_', '-')}-probability is {probability:g}, expected is 0 to 1")
+            parser.error(f"--{name.replace('_', '-')}-probability is {probability:g}, expected 0 to 1")
     source, target = Path(options.source), Path(options.target)
     count = reverberate(source, target, read_acoustics(options), options)
-    log_message(f"{count} recordings made of {source} are in {target}")
+    log_message(f"{count} recordings made from {source} are in {target}")
     return 0

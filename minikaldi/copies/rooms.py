@@ -1,4 +1,4 @@
-"""Lists of room impulse responses and of noises, as reverberate_data_dir.py reads them, and draws from them.
+"""Lists of room impulse responses and of noises, from which reverberate_data_dir.py draws.
 
 A line is options, then a file or a pipe: `--rir-id r1 --room-id A wav/r1.wav`.
 """
@@ -29,7 +29,13 @@ NOISE_OPTIONS = ("noise-id", "noise-type", "bg-fg-type", "room-linkage", "probab
 
 @dataclass(frozen=True)
 class Rir:
-    """An impulse response of a room."""
+    """An impulse response of a room.
+
+    Attributes:
+        rir_id: its id.
+        room_id: the room.
+        audio: file or pipe.
+    """
 
     rir_id: str
     room_id: str
@@ -37,34 +43,48 @@ class Rir:
 
 
 @dataclass(frozen=True)
-class Noise:
-    """A noise: from everywhere (isotropic) in a certain room, or from a point, to be heard in any."""
+class ListedNoise:
+    """A noise of a list.
+
+    Attributes:
+        noise_id: its id.
+        isotropic: whether it comes from everywhere in one room, and not from a point in any room.
+        background: whether it is as long as the speech; a foreground noise is at a random place of the speech.
+        room_id: the room of an isotropic noise.
+        audio: file or pipe.
+    """
 
     noise_id: str
     isotropic: bool
-    background: bool  # as long as the speech; a foreground noise stands at a random place of it
+    background: bool
     room_id: str
     audio: str
 
 
-class Weighted(Generic[Item]):
-    """Items with probabilities, to be drawn from."""
+class WeightedItems(Generic[Item]):
+    """Items to draw from, each with its probability."""
 
     def __init__(self, items: Sequence[tuple[Item, float]]) -> None:
         self.items = [item for item, _ in items]
         self._sums = list(itertools.accumulate(probability for _, probability in items))
 
     def draw(self, rng: random.Random) -> Item:
-        """An item, by probability."""
+        """Draw an item by its probability."""
         place = bisect.bisect_right(self._sums, rng.random() * self._sums[-1])
         return self.items[min(place, len(self.items) - 1)]
 
 
-def read_line(path: Path, number: int, line: str, known: Sequence[str]) -> tuple[dict[str, str], str]:
-    """The options of a list's line, and the file or pipe behind them.
+def read_list_line(path: Path, number: int, line: str, known: Sequence[str]) -> tuple[dict[str, str], str]:
+    """The options of a line of a list, and the file or pipe after them.
+
+    Args:
+        path: the list, for errors.
+        number: number of the line, for errors.
+        line: the line.
+        known: the allowed options.
 
     Raises:
-        InputError: an option is unknown or has no value, a probability is none, or nothing stands behind them.
+        InputError: an option is unknown or has no value, a probability is invalid, or there is no file or pipe.
     """
     options: dict[str, str] = {}
     rest = trimmed(line)
@@ -84,7 +104,7 @@ def read_line(path: Path, number: int, line: str, known: Sequence[str]) -> tuple
 
 
 def _unquoted(audio: str, where: str) -> str:
-    """A pipe that is quoted, to be one word of the line, without its quotes."""
+    """The audio without the quotes around a pipe, which make it one word of the line."""
     if audio[0] not in "'\"":
         return audio
     try:
@@ -97,10 +117,10 @@ def _unquoted(audio: str, where: str) -> str:
 
 
 def resampled(path: Path, number: int, audio: str, sample_rate: int | None) -> str:
-    """The audio at the speech's rate (Hz), written so that it can stand inside quotes.
+    """The audio at the rate of the speech (Hz), in a form that can be put inside quotes.
 
-    A mono wave file of that rate is named as it is. Of one with several microphones the first is taken, as
-    wav-reverberate takes it where nothing is resampled.
+    A mono wave file of this rate stays as it is. Of several channels the first is used, as wav-reverberate does if
+    nothing is resampled.
     """
     plain = without_quotes(audio, f"{path}:{number}")
     if sample_rate is None:
@@ -109,7 +129,7 @@ def resampled(path: Path, number: int, audio: str, sample_rate: int | None) -> s
 
 
 def make_rir(path: Path, number: int, options: dict[str, str], audio: str) -> Rir:
-    """One impulse response.
+    """An impulse response from the options of its line.
 
     Raises:
         InputError: it has no id or room.
@@ -119,11 +139,11 @@ def make_rir(path: Path, number: int, options: dict[str, str], audio: str) -> Ri
     return Rir(options["rir-id"], options["room-id"], audio)
 
 
-def make_noise(path: Path, number: int, options: dict[str, str], audio: str) -> Noise:
-    """One noise.
+def make_noise(path: Path, number: int, options: dict[str, str], audio: str) -> ListedNoise:
+    """A noise from the options of its line.
 
     Raises:
-        InputError: its kind is not told, or an isotropic one has no room.
+        InputError: its kind is not given, or it is isotropic and has no room.
     """
     kind, place = options.get("noise-type"), options.get("bg-fg-type", "background")
     if "noise-id" not in options or kind not in ("isotropic", "point-source"):
@@ -133,7 +153,7 @@ def make_noise(path: Path, number: int, options: dict[str, str], audio: str) -> 
     if kind == "isotropic" and (place != "background" or "room-linkage" not in options):
         raise InputError(f"{path}:{number}: an isotropic noise is background, and needs --room-linkage <room-id>")
     room_id = options.get("room-linkage", "")
-    return Noise(options["noise-id"], kind == "isotropic", place == "background", room_id, audio)
+    return ListedNoise(options["noise-id"], kind == "isotropic", place == "background", room_id, audio)
 
 
 def read_sets(
@@ -145,11 +165,15 @@ def read_sets(
 ) -> list[tuple[Item, float]]:
     """The items of all sets, each with its probability.
 
-    `parameters` are texts `weight, list` or `list`; a list's items share its weight, by --probability where given,
-    moved by `smoothing_weight` (0 to 1) towards equal shares.
+    Args:
+        parameters: texts `weight, list` or `list`; the items of a list share its weight, by --probability if given.
+        known: the allowed options of a line.
+        make: makes an item from path, line number, options and audio.
+        smoothing_weight: how far the shares move towards equal ones, 0 to 1.
+        sample_rate: rate of the speech in Hz; None: nothing is resampled.
 
     Raises:
-        InputError: a list is missing, empty or bad.
+        InputError: a list is missing, empty or invalid.
     """
     found: list[tuple[Item, float]] = []
     for text in parameters:
@@ -157,7 +181,7 @@ def read_sets(
         items: list[Item] = []
         given: list[float | None] = []
         for number, line in filled_lines(path, InputError):
-            options, audio = read_line(path, number, line, known)
+            options, audio = read_list_line(path, number, line, known)
             items.append(make(path, number, options, resampled(path, number, audio, sample_rate)))
             given.append(float(options["probability"]) if "probability" in options else None)
         if not items:
@@ -178,7 +202,16 @@ def _weight_and_path(text: str) -> tuple[float, Path]:
 
 
 def smoothed(given: Sequence[float | None], weight: float, where: str) -> list[float]:
-    """Probabilities that sum to one: those given, equal shares of the rest to the others, moved towards equality."""
+    """Probabilities that sum to 1, smoothed.
+
+    Args:
+        given: probability of each item; items with None share the rest equally.
+        weight: how far the probabilities move towards equal ones, 0 to 1.
+        where: name of the list in messages.
+
+    Raises:
+        InputError: the probabilities sum to 0.
+    """
     total = sum(probability for probability in given if probability is not None)
     unknown = sum(probability is None for probability in given)
     if unknown and total >= 1:

@@ -1,6 +1,6 @@
-"""perturb_data_dir_speed.sh and perturb_data_dir_speed_3way.sh: copies that are spoken faster or slower.
+"""perturb_data_dir_speed.sh and perturb_data_dir_speed_3way.sh: copies at another speed.
 
-Each copy is a speaker of its own (sp1.1-<spk>). The audio goes through utils/to_wav.py --speed, where Kaldi calls sox.
+Each copy of a speaker is a new speaker (sp1.1-<spk>). utils/to_wav.py --speed changes the audio; Kaldi calls sox.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from minikaldi.data_dir.directory import DirectoryWriter, read_segments, read_ut
 from minikaldi.data_dir.durations import make_reco2dur, make_utt2dur
 from minikaldi.data_dir.lines import blocks, split_keys
 from minikaldi.data_dir.tables import number_blocks
-from minikaldi.data_dir.wav_lines import through_to_wav
+from minikaldi.data_dir.wav_lines import to_wav_pipe
 
 USAGE = "perturb_data_dir_speed.sh <factor> <src-dir> <dest-dir>"
 USAGE_3WAY = "perturb_data_dir_speed_3way.sh [--always-include-prefix true] <src-dir> <dest-dir>"
-ABOUT = "Copy a data directory, spoken <factor> times as fast; ids are sp<factor>-<id>."
-ABOUT_3WAY = "The data as it is, and copies spoken 0.9 and 1.1 times as fast, as one data directory."
-# What holds of the audio as it was, not of the copy.
+ABOUT = "Copy a data directory with speech <factor> times as fast; ids are sp<factor>-<id>."
+ABOUT_3WAY = "Combine the data and copies with speech 0.9 and 1.1 times as fast into one data directory."
+# Tables that are not valid for the copy.
 NOT_COPIED = ("feats.scp", "vad.scp", "cmvn.scp", "utt2num_frames", "utt2warp", "spk2warp")
 DURATIONS = ("utt2dur", "reco2dur")
 
@@ -53,19 +53,25 @@ def audio_lines(path: Path, factor: str, prefix: str) -> Iterator[str]:
         for number, (key, *value) in enumerate(split_keys(lines), first):
             if not value:
                 raise InputError(f'{path}:{number}: found "{key}", expected `rec_id file-or-pipe`')
-            yield f"{prefix}{key} {through_to_wav(value[0], f'--speed {factor}')}"
+            yield f"{prefix}{key} {to_wav_pipe(value[0], f'--speed {factor}')}"
 
 
 @dataclass(frozen=True)
 class Version:
-    """A data directory at another speed, under other ids."""
+    """A data directory at another speed, under other ids.
+
+    Attributes:
+        source: the data directory.
+        speed: factor, as it was written, since it is a part of the ids; "": the data as they are, with all tables.
+        prefix: before all ids.
+    """
 
     source: Path
-    speed: str  # as it was written: it is part of the ids; empty: the data as they are, with all tables
+    speed: str
     prefix: str
 
     def tables(self) -> set[str]:
-        """The names of its tables but spk2utt."""
+        """The names of its tables except spk2utt."""
         left_out = ("spk2utt", *NOT_COPIED) if self.speed else ("spk2utt",)
         return {*tables_of(self.source), *DURATIONS, "utt2uniq"}.difference(left_out)
 
@@ -85,20 +91,20 @@ class Version:
 
 
 def make_durations(source: Path) -> None:
-    """Write utt2dur and reco2dur where they are missing; without segments the latter takes in the former."""
+    """Write utt2dur and reco2dur if they are missing; without segments `make_reco2dur` makes both."""
     make_reco2dur(source)
     if (source / "segments").is_file():
         make_utt2dur(source)
 
 
 def perturb(factor: str, source: Path, target: Path) -> None:
-    """Write the copy; `source` gets utt2dur and reco2dur where it lacks them.
+    """Write the copy; utt2dur and reco2dur are added to `source` if it lacks them.
 
     Raises:
-        InputError: the factor is no positive number.
+        InputError: the factor is not a number > 0.
     """
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", factor) or float(factor) <= 0:
-        raise InputError(f'the factor is "{factor}", expected a number above zero, e.g. 1.1')
+        raise InputError(f'the factor is "{factor}", expected a number > 0, e.g. 1.1')
     refuse_same(source, target)
     make_durations(source)
     version = Version(source, factor, f"sp{factor}-")
@@ -122,9 +128,10 @@ def perturb_3way(source: Path, target: Path, always_include_prefix: bool) -> Non
     versions += [Version(source, speed, f"sp{speed}-") for speed in ("0.9", "1.1")]
     names = set.intersection(*(version.tables() for version in versions))
     for name in sorted(versions[0].tables() - names):
-        log_message(f"{name} is left out: it does not hold of the copies")
+        log_message(f"{name} is left out: it is not valid for the copies")
 
     def sources_of(name: str) -> list[Source]:
+        """The lines of a table in each version."""
         return [(f"{source}/{name} at speed {version.speed or '1'}", list(version.lines(name))) for version in versions]
 
     with DirectoryWriter(target) as writer:
@@ -135,11 +142,11 @@ def perturb_3way(source: Path, target: Path, always_include_prefix: bool) -> Non
 
 
 def main(argv: Sequence[str]) -> int:
-    """Command line of both; the name under which it is called says which."""
+    """Command line of both scripts; the name of the program decides."""
     three = program_name().endswith("3way.sh")
     parser = Parser(USAGE_3WAY, ABOUT_3WAY) if three else Parser(USAGE, ABOUT)
     if three:
-        parser.add_argument("--always-include-prefix", type=boolean, default=False, help="sp1.0- to originals")
+        parser.add_argument("--always-include-prefix", type=boolean, default=False, help="sp1.0- before original ids")
     else:
         parser.add_argument("factor")
     parser.add_argument("source")

@@ -1,1 +1,1 @@
-"""Kaldi's data directories: their tables, and the scripts of utils/ that check, mend, combine and cut them."""
+"""Kaldi's data directories: their tables, and the scripts of utils/ that check, fix, combine and split them."""

@@ -1,4 +1,4 @@
-"""apply_map.pl: fields of a text replaced by what a map says: other ids, or several words for one."""
+"""apply_map.pl: replace fields of a text by a map: other ids, or several words for one."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from common.whole_files import write_stdout
 from minikaldi.data_dir.lines import blocks, split_keys
 
 USAGE = "apply_map.pl [-f <fields>] [--permissive] <map> < in > out"
-ABOUT = """Replace every field (-f 2: the second alone, -f 2-4, -f 2-, -f -3) by what stands behind it on its line of
-<map>. A field that is not in the map is an error; with --permissive it stays, and this is said.
+ABOUT = """Replace every field (-f 2: the second alone, -f 2-4, -f 2-, -f -3) by the words after it on its line of
+<map>. A field that is not in the map is an error; with --permissive it stays, with a warning.
 e.g.: apply_map.pl -f 1 old2new.utt < data/train/text > data/renamed/text"""
 
 
 def parse_fields(text: str) -> slice:
-    """Fields counted from 1, `2`, `2-4`, `2-`, `-3` (a colon does as well as the dash), as a slice.
+    """Fields counted from 1, `2`, `2-4`, `2-`, `-3` (a colon works as well as the dash), as a slice.
 
     Raises:
-        InputError: it is none such.
+        InputError: another form.
     """
     match = re.fullmatch(r"([0-9]{0,9})([-:]?)([0-9]{0,9})", text)
     first, last = (match[1], match[3] if match[2] else match[1]) if match else ("", "")
@@ -31,10 +31,10 @@ def parse_fields(text: str) -> slice:
 
 
 def read_map(path: str) -> dict[str, str]:
-    """Field -> what replaces it, which may be nothing.
+    """Field -> its replacement, which may be empty.
 
     Raises:
-        InputError: two lines replace one field by different things.
+        InputError: two lines have different replacements of one field.
     """
     table: dict[str, str] = {}
     for first, lines in blocks(path):
@@ -46,7 +46,13 @@ def read_map(path: str) -> dict[str, str]:
 
 
 def mapped(table: str, replacements: dict[str, str], fields: slice, permissive: bool) -> Iterator[str]:
-    """The lines of a table, some fields replaced; those that are replaced by nothing go.
+    """The lines of a table with some fields replaced; a field with an empty replacement is removed.
+
+    Args:
+        table: file name.
+        replacements: the map.
+        fields: the fields that are replaced.
+        permissive: whether fields that are not in the map stay, with a warning.
 
     Raises:
         InputError: a field is not in the map.
@@ -60,9 +66,7 @@ def mapped(table: str, replacements: dict[str, str], fields: slice, permissive: 
                     missing.setdefault(word, f"line {number}")
             if missing and not permissive:
                 word, place = next(iter(missing.items()))
-                raise InputError(
-                    f'{place}: "{word}" is not in the map; add it, or leave such fields with --permissive'
-                )
+                raise InputError(f'{place}: "{word}" is not in the map; add it, or leave such fields with --permissive')
             words[fields] = [new for word in words[fields] if (new := replacements.get(word, word))]
             yield " ".join(words)
     if missing:
@@ -74,10 +78,10 @@ def main(argv: Sequence[str]) -> int:
     """Command line of utils/apply_map.pl."""
     parser = Parser(USAGE, ABOUT)
     parser.add_argument("-f", metavar="FIELDS", default="1-", help="fields that are replaced, from 1 (default: all)")
-    parser.add_argument("--permissive", action="store_true", help="leave what is not in the map")
+    parser.add_argument("--permissive", action="store_true", help="leave fields that are not in the map")
     parser.add_argument("map")
     options = parser.parse(argv)
     if options.map == "-":
-        parser.error("the map cannot be standard input, which holds the text")
+        parser.error("the map cannot be standard input: that is the text")
     write_stdout(mapped("-", read_map(options.map), parse_fields(options.f), options.permissive))
     return 0

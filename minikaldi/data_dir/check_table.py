@@ -1,4 +1,4 @@
-"""What can be wrong with one table of a data directory: line ends, number of fields, values, order, ids twice."""
+"""Checks of one table of a data directory: line ends, number of fields, values, order, repeated ids."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ MAX_PER_FILE = 3
 
 
 def value_fault(value: str, kind: str) -> str | None:
-    """What is wrong with the second field of a table; None where it is in order."""
+    """The fault of the second field of a table; None if there is none."""
     if kind == "frames" and not (value.isascii() and value.isdigit() and len(value) < 19 and int(value) > 0):
-        return f'found "{value}" frames, expected a whole number above zero'
+        return f'found "{value}" frames, expected an integer >= 1'
     if kind == "seconds" and not 0.0 < number_of(value) < float("inf"):
-        return f'found "{value}" seconds, expected a number above zero'
+        return f'found "{value}" seconds, expected a number > 0'
     if kind == "gender" and value not in ("m", "f"):
         return f'found the gender "{value}", expected m or f'
     return None
 
 
 def segment_fault(fields: Sequence[str]) -> str | None:
-    """What is wrong with a line `utt_id rec_id start end` of segments, in seconds; None where it is in order."""
+    """The fault of a line `utt_id rec_id start end` of segments, in seconds; None if there is none."""
     start, end = number_of(fields[2]), number_of(fields[3])
     if not (isfinite(start) and isfinite(end)):
         return f'found "{" ".join(fields)}", expected `utt_id rec_id start end`'
@@ -48,7 +48,7 @@ def segment_fault(fields: Sequence[str]) -> str | None:
 
 
 def line_fault(name: str, kind: Kind, fields: Sequence[str]) -> str | None:
-    """What is wrong with one line; None where it is in order."""
+    """The fault of one line; None if there is none."""
     if len(fields) < kind.min_fields or (kind.max_fields is not None and len(fields) > kind.max_fields):
         expected = str(kind.min_fields) if kind.min_fields == kind.max_fields else f"at least {kind.min_fields}"
         return f'found {len(fields)} fields in "{" ".join(fields)}", expected {expected}'
@@ -59,17 +59,21 @@ def line_fault(name: str, kind: Kind, fields: Sequence[str]) -> str | None:
 
 @dataclass
 class Faults:
-    """The faults found, a few for each file."""
+    """The faults found, a few for each file.
+
+    Attributes:
+        messages: one for each fault.
+    """
 
     messages: list[str] = field(default_factory=list)
     _per_file: dict[str, int] = field(default_factory=dict)
 
     def are_enough(self, path: Path) -> bool:
-        """Whether further faults of this file will not be told one by one."""
+        """Whether further faults of this file are not reported one by one."""
         return self._per_file.get(str(path), 0) > MAX_PER_FILE
 
     def add(self, path: Path, line: int | None, text: str) -> None:
-        """Note a fault of a file, at a line where there is one."""
+        """Add a fault of a file, at a line unless it is None."""
         count = self._per_file[str(path)] = self._per_file.get(str(path), 0) + 1
         if count <= MAX_PER_FILE:
             self.messages.append(f"{path}:{line}: {text}" if line else f"{path}: {text}")
@@ -79,7 +83,13 @@ class Faults:
 
 @dataclass
 class Table:
-    """Keys of a table's sound lines in the file's order, the lines' numbers, the second fields where they matter."""
+    """The lines of a table that have no fault, in the file's order.
+
+    Attributes:
+        keys: first fields.
+        numbers: line numbers, from 1.
+        values: second fields, if they matter; all fields after the key for lists of ids.
+    """
 
     keys: list[str] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
@@ -87,7 +97,7 @@ class Table:
 
 
 def sound_values(values: Sequence[str], kind: str) -> bool:
-    """Whether `value_fault` has nothing to say of any of these; errs on the side of False."""
+    """Whether `value_fault` finds no fault in any of these values; False if in doubt."""
     if kind == "text":
         return True
     if kind == "gender":
@@ -98,9 +108,10 @@ def sound_values(values: Sequence[str], kind: str) -> bool:
 
 
 def sound_block(kind: Kind, lines: Sequence[str]) -> tuple[list[str], list[str]] | None:
-    """First and second fields (only the first where lines may be longer) of lines without a fault; None else.
+    """First and second fields of lines without a fault; only the first fields if lines may be longer.
 
-    For the kinds of tables that have a line per utterance; of all others, None.
+    Returns:
+        None if a line has a fault, and for kinds of tables that do not have one line per utterance.
     """
     if not is_clean(lines):
         return None
@@ -114,7 +125,7 @@ def sound_block(kind: Kind, lines: Sequence[str]) -> tuple[list[str], list[str]]
 
 
 def check_lines(path: Path, kind: Kind, first: int, lines: Sequence[str], faults: Faults, table: Table) -> None:
-    """Check lines one by one, the first of which has the number `first`; those without a fault go to `table`."""
+    """Check lines one by one; `first` is the number of the first one. Lines without a fault are added to `table`."""
     for number, line in enumerate(lines, first):
         try:
             check_line(str(path), number, line)
@@ -131,7 +142,7 @@ def check_lines(path: Path, kind: Kind, first: int, lines: Sequence[str], faults
 
 
 def check_order(path: Path, table: Table, faults: Faults) -> None:
-    """Note keys that are not sorted, or follow themselves."""
+    """Add a fault for each key that is not sorted, or is repeated."""
     if ascending(table.keys):
         return
     for (last, key), number in zip(pairwise(table.keys), table.numbers[1:], strict=True):

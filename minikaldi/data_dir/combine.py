@@ -1,4 +1,4 @@
-"""combine_data.sh: several data directories as one. Only tables that all of them have are combined."""
+"""combine_data.sh: combine data directories. Only tables that all of them have are combined."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from common.text_lines import fields_of
 from minikaldi.data_dir.copy_dir import no_change, refuse_same, uniq_lines
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, read_segments, require_directory, tables_of
 from minikaldi.data_dir.fix import fix
-from minikaldi.data_dir.lines import all_lines, ascending, c_sorted, have_heads, heads_of, in_order, keys_of, pairs_of
+from minikaldi.data_dir.lines import all_lines, ascending, c_sorted, have_heads, in_order, keys_of, line_heads, pairs_of
 from minikaldi.data_dir.tables import read_pairs, refuse_fields, speaker_lines
 
 USAGE = "combine_data.sh [--extra-files 'file1 file2'] [--skip-fix true] <dest-dir> <src-dir1> <src-dir2> ..."
-ABOUT = "Combine data directories. A table that one of them lacks is left out, and this is said."
+ABOUT = "Combine data directories. A table that one of them lacks is left out, with a message."
 
-Source = tuple[str, Sequence[str]]  # what a message calls it; the lines
+Source = tuple[str, Sequence[str]]  # its name in messages; its lines
 
 
 def without_repeats(lines: list[str], sources: Sequence[Source]) -> list[str]:
-    """Lines of the sources, sorted, in order of their keys; one that came several times comes once.
+    """The lines in order of their keys, each once.
+
+    Args:
+        lines: all lines of the sources, sorted.
+        sources: where they come from, for errors.
 
     Raises:
-        InputError: two lines of one key that differ.
+        InputError: two lines of one key differ.
     """
     if ascending(keys_of(lines)):
         return lines
@@ -36,10 +40,10 @@ def without_repeats(lines: list[str], sources: Sequence[Source]) -> list[str]:
 
 
 def refuse_contradiction(sources: Sequence[Source]) -> None:
-    """Tell of the first key that two lines give different values.
+    """Refuse two lines of one key that differ.
 
     Raises:
-        InputError: there is one.
+        InputError: names the first such key.
     """
     found: dict[str, tuple[str, str]] = {}
     for file, lines in sources:
@@ -55,13 +59,15 @@ def refuse_contradiction(sources: Sequence[Source]) -> None:
 def write_merged(
     writer: DirectoryWriter, names: Iterable[str], sources_of: Callable[[str], Sequence[Source] | None]
 ) -> int | None:
-    """Write tables, each merged of its sources (None: left out), and spk2utt.
+    """Write tables, each merged from its sources, and spk2utt.
 
     Args:
-        names: the tables, utt2spk among them.
+        writer: of the combined directory.
+        names: the tables, with utt2spk.
+        sources_of: the sources of a table; None: it is left out.
 
     Returns:
-        The number of utterances where all tables agree with each other; None where it takes `fix` to make them.
+        The number of utterances if all tables agree with each other; None if `fix` is needed.
 
     Raises:
         InputError: two sources contradict each other.
@@ -69,29 +75,29 @@ def write_merged(
     utts, spks = _merged_speakers(sources_of("utt2spk") or [])
     writer.write("utt2spk", map(" ".join, zip(utts, spks, strict=True)))
     writer.write("spk2utt", speaker_lines(zip(utts, spks, strict=True)))
-    heads = {"utt": heads_of(utts), "spk": heads_of(c_sorted(list(set(spks))))}
+    heads = {"utt": line_heads(utts), "spk": line_heads(c_sorted(list(set(spks))))}
     heads["rec"] = heads["utt"]
     whole = in_order(spks)
     del utts, spks  # much memory, not needed below
-    # segments come first: they tell the recordings
+    # segments come first: they determine the recordings
     for name in sorted(set(names) - {"utt2spk", "spk2utt"}, key=lambda name: (name != "segments", name)):
         sources = sources_of(name)
         if sources is None:
             continue
-        # Sources are mostly sorted, and to sort a list of a few sorted stretches takes hardly longer than to read it.
+        # Sources are mostly sorted, and sorting a list of a few sorted runs takes hardly longer than reading it.
         lines = c_sorted([line for _, source in sources for line in source])
         wanted = heads[KINDS[name].level if name in KINDS else "utt"]
         if not have_heads(lines, wanted):
             lines = without_repeats(lines, sources)
-            whole = whole and heads_of(keys_of(lines)) == wanted
+            whole = whole and line_heads(keys_of(lines)) == wanted
         writer.write(name, lines, are_sorted=True)
         if name == "segments":
-            heads["rec"] = heads_of(c_sorted(list({fields_of(line, 2)[1] for line in lines})))
+            heads["rec"] = line_heads(c_sorted(list({fields_of(line, 2)[1] for line in lines})))
     return len(heads["utt"]) if whole else None
 
 
 def _merged_speakers(sources: Sequence[Source]) -> tuple[list[str], list[str]]:
-    # Utterances, sorted, and their speakers.
+    # The sorted utterances, and their speakers.
     lines = c_sorted([line for _, source in sources for line in source])
     columns = pairs_of(lines)
     if columns is not None and not ascending(columns[0]):
@@ -103,10 +109,10 @@ def _merged_speakers(sources: Sequence[Source]) -> tuple[list[str], list[str]]:
 
 
 def whole_recordings(directory: Path) -> list[str]:
-    """Lines of segments for a directory without: each utterance is its whole recording.
+    """Lines of segments for a directory without segments: each utterance is its whole recording.
 
     Raises:
-        InputError: no durations are known.
+        InputError: neither utt2dur nor reco2dur is there.
     """
     for name in ("utt2dur", "reco2dur"):
         if (directory / name).is_file():
@@ -118,11 +124,11 @@ def whole_recordings(directory: Path) -> list[str]:
 
 
 def table_sources(name: str, directories: Sequence[Path]) -> list[Source] | None:
-    """What is to be merged for a table, of each directory; None where it cannot be combined."""
+    """The lines of a table in each directory; None if the table cannot be combined."""
     having = [directory for directory in directories if (directory / name).is_file()]
     lacking = [directory for directory in directories if directory not in having]
     if lacking and name not in ("utt2uniq", "segments"):
-        log_message(f"{name} is left out: {having[0]} has it, {lacking[0]} has not")
+        log_message(f"{name} is left out: {having[0]} has it, {lacking[0]} does not")
         return None
     sources: list[Source] = [(str(directory / name), all_lines(directory / name)) for directory in having]
     for directory in lacking:
@@ -135,7 +141,7 @@ def combine(target: Path, directories: Sequence[Path], extra: Sequence[str]) -> 
     """Write the combined tables to `target`; returns what `write_merged` returns.
 
     Raises:
-        InputError: a source is missing or bad, or two of them contradict each other.
+        InputError: a source is missing or invalid, or two sources contradict each other.
     """
     for directory in directories:
         refuse_same(directory, target)
@@ -165,7 +171,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def fix_combined(target: Path, num_utts: int | None, extra: Sequence[str] = ()) -> list[str]:
-    """What `fix` does and says of a combined directory, which is not read again where there is nothing to do."""
+    """Fix a combined directory, and return the messages; it is not read again if `num_utts` shows that it is right."""
     if num_utts is not None:
         return [f"kept all {num_utts} utterances."]
     return fix(target, utt_extra=[name for name in extra if name != "spk2utt"])

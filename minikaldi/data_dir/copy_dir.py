@@ -1,4 +1,4 @@
-"""copy_data_dir.sh: a data directory under other ids; augmentation and speed perturbation rename with it too."""
+"""copy_data_dir.sh: copy a data directory under other ids; augmentation and speed perturbation rename with it too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from minikaldi.data_dir.validate import validate
 
 USAGE = """copy_data_dir.sh [--utt-prefix P] [--utt-suffix S] [--spk-prefix P] [--spk-suffix S]
                         [--validate-opts "--no-feats ..."] <src-dir> <dest-dir>"""
-ABOUT = """Copy a data directory, with prefixes and suffixes put to its utterance and speaker ids.
+ABOUT = """Copy a data directory, with prefixes and suffixes added to its utterance and speaker ids.
 e.g.: copy_data_dir.sh --utt-suffix -reverb data/train_reverb.plain data/train_reverb"""
 
 
@@ -26,7 +26,13 @@ def no_change(identifier: str) -> str:
 
 @dataclass(frozen=True)
 class Renaming:
-    """New ids for old ones."""
+    """New ids for old ones.
+
+    Attributes:
+        utt: new id of an utterance.
+        spk: new id of a speaker.
+        rec: new id of a recording.
+    """
 
     utt: Callable[[str], str] = no_change
     spk: Callable[[str], str] = no_change
@@ -38,7 +44,7 @@ class Renaming:
 
 
 def affix(prefix: str, suffix: str) -> Callable[[str], str]:
-    """The renaming that puts a prefix before and a suffix behind."""
+    """The renaming that adds a prefix and a suffix."""
     return lambda identifier: f"{prefix}{identifier}{suffix}"
 
 
@@ -66,7 +72,7 @@ def renamed(path: Path, names: Renaming) -> Iterator[str]:
 
 
 def write_renamed(source: Path, writer: DirectoryWriter, names: Renaming, leave_out: Sequence[str] = ()) -> None:
-    """Write all tables of `source` under new ids, but for those named."""
+    """Write all tables of `source` under new ids, except those in `leave_out`."""
     utt2spk = {names.utt(utt): names.spk(spk) for utt, spk in read_utt2spk(source).items()}
     writer.write_speakers(utt2spk)
     for name in tables_of(source):
@@ -75,7 +81,7 @@ def write_renamed(source: Path, writer: DirectoryWriter, names: Renaming, leave_
 
 
 def uniq_lines(source: Path, new_utt: Callable[[str], str]) -> list[str]:
-    """The lines of utt2uniq for copies of the utterances of `source`: which utterance each was made of."""
+    """The lines of utt2uniq for copies of the utterances of `source`: the original of each copy."""
     path = source / "utt2uniq"
     if path.is_file():
         return list(renamed(path, Renaming(utt=new_utt)))
@@ -93,10 +99,10 @@ def refuse_same(source: Path, target: Path) -> None:
 
 
 def copy_directory(source: Path, target: Path, utt: Callable[[str], str], spk: Callable[[str], str]) -> None:
-    """Copy a data directory under new ids. Recordings keep their ids where there are segments.
+    """Copy a data directory under new ids. If it has segments, recordings keep their ids.
 
     Raises:
-        InputError: a bad source, or the target is the source.
+        InputError: the source is invalid, or is the target.
     """
     refuse_same(source, target)
     has_segments = (source / "segments").is_file()
@@ -106,14 +112,14 @@ def copy_directory(source: Path, target: Path, utt: Callable[[str], str], spk: C
 
 
 def check_copy(target: Path, validate_opts: Sequence[str]) -> None:
-    """Validate what was written; tables that are not there are allowed to be absent.
+    """Validate a copy; tables may be absent.
 
     Raises:
         InputError: the first fault.
     """
     unknown = set(validate_opts) - {"--no-feats", "--no-text", "--no-wav", "--no-spk-sort", "--non-print"}
     if unknown:
-        raise InputError(f"--validate-opts: {sorted(unknown)[0]} is no option of validate_data_dir.sh")
+        raise InputError(f"--validate-opts: {sorted(unknown)[0]} is not an option of validate_data_dir.sh")
     faults = validate(target, speaker_order="--no-spk-sort" not in validate_opts)
     if faults:
         raise InputError(faults[0])

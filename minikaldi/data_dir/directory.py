@@ -1,10 +1,11 @@
-"""Kaldi data directories: which tables they may hold, what the tables' keys are, and how new ones are put in place.
+"""Kaldi data directories: the tables that they may hold, the keys of these, and the writer of new tables.
 
 Without `segments` a recording is an utterance, and the keys of wav.scp are utterance ids.
 """
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import shutil
 from collections.abc import Iterable
@@ -16,19 +17,26 @@ from types import TracebackType
 from common.errors import InputError
 from common.text_files import batches, open_text, write_lines
 from common.text_lines import fields_of, number_of
-from common.whole_files import hidden_name, remove_leftovers, signals_held
+from common.whole_files import hidden_folder, signals_held
 from minikaldi.data_dir.lines import ascending, byte_order, c_sorted, in_order, key_of
-from minikaldi.data_dir.tables import read_pairs, read_table, speaker_lines
+from minikaldi.data_dir.tables import read_pairs, read_values, speaker_lines
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What the lines of a table look like."""
+    """The form of the lines of a table.
 
-    level: str  # whose ids the keys are: "utt", "spk" or "rec"
+    Attributes:
+        level: what the keys are ids of: "utt", "spk" or "rec".
+        min_fields: least number of fields.
+        max_fields: largest number of fields; None: any.
+        value: what the second field is: "seconds", "frames", "gender", "ids" (several) or "text".
+    """
+
+    level: str
     min_fields: int = 2
     max_fields: int | None = None
-    value: str = "text"  # "seconds", "frames", "gender", "ids" (several) or "text"
+    value: str = "text"
 
 
 def _pair(level: str, value: str = "text") -> Kind:
@@ -58,12 +66,12 @@ KINDS: dict[str, Kind] = {
 
 
 def tables_of(directory: Path, extra: Iterable[str] = ()) -> list[str]:
-    """The known tables that are there, and the extra ones."""
+    """The known and the extra tables that a directory has."""
     return [name for name in dict.fromkeys([*KINDS, *extra]) if (directory / name).is_file()]
 
 
 def require_directory(directory: Path) -> None:
-    """Refuse what is no data directory.
+    """Refuse a path that is not a data directory.
 
     Raises:
         InputError: no directory, or one without utterances.
@@ -77,7 +85,7 @@ def require_directory(directory: Path) -> None:
 
 
 def read_segments(directory: Path) -> dict[str, tuple[str, list[str]]] | None:
-    """utt_id -> (rec_id, [start, end, …] as written); None where there is no segments file.
+    """utt_id -> (rec_id, [start, end, …] as written); None without a segments file.
 
     Raises:
         InputError: a line without start and end.
@@ -86,7 +94,7 @@ def read_segments(directory: Path) -> dict[str, tuple[str, list[str]]] | None:
     if not path.is_file():
         return None
     segments = {}
-    for number, (utt_id, rest) in enumerate(read_table(path).items(), start=1):
+    for number, (utt_id, rest) in enumerate(read_values(path).items(), start=1):
         fields = fields_of(rest)
         if len(fields) not in (3, 4):
             raise InputError(f"{path}:{number}: found {len(fields) + 1} fields, expected `utt_id rec_id start end`")
@@ -100,14 +108,14 @@ def read_utt2spk(directory: Path) -> dict[str, str]:
     """utt_id -> spk_id.
 
     Raises:
-        InputError: no such directory, no utterances, or a bad line.
+        InputError: no such directory, no utterances, or an invalid line.
     """
     require_directory(directory)
     return read_pairs(directory / "utt2spk", share_values=True)
 
 
 def by_utterance(utt2spk: dict[str, str]) -> dict[str, str]:
-    """The same, sorted by utterance as LC_ALL=C sorts."""
+    """The same map, sorted by utterance as LC_ALL=C sorts."""
     utts = list(utt2spk)
     return utt2spk if ascending(utts) else {utt_id: utt2spk[utt_id] for utt_id in c_sorted(utts)}
 
@@ -115,32 +123,38 @@ def by_utterance(utt2spk: dict[str, str]) -> dict[str, str]:
 class DirectoryWriter:
     """Writes tables to a hidden folder, and puts all of them in place at the end of the `with` block, or none.
 
-    A new directory appears whole. In one that is there, a table that comes out as it was is left alone, so that its
-    time stays.
+    A new directory appears whole. In an existing one, a table that does not change is not replaced, so that its
+    modification time stays.
+
+    Args:
+        directory: where the tables go.
+        backup: whether to keep replaced and removed tables in `directory`/.backup.
     """
 
     def __init__(self, directory: Path, backup: bool = False) -> None:
         self.directory = directory
         self.backup = backup
         self._existed = directory.is_dir()
-        # absolute, for `.` and `..` have names of their own
+        # absolute, since `.` and `..` have no usable name
         self._beside, self._name = (directory, "") if self._existed else (directory.absolute().parent, directory.name)
-        self._building = self._beside / hidden_name(self._name)
+        self._open = contextlib.ExitStack()
+        self._building = self._beside  # the hidden folder, once a table is written
         self._written: list[str] = []
         self._removed: list[str] = []
 
     def __enter__(self) -> DirectoryWriter:
-        return self  # the hidden folder comes with the first table: a signal that arrives here would leave it behind
-
-    def _make_folder(self) -> None:
-        self._beside.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(self._beside, self._name)
-        self._building.mkdir()
+        return self  # the first table makes the hidden folder: a signal that arrives here would not remove it
 
     def write(self, name: str, lines: Iterable[str], are_sorted: bool = False) -> None:
-        """Write a table; lines that do not come sorted by key are sorted. `are_sorted`: the caller has seen to it."""
+        """Write a table, sorted by key.
+
+        Args:
+            name: the table.
+            lines: its lines.
+            are_sorted: whether the caller has sorted them.
+        """
         if not self._written:
-            self._make_folder()
+            self._building = self._open.enter_context(hidden_folder(self._beside, self._name))
         path = self._building / name
         self._written.append(name)
         sorted_so_far, last = True, ""
@@ -156,17 +170,17 @@ class DirectoryWriter:
                 stream.writelines(ordered)
 
     def write_speakers(self, utt2spk: dict[str, str], spk2utt_end: str = "") -> None:
-        """Write utt2spk and spk2utt, each line of the latter with `spk2utt_end` behind it."""
+        """Write utt2spk and spk2utt; `spk2utt_end` is added to each line of spk2utt."""
         ordered = by_utterance(utt2spk)
         self.write("utt2spk", map(" ".join, ordered.items()), are_sorted=True)
         self.write("spk2utt", (line + spk2utt_end for line in speaker_lines(ordered.items())))
 
     def remove(self, name: str) -> None:
-        """Remove a table that is no longer true."""
+        """Remove a table that is no longer valid."""
         self._removed.append(name)
 
     def remove_others(self) -> None:
-        """Remove all known tables that are not written here: they belong to an earlier content of the directory."""
+        """Remove all known tables that are not written here: they belong to an earlier state of the directory."""
         self._removed += [name for name in tables_of(self.directory) if name not in self._written]
 
     def __exit__(
@@ -177,7 +191,7 @@ class DirectoryWriter:
                 with signals_held():
                     self._put_in_place()
         finally:
-            shutil.rmtree(self._building, ignore_errors=True)
+            self._open.close()
 
     def _put_in_place(self) -> None:
         if not self.directory.exists():

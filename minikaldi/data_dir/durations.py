@@ -1,4 +1,4 @@
-"""get_utt2dur.sh, get_reco2dur.sh, get_utt2num_frames.sh: lengths, from the cheapest source that knows them."""
+"""get_utt2dur.sh, get_reco2dur.sh, get_utt2num_frames.sh: lengths, from the cheapest source that has them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from pathlib import Path
 from common.errors import InputError
 from common.program import Parser, boolean, log_message, positive_int, program_name
 from minikaldi.data_dir.directory import DirectoryWriter, read_segments, require_directory
-from minikaldi.data_dir.lines import all_lines, have_heads, heads_of, keys_of, pairs_of
-from minikaldi.data_dir.tables import filtered, read_numbers, read_pairs
+from minikaldi.data_dir.lines import all_lines, have_heads, keys_of, line_heads, pairs_of
+from minikaldi.data_dir.tables import lines_with_keys, read_numbers, read_pairs
 from minikaldi.jobs.parts import DEFAULT_JOBS, Jobs, run_over
 
-ABOUT = """Write the table that the name says, unless it is there and complete: durations in seconds from segments,
-from utt2num_frames (with --frame-shift), from the audio (wav-to-duration) or the features; frames from feats.scp or
-utt2dur."""
+ABOUT = """Write the table in the program's name, unless it exists and is complete: durations in seconds from segments,
+utt2num_frames (with --frame-shift), the audio (wav-to-duration) or the features; frames from feats.scp or utt2dur."""
 
 
 def number_text(value: float) -> str:
@@ -33,23 +32,30 @@ def utterances_of(directory: Path) -> list[str]:
 
 
 def is_complete(directory: Path, name: str, keys: Sequence[str]) -> bool:
-    """Whether a table is there with a line for every key."""
+    """Whether a table exists and has a line for every key."""
     path = directory / name
     if not path.is_file():
         return False
     lines = all_lines(path)
-    return have_heads(lines, heads_of(keys)) or sorted(keys_of(lines)) == sorted(keys)
+    return have_heads(lines, line_heads(keys)) or sorted(keys_of(lines)) == sorted(keys)
 
 
 def values_of(
     directory: Path, table: str, command: Sequence[str], jobs: Jobs, only: Collection[str] | None = None
 ) -> dict[str, str]:
-    """Run `command <rspecifier of a part> ark,t:…` over a table, or over some of its ids; returns the values.
+    """Run a command over a table, or over some of its ids; returns the value of each id.
+
+    Args:
+        directory: the data directory.
+        table: name of the table.
+        command: words of the command; an rspecifier and a wspecifier are added.
+        jobs: how it is run.
+        only: the ids; None: all.
 
     Raises:
-        InputError: a job failed, or wrote something else than ids and values.
+        InputError: a job failed, or its output is not ids and values.
     """
-    lines = all_lines(directory / table) if only is None else list(filtered(directory / table, only))
+    lines = all_lines(directory / table) if only is None else list(lines_with_keys(directory / table, only))
     written = run_over(directory, lines, [*command, "scp:{in}", "ark,t:{out}"], jobs, str(directory / table))
     columns = pairs_of(written) if written else ([], [])
     if columns is None:
@@ -58,7 +64,7 @@ def values_of(
 
 
 def write_table(directory: Path, name: str, values: Mapping[str, str], keys: Sequence[str]) -> None:
-    """Write a table; ids without a value are told, and left out.
+    """Write a table; ids without a value are reported, and left out.
 
     Raises:
         InputError: no id has a value.
@@ -74,7 +80,7 @@ def write_table(directory: Path, name: str, values: Mapping[str, str], keys: Seq
 
 
 def audio_command(read_entire_file: bool) -> list[str]:
-    """wav-to-duration and its option."""
+    """The words of wav-to-duration."""
     return ["wav-to-duration", f"--read-entire-file={'true' if read_entire_file else 'false'}"]
 
 
@@ -84,7 +90,7 @@ def utterance_durations(
     """utt_id -> seconds as text.
 
     Raises:
-        InputError: nothing is there that knows them.
+        InputError: the directory has no source of durations.
     """
     segments = read_segments(directory)
     if segments is not None:
@@ -97,13 +103,13 @@ def utterance_durations(
     if (directory / "feats.scp").is_file():
         counts = values_of(directory, "feats.scp", ["feat-to-len"], jobs)
         return {utt: number_text(int(count) * (frame_shift or 0.01)) for utt, count in counts.items()}
-    raise InputError(f"{directory}: none of segments, wav.scp and feats.scp is there to tell durations")
+    raise InputError(f"{directory}: has none of segments, wav.scp and feats.scp, so durations are not known")
 
 
 def segment_durations(
     directory: Path, segments: Mapping[str, tuple[str, list[str]]], jobs: Jobs, read_entire_file: bool
 ) -> dict[str, str]:
-    """utt_id -> seconds as text; where a segment ends at -1, its recording's end, the recordings are measured."""
+    """utt_id -> seconds as text; if a segment ends at -1, the end of its recording, the recordings are measured."""
     recordings: dict[str, float] = {}
     if any(float(times[1]) == -1 for _, times in segments.values()):
         make_reco2dur(directory, jobs, read_entire_file)
@@ -111,7 +117,7 @@ def segment_durations(
     seconds = {}
     for utt, (recording, (start, end, *_)) in segments.items():
         stop = recordings.get(recording) if float(end) == -1 else float(end)
-        if stop is not None:  # of a recording that could not be measured; told with the ids that have no length
+        if stop is not None:  # None: the recording could not be measured; `write_table` reports it
             seconds[utt] = number_text(stop - float(start))
     return seconds
 
@@ -119,14 +125,14 @@ def segment_durations(
 def make_utt2dur(
     directory: Path, jobs: Jobs = DEFAULT_JOBS, read_entire_file: bool = False, frame_shift: float | None = None
 ) -> None:
-    """Write utt2dur (seconds) where it is not there and complete."""
+    """Write utt2dur (seconds), unless it exists and is complete."""
     utts = utterances_of(directory)
     if not is_complete(directory, "utt2dur", utts):
         write_table(directory, "utt2dur", utterance_durations(directory, jobs, read_entire_file, frame_shift), utts)
 
 
 def make_reco2dur(directory: Path, jobs: Jobs = DEFAULT_JOBS, read_entire_file: bool = False) -> None:
-    """Write reco2dur (seconds) where it is not there and complete; without segments it is utt2dur."""
+    """Write reco2dur (seconds), unless it exists and is complete; without segments it is a copy of utt2dur."""
     segments = read_segments(directory)
     if segments is None:
         make_utt2dur(directory, jobs, read_entire_file)
@@ -143,7 +149,14 @@ def make_reco2dur(directory: Path, jobs: Jobs = DEFAULT_JOBS, read_entire_file: 
 def make_utt2num_frames(
     directory: Path, jobs: Jobs = DEFAULT_JOBS, frame_shift: float = 0.01, frame_overlap: float = 0.015
 ) -> None:
-    """Write utt2num_frames where it is not there and complete: of the features, else by the durations (seconds)."""
+    """Write utt2num_frames, unless it exists and is complete: from the features, else from the durations.
+
+    Args:
+        directory: the data directory.
+        jobs: how feat-to-len is run.
+        frame_shift: seconds.
+        frame_overlap: seconds, window less shift.
+    """
     utts = utterances_of(directory)
     if is_complete(directory, "utt2num_frames", utts):
         return
@@ -157,11 +170,11 @@ def make_utt2num_frames(
 
 
 def main(argv: Sequence[str]) -> int:
-    """Command line of the three scripts; the name under which it is called says which."""
+    """Command line of the three scripts; the name of the program decides."""
     name = program_name()
     parser = Parser(f"{name} [--nj N] [--cmd RUNNER] [options] <data-dir>", ABOUT)
     parser.add_argument("--nj", type=positive_int, default=4, help="jobs at once (default 4)")
-    parser.add_argument("--cmd", default="run.pl", help="what runs them (default run.pl)")
+    parser.add_argument("--cmd", default="run.pl", help="program that runs them (default run.pl)")
     parser.add_argument("--read-entire-file", type=boolean, default=False, help="true: do not trust the WAV headers")
     parser.add_argument("--frame-shift", type=float, help="seconds (default 0.01)")
     parser.add_argument("--frame-overlap", type=float, default=0.015, help="seconds, window less shift (default 0.015)")

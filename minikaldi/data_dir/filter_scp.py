@@ -19,7 +19,13 @@ With --exclude: the others."""
 
 
 def filter_lines(table: str, ids: set[str], field: int, exclude: bool) -> Iterator[str]:
-    """The lines that stay. `field` counts from 1.
+    """The lines of a table whose id is in a list, or is not.
+
+    Args:
+        table: file name.
+        ids: the list.
+        field: the field with the id, counted from 1.
+        exclude: whether the lines with these ids are left out.
 
     Raises:
         InputError: a line has fewer fields than `field`.
@@ -49,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     """Command line of utils/filter_scp.pl."""
     parser = Parser(USAGE, ABOUT)
     parser.add_argument("--exclude", action="store_true", help="keep what is not in the list")
-    parser.add_argument("-f", type=positive_int, default=1, help="field that is looked up, counted from 1")
+    parser.add_argument("-f", type=positive_int, default=1, help="field with the id, counted from 1")
     parser.add_argument("id_list")
     parser.add_argument("table", nargs="?", default="-")
     options = parser.parse(argv)

@@ -1,4 +1,4 @@
-"""filter_scps.pl: one table cut into several by as many lists of ids, e.g. those of the parts of split_data.sh."""
+"""filter_scps.pl: split one table by several lists of ids, e.g. those of the parts of split_data.sh."""
 
 from __future__ import annotations
 
@@ -18,23 +18,25 @@ e.g.: filter_scps.pl JOB=1:8 data/train/split8/JOB/spk2utt data/train/feats.scp 
 
 
 def parse_jobs(text: str) -> tuple[str, range]:
-    """`JOB=1:8` -> the word that stands for the number, and the numbers.
+    """`JOB=1:8` -> the word that is replaced by the number, and the numbers.
 
     Raises:
-        InputError: it is none such.
+        InputError: another form.
     """
     match = re.fullmatch(r"([A-Za-z_]\w*)=([0-9]{1,9}):([0-9]{1,9})", text)
     if not match or int(match[2]) > int(match[3]):
-        raise InputError(f'the jobs are "{text}", expected e.g. JOB=1:8, the first number not above the last')
+        raise InputError(f'the jobs are "{text}", expected e.g. JOB=1:8, the first number at most the last')
     return match[1], range(int(match[2]), int(match[3]) + 1)
 
 
 def deal(table: str, places: dict[str, list[int]], num_lists: int, field: int) -> tuple[list[list[str]], int, int]:
-    """The lines for each list; how many lines went to none, and how many to several.
+    """The lines for each list; the number of lines that go to none, and of those that go to several.
 
     Args:
+        table: file name.
         places: id -> the indices of the lists that have it.
-        field: which field of a line is looked up, from 1.
+        num_lists: number of lists.
+        field: the field with the id, from 1.
     """
     dealt: list[list[str]] = [[] for _ in range(num_lists)]
     num_lost = num_repeated = 0
@@ -50,7 +52,15 @@ def deal(table: str, places: dict[str, list[int]], num_lists: int, field: int) -
 
 
 def filter_all(id_lists: Sequence[str], table: str, outputs: Sequence[str], field: int = 1, warn: bool = True) -> None:
-    """Write, for each of the lists, the lines of `table` whose id it has; lines that go to none or several are told."""
+    """Write, for each list, the lines of a table whose id it has.
+
+    Args:
+        id_lists: file names of the lists.
+        table: file name of the table.
+        outputs: file names to write, one for each list.
+        field: the field with the id, from 1.
+        warn: whether to report lines that go to none or several of the outputs, and empty outputs.
+    """
     places: dict[str, list[int]] = {}
     for index, id_list in enumerate(id_lists):
         for _, lines in blocks(id_list):
@@ -71,8 +81,8 @@ def filter_all(id_lists: Sequence[str], table: str, outputs: Sequence[str], fiel
 def main(argv: Sequence[str]) -> int:
     """Command line of utils/filter_scps.pl."""
     parser = Parser(USAGE, ABOUT)
-    parser.add_argument("-f", type=positive_int, default=1, help="field that is looked up, counted from 1")
-    parser.add_argument("--no-warn", action="store_true", help="say nothing of lines in none or several of the outputs")
+    parser.add_argument("-f", type=positive_int, default=1, help="field with the id, counted from 1")
+    parser.add_argument("--no-warn", action="store_true", help="do not report lines in none or several of the outputs")
     parser.add_argument("jobs")
     parser.add_argument("id_list")
     parser.add_argument("table")

@@ -1,9 +1,9 @@
 """fix_data_dir.sh: sort every table, drop duplicate lines, keep what all the tables agree on.
 
-An utterance stays where utt2spk, segments, text, feats.scp, utt2lang and its recording's wav.scp line know it, and its
-speaker is in spk2gender and cmvn.scp where these are there; vad.scp, utt2dur and the others only follow. Windows line
-ends and byte order marks are mended. The old tables are kept in <data>/.backup; where nothing would remain, nothing is
-touched.
+An utterance stays if utt2spk, segments, text, feats.scp and utt2lang have it, wav.scp has its recording, and spk2gender
+and cmvn.scp have its speaker; tables that do not exist do not count. vad.scp, utt2dur and the others only follow.
+Windows line ends and byte order marks are removed. The old tables are kept in <data>/.backup; if nothing would remain,
+nothing is changed.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from common.errors import InputError
 from common.program import Parser, log_message
 from common.text_lines import fields_of
 from minikaldi.data_dir.directory import KINDS, DirectoryWriter, by_utterance, require_directory, tables_of
-from minikaldi.data_dir.lines import ascending, c_sorted, have_heads, heads_of, in_order, keys_of, pairs_of
+from minikaldi.data_dir.lines import ascending, c_sorted, have_heads, in_order, keys_of, line_heads, pairs_of
 from minikaldi.data_dir.mended_table import mend, mended_blocks, read_mended, sorted_lines
 from minikaldi.data_dir.tables import refuse_fields
 
 USAGE = 'fix_data_dir.sh [--utt-extra-files "f1 f2"] [--spk-extra-files "f1 f2"] <data-dir>'
 ABOUT = "Sort a data directory's tables and keep only what all of them agree on; the old ones go to <data-dir>/.backup."
-# Without a line here an utterance cannot stay: its speaker's, its own, its recording's.
+# An utterance stays only if these tables have a line for its speaker, for itself and for its recording.
 SPEAKER_TABLES = ("spk2gender", "cmvn.scp")
 UTTERANCE_TABLES = ("feats.scp", "text", "segments", "utt2lang")
 RECORDING_TABLES = ("wav.scp", "reco2file_and_channel")
@@ -34,7 +34,7 @@ def read_speakers(path: Path) -> dict[str, str]:
     """utt_id -> spk_id, sorted by utterance.
 
     Raises:
-        InputError: a line that has not two fields, or an utterance of two speakers; no tool can know which is right.
+        InputError: a line does not have two fields, or an utterance has two speakers; no tool can know the right one.
     """
     lines, _ = read_mended(path)
     columns = pairs_of(sorted_lines(lines))
@@ -54,7 +54,7 @@ def read_speakers(path: Path) -> dict[str, str]:
 
 
 def keys_in(path: Path, utt2spk: dict[str, str], heads: Sequence[str]) -> Collection[str]:
-    """The keys of a table; `utt2spk` itself where they are the same, `heads` being what its lines begin with."""
+    """The keys of a table; `utt2spk` itself if the keys are the same. `heads` are the beginnings of its lines."""
     lines, _ = read_mended(path)
     return utt2spk if have_heads(lines, heads) else set(keys_of(lines))
 
@@ -77,7 +77,13 @@ def read_recordings(path: Path) -> dict[str, str]:
 
 @dataclass
 class Selection:
-    """The ids that stay, sorted, and how many utterances went for which reason."""
+    """The ids that stay.
+
+    Attributes:
+        utt2spk: the utterances and their speakers, sorted.
+        recordings: the recordings, sorted.
+        reasons: for each reason, how many utterances were dropped.
+    """
 
     utt2spk: dict[str, str]
     recordings: Collection[str]
@@ -91,11 +97,17 @@ class Selection:
 
 
 def select(directory: Path, utt2spk: dict[str, str], keys: Mapping[str, Collection[str]]) -> Selection:
-    """Decide which ids stay. `keys` holds the keys of every deciding table that is there."""
+    """Decide which ids stay.
+
+    Args:
+        directory: the data directory.
+        utt2spk: all utterances and their speakers.
+        keys: the keys of every deciding table that exists.
+    """
     reasons = []
 
     def narrow(name: str, ids: Iterable[str], why: str) -> None:
-        # ids: of each utterance the one that the table must have
+        """Drop the utterances whose id in a table, the item of `ids`, is missing there."""
         nonlocal utt2spk
         if ids is keys[name]:
             return
@@ -121,8 +133,8 @@ def select(directory: Path, utt2spk: dict[str, str], keys: Mapping[str, Collecti
     return Selection(utt2spk, dict.fromkeys(recordings), reasons)
 
 
-def check_speaker_order(directory: Path, utt2spk: dict[str, str]) -> None:
-    """Refuse speakers that are not sorted where their utterances are; sorting cannot mend it.
+def require_speaker_order(directory: Path, utt2spk: dict[str, str]) -> None:
+    """Refuse speakers that are not sorted although their utterances are; sorting cannot repair it.
 
     Raises:
         InputError: names the two utterances.
@@ -139,14 +151,19 @@ def check_speaker_order(directory: Path, utt2spk: dict[str, str]) -> None:
 
 
 def fix(directory: Path, utt_extra: Sequence[str] = (), spk_extra: Sequence[str] = ()) -> list[str]:
-    """Mend a data directory in place; returns what there is to say.
+    """Fix a data directory in place; returns messages for the user.
+
+    Args:
+        directory: the data directory.
+        utt_extra: other tables whose keys are utterances.
+        spk_extra: other tables whose keys are speakers.
 
     Raises:
-        InputError: nothing would remain, or what no tool can mend. The directory is then as it was.
+        InputError: nothing would remain, or there is a fault that no tool can repair. The directory is unchanged.
     """
     require_directory(directory)
     utt2spk = read_speakers(directory / "utt2spk")
-    heads, total = heads_of(utt2spk), len(utt2spk)
+    heads, total = line_heads(utt2spk), len(utt2spk)
     names = [name for name in tables_of(directory, [*utt_extra, *spk_extra]) if name not in ("utt2spk", "spk2utt")]
     deciding = (*SPEAKER_TABLES, *UTTERANCE_TABLES, *RECORDING_TABLES)
     keep = select(
@@ -156,12 +173,12 @@ def fix(directory: Path, utt_extra: Sequence[str] = (), spk_extra: Sequence[str]
         raise InputError(
             f"{directory}: no utterance of {total} would remain: {'; '.join(keep.reasons)}; nothing was changed"
         )
-    check_speaker_order(directory, keep.utt2spk)
+    require_speaker_order(directory, keep.utt2spk)
     notes = []
     with DirectoryWriter(directory, backup=True) as writer:
         writer.write_speakers(keep.utt2spk)
         wanted = {level: keep.of(level) for level in ("utt", "spk", "rec")}
-        heads_of_level = {level: heads_of(ids) for level, ids in wanted.items()}
+        heads_of_level = {level: line_heads(ids) for level, ids in wanted.items()}
         for name in names:
             level = KINDS[name].level if name in KINDS else ("spk" if name in spk_extra else "utt")
             mended = mend(directory / name, wanted[level], heads_of_level[level])

@@ -1,7 +1,7 @@
-"""get_num_frames.sh and get_frame_shift.sh: how many frames a data directory has, and how far apart they are.
+"""get_num_frames.sh and get_frame_shift.sh: the number of frames of a data directory, and their distance.
 
-Source: what Kaldi's utils/data/get_num_frames.sh and get_frame_shift.sh print. Where utt2num_frames is complete, the
-number of frames is its exact sum, there it is the seconds by the frame shift.
+Source: the output of Kaldi's utils/data/get_num_frames.sh and get_frame_shift.sh. If utt2num_frames is complete, the
+number of frames is its exact sum; in Kaldi it is the seconds over the frame shift.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from minikaldi.data_dir.durations import is_complete, make_utt2dur, number_text,
 from minikaldi.data_dir.tables import number_blocks, read_numbers
 from minikaldi.jobs.parts import Jobs
 
-ABOUT_NUM = "Print the number of frames of a data directory: of utt2num_frames, else the seconds by the frame shift."
-ABOUT_SHIFT = "Print the frame shift of a data directory in seconds, by the durations and frames of some utterances."
+ABOUT_NUM = "Print the number of frames of a data directory: of utt2num_frames, else seconds over the frame shift."
+ABOUT_SHIFT = "Print the frame shift of a data directory in seconds, from the durations and frames of some utterances."
 NUM_COMPARED = 10
 DEFAULT_SHIFT = 0.01
 
@@ -25,11 +25,11 @@ DEFAULT_SHIFT = 0.01
 def frame_shift(directory: Path, jobs: Jobs) -> float:
     """Seconds from frame to frame.
 
-    Of the file frame_shift, if there; else of the first utterances, whose windows overlap the end by a little: what is
-    just above 0.01 s is 0.01.
+    It is read from the file frame_shift, if there is one; else it is computed from the first utterances. Their windows
+    overlap the end a little, so a value just above 0.01 s is taken as 0.01.
 
     Raises:
-        InputError: no features, or frame_shift is no number.
+        InputError: no features, or frame_shift does not hold a number.
     """
     known = directory / "frame_shift"
     if known.is_file():
@@ -46,15 +46,15 @@ def frame_shift(directory: Path, jobs: Jobs) -> float:
         counts = values_of(directory, "feats.scp", ["feat-to-len"], jobs, only=utts)
         frames = {utt: float(count) for utt, count in counts.items()}
     else:
-        raise InputError(f"{directory}: neither feats.scp nor utt2num_frames is there to tell the frame shift")
+        raise InputError(f"{directory}: has neither feats.scp nor utt2num_frames, so the frame shift is not known")
     both = [utt for utt in utts if utt in seconds and utt in frames]
     if not both:
-        raise InputError(f"{directory}: no frames are known of {', '.join(utts[:3])} …; see {directory}/log")
+        raise InputError(f"{directory}: the frames of {', '.join(utts[:3])} … are not known; see {directory}/log")
     shift = sum(seconds[utt] for utt in both) / sum(frames[utt] for utt in both)
     return DEFAULT_SHIFT if DEFAULT_SHIFT < shift < 1.02 * DEFAULT_SHIFT else shift
 
 
-def num_frames(directory: Path, jobs: Jobs) -> int:
+def total_frames(directory: Path, jobs: Jobs) -> int:
     """The frames of all utterances together."""
     if is_complete(directory, "utt2num_frames", utterances_of(directory)):
         return round(sum(sum(frames) for _, _, frames in number_blocks(directory / "utt2num_frames")))
@@ -65,14 +65,14 @@ def num_frames(directory: Path, jobs: Jobs) -> int:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Command line of both; the name under which it is called says which."""
+    """Command line of both scripts; the name of the program decides."""
     name = program_name()
     shift_alone = name.startswith("get_frame_shift")
     parser = Parser(f"{name} [--nj N] [--cmd RUNNER] <data-dir>", ABOUT_SHIFT if shift_alone else ABOUT_NUM)
     parser.add_argument("--nj", type=positive_int, default=4, help="jobs at once (default 4)")
-    parser.add_argument("--cmd", default="run.pl", help="what runs them (default run.pl)")
+    parser.add_argument("--cmd", default="run.pl", help="program that runs them (default run.pl)")
     parser.add_argument("data")
     options = parser.parse(argv)
     directory, jobs = Path(options.data), Jobs(options.cmd, options.nj)
-    print(number_text(frame_shift(directory, jobs)) if shift_alone else num_frames(directory, jobs))
+    print(number_text(frame_shift(directory, jobs)) if shift_alone else total_frames(directory, jobs))
     return 0

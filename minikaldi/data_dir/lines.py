@@ -1,10 +1,9 @@
-"""The tables of data directories as lines: opened, read some thousand at a time, checked, ordered, written.
+"""The tables of data directories as lines: read some thousand at a time, checked and ordered.
 
-Lines are strings without the newline, as they stand in the file: broken UTF-8 passes through unchanged
-(surrogateescape). Fields are parted by Kaldi's rule (`common.text_lines`) and ids ordered by their bytes, as in
-Kaldi and LC_ALL=C, whatever the caller's locale. Real Kaldi reads these tables too, so what it would stumble over is
-refused here, with the repair. Lists of lines are handled as a whole where this is several times faster than line by
-line.
+Lines are strings without the newline, as in the file: broken UTF-8 passes unchanged (surrogateescape). Fields are
+separated by Kaldi's rule (`common.text_lines`) and ids sorted by their bytes, as in Kaldi and LC_ALL=C, in any locale.
+Real Kaldi reads these tables too, so lines that it cannot read are refused here, with the repair. Lists of lines are
+handled as a whole if this is several times faster than line by line.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ def _open_bytes(path: str) -> Iterator[BinaryIO]:
 
 
 def raw_blocks(path: Path | str) -> Iterator[tuple[int, list[str]]]:
-    """(number of the first line, lines as they stand) of a file, or of standard input for `-`.
+    """(number of the first line, lines as they are) of a file, or of standard input for `-`.
 
-    A missing newline at the end of the file is made up for.
+    A newline may be missing at the end of the file.
     """
     number = 1
     with _open_bytes(str(path)) as stream:
@@ -52,16 +51,21 @@ def raw_blocks(path: Path | str) -> Iterator[tuple[int, list[str]]]:
 
 
 def is_clean(lines: Sequence[str]) -> bool:
-    """Whether `check_line` has nothing to say of any of these lines; errs on the side of False."""
+    """Whether `check_line` accepts all of these lines; False if in doubt."""
     text = "\n".join(lines)
     return not any(sign in text for sign in _SIGNS) and all(map(str.strip, lines))
 
 
 def check_line(name: str, number: int, line: str) -> None:
-    """Refuse what no table may hold.
+    """Refuse a line that no table may hold.
+
+    Args:
+        name: name of the table in errors.
+        number: number of the line, from 1.
+        line: the line without its newline.
 
     Raises:
-        InputError: a blank line, one that ends as Windows ends lines, one with a NUL byte, or a byte order mark.
+        InputError: a blank line, a line with a Windows line end or a NUL byte, or a byte order mark.
     """
     if number == 1 and line.startswith(_UTF_16_MARKS):
         raise InputError(f"{name}:1: the file is UTF-16, by its byte order mark; save it as UTF-8")
@@ -108,51 +112,51 @@ def key_of(line: str) -> str:
 
 def keys_of(lines: Sequence[str]) -> list[str]:
     """The first field of each line."""
-    if _part_plainly(lines):
+    if _split_plainly(lines):
         return [line.split(None, 1)[0] for line in lines]
     return [key_of(line) for line in lines]
 
 
 def split_keys(lines: Sequence[str]) -> list[list[str]]:
-    """[key, rest] of each line; [key] where nothing follows the key."""
-    if _part_plainly(lines):
+    """[key, rest] of each line; [key] if nothing follows the key."""
+    if _split_plainly(lines):
         return [line.split(None, 1) for line in lines]
     return [fields_of(line, 1) for line in lines]
 
 
-def _part_plainly(lines: Sequence[str]) -> bool:
-    """Whether str.split() parts these lines as `fields_of` does."""
+def _split_plainly(lines: Sequence[str]) -> bool:
+    """Whether str.split() splits these lines as `fields_of` does."""
     starts = range(0, len(lines), text_files.BLOCK_LINES)
     return all(has_ascii_blanks_only("\n".join(lines[start : start + text_files.BLOCK_LINES])) for start in starts)
 
 
 def pairs_of(lines: Sequence[str]) -> tuple[list[str], list[str]] | None:
-    """First and second fields of clean lines; None where a line has not exactly two fields."""
+    """First and second fields of clean lines; None if a line does not have exactly two fields."""
     text = " \0 ".join(lines)
-    # One split for all lines; each third word must then be the mark that stood for the newline.
+    # One split for all lines; each third word must then be the mark in place of the newline.
     words = fields_of(text)
     if len(words) != 3 * len(lines) - 1 or words[2::3].count("\0") != len(lines) - 1:
         return None
     return words[0::3], words[1::3]
 
 
-def heads_of(ids: Iterable[str]) -> list[str]:
-    """What the lines of these ids begin with."""
+def line_heads(ids: Iterable[str]) -> list[str]:
+    """The beginnings of the lines of these ids."""
     return [f"{identifier} " for identifier in ids]
 
 
 def have_heads(lines: Sequence[str], heads: Sequence[str]) -> bool:
-    """Whether line by line these begin as `heads_of` says; far cheaper than to take all keys out and compare them."""
+    """Whether each line begins with its head (`line_heads`); far faster than comparing all keys."""
     return len(lines) == len(heads) and all(map(str.startswith, lines, heads))
 
 
 def byte_order(text: str) -> bytes:
-    """What to sort by for the order of LC_ALL=C."""
+    """The sort key for the order of LC_ALL=C."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def _comparable(texts: Sequence[str]) -> Sequence[Any]:
-    # Of valid UTF-8 the order of code points is that of bytes; only broken UTF-8 needs the bytes themselves.
+    # For valid UTF-8 the order of code points is that of the bytes; only broken UTF-8 needs the bytes themselves.
     if all(map(str.isascii, texts)) or not any(map(_BROKEN.search, texts)):
         return texts
     return [byte_order(text) for text in texts]
@@ -165,7 +169,7 @@ def in_order(lines: Sequence[str]) -> bool:
 
 
 def ascending(keys: Sequence[str]) -> bool:
-    """Whether these are sorted as LC_ALL=C sorts, with none twice."""
+    """Whether these are sorted as LC_ALL=C sorts, without repetition."""
     compared = _comparable(keys)
     return all(map(lt, compared, islice(compared, 1, None)))
 
@@ -176,8 +180,8 @@ def c_sorted(texts: Sequence[str]) -> list[str]:
 
 
 def side_by_side(lines: Sequence[str]) -> list[str]:
-    """The same lines as new strings, which lie in memory in this order.
+    """The same lines as new strings, which are in memory in this order.
 
-    To go several times through a million lines that were sorted from random order is to wait for memory: this pays.
+    Several passes over a million lines that were sorted from a random order are slow, for lack of cache hits.
     """
     return "\n".join(lines).split("\n") if lines else []

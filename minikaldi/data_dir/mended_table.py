@@ -1,4 +1,4 @@
-"""One table of a data directory, mended: line ends, blank lines, byte order mark, order, and ids that come twice."""
+"""Repair of one table of a data directory: line ends, blank lines, byte order mark, order, and repeated ids."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def mended_blocks(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def read_mended(path: Path) -> tuple[list[str], bool]:
-    """The lines of `mended_blocks`, and whether they are the file as it is."""
+    """The lines of `mended_blocks`, and whether the file needs no repair."""
     clean, lines = _ends_in_newline(path), list[str]()
     for _, block in raw_blocks(path):
         clean = clean and is_clean(block)
@@ -60,20 +60,25 @@ def _ends_in_newline(path: Path) -> bool:
 
 
 def sorted_lines(lines: list[str]) -> list[str]:
-    """The lines sorted as LC_ALL=C sorts; themselves where they are."""
+    """The lines sorted as LC_ALL=C sorts; the same list if they are sorted."""
     return lines if in_order(lines) else side_by_side(c_sorted(lines))
 
 
 @dataclass
 class Mended:
-    """What a table is to hold; `lines` is None where it is in order as it is."""
+    """A repaired table.
+
+    Attributes:
+        lines: its lines; None if the file needs no repair.
+        notes: messages about lines that contradict another line.
+    """
 
     lines: Sequence[str] | None = None
-    notes: list[str] = field(default_factory=list)  # what is to be told of lines that contradict another
+    notes: list[str] = field(default_factory=list)
 
 
 def mend(path: Path, wanted: Collection[str], heads: Sequence[str]) -> Mended:
-    """Sort a table and keep the lines of the wanted ids, the first of each; `heads` are what these begin with."""
+    """Sort a table and keep the first line of each wanted id; `heads` are the beginnings of these lines."""
     lines, clean = read_mended(path)
     if clean and have_heads(lines, heads):
         return Mended()
@@ -89,7 +94,7 @@ def mend(path: Path, wanted: Collection[str], heads: Sequence[str]) -> Mended:
 
 
 def contradictions(path: Path, kept: Mapping[str, str]) -> list[str]:
-    """What is to be told of lines that differ from the one that is kept of their key."""
+    """A message for each line that differs from the line that is kept for its key."""
     return [
         f'{path}:{number}: "{key}" has another line above, which is kept'
         for first, lines in mended_blocks(path)

@@ -1,6 +1,6 @@
-"""modify_speaker_info.sh: speakers split into smaller ones of a few utterances each, or made up by recording or by run.
+"""modify_speaker_info.sh: split speakers into smaller ones of a few utterances each, or define them by recording.
 
-More, and shorter, speakers give more varied statistics per speaker, as CMVN or i-vectors per speaker want them.
+More and shorter speakers give more varied statistics per speaker, which CMVN or i-vectors per speaker need.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from minikaldi.data_dir.durations import make_utt2dur
 from minikaldi.data_dir.tables import read_numbers, read_pairs, speakers_of
 
 USAGE = "modify_speaker_info.sh (--utts-per-spk-max N | --seconds-per-spk-max S) [options] <src-dir> <dest-dir>"
-ABOUT = """Copy a data directory, with each speaker cut into several of a few utterances that follow one another:
+ABOUT = """Copy a data directory, with each speaker split into several of a few consecutive utterances:
 <spk>-1, <spk>-2 …
 e.g.: modify_speaker_info.sh --utts-per-spk-max 2 data/train data/train_max2"""
 
 
 def groups_of(utts: Sequence[str], most: int, seconds: Mapping[str, float], most_seconds: float) -> list[list[str]]:
-    """The utterances in runs of at most `most` and `most_seconds` (neither counts where it is not above zero).
+    """The utterances in groups of at most `most` utterances and `most_seconds`; a limit <= 0 does not count.
 
-    An utterance that is too long by itself is a run by itself.
+    An utterance that alone is too long is a group of its own.
     """
     groups: list[list[str]] = []
     length = 0.0
@@ -54,6 +54,13 @@ def new_speakers(
 ) -> dict[str, str]:
     """utt_id -> new spk_id, sorted by utterance.
 
+    Args:
+        directory: the data directory.
+        most: most utterances of a new speaker.
+        most_seconds: most seconds of a new speaker.
+        respect_speakers: whether all utterances of a new speaker are of one old speaker.
+        respect_recordings: whether, if not, they are of one recording.
+
     Raises:
         InputError: an utterance has no duration.
     """
@@ -64,7 +71,7 @@ def new_speakers(
         seconds = read_numbers(directory / "utt2dur")
         missing = [utt for utt in utt2spk if utt not in seconds]
         if missing:
-            raise InputError(f'{directory}/utt2dur: has no line for "{missing[0]}"; remove the file, it is made anew')
+            raise InputError(f'{directory}/utt2dur: has no line for "{missing[0]}"; remove it, and it is made again')
     if not respect_speakers:
         segments = read_segments(directory) or {}
         recordings = {utt: segments[utt][0] if utt in segments else utt for utt in utt2spk}
@@ -77,10 +84,13 @@ def new_speakers(
 
 
 def modify(source: Path, target: Path, utt2spk: dict[str, str], keep_genders: bool) -> None:
-    """Write the copy: the tables of utterances and recordings as they are, those of speakers left out.
+    """Write the copy: the tables of utterances and recordings as they are, without those of speakers.
 
     Args:
-        keep_genders: each new speaker is a part of an old one, whose gender it has.
+        source: the data directory.
+        target: the copy.
+        utt2spk: the new speakers.
+        keep_genders: whether each new speaker is a part of an old one, and has its gender.
     """
     refuse_same(source, target)
     with DirectoryWriter(target) as writer:

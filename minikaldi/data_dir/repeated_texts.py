@@ -1,6 +1,6 @@
-"""remove_dup_utts.sh: a data directory without the many utterances that all say the same ("yes", "uh-huh").
+"""remove_dup_utts.sh: copy a data directory without the many utterances of the same text ("yes", "uh-huh").
 
-Kaldi tosses a coin for each utterance of such a text; here as many as are wanted stay, evenly spread over the list.
+Kaldi draws for each utterance of such a text; here exactly <max-count> stay, evenly spread over the list.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from minikaldi.data_dir.lines import blocks, split_keys
 from minikaldi.data_dir.subset import write_subset
 
 USAGE = "remove_dup_utts.sh <max-count> <src-dir> <dest-dir>"
-ABOUT = """Copy a data directory, but of each text (in the table `text`) at most <max-count> utterances.
+ABOUT = """Copy a data directory with at most <max-count> utterances of each text (in the table `text`).
 e.g.: remove_dup_utts.sh 10 data/train data/train_nodup"""
 
 

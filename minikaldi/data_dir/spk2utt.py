@@ -27,7 +27,7 @@ def utterance_lines(spk2utt: str) -> Iterator[str]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Command line of both; the name under which it is called says which."""
+    """Command line of both scripts; the name of the program decides."""
     to_speakers = program_name().startswith("utt2spk_to")
     first, second = ("utt2spk", "spk2utt") if to_speakers else ("spk2utt", "utt2spk")
     parser = Parser(f"{program_name()} [<{first}>] > <{second}>", f"Turn {first} into {second}; - or nothing is stdin.")

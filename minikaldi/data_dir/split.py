@@ -1,4 +1,4 @@
-"""split_data.sh and split_scp.pl: parts for parallel jobs, by speaker or by line, in order."""
+"""split_data.sh and split_scp.pl: split a data directory or table for parallel jobs, by speaker or line, in order."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from minikaldi.data_dir.tables import speakers_of
 
 USAGE = "split_data.sh [--per-utt] <data-dir> <num-parts>"
 ABOUT = """Write <data-dir>/split<n>/1 … n, each a data directory with whole speakers; with --per-utt
-<data-dir>/split<n>utt, with equally many utterances. Parts that are up to date are left alone."""
+<data-dir>/split<n>utt, with equally many utterances. Parts that are up to date are not written again."""
 
 
 def line_parts(count: int, parts: int, what: str) -> list[range]:
-    """Index ranges that cut `count` lines into parts that differ by one at most, the longer ones first.
+    """Index ranges that split `count` lines into parts whose sizes differ by at most one, the longer ones first.
 
     Raises:
         InputError: more parts than lines.
@@ -45,9 +45,9 @@ def line_parts(count: int, parts: int, what: str) -> list[range]:
 
 
 def speaker_parts(counts: Sequence[int], parts: int, what: str) -> list[range]:
-    """Index ranges that cut speakers, with `counts` lines each, into runs of about equally many lines.
+    """Index ranges that split speakers, with `counts` lines each, into runs of about equally many lines.
 
-    Speakers are first dealt evenly; then one at an end moves over to the neighbour for as long as this narrows the gap.
+    Speakers are first distributed evenly; then one at an end moves to the neighbour as long as this narrows the gap.
 
     Raises:
         InputError: more parts than speakers.
@@ -137,7 +137,7 @@ def _write_parts(
 
 
 def _dealt(path: Path, places: dict[str, tuple[int, ...]], parts: int) -> list[list[str]]:
-    """The lines of a table, dealt to the parts that have their key."""
+    """The lines of a table for each part that has their key."""
     dealt: list[list[str]] = [[] for _ in range(parts)]
     for _, lines in blocks(path):
         for key, line in zip(keys_of(lines), lines, strict=True):
@@ -147,7 +147,7 @@ def _dealt(path: Path, places: dict[str, tuple[int, ...]], parts: int) -> list[l
 
 
 def _state(directory: Path, target: Path, names: Sequence[str], parts: int) -> str:
-    # What the parts were made from, and that all of them are there as they were written.
+    # The state of the source tables, and the sizes of the parts, to see whether the parts are up to date.
     source = {name: [(directory / name).stat().st_size, (directory / name).stat().st_mtime_ns] for name in names}
     made = [target / str(part + 1) / name for part in range(parts) for name in names]
     return json.dumps({"from": source, "sizes": [path.stat().st_size if path.is_file() else None for path in made]})
@@ -155,7 +155,7 @@ def _state(directory: Path, target: Path, names: Sequence[str], parts: int) -> s
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    # Two steps that run at once may want the same parts.
+    # Two steps that run at once may need the same parts.
     with open_text(path, "a") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
@@ -166,7 +166,7 @@ def main(argv: Sequence[str]) -> int:
     parser = Parser(USAGE, ABOUT)
     parser.add_argument("data")
     parser.add_argument("parts", type=positive_int)
-    parser.add_argument("--per-utt", action="store_true", help="equally many utterances, speakers may be cut")
+    parser.add_argument("--per-utt", action="store_true", help="equally many utterances, speakers may be split")
     options = parser.parse(argv)
     split_data(Path(options.data), options.parts, options.per_utt)
     return 0

@@ -1,4 +1,4 @@
-"""split_scp.pl: cut a table into parts, in order: equally many lines, or whole speakers."""
+"""split_scp.pl: split a table into parts, in order: equally many lines, or whole speakers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from minikaldi.data_dir.tables import read_pairs
 USAGE = """
   split_scp.pl [--utt2spk=<utt2spk>] in.scp out1.scp out2.scp ...
   split_scp.pl -j <num-parts> <part> [--one-based] [--utt2spk=<utt2spk>] in.scp [out.scp]"""
-ABOUT = """Cut a table into parts, in order. With -j one part alone, counted from 0 (--one-based: from 1).
+ABOUT = """Split a table into parts, in order. With -j one part alone, counted from 0 (--one-based: from 1).
 A - is standard input or output."""
 
 
@@ -40,8 +40,8 @@ def speaker_groups(lines: Sequence[str], utt2spk_file: str, table: str) -> list[
     return [range(low, high) for low, high in zip(starts, ends, strict=True)]
 
 
-def cut(lines: Sequence[str], parts: int, utt2spk_file: str | None, table: str) -> list[range]:
-    """Index ranges of the parts."""
+def part_ranges(lines: Sequence[str], parts: int, utt2spk_file: str | None, table: str) -> list[range]:
+    """Index ranges of the parts; whole speakers if there is a utt2spk file."""
     if utt2spk_file is None:
         return line_parts(len(lines), parts, table)
     groups = speaker_groups(lines, utt2spk_file, table)
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
     lines = all_lines(options.table)
     if options.j is None:
         if not options.outputs:
-            parser.error("no output is named")
+            parser.error("name the outputs")
         wanted = range(len(options.outputs))
         parts, outputs = len(options.outputs), options.outputs
     else:
@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
         if not 0 <= part < parts or len(outputs) != 1:
             parser.error(f"-j {options.j[0]} {options.j[1]}: no such part, or more than one output")
         wanted = range(part, part + 1)
-    pieces = cut(lines, parts, options.utt2spk, options.table)
+    pieces = part_ranges(lines, parts, options.utt2spk, options.table)
     write_files(
         (output, lines[pieces[index].start : pieces[index].stop]) for index, output in zip(wanted, outputs, strict=True)
     )

@@ -1,7 +1,7 @@
-"""subset_data_dir.sh: a part of a data directory, and what every such part needs: the lines of some utterances.
+"""subset_data_dir.sh: a part of a data directory: the lines of some utterances.
 
-Where Kaldi takes every so-many-th utterance, so does this, but at a seeded place in each stretch: of copies that follow
-each other in the order of ids (x-babble, x-music, x-noise …) a fixed step would pick the same kind each time.
+Kaldi takes every n-th utterance. This program draws one of each n: of copies that follow each other in the order of ids
+(x-babble, x-music, x-noise …) a fixed step would take the same kind each time.
 """
 
 from __future__ import annotations
@@ -24,11 +24,17 @@ USAGE = """
   subset_data_dir.sh [--first|--last|--shortest|--speakers|--per-spk] [--seed <n>] <src-dir> <num-utts> <dest-dir>
   subset_data_dir.sh --spk-list <file> <src-dir> <dest-dir>
   subset_data_dir.sh --utt-list <file> <src-dir> <dest-dir>"""
-ABOUT = "Write a part of a data directory as one of its own; by default <num-utts> utterances, spread over the whole."
+ABOUT = "Copy a part of a data directory; by default <num-utts> utterances, spread over the whole."
 
 
 def write_subset(source: Path, target: Path, utt2spk: dict[str, str], spk2utt_end: str = "") -> None:
-    """Write the tables of `source` for some of its utterances to `target`; `spk2utt_end` ends each line of spk2utt.
+    """Write the tables of `source` for some of its utterances to `target`.
+
+    Args:
+        source: the data directory.
+        target: the part.
+        utt2spk: the utterances, and their speakers.
+        spk2utt_end: what is added to each line of spk2utt.
 
     Raises:
         InputError: no utterance is left, or the target is the source.
@@ -50,7 +56,7 @@ def write_subset(source: Path, target: Path, utt2spk: dict[str, str], spk2utt_en
 
 
 def spread(items: Sequence[str], number: int, rng: random.Random) -> list[str]:
-    """`number` of the items: one, drawn at random, of each of as many equal stretches."""
+    """`number` of the items: one, drawn at random, from each of as many equal runs."""
     edges = [index * len(items) // number for index in range(number + 1)]
     return [items[rng.randrange(low, high)] for low, high in itertools.pairwise(edges)]
 
@@ -93,10 +99,10 @@ def shortest(source: Path, utt2spk: dict[str, str], number: int) -> list[str]:
 
 
 def choose(source: Path, utt2spk: dict[str, str], mode: str, number: int, seed: int) -> list[str]:
-    """The utterances that a mode picks of those of `source`.
+    """The utterances of `source` that a mode selects.
 
     Raises:
-        InputError: more are asked for than there are.
+        InputError: there are fewer utterances than wanted.
     """
     utts, rng = list(utt2spk), random.Random(f"subset {seed}")
     if mode == "speakers":
@@ -104,7 +110,7 @@ def choose(source: Path, utt2spk: dict[str, str], mode: str, number: int, seed: 
     if mode == "per-spk":
         return each_speaker(utt2spk, number)
     if number > len(utts):
-        raise InputError(f"{source}: {number} utterances are asked for, {len(utts)} are there")
+        raise InputError(f"{source}: {number} utterances are wanted, {len(utts)} are there")
     if mode == "first":
         return utts[:number]
     if mode == "last":
@@ -114,7 +120,7 @@ def choose(source: Path, utt2spk: dict[str, str], mode: str, number: int, seed: 
     return spread(utts, number, rng)
 
 
-def listed(source: Path, utt2spk: dict[str, str], list_file: str, speakers: bool) -> list[str]:
+def utterances_in_list(source: Path, utt2spk: dict[str, str], list_file: str, speakers: bool) -> list[str]:
     """The utterances that a list names, or those of the speakers that it names."""
     wanted = read_keys(list_file)
     found = list(compress(utt2spk, map(wanted.__contains__, utt2spk.values() if speakers else utt2spk)))
@@ -124,7 +130,7 @@ def listed(source: Path, utt2spk: dict[str, str], list_file: str, speakers: bool
     return found
 
 
-def make_parser() -> Parser:
+def subset_parser() -> Parser:
     """Kaldi's options, and --seed."""
     parser = Parser(USAGE, ABOUT)
     mode = parser.add_mutually_exclusive_group()
@@ -132,17 +138,17 @@ def make_parser() -> Parser:
     mode.add_argument("--last", dest="mode", action="store_const", const="last", help="the last utterances")
     mode.add_argument("--shortest", dest="mode", action="store_const", const="shortest", help="the shortest utterances")
     mode.add_argument("--speakers", dest="mode", action="store_const", const="speakers", help="whole speakers")
-    mode.add_argument("--per-spk", dest="mode", action="store_const", const="per-spk", help="so many of each speaker")
-    mode.add_argument("--spk-list", help="the speakers that a file names")
-    mode.add_argument("--utt-list", help="the utterances that a file names")
-    parser.add_argument("--seed", type=int, default=0, help="of the random choices (default 0)")
+    mode.add_argument("--per-spk", dest="mode", action="store_const", const="per-spk", help="this many of each speaker")
+    mode.add_argument("--spk-list", help="the speakers in a file")
+    mode.add_argument("--utt-list", help="the utterances in a file")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draws (default 0)")
     parser.add_argument("arguments", nargs="+", help="source, number unless a list is given, destination")
     return parser
 
 
 def main(argv: Sequence[str]) -> int:
     """Command line of utils/subset_data_dir.sh."""
-    parser = make_parser()
+    parser = subset_parser()
     options = parser.parse(argv)
     list_file = options.spk_list or options.utt_list
     if len(options.arguments) != (2 if list_file else 3):
@@ -154,11 +160,11 @@ def main(argv: Sequence[str]) -> int:
         parser.error(f"the number of utterances: {error}")
     utt2spk = by_utterance(read_utt2spk(source))
     if list_file:
-        chosen = set(listed(source, utt2spk, list_file, speakers=options.spk_list is not None))
+        chosen = set(utterances_in_list(source, utt2spk, list_file, speakers=options.spk_list is not None))
     else:
         chosen = set(choose(source, utt2spk, options.mode or "spread", number, options.seed))
     kept = {utt: spk for utt, spk in utt2spk.items() if utt in chosen}
-    # Kaldi's --per-spk leaves a blank at the end of each line of spk2utt; so that files compare equal, so do we.
+    # Kaldi's --per-spk leaves a blank at the end of each line of spk2utt; here too, so that files are equal.
     write_subset(source, target, kept, " " if options.mode == "per-spk" else "")
     log_message(f"{len(kept)} utterances of {source} are in {target}")
     return 0

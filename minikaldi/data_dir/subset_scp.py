@@ -1,4 +1,4 @@
-"""subset_scp.pl: some lines of a table: the first, the last, or spread over it as Kaldi spreads them."""
+"""subset_scp.pl: some lines of a table: the first, the last, or spread over it as in Kaldi."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     parser = Parser(USAGE, ABOUT)
     parser.add_argument("--first", action="store_true", help="the first lines")
     parser.add_argument("--last", action="store_true", help="the last lines")
-    parser.add_argument("--quiet", action="store_true", help="more lines than there are: give all, no error")
+    parser.add_argument("--quiet", action="store_true", help="if there are fewer lines: all of them, no error")
     parser.add_argument("number", type=positive_int)
     parser.add_argument("table")
     options = parser.parse(argv)
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
     number = options.number
     if number > len(lines):
         if not options.quiet:
-            raise InputError(f"{options.table}: {number} lines are asked for, {len(lines)} are there")
+            raise InputError(f"{options.table}: {number} lines are wanted, {len(lines)} are there")
         number = len(lines)
     if options.first:
         indices: Iterator[int] = iter(range(number))

@@ -12,19 +12,28 @@ from typing import NoReturn
 from common.errors import InputError
 from common.text_files import open_text
 from common.text_lines import BLANKS, fields_of, has_ascii_blanks_only, number_of
-from minikaldi.data_dir.lines import blocks, have_heads, heads_of, key_of, keys_of, numbered_lines, pairs_of, split_keys
+from minikaldi.data_dir.lines import (
+    blocks,
+    have_heads,
+    key_of,
+    keys_of,
+    line_heads,
+    numbered_lines,
+    pairs_of,
+    split_keys,
+)
 
-# From here too, for those that read a table line by line.
+# Some names of `minikaldi.data_dir.lines` too, for modules that read a table line by line.
 __all__ = [
     "Chosen",
-    "filtered",
     "key_of",
+    "lines_with_keys",
     "numbered_lines",
     "open_text",
     "read_keys",
     "read_numbers",
     "read_pairs",
-    "read_table",
+    "read_values",
     "speaker_lines",
 ]
 
@@ -38,7 +47,7 @@ def read_keys(path: Path | str) -> set[str]:
 
 
 def _refuse_repeat(path: Path | str, first: int, keys: Sequence[str], table: Iterable[str], before: int) -> NoReturn:
-    # The table holds this block's keys already, but behind the `before` keys of the earlier ones.
+    # The table already holds the keys of this block, after the `before` keys of the earlier blocks.
     seen = set(islice(table, before))
     for number, key in enumerate(keys, first):
         if key in seen:
@@ -47,7 +56,7 @@ def _refuse_repeat(path: Path | str, first: int, keys: Sequence[str], table: Ite
     raise AssertionError("no key came twice")
 
 
-def read_table(path: Path | str) -> dict[str, str]:
+def read_values(path: Path | str) -> dict[str, str]:
     """Key -> the rest of its line, in the file's order.
 
     Raises:
@@ -69,7 +78,8 @@ def read_pairs(path: Path | str, share_values: bool = False) -> dict[str, str]:
     """Key -> value of a table with exactly two fields (utt2spk, spk2gender, utt2uniq …).
 
     Args:
-        share_values: keep equal values once in memory, where there are few different ones.
+        path: the table.
+        share_values: keep equal values once in memory; for tables with few different values.
 
     Raises:
         InputError: another number of fields, or a key that came before.
@@ -88,7 +98,7 @@ def read_pairs(path: Path | str, share_values: bool = False) -> dict[str, str]:
 
 
 def refuse_fields(path: Path | str, first: int, lines: Sequence[str]) -> NoReturn:
-    """Tell which of these lines, the first of which has the number `first`, has not two fields.
+    """Refuse the first of these lines that does not have two fields; `first` is the number of the first line.
 
     Raises:
         InputError: always.
@@ -100,7 +110,7 @@ def refuse_fields(path: Path | str, first: int, lines: Sequence[str]) -> NoRetur
 
 
 def numbers_of(texts: Sequence[str]) -> list[float]:
-    """`number_of` each."""
+    """`number_of` of each text."""
     joined = "".join(texts)
     if joined.isascii() and has_ascii_blanks_only(joined) and "_" not in joined:
         with contextlib.suppress(ValueError):
@@ -112,7 +122,7 @@ def number_blocks(path: Path | str) -> Iterator[tuple[int, list[str], list[float
     """(number of the first line, keys, positive numbers) of utt2dur or reco2dur (seconds) or utt2num_frames (frames).
 
     Raises:
-        InputError: another number of fields, or a value that is no number above zero.
+        InputError: another number of fields, or a value that is not a number > 0.
     """
     for first, lines in blocks(path):
         columns = pairs_of(lines)
@@ -123,12 +133,12 @@ def number_blocks(path: Path | str) -> Iterator[tuple[int, list[str], list[float
         if not are_positive(numbers):
             index = [are_positive([number]) for number in numbers].index(False)
             found = f'the value of "{keys[index]}" is "{values[index]}"'
-            raise InputError(f"{path}:{first + index}: {found}, expected a number above zero")
+            raise InputError(f"{path}:{first + index}: {found}, expected a number > 0")
         yield first, keys, numbers
 
 
 def read_numbers(path: Path | str) -> dict[str, float]:
-    """Key -> positive number of a table as of `number_blocks`.
+    """Key -> positive number of a table that `number_blocks` reads.
 
     Raises:
         InputError: as `number_blocks`, or a key that came before.
@@ -143,25 +153,29 @@ def read_numbers(path: Path | str) -> dict[str, float]:
 
 
 def are_positive(numbers: Sequence[float]) -> bool:
-    """Whether all are numbers above zero, and finite."""
+    """Whether all are finite numbers > 0."""
     return not numbers or (min(numbers) > 0 and isfinite(sum(numbers)))  # NaN, which min may miss, is in the sum
 
 
-def filtered(path: Path | str, keep: Collection[str]) -> Iterator[str]:
+def lines_with_keys(path: Path | str, keep: Collection[str]) -> Iterator[str]:
     """The lines whose key is in `keep`, in the file's order."""
     for _, lines in blocks(path):
         yield from compress(lines, map(keep.__contains__, keys_of(lines)))
 
 
 class Chosen:
-    """`filtered` for many tables that mostly have the same keys in the same order.
+    """`lines_with_keys` for many tables that mostly have the same keys in the same order.
 
-    Where they have, no key is looked up, which in a million takes longer than all the rest.
+    Then no key is looked up: for a million keys that takes longer than everything else.
+
+    Args:
+        keep: the keys to keep.
+        ids: the keys that most tables have, in their order.
     """
 
     def __init__(self, keep: Collection[str], ids: Sequence[str]) -> None:
         self._keep = keep
-        self._heads = heads_of(ids)
+        self._heads = line_heads(ids)
         self._stays = list(map(keep.__contains__, ids))
 
     def lines(self, path: Path | str) -> Iterator[str]:

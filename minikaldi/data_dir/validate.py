@@ -1,4 +1,4 @@
-"""validate_data_dir.sh: whether a data directory is whole. All faults are told, by file and line, with the mend.
+"""validate_data_dir.sh: check a data directory. All faults are reported, by file and line, with the repair.
 
 Stricter than Kaldi: a line of utt2spk with three fields is a fault.
 """
@@ -18,18 +18,23 @@ from minikaldi.data_dir.lines import c_sorted, in_order
 from minikaldi.data_dir.tables import speakers_of
 
 USAGE = "validate_data_dir.sh [--no-feats] [--no-text] [--no-wav] [--no-spk-sort] [--non-print] <data-dir>"
-ABOUT = "Check a data directory; exit code 0 where it is whole, else 1 with a line for each fault."
+ABOUT = "Check a data directory; exit code 0 if it is valid, else 1 with a line for each fault."
 
 
 @dataclass
 class Expected:
-    """The ids that tables of one level must have, in order, and the table that says so."""
+    """The ids that tables of one level must have.
+
+    Attributes:
+        ids: the ids, sorted.
+        of: the table that they come from.
+    """
 
     ids: list[str]
     of: str
 
     def compare(self, path: Path, table: Table, faults: Faults) -> None:
-        """Note keys that are missing from a table, or foreign to it."""
+        """Add a fault for each key that a table lacks or must not have."""
         if table.keys == self.ids:
             return
         wanted, found = set(self.ids), set(table.keys)
@@ -44,7 +49,7 @@ class Expected:
 
 
 def check_speaker_order(path: Path, utt2spk: Table, faults: Faults) -> None:
-    """Sorted by utterance, the lines must be sorted by speaker too: Kaldi reads speakers in one pass."""
+    """Check that the lines, sorted by utterance, are sorted by speaker too: Kaldi reads speakers in one pass."""
     if in_order(utt2spk.values):
         return
     for (last, spk_id), utt_id, number in zip(
@@ -62,8 +67,8 @@ def check_speaker_order(path: Path, utt2spk: Table, faults: Faults) -> None:
 
 
 def check_spk2utt(path: Path, utt2spk: Table, faults: Faults) -> None:
-    """spk2utt must say what utt2spk says."""
-    mend = "make it anew: utils/utt2spk_to_spk2utt.pl utt2spk > spk2utt"
+    """Check that spk2utt agrees with utt2spk."""
+    mend = "make it again: utils/utt2spk_to_spk2utt.pl utt2spk > spk2utt"
     if not path.is_file():
         faults.add(path, None, f"no such file; {mend}")
         return
@@ -79,13 +84,19 @@ def check_spk2utt(path: Path, utt2spk: Table, faults: Faults) -> None:
 
 
 def validate(directory: Path, needed: Sequence[str] = (), speaker_order: bool = True) -> list[str]:
-    """The faults of a data directory, which must have the `needed` tables; none where it is whole."""
+    """The faults of a data directory, one message each.
+
+    Args:
+        directory: the data directory.
+        needed: tables that it must have.
+        speaker_order: whether speakers must be sorted if utterances are.
+    """
     require_directory(directory)
     faults = Faults()
     for name in needed:
         if not (directory / name).is_file():
             option = {"feats.scp": "--no-feats", "text": "--no-text", "wav.scp": "--no-wav"}[name]
-            faults.add(directory / name, None, f"no such file; if this is by design, say {option}")
+            faults.add(directory / name, None, f"no such file; if this is by design, give {option}")
     utt2spk = check_table(directory / "utt2spk", faults)
     check_spk2utt(directory / "spk2utt", utt2spk, faults)
     if speaker_order:
@@ -110,7 +121,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--no-feats", action="store_true", help="feats.scp may be absent")
     parser.add_argument("--no-text", action="store_true", help="text may be absent")
     parser.add_argument("--no-wav", action="store_true", help="wav.scp may be absent")
-    parser.add_argument("--no-spk-sort", action="store_true", help="speakers need not be sorted where utterances are")
+    parser.add_argument("--no-spk-sort", action="store_true", help="speakers need not be sorted if utterances are")
     parser.add_argument("--non-print", action="store_true", help="text may hold characters that cannot be printed")
     options = parser.parse(argv)
     absent = {"feats.scp": options.no_feats, "text": options.no_text, "wav.scp": options.no_wav}

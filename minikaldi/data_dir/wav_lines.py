@@ -1,6 +1,6 @@
-"""What stands behind an id in wav.scp: a file, an offset into an archive, or a pipe; and further commands put to it.
+"""The audio in a line of wav.scp: a file, an offset in an archive, or a pipe; and further commands appended to it.
 
-The lines hold nothing but commands, quotes and `|`, so that minikaldi can run them without a shell.
+The lines consist of commands, quotes and `|` only, so that minikaldi can run them without a shell.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import shlex
 from pathlib import Path
 
-from common.errors import InputError, KaldiError
+from common.errors import InputError
 from common.text_lines import BLANKS
 
 TO_WAV = "utils/to_wav.py"
@@ -26,30 +26,29 @@ def _is_offset(rxfilename: str) -> bool:
 
 
 def wave_form(rxfilename: str) -> tuple[int, int] | None:
-    """(channels, rate in Hz) of a file, found from here, that Kaldi reads as it is; None of anything else.
+    """(channels, rate in Hz) of a file that Kaldi reads as it is (`minikaldi.io.wave.whole_wave_header`); else None.
 
-    That is 16-bit PCM in a RIFF header, with samples, none of which are missing.
+    Args:
+        rxfilename: a path from the current directory.
     """
-    from minikaldi.io.wave import read_wave_header  # with numpy, which no other line here needs
+    from minikaldi.io.wave import whole_wave_header  # imports numpy, which nothing else here needs
 
     try:
         with Path(rxfilename).open("rb") as stream:
-            header = read_wave_header(stream)
-            begin, size = stream.tell(), os.fstat(stream.fileno()).st_size
-    except (OSError, ValueError, KaldiError):  # a pipe, an absent file or another encoding: what reads it says so
+            header = whole_wave_header(stream, os.fstat(stream.fileno()).st_size)
+    except (OSError, ValueError):  # a pipe or an absent file: the program that reads it reports it
         return None
-    whole = 0 < (header.data_bytes or 0) <= size - begin
-    return (header.channels, header.sample_rate) if whole else None
+    return (header.channels, header.sample_rate) if header else None
 
 
 def mono_at_rate(rxfilename: str, sample_rate: int, first_channel: bool = False) -> str:
-    """The audio as mono at `sample_rate` Hz: a file or a pipe of utils/to_wav.py that is so as it is, anything else
-    through utils/to_wav.py.
+    """The audio as mono at `sample_rate` Hz.
 
-    The bare path costs real Kaldi no Python start for each utterance.
+    A file or a pipe of utils/to_wav.py that already is mono at this rate stays as it is; any other audio goes through
+    utils/to_wav.py. With the bare path, real Kaldi does not start Python for each utterance.
 
     Args:
-        rxfilename: a file, an offset into an archive, or a pipe.
+        rxfilename: a file, an offset in an archive, or a pipe.
         sample_rate: Hz.
         first_channel: take the first of several channels, not their mean.
     """
@@ -57,20 +56,18 @@ def mono_at_rate(rxfilename: str, sample_rate: int, first_channel: bool = False)
     if form == (1, sample_rate) or to_wav_rate(rxfilename) == sample_rate:
         return rxfilename
     several = form is not None and form[0] > 1
-    return through_to_wav(
-        rxfilename, f"--rate {sample_rate}" + (" --channel 0" if first_channel and several else "")
-    )
+    return to_wav_pipe(rxfilename, f"--rate {sample_rate}" + (" --channel 0" if first_channel and several else ""))
 
 
 def to_wav_rate(rxfilename: str) -> int | None:
-    """The rate in Hz of a pipe that ends in utils/to_wav.py, which writes mono; None of anything else."""
+    """The rate in Hz of a pipe that ends in utils/to_wav.py, which writes mono; None for anything else."""
     if not is_pipe(rxfilename):
         return None
     lexer = shlex.shlex(rxfilename.rstrip(BLANKS)[:-1], posix=True, punctuation_chars="|")
     lexer.whitespace_split, lexer.commenters = True, ""
     try:
         words = list(lexer)
-    except ValueError:  # a quote that does not end: what runs the pipe says so
+    except ValueError:  # a quote that does not end: the program that runs the pipe reports it
         return None
     last = words[len(words) - words[::-1].index("|") :] if "|" in words else words
     if not last or not (last[0] == TO_WAV or last[0].endswith(f"/{TO_WAV}")):
@@ -97,7 +94,7 @@ def as_pipe(rxfilename: str) -> str:
     return f"cat {shlex.quote(rxfilename)} |"
 
 
-def through_to_wav(rxfilename: str, options: str) -> str:
+def to_wav_pipe(rxfilename: str, options: str) -> str:
     """The audio changed by utils/to_wav.py: `--rate 16000` resamples, `--speed 1.1` plays faster."""
     if is_pipe(rxfilename) or _is_offset(rxfilename):
         return f"{as_pipe(rxfilename)} {TO_WAV} {options} - |"
@@ -112,7 +109,7 @@ def through_reverberate(rxfilename: str, options: str) -> str:
 
 
 def signal_through_reverberate(audio: str, options: str) -> str:
-    """The same for audio that is to stand inside quotes, as `without_quotes` writes it: blanks get backslashes."""
+    """The same for audio inside quotes, in the form of `without_quotes`: blanks get backslashes."""
     if is_pipe(audio):
         return through_reverberate(audio, options)
     return f"wav-reverberate {options} {_with_backslashes(audio)} - |"
@@ -123,12 +120,16 @@ def _with_backslashes(word: str) -> str:
 
 
 def without_quotes(rxfilename: str, where: str) -> str:
-    """The same audio, written so that it can stand inside quotes and in a list with commas.
+    """The same audio in a form that can be put inside quotes and in a list with commas.
 
     Quotes around the words of a pipe become backslashes.
 
+    Args:
+        rxfilename: the audio.
+        where: its place in errors.
+
     Raises:
-        InputError: it holds what cannot be written so; `where` says whose it is.
+        InputError: it has a character for which there is no such form.
     """
     if is_pipe(rxfilename) and re.search(r"['\"]", rxfilename):
         lexer = shlex.shlex(rxfilename, posix=True, punctuation_chars="|")
@@ -141,7 +142,7 @@ def without_quotes(rxfilename: str, where: str) -> str:
     found = re.search(r"[,'\"`$]", rxfilename)
     if found:
         raise InputError(
-            f"{where}: {rxfilename} holds the character {found[0]}, which cannot stand in the list of signals that "
-            "wav-reverberate adds; give the file another name, or link to it under one"
+            f"{where}: {rxfilename} holds the character {found[0]}, which the list of signals of wav-reverberate "
+            "cannot hold; give the file another name, or make a link with another name"
         )
     return rxfilename

@@ -1,1 +1,1 @@
-"""Acoustic features and waves as numbers: no tables, no files except in `audio` and `wave_cache`."""
+"""Acoustic features and waves as arrays: no tables, and no files except in `audio` and `wave_cache`."""

@@ -46,7 +46,7 @@ def load_audio(
         float32 (N,) in 16-bit scale, N >= 1; not rounded, and a resampled peak may exceed the 16-bit range.
 
     Raises:
-        KaldiError: empty, truncated or no audio, samples that are no numbers, no such channel; ffmpeg is needed and
+        KaldiError: empty, truncated or no audio, samples that are not finite, no such channel; ffmpeg is needed and
             absent.
     """
     channels, rate = read_audio(source)
@@ -54,7 +54,7 @@ def load_audio(
 
 
 def one_channel(channels: NDArray[np.float32], channel: Literal["mean"] | int, name: str) -> NDArray[np.float32]:
-    """One channel, or the mean of all, (channels, N) -> (N,); `name` is what an error calls the file.
+    """One channel, or the mean of all, (channels, N) -> (N,); `name` is the name of the file in errors.
 
     Raises:
         KaldiError: there is no such channel.
@@ -76,7 +76,7 @@ def changed_rate(samples: NDArray[np.float32], rate: int, sample_rate: int, spee
     """
     if sample_rate < 1 or not 0.1 <= speed <= 10:
         raise KaldiError(f"rate {sample_rate} Hz and speed {speed:g}: the rate must be 1 or more, the speed 0.1 to 10")
-    # Playing faster is taking the samples for samples of a higher rate.
+    # To play faster means to treat the samples as samples of a higher rate.
     played_rate = rate * Fraction(speed).limit_denominator(1000)
     return wideband_resample(samples, played_rate.numerator, sample_rate * played_rate.denominator)
 
@@ -103,7 +103,7 @@ def read_audio(source: str | Path | BinaryIO) -> tuple[NDArray[np.float32], int]
 
 
 def source_name(source: str | Path | BinaryIO) -> str:
-    """What messages call the source."""
+    """The name of the source in messages."""
     return str(source) if isinstance(source, (str, Path)) else "standard input"
 
 
@@ -129,10 +129,10 @@ def _through_ffmpeg(name: str, data: bytes, container: str, path: str | None) ->
     command = [ffmpeg, "-nostdin", "-v", "error", "-xerror", *given, "-vn", "-c:a", "pcm_f32le", "-f", "wav", "pipe:1"]
     result = subprocess.run(command, input=None if path is not None else data, capture_output=True, check=False)
     said = result.stderr.decode(errors="replace").strip()[-400:]
-    if result.returncode != 0 or not result.stdout or said:  # of a partial file it writes what came, and ends with 0
+    if result.returncode != 0 or not result.stdout or said:  # with a partial file it exits 0
         raise KaldiError(
             f"{name}: ffmpeg did not decode all of this {container} file (exit {result.returncode}): "
-            f"{said or 'it said nothing'}; {_MEND}"
+            f"{said or 'it printed nothing'}; {_MEND}"
         )
     return result.stdout
 
@@ -142,16 +142,16 @@ def _decoded(name: str, data: bytes) -> tuple[NDArray[np.float32], int]:
         decoded = [_decoded_part(part) for part in audio_parts(data)]
         require_alike([(rate, len(samples)) for samples, rate in decoded])
     except KaldiError as error:
-        mend = "" if "; " in str(error) else f"; {_MEND}"  # some faults have a remedy of their own
+        mend = "" if "; " in str(error) else f"; {_MEND}"  # some faults name their own repair
         raise KaldiError(f"{name}: {error}{mend}") from error
     samples, rate = np.concatenate([samples for samples, _ in decoded], axis=1), decoded[0][1]
     if samples.shape[1] == 0:
         raise KaldiError(f"{name}: holds a header and no samples; remove it from the list")
     if rate < 1:
-        raise KaldiError(f"{name}: its header says {rate} samples a second; convert it anew from its source")
+        raise KaldiError(f"{name}: its header says {rate} samples a second; convert it again from its source")
     largest = float(np.abs(samples).max())
     if not largest * FULL_SCALE <= float(np.finfo(np.float32).max):  # also where it is NaN
-        raise KaldiError(f"{name}: holds samples that are no finite numbers; convert it anew from its source")
+        raise KaldiError(f"{name}: holds samples that are not finite numbers; convert it again from its source")
     return np.ascontiguousarray(samples * np.float32(FULL_SCALE)), rate
 
 
@@ -163,6 +163,7 @@ def _decoded_part(part: AudioPart) -> tuple[NDArray[np.float32], int]:
     """
 
     def work(audio: soundfile.SoundFile) -> tuple[NDArray[np.float32], int, int]:
+        """The samples, their rate, and how many are expected."""
         expected = audio.frames if part.num_samples is None else part.num_samples
         return _read_samples(audio, expected), audio.samplerate, expected
 
@@ -178,7 +179,7 @@ def _decoded_part(part: AudioPart) -> tuple[NDArray[np.float32], int]:
 
 
 def _read_samples(audio: soundfile.SoundFile, wanted: int) -> NDArray[np.float32]:
-    """The first samples (channels, N), as many as wanted and there, in blocks: a forged length allocates nothing."""
+    """The first `wanted` samples (channels, N), or fewer, read in blocks: a forged length allocates nothing."""
     block_frames = max(1, _BLOCK_SAMPLES // max(1, audio.channels))
     blocks: list[NDArray[np.float32]] = []
     while not blocks or (len(blocks[-1]) == block_frames and wanted > 0):

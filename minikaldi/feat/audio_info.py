@@ -1,7 +1,7 @@
-"""What an audio file is, without decoding it: its kind, and how many samples decoding it will give.
+"""The kind of an audio file and its number of samples, without decoding it.
 
-Of uncompressed files the header is read. Where a count in a header may not be the number of samples (MP3, Ogg, joined
-files, files from a pipe), all bytes are read and what holds samples is counted.
+Of uncompressed files only the header is read. If a count in a header may not be the number of samples (MP3, Ogg, joined
+files, files from a pipe), all bytes are read, and the parts that hold samples are counted.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from minikaldi.feat.audio_parts import AudioPart, BytesFile, audio_parts, checke
 from minikaldi.feat.flac import is_one_counted_flac
 from minikaldi.feat.mpeg import begins_mpeg_header
 from minikaldi.io import Reader
-from minikaldi.io.wave import read_wave_header
+from minikaldi.io.wave import whole_wave_header
 
 if TYPE_CHECKING:
     import soundfile
 
 T = TypeVar("T")
 NO_AUDIO = "no audio that libsndfile can read"
-"""What the text of an error begins with where the bytes are those of no audio file."""
+"""The beginning of the error for bytes that are not an audio file."""
 DAMAGED = "damaged: "
 
 _HEAD_BYTES = 4096
@@ -40,9 +40,14 @@ class ForeignAudioError(KaldiError):
 class AudioInfo:
     """What a file is.
 
-    format, subtype: in libsndfile's words. num_samples: of each channel, 1 or more. rate: Hz.
-    as_it_stands: libsndfile reads the file itself to its end, and goes to any of its samples.
-    kaldi_reads: it is a 16-bit PCM WAV whose header Kaldi accepts.
+    Attributes:
+        format: container, by libsndfile's name.
+        subtype: encoding, by libsndfile's name.
+        channels: number of channels.
+        rate: Hz.
+        num_samples: samples of each channel, >= 1.
+        as_it_stands: whether libsndfile reads the file itself to its end, and seeks to any of its samples.
+        kaldi_reads: whether Kaldi reads the file as it is (`minikaldi.io.wave.whole_wave_header`).
     """
 
     format: str
@@ -55,11 +60,11 @@ class AudioInfo:
 
 
 def audio_info(path: str | Path) -> AudioInfo:
-    """Find out what a file is.
+    """Find the kind and length of a file.
 
     Raises:
         ForeignAudioError: only ffmpeg reads it.
-        KaldiError: it is truncated, damaged, empty or no audio; without the file's name.
+        KaldiError: it is truncated, damaged, empty or not audio; without the file's name.
         OSError: it cannot be read.
     """
     with Path(path).open("rb") as stream:
@@ -68,7 +73,7 @@ def audio_info(path: str | Path) -> AudioInfo:
             raise KaldiError("empty file")
         start = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES]
         found = checked_samples(stream, size)
-        info = _of_plain_wave(stream, found) or _of_file(stream, size, start, found)
+        info = _of_plain_wave(stream, size) or _of_file(stream, size, start, found)
     if info.num_samples == 0:
         raise KaldiError("a header and no samples")
     if info.rate < 1:
@@ -76,16 +81,13 @@ def audio_info(path: str | Path) -> AudioInfo:
     return info
 
 
-def _of_plain_wave(stream: Reader, found: Samples | None) -> AudioInfo | None:
-    """Of a 16-bit PCM WAV of known length, without a call of libsndfile: corpora have a million of them."""
-    if found is None or found.claimed is None or not found.is_riff:
-        return None
+def _of_plain_wave(stream: Reader, size: int) -> AudioInfo | None:
+    """Of a wave file that Kaldi reads, without a call of libsndfile: corpora have a million of them."""
     stream.seek(0)
-    try:
-        header = read_wave_header(stream)
-    except KaldiError:
-        return None  # of another encoding
-    num_samples = found.claimed // (2 * header.channels)
+    header = whole_wave_header(stream, size)
+    if header is None or header.data_bytes is None:
+        return None
+    num_samples = header.data_bytes // (2 * header.channels)
     return AudioInfo("WAV", "PCM_16", header.channels, header.sample_rate, num_samples, True, True)
 
 
@@ -96,7 +98,7 @@ def _of_file(stream: Reader, size: int, start: bytes, found: Samples | None) -> 
         raise ForeignAudioError(container)
     if _is_counted(stream, size, start, found):
         info = _of_stream(stream.fileno())
-        if info.subtype[:4] != "MPEG":  # in a WAV with a long chunk before its format
+        if info.subtype[:4] != "MPEG":  # as in a WAV with a long chunk before its format
             return info
     stream.seek(0)
     parts = audio_parts(stream.read())
@@ -111,7 +113,7 @@ def _of_part(part: AudioPart) -> AudioInfo:
 
 
 def _is_counted(stream: Reader, size: int, start: bytes, found: Samples | None) -> bool:
-    """Whether libsndfile, given the file as it stands, finds all of its samples and no others."""
+    """Whether libsndfile, given the file as it is, finds all of its samples and no others."""
     if found:
         return libsndfile_knows(found) and not holds_mpeg(start)
     if start[:4] == b"fLaC":
@@ -120,11 +122,11 @@ def _is_counted(stream: Reader, size: int, start: bytes, found: Samples | None) 
 
 
 def _of_stream(file: int | BytesFile) -> AudioInfo:
-    """What libsndfile says of a file, once the end of a FLAC is seen to be there."""
+    """libsndfile's description of a file, after a check that the end of a FLAC file is there."""
     info, whole = with_soundfile(file, _described)
     if whole:
         return info
-    try:  # going to a place needs more of the header than decoding does
+    try:  # seeking needs more of the header than decoding does
         decoded = with_soundfile(file, lambda audio: sum(len(block) for block in audio.blocks(_BLOCK_SAMPLES)))
     except KaldiError as error:
         raise KaldiError("truncated: the end does not decode") from error
@@ -164,10 +166,11 @@ def end_decodes(audio: soundfile.SoundFile) -> bool:
 
 
 def with_soundfile(file: int | BytesFile, work: Callable[[soundfile.SoundFile], T]) -> T:
-    """What `work` makes of an opened file.
+    """The result of `work` on an opened file.
 
     Args:
-        file: a descriptor, which stays open (a name would let its extension decide what the file is), or its bytes.
+        file: a descriptor, which stays open (with a name, its extension would decide the format), or its bytes.
+        work: gets the opened file.
 
     Raises:
         KaldiError: libsndfile cannot open or read it; without the file's name.
@@ -175,7 +178,7 @@ def with_soundfile(file: int | BytesFile, work: Callable[[soundfile.SoundFile], 
     import soundfile
 
     if isinstance(file, int):
-        place = os.lseek(file, 0, os.SEEK_CUR)  # a stream's buffer holds what is before it
+        place = os.lseek(file, 0, os.SEEK_CUR)  # a stream's buffer holds the bytes before it
         os.lseek(file, 0, os.SEEK_SET)
     else:
         file.seek(0)
@@ -202,12 +205,12 @@ def _size_and_head(file: int | BytesFile) -> tuple[int, bytes]:
 
 
 def foreign_container(stream: Reader) -> str:
-    """The name of a container that only ffmpeg reads; "" for any other file. The stream is back at its beginning."""
+    """The name of a container that only ffmpeg reads; "" for any other file. The stream is then at its beginning."""
     start = stream.read(_HEAD_BYTES)
     tags = leading_tags(start)
     if tags >= len(start):
         stream.seek(0)
-        data = stream.read()  # a picture of the cover
+        data = stream.read()  # the tags hold a picture of the cover
         start, tags = data, leading_tags(data)
     stream.seek(0)
     return _container(start[tags : tags + 12])

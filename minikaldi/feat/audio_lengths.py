@@ -1,8 +1,7 @@
-"""Where the samples of an uncompressed file begin and end by its own headers, and what it lacks or has beyond them.
+"""The beginning and end of the samples of an uncompressed file by its headers, and the bytes that it lacks or has more.
 
-libsndfile takes a file that was cut short as if it ended there, and one that was joined to another as if that were not
-there. A writer that cannot seek leaves a size that means nothing (`is_unknown_size`); the samples then go on to the end
-of the file.
+libsndfile reads a truncated file as if it ended there, and ignores a file that was joined to another. A writer that
+cannot seek leaves a meaningless size (`is_unknown_size`); the samples then go on to the end of the file.
 """
 
 from __future__ import annotations
@@ -19,14 +18,21 @@ from minikaldi.io import Reader
 from minikaldi.io.wave import MOST_CHUNKS, is_unknown_size, samples_place
 
 _SPHERE_HEADER_BYTES = 1 << 16  # at most
-_STRAY_BYTES = 4096  # fewer after the samples that nobody counts are nothing that could be heard
+_STRAY_BYTES = 4096  # fewer uncounted bytes after the samples are too short to be audible
 _FILES = (b"RIFF", b"RF64", b"BW64", b"riff", b"FORM", b"caff", b".snd", b"dns.", b"NIST", b"fLaC", b"OggS")
 _RIFF, _IFF, _CAF, _W64 = "<4sI", ">4sI", ">4sQ", "<16sQ"
 
 
 @dataclass(frozen=True)
 class Field:
-    """A size in a header: its byte, its width, byte order, and what it counts besides the samples' bytes."""
+    """A size in a header.
+
+    Attributes:
+        at: its first byte.
+        width: bytes.
+        order: byte order.
+        more: what it counts besides the samples' bytes.
+    """
 
     at: int
     width: int
@@ -38,9 +44,13 @@ class Field:
 class Samples:
     """The samples of a file.
 
-    offset: their first byte. claimed: bytes by the header, None where it does not know. present: bytes from there to
-    the end of the file. sizes: the fields that count them. frame_count: of AIFF, the field and the bytes of a frame.
-    chunks: the form of what may follow them.
+    Attributes:
+        offset: their first byte.
+        claimed: bytes by the header; None if it does not give them.
+        present: bytes from there to the end of the file.
+        sizes: the fields that count them.
+        frame_count: in AIFF, the field that counts frames, and the bytes of a frame.
+        chunks: the form of the chunks that may follow them.
     """
 
     offset: int
@@ -52,12 +62,12 @@ class Samples:
 
     @property
     def is_riff(self) -> bool:
-        """Whether the file is a WAV, or one of 64-bit sizes."""
+        """Whether the file is a WAV, or a WAV with 64-bit sizes."""
         return self.chunks == _RIFF
 
 
 def find_samples(stream: Reader, total_bytes: int) -> Samples | None:
-    """The samples of a WAV, RF64, W64, AIFF, CAF, AU or SPHERE file; None of another, or where it has none.
+    """The samples of a WAV, RF64, W64, AIFF, CAF, AU or SPHERE file; None if it is another kind, or has none.
 
     Args:
         stream: the file from its beginning, seekable: other chunks are not read.
@@ -88,7 +98,7 @@ def find_samples(stream: Reader, total_bytes: int) -> Samples | None:
 
 def _samples(offset: int, claimed: int, total_bytes: int, size: Field, chunks: str = "") -> Samples:
     present = max(0, total_bytes - offset)
-    # A size like those of unknown length that fits is a length: some recorders begin a new file at 2 GiB.
+    # A size that could mean "unknown", but fits the file, is a length: some recorders begin a new file at 2 GiB.
     known = not is_unknown_size(claimed) or claimed == present > 0
     return Samples(offset, claimed if known else None, present, (size,), chunks=chunks)
 
@@ -107,11 +117,11 @@ def _chunks(stream: Reader, total_bytes: int, first: int, form: str) -> Iterator
         yield name, at + header_bytes, size
         at += header_bytes + size + (size % 2 if header_bytes == 8 else -size % 8 if form == _W64 else 0)
         if at > total_bytes:
-            return  # cut before its samples: no decoder takes that for a file
+            return  # truncated before its samples: no decoder reads it
 
 
 def _of_chunk(stream: Reader, total_bytes: int, first: int, form: str, name: bytes) -> Samples | None:
-    """Of a file of chunks, of which the first is at byte `first`: what the chunk of that name holds."""
+    """The samples in the chunk `name` of a file of chunks, the first of which is at byte `first`."""
     for found, at, size in _chunks(stream, total_bytes, first, form):
         if found[:4] == name:
             order, width = ("little" if form[0] == "<" else "big"), struct.calcsize(form) - struct.calcsize(form[:-1])
@@ -121,7 +131,7 @@ def _of_chunk(stream: Reader, total_bytes: int, first: int, form: str, name: byt
 
 
 def _rf64(stream: Reader, total_bytes: int, start: bytes) -> Samples | None:
-    """RF64 has the sizes that need more than 32 bits in its chunk ds64, which is the first."""
+    """The samples of RF64, whose first chunk, ds64, has the sizes that need more than 32 bits."""
     found = _of_chunk(stream, total_bytes, 12, _RIFF, b"data")
     if found is None or start[12:16] != b"ds64" or found.claimed is not None or len(start) < 36:
         return found
@@ -130,7 +140,7 @@ def _rf64(stream: Reader, total_bytes: int, start: bytes) -> Samples | None:
 
 
 def _aiff(stream: Reader, total_bytes: int) -> Samples | None:
-    """AIFF counts its samples in the chunk COMM too, which stands anywhere."""
+    """The samples of AIFF, which are counted in the chunk COMM too, at any place."""
     found = _of_chunk(stream, total_bytes, 12, _IFF, b"SSND")
     if found is None or found.claimed is not None:
         return found
@@ -161,7 +171,7 @@ def sphere_coding(data: bytes) -> str:
 
 
 def length_fault(stream: Reader, total_bytes: int, found: Samples) -> str:
-    """What is wrong with the length of the samples, by the file's own headers; "" where nothing is."""
+    """The fault of the length of the samples, by the file's own headers; "" if there is none."""
     if found.claimed is None:
         return ""
     if found.claimed > found.present:
@@ -171,7 +181,7 @@ def length_fault(stream: Reader, total_bytes: int, found: Samples) -> str:
 
 
 def _fault_after(stream: Reader, total_bytes: int, found: Samples) -> str:
-    """Of bytes that follow the samples, chunks and tags aside."""
+    """The fault of the bytes after the samples, apart from chunks and tags; "" if there is none."""
     assert found.claimed is not None
     at, where = found.offset + found.claimed, "samples"
     if found.chunks:
@@ -194,7 +204,7 @@ def _fault_after(stream: Reader, total_bytes: int, found: Samples) -> str:
 
 
 def _after_chunks(stream: Reader, total_bytes: int, at: int, form: str) -> int:
-    """Where the chunks from byte `at` on end that could be chunks, and begin no other file."""
+    """The end of the chunks from byte `at` on, as far as they are plausible and do not begin another file."""
     for name, content, size in _chunks(stream, total_bytes, at, form):
         printable = all(32 <= byte < 127 for byte in name[:4])
         if not printable or name[:4] in _FILES or content + size > total_bytes or name[:3] in (b"TAG", b"ID3"):
@@ -204,13 +214,13 @@ def _after_chunks(stream: Reader, total_bytes: int, at: int, form: str) -> int:
 
 
 def libsndfile_knows(found: Samples) -> bool:
-    """Whether libsndfile, given the file as it stands, reads just its samples."""
-    to_the_end = found.chunks in ("", _W64)  # there it takes all that follows for samples
+    """Whether libsndfile, given the file as it is, reads exactly its samples."""
+    to_the_end = found.chunks in ("", _W64)  # there it reads everything that follows as samples
     return found.claimed is not None and not (to_the_end and found.present > found.claimed)
 
 
 def with_length(data: bytes, found: Samples) -> bytes:
-    """The file with the length of its samples in its header, and where libsndfile needs it nothing after them.
+    """The file with the length of its samples in its header, and, if libsndfile needs it, nothing after them.
 
     Args:
         data: a whole file, without a fault of its length.

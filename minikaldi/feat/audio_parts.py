@@ -1,10 +1,10 @@
-"""A file as libsndfile decodes it to its last sample: what it would leave out, or take for a length, is put right.
+"""A file in parts that libsndfile decodes to their last sample; wrong lengths in headers are corrected.
 
-One judgement for all readers: what is refused here is refused when a corpus is made (`minikaldi.feat.audio_info`), when
-a file is decoded (`minikaldi.feat.audio`), and in training from audio. Nothing is decoded. A file is truncated only by
-a length that is exact: sizes in the headers of WAV, RF64, W64, AIFF, CAF, AU and SPHERE that mean something, the total
-of a FLAC's STREAMINFO, the last page of an Ogg file, the frames that a Xing or VBRI header counts. An MP3 without such
-a header, and a stream of any kind from a pipe, may have lost their end unseen.
+All readers use this check: a file that is refused here is refused when a corpus is made (`minikaldi.feat.audio_info`),
+when it is decoded (`minikaldi.feat.audio`), and in training from audio. Nothing is decoded. A file counts as truncated
+only by an exact length: valid sizes in the headers of WAV, RF64, W64, AIFF, CAF, AU and SPHERE, the total of a FLAC's
+STREAMINFO, the last page of an Ogg file, the frames that a Xing or VBRI header counts. An MP3 without such a header,
+and a stream of any kind from a pipe, may be truncated unnoticed.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ _JOINED_WAVE = re.compile(rb"RIFF....WAVEfmt ", re.DOTALL)
 
 
 class AudioPart(NamedTuple):
-    """A stream that libsndfile decodes whole, one of several where files were joined.
+    """A stream that libsndfile decodes to its end, one of several if files were joined.
 
-    data: as a file of its own. num_samples: of each channel; None where libsndfile's count is exact.
+    Attributes:
+        data: the stream as a file of its own.
+        num_samples: samples of each channel; None if libsndfile's count is exact.
     """
 
     data: bytes
@@ -36,25 +38,26 @@ class AudioPart(NamedTuple):
 
 
 class BytesFile(io.BytesIO):
-    """A file in memory that stays where it is when a damaged header sends libsndfile to a place before its beginning.
+    """A file in memory that does not move if a damaged header makes libsndfile seek to before its beginning.
 
-    Python would print a traceback, as an exception cannot go through libsndfile.
+    Otherwise Python would print a traceback, since an exception cannot pass through libsndfile.
     """
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Seek; an impossible place leaves the position unchanged."""
         with suppress(ValueError, OverflowError):
             super().seek(offset, whence)
         return self.tell()
 
 
 def audio_parts(data: bytes) -> list[AudioPart]:
-    """What to decode of a file, one after the other.
+    """The parts of a file to decode, in order.
 
     Args:
         data: the whole file.
 
     Raises:
-        KaldiError: it is truncated, damaged, or of a kind that nothing here decodes; without the file's name.
+        KaldiError: it is truncated, damaged, or of a kind that cannot be decoded here; without the file's name.
     """
     tags = leading_tags(data)
     data = data[tags:] if tags else data
@@ -70,7 +73,7 @@ def audio_parts(data: bytes) -> list[AudioPart]:
 
 
 def leading_tags(data: bytes) -> int:
-    """How many bytes of tags, as ID3, a file begins with."""
+    """The length in bytes of the tags (ID3 …) at the beginning of a file."""
     at = 0
     while at < len(data) and (tag := tag_bytes(data, at)):
         at += tag
@@ -78,7 +81,7 @@ def leading_tags(data: bytes) -> int:
 
 
 def checked_samples(stream: Reader, total_bytes: int) -> Samples | None:
-    """The samples of an uncompressed file, after a check of their length; None of another file.
+    """The samples of an uncompressed file, after a check of their length; None for another file.
 
     Raises:
         KaldiError: as `audio_parts`.
@@ -113,6 +116,6 @@ def _of_samples(data: bytes, found: Samples) -> list[AudioPart]:
 
 
 def holds_mpeg(start: bytes) -> bool:
-    """Whether a file that begins so is a WAV that holds MPEG frames."""
+    """Whether a file with this beginning is a WAV that holds MPEG frames."""
     at = start.find(b"fmt ", 12) if start[8:12] == b"WAVE" else -1
     return at >= 0 and int.from_bytes(start[at + 8 : at + 10], "little") in _MPEG_CODES

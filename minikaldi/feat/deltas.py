@@ -1,7 +1,7 @@
 """Time derivatives of features by linear regression over a window.
 
 Source: Kaldi, feat/feature-functions.cc (DeltaFeatures). Kaldi convolves the features with the filters of each order;
-here each order is the regression of the one before, which is the same, and exactly zero for a constant.
+here each order is the regression of the one before, which gives the same, and exactly zero for a constant.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.options import option
+from common.options import option
+from minikaldi.options import CommandOptions
 
 _MOST = 1000  # Kaldi's own bound, against misread numbers
 
 
 @dataclass
-class DeltaOptions:
+class DeltaOptions(CommandOptions):
     """How many derivatives, and over how many frames."""
 
     delta_order: int = option(2, "Order of the highest derivative; 0 for none")
@@ -39,7 +40,7 @@ def add_deltas(feats: NDArray[np.float32], options: DeltaOptions) -> NDArray[np.
         float32 (T, F * (delta_order + 1)): the features, the first derivative, the second …
 
     Raises:
-        KaldiError: an order or a window that has no meaning.
+        KaldiError: an invalid order or window.
     """
     order, window = options.delta_order, options.delta_window
     if not 0 <= order < _MOST or not 0 < window < _MOST:

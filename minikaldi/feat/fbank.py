@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.options import option
 from minikaldi.feat.frames import FLOAT32_EPSILON, FrameOptions, frame_blocks, log_energy, num_frames, windowed
 from minikaldi.feat.mel import MelOptions, log_mel_energies, mel_filters
-from minikaldi.feat.spectrum import at_rate, floored_energy, power_spectrum
-from minikaldi.options import option
+from minikaldi.feat.spectrum import at_rate, floored_energy, frame_power_spectra
 
 
 @dataclass
 class FbankOptions(FrameOptions, MelOptions):
-    """All that decides a filter-bank feature's value."""
+    """All options that determine a filter-bank feature's value."""
 
     use_energy: bool = option(False, "Add the log energy as one more column")
     energy_floor: float = option(0.0, "Floor on that energy (not its log); 0 for none")
@@ -45,12 +45,12 @@ def compute_fbank(
     Args:
         samples: float32 (N,) in 16-bit scale.
         sample_rate: Hz of `samples`.
-        options: all that decides the values.
+        options: all that determines the values.
         vtln_warp: the speaker's vocal-tract factor, 1 for none.
         dither_key: the utterance's key, from which the dither is drawn.
 
     Returns:
-        float32 (T, num_mel_bins), one column more with --use-energy; T is 0 where the wave is too short for a frame.
+        float32 (T, num_mel_bins), one column more with --use-energy; T is 0 if the wave is too short for a frame.
 
     Raises:
         KaldiError: the rate is not the configured one and may not be changed, or the options contradict each other.
@@ -68,7 +68,7 @@ def _mel_features(
 ) -> NDArray[np.float32]:
     """Frames (T, L) -> features (T, dim)."""
     ready = windowed(frames, options)
-    spectrum = power_spectrum(ready, options.fft_samples)
+    spectrum = frame_power_spectra(ready, options.fft_samples)
     features = (spectrum if options.use_power else np.sqrt(spectrum)) @ filters  # (T, num_mel_bins)
     if options.debug_mel:
         log_mel_energies(features)

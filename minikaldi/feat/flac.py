@@ -1,6 +1,6 @@
-"""FLAC streams that were joined to one file, and those that do not count their samples, as they come from a pipe.
+"""FLAC streams that were joined to one file, and streams that do not count their samples, such as those from a pipe.
 
-libsndfile decodes the first of several streams and says nothing of the others, and a stream without a count not at all.
+libsndfile decodes the first of several streams and ignores the others; it does not decode a stream without a count.
 
 Source: RFC 9639 (STREAMINFO, 8.2; frame headers, 9.1).
 """
@@ -17,7 +17,7 @@ from minikaldi.io import Reader
 _FLAC_BEGIN = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # the mark, and the header of STREAMINFO, which is the first
 _FLAC_FRAME = re.compile(rb"\xff[\xf8\xf9]")
 _TOTAL = (1 << 36) - 1
-_SCANNED_BYTES = 1 << 20  # a file of fewer is looked through in a fraction of the time that opening it takes
+_SCANNED_BYTES = 1 << 20  # searching a shorter file takes a fraction of the time of opening it
 _LOOK_BYTES = 1 << 16  # more than a frame has, of 4608 samples and 4 channels of 24 bits
 _PLACES, _UNEVEN = 4, 0.3
 _STREAMINFO_END = 42
@@ -38,7 +38,7 @@ def flac_streams(data: bytes) -> list[bytes]:
 def is_one_counted_flac(stream: Reader, size: int) -> bool:
     """Whether a FLAC file is one stream that counts its samples, which libsndfile reads to its end.
 
-    All bytes of a short file are looked through, of a long one a few places.
+    All bytes of a short file are searched, of a long one a few places.
 
     Args:
         stream: the file, seekable.
@@ -57,8 +57,8 @@ def is_one_counted_flac(stream: Reader, size: int) -> bool:
 
 
 def _frames_run_evenly(stream: Reader, size: int, start: bytes) -> bool:
-    """Whether the frames at a few places carry about the numbers that those of one stream have there, and the last one
-    ends with it: in joined streams the numbers begin again."""
+    """Whether frames at a few places have about the numbers that they have in one stream, and the last one ends the
+    stream: in joined streams the numbers begin again."""
     block, total = int.from_bytes(start[10:12], "big"), int.from_bytes(start[18:26], "big") & _TOTAL
     for place in range(1, _PLACES + 1):
         stream.seek(size * place // _PLACES if place < _PLACES else size - _LOOK_BYTES)
@@ -74,7 +74,7 @@ def _frames_run_evenly(stream: Reader, size: int, start: bytes) -> bool:
 
 
 def counts_its_samples(data: bytes) -> bool:
-    """Whether the STREAMINFO that a FLAC file begins with knows the length."""
+    """Whether the STREAMINFO at the beginning of a FLAC file has the length."""
     return bool(int.from_bytes(data[18:26], "big") & _TOTAL)
 
 
@@ -85,24 +85,30 @@ def _counted(stream: bytes) -> bytes:
     if end is None:
         raise KaldiError("a header and no samples")
     info = int.from_bytes(stream[18:26], "big") | end
-    # No checksum of the samples either is taken for a wrong one: whoever did not know their number left it out.
+    # A missing checksum of the samples is not an error: a writer that does not know their number leaves it out.
     return stream[:18] + info.to_bytes(8, "big") + stream[26:]
 
 
 class _Frame(NamedTuple):
-    """A FLAC frame's header: what all frames of a stream have in common, and which samples it holds."""
+    """A FLAC frame's header.
+
+    Attributes:
+        common: values that all frames of a stream share.
+        number: number of the frame or of its first sample.
+        block: samples in the frame.
+    """
 
     common: tuple[int, int, int]
     number: int
     block: int
 
     def first_sample(self, block: int) -> int:
-        """Its first sample, in a stream of `block` samples a frame where all have as many."""
+        """Its first sample; `block` is the number of samples of each frame, if all have the same number."""
         return self.number if self.common[0] & 1 else self.number * block
 
 
 def _last_sample(stream: bytes) -> int | None:
-    """How many samples a stream has, by the number that its last frame carries; None where it has no frame."""
+    """The number of samples of a stream, from the number in its last frame; None if it has no frame."""
     at = 4
     while at + 4 <= len(stream):
         last, at = stream[at] >> 7, at + 4 + int.from_bytes(stream[at + 1 : at + 4], "big")
@@ -121,12 +127,12 @@ def _last_sample(stream: bytes) -> int | None:
 
 
 def _frame(stream: bytes, at: int) -> _Frame | None:
-    """The header of the frame at byte `at`; None where there is none."""
+    """The header of the frame at byte `at`; None if no frame begins there."""
     head = stream[at : at + 16]
     if len(head) < 6 or not _FLAC_FRAME.match(head):  # a frame of silence has few more
         return None
     block_code, assignment = head[2] >> 4, head[3] >> 4
-    length = 8 - (head[4] ^ 0xFF).bit_length() or 1  # bytes of the number, coded as UTF-8 codes letters
+    length = 8 - (head[4] ^ 0xFF).bit_length() or 1  # bytes of the number, which is coded as in UTF-8
     if block_code == 0 or assignment > 10 or head[3] & 1 or length > 7:
         return None
     number = head[4] & (0xFF >> (length + 1) if length > 1 else 0x7F)
@@ -139,7 +145,7 @@ def _frame(stream: bytes, at: int) -> _Frame | None:
     if after >= len(head) or _crc8(head[:after]) != head[after]:
         return None
     fixed = 192 if block_code == 1 else 576 << block_code - 2 if block_code < 6 else 256 << max(0, block_code - 8)
-    channels = assignment if assignment < 8 else 1  # left, right, middle and side take turns in stereo
+    channels = assignment if assignment < 8 else 1  # in stereo, left, right, middle and side may change
     return _Frame((head[1], head[2] & 15, channels << 3 | head[3] >> 1 & 7), number, explicit if extra else fixed)
 
 

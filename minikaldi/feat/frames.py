@@ -1,12 +1,12 @@
 """From samples to windowed frames.
 
-Source: Kaldi, feat/feature-window.cc. All frames of a block are handled at once, and sums are taken in float32 in
-another order than Kaldi's, so values differ from its in the last bits.
+Source: Kaldi, feat/feature-window.cc. All frames of a block are processed at once, and float32 sums are taken in
+another order than in Kaldi, so values differ in the last bits.
 
-A block of frames costs some 25 calls of numpy, of about 0.7 µs each beside their work: 256 frames make that 0.07 µs a
-frame, and the wave's samples are copied nowhere but into the block, so that a recording of hours takes little memory
-beside its samples. (Of 1.6 µs a frame for the whole MFCC on a 2.6 GHz core, framing, pre-emphasis and window take 0.33,
-the FFT 0.71, power spectrum, filters, log and DCT 0.5.)
+A block of frames takes some 25 calls of numpy, with an overhead of about 0.7 µs each: with 256 frames that is 0.07 µs
+per frame. The wave's samples are copied into the block only, so that a recording of hours takes little memory besides
+its samples. (Of 1.6 µs per frame for the whole MFCC on a 2.6 GHz core, framing, pre-emphasis and window take 0.33, the
+FFT 0.71, power spectrum, filters, log and DCT 0.5.)
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
+from common.options import option
 from minikaldi.io.primitives import encode
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 FLOAT32_EPSILON = np.finfo(np.float32).eps
 """Kaldi's floor under every log of an energy: the log of silence is -15.94, not -inf."""
 
 BLOCK_FRAMES = 256
-"""Frames handled at once: on 64, calls of numpy cost more than the cache saves; from 256 to 1024 the speed is equal."""
+"""Frames processed at once: with 64, calls of numpy take more time than the cache saves; 256 to 1024 are equal."""
 
 
 @dataclass
-class FrameOptions:
-    """How the wave is cut into frames (Kaldi's FrameExtractionOptions)."""
+class FrameOptions(CommandOptions):
+    """How the wave is split into frames (Kaldi's FrameExtractionOptions)."""
 
     sample_frequency: float = option(16000.0, "Sampling rate in Hz; the wave must have it")
     frame_length: float = option(25.0, "Frame length in milliseconds")
@@ -68,7 +69,11 @@ class FrameOptions:
 
 
 def check_frame_options(options: FrameOptions) -> None:
-    """Raises: KaldiError where the options allow no frame."""
+    """Check the options.
+
+    Raises:
+        KaldiError: they allow no frame.
+    """
     if options.shift_samples < 1 or options.length_samples < 2:
         raise KaldiError(
             f"--frame-length={options.frame_length:g} and --frame-shift={options.frame_shift:g} milliseconds at "
@@ -92,14 +97,15 @@ def num_frames(num_samples: int, options: FrameOptions) -> int:
 
 
 def samples_between(samples: NDArray[np.float32], begin: int, end: int) -> NDArray[np.float32]:
-    """The samples begin … end - 1 of the wave mirrored at both ends (… 1 0 | 0 1 2 …), again and again if need be.
+    """The samples begin … end - 1 of the wave, mirrored at both ends (… 1 0 | 0 1 2 …) as often as necessary.
 
     Args:
         samples: float32 (N,), N >= 1.
-        begin, end: may lie outside of 0 … N; begin <= end.
+        begin: first sample, may be outside of 0 … N.
+        end: last sample plus one, >= begin.
 
     Returns:
-        float32 (end - begin,), without a copy where all lie inside.
+        float32 (end - begin,), not a copy if all samples are inside.
     """
     length = len(samples)
     if begin >= 0 and end <= length:
@@ -141,15 +147,15 @@ def window_function(window_type: str, length: int, blackman_coeff: float) -> NDA
 
 
 def dither_generator(key: str) -> np.random.Generator:
-    """A generator seeded by the utterance's key alone: the same on every machine, in every order, in every job."""
+    """A generator that is seeded by the utterance's key alone: equal on every machine, in any order and any job."""
     return np.random.default_rng(int.from_bytes(hashlib.blake2b(encode(key), digest_size=8).digest(), "little"))
 
 
 def gaussian_noise(generator: np.random.Generator, num_rows: int, num_columns: int) -> NDArray[np.float32]:
     """Independent normal values (num_rows, num_columns), drawn row after row.
 
-    Box and Muller's way, in whole arrays: twice as fast as `Generator.standard_normal`, which decides value by value
-    (1.2 against 3 µs for a frame of 400 samples).
+    By the method of Box and Muller on whole arrays: twice as fast as `Generator.standard_normal`, which draws value by
+    value (1.2 against 3 µs for a frame of 400 samples).
     """
     half = (num_columns + 1) // 2
     uniform = generator.random((num_rows, 2, half), dtype=np.float32)
@@ -167,16 +173,16 @@ def log_energy(frames: NDArray[np.float32]) -> NDArray[np.float32]:
 def frame_blocks(
     samples: NDArray[np.float32], options: FrameOptions, dither_key: str = ""
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Cuts a wave into frames, with dither, and their means off.
+    """Split a wave into frames, with dither, and without their means.
 
     Args:
         samples: float32 (N,) in 16-bit scale.
-        options: how frames are cut.
+        options: how it is split.
         dither_key: the utterance's key, from which the dither is drawn.
 
     Yields:
-        blocks in order: the numbers of their frames, and the frames, float32 (T', L). Nothing where the
-        wave has no frame.
+        Blocks in order: the numbers of their frames, and the frames, float32 (T', L). No block if the wave has no
+        frame.
 
     Raises:
         KaldiError: the options allow no frame.
@@ -198,7 +204,7 @@ def frame_blocks(
 def _prepared(
     views: NDArray[np.float32], options: FrameOptions, generator: np.random.Generator | None
 ) -> NDArray[np.float32]:
-    """The frames, dithered, and with their means off, (T', L) -> (T', L)."""
+    """The frames with dither and without their means, (T', L) -> (T', L)."""
     frames = views
     if generator is not None:  # each frame has its own noise, as in Kaldi, though frames overlap
         frames = views + np.float32(options.dither) * gaussian_noise(generator, *views.shape)
@@ -210,7 +216,7 @@ def _prepared(
 
 
 def windowed(frames: NDArray[np.float32], options: FrameOptions) -> NDArray[np.float32]:
-    """Pre-emphasis, x[n] - c x[n-1] where the first sample is its own predecessor, and the window.
+    """Pre-emphasis, x[n] - c x[n-1], with the first sample as its own predecessor, and the window.
 
     Args:
         frames: float32 (T', L), contiguous.
@@ -224,7 +230,7 @@ def windowed(frames: NDArray[np.float32], options: FrameOptions) -> NDArray[np.f
     """
     emphasized = np.empty_like(frames)
     coefficient = np.float32(options.preemphasis_coefficient)
-    # The block as one line of samples: a third of the time that it takes row by row. Each row's first is put right.
+    # The block as one row of samples takes a third of the time of row by row. Each frame's first sample is corrected.
     line, emphasized_line = frames.reshape(-1), emphasized.reshape(-1)
     np.multiply(line[:-1], -coefficient, out=emphasized_line[1:])
     emphasized_line[1:] += line[1:]

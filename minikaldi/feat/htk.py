@@ -1,8 +1,8 @@
-"""Feature matrices in the formats of HTK and of CMU Sphinx: big-endian floats behind a short header.
+"""Feature matrices in the formats of HTK and of CMU Sphinx: big-endian floats after a short header.
 
 Source: The HTK Book, section 5.10 (parameter files); Kaldi, matrix/kaldi-matrix.cc (ReadHtk, WriteHtk) and
-util/kaldi-holder-inl.h (SphinxMatrixHolder). What is written differs from Kaldi's in the header alone: it tells the
-true frame shift, where Kaldi says 10 ms whatever it was.
+util/kaldi-holder-inl.h (SphinxMatrixHolder). Only the header that is written differs from Kaldi's: it has the true
+frame shift, while Kaldi always writes 10 ms.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CHECKSUM_BYTES = 2
 _MOST_ROW_BYTES = (1 << 15) - 1
 
 SPHINX_DIM = 13
-"""Columns of a Sphinx file, which does not tell them; Kaldi takes it for granted."""
+"""Columns of a Sphinx file, which does not store them; Kaldi assumes this number."""
 
 
 class HtkHolder:
@@ -48,10 +48,10 @@ class HtkHolder:
         self.period = round(frame_shift * 10_000)  # HTK counts in 100 ns
 
     def read(self, stream: Reader) -> NDArray[np.float32]:
-        """The matrix, float32 (T, F), whatever its kind; a checksum behind it is passed over.
+        """Read a matrix, float32 (T, F), of any kind; a checksum after it is skipped.
 
         Raises:
-            KaldiError: compressed or quantised, no features, no header, or truncated.
+            KaldiError: compressed or quantised, not features, no header, or truncated.
         """
         rows, _, row_bytes, kind = struct.unpack(">iihH", read_exactly(stream, 12, "HTK header"))
         _check_kind(kind)
@@ -63,7 +63,7 @@ class HtkHolder:
         return values.reshape(rows, row_bytes // 4).astype(np.float32)
 
     def write(self, stream: Writer, value: NDArray[np.float32], binary: bool) -> None:
-        """Header and matrix."""
+        """Write header and matrix."""
         if not binary:
             raise KaldiError("HTK matrices cannot be written as text; drop the 't' from the wspecifier")
         if 4 * value.shape[1] > _MOST_ROW_BYTES:
@@ -78,22 +78,22 @@ class SphinxHolder:
     what = "Sphinx matrix"
 
     def read(self, stream: Reader) -> NDArray[np.float32]:
-        """The matrix, float32 (T, 13).
+        """Read a matrix, float32 (T, 13).
 
         Raises:
-            KaldiError: a number of values that is no multiple of 13, or truncated.
+            KaldiError: the number of values is not a multiple of 13, or it is truncated.
         """
         (count,) = struct.unpack(">i", read_exactly(stream, 4, "Sphinx header"))
         if count < 0 or count % SPHINX_DIM:
             raise KaldiError(
-                f"expected Sphinx features of {SPHINX_DIM} columns, big-endian; found {count} values, which is no "
-                f"multiple of {SPHINX_DIM}"
+                f"expected Sphinx features of {SPHINX_DIM} columns, big-endian; found {count} values, which is not "
+                f"a multiple of {SPHINX_DIM}"
             )
         values = read_array(stream, ">f4", count, "Sphinx matrix")
         return values.reshape(-1, SPHINX_DIM).astype(np.float32)
 
     def write(self, stream: Writer, value: NDArray[np.float32], binary: bool) -> None:
-        """Number of values and matrix."""
+        """Write the number of values and the matrix."""
         if not binary:
             raise KaldiError("Sphinx matrices cannot be written as text; drop the 't' from the wspecifier")
         stream.write(struct.pack(">i", value.size) + value.astype(">f4").tobytes())

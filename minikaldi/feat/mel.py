@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.log import log
-from minikaldi.options import option
+from common.log import log
+from common.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class MelOptions:
+class MelOptions(CommandOptions):
     """The mel filter bank (Kaldi's MelBanksOptions)."""
 
     num_mel_bins: int = option(23, "Number of mel filters")
@@ -42,13 +43,15 @@ def inverse_mel_scale(mel: NDArray[np.float64] | float) -> NDArray[np.float64]:
 def warped_frequency(
     freq: NDArray[np.float64], warp: float, low: float, high: float, vtln_low: float, vtln_high: float
 ) -> NDArray[np.float64]:
-    """Piecewise linear warp of frequencies: f / warp in the middle, bent so that `low` and `high` stay where they are.
+    """Piecewise linear warp of frequencies: f / warp in the middle, with `low` and `high` fixed.
 
     Args:
         freq: float64, any shape, Hz.
         warp: the speaker's factor, 1 for none.
-        low, high: the edges of the filter bank in Hz; outside them nothing is warped.
-        vtln_low, vtln_high: the ends of the middle part in Hz.
+        low: lower edge of the filter bank in Hz; nothing is warped below it.
+        high: upper edge of the filter bank in Hz; nothing is warped above it.
+        vtln_low: lower end of the middle part in Hz.
+        vtln_high: upper end of the middle part in Hz.
 
     Returns:
         float64 of the same shape, Hz.
@@ -60,7 +63,7 @@ def warped_frequency(
 
 
 def _upper_edges(options: MelOptions, nyquist: float) -> tuple[float, float]:
-    """The filter bank's and the warp's upper end in Hz, where negative values count from half the sampling rate."""
+    """The upper ends of the filter bank and of the warp in Hz; negative values count from half the sampling rate."""
     high = options.high_freq if options.high_freq > 0 else nyquist + options.high_freq
     vtln_high = options.vtln_high if options.vtln_high >= 0 else nyquist + options.vtln_high
     return high, vtln_high
@@ -76,7 +79,7 @@ def _check(options: MelOptions, nyquist: float, warp: float) -> None:
             f"--low-freq={low:g} and --high-freq={options.high_freq:g} span {low:g} to {high:g} Hz, which does not lie "
             f"within 0 to {nyquist:g} Hz (half of --sample-frequency)"
         )
-    # Far from 1 a warp moves the ends of its linear part past each other; Kaldi's filters are then without meaning.
+    # A warp far from 1 moves the ends of its linear part past each other; Kaldi's filters are then meaningless.
     within = low < vtln_low < vtln_high < high and warp > 0
     if warp != 1.0 and not (within and vtln_low * max(1.0, warp) < vtln_high * min(1.0, warp)):
         raise KaldiError(
@@ -86,7 +89,7 @@ def _check(options: MelOptions, nyquist: float, warp: float) -> None:
 
 
 def mel_filters(options: MelOptions, sample_frequency: float, fft_samples: int, warp: float) -> NDArray[np.float32]:
-    """The filter bank as a matrix, so that `power_spectrum @ filters` are the mel energies.
+    """The filter bank as a matrix, so that `spectra @ filters` are the mel energies.
 
     Args:
         options: the filters.
@@ -98,7 +101,7 @@ def mel_filters(options: MelOptions, sample_frequency: float, fft_samples: int, 
         float32 (fft_samples // 2 + 1, num_mel_bins); the row at half the sampling rate is zero, as in Kaldi.
 
     Raises:
-        KaldiError: the edges do not lie in order, or a filter is so narrow that it holds no FFT bin.
+        KaldiError: the edges are not in order, or a filter is so narrow that it holds no FFT bin.
     """
     edges = (options.low_freq, options.high_freq, options.vtln_low, options.vtln_high)
     return _cached_filters(options.num_mel_bins, edges, sample_frequency, fft_samples, warp)
@@ -130,6 +133,6 @@ def _cached_filters(
 
 
 def log_mel_energies(mel_energies: NDArray[np.float32]) -> None:
-    """Logs the filters' outputs, one frame a line, for --debug-mel. Args: float32 (T, num_mel_bins)."""
+    """Log the filters' outputs (T, num_mel_bins), one line per frame, for --debug-mel."""
     for frame in mel_energies:
         log("MEL BANKS: " + " ".join(f"{value:f}" for value in frame))

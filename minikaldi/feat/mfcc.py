@@ -1,7 +1,7 @@
 """Mel-frequency cepstral coefficients.
 
 Source: Kaldi, feat/feature-mfcc.cc. Kaldi's FFT is float32 and this one float64, so 99.9 % of the values agree within
-5e-3 and all within 0.1 (the difference sits in quiet frames and filters).
+5e-3 and all within 0.1 (the differences are in quiet frames and filters).
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
+from common.options import option
 from minikaldi.feat.frames import FLOAT32_EPSILON, FrameOptions, frame_blocks, log_energy, num_frames, windowed
 from minikaldi.feat.mel import MelOptions, log_mel_energies, mel_filters
-from minikaldi.feat.spectrum import at_rate, floored_energy, power_spectrum
-from minikaldi.options import option
+from minikaldi.feat.spectrum import at_rate, floored_energy, frame_power_spectra
 
 
 @dataclass
 class MfccOptions(FrameOptions, MelOptions):
-    """All that decides an MFCC's value."""
+    """All options that determine an MFCC's value."""
 
     num_ceps: int = option(13, "Number of cepstra, C0 included")
     use_energy: bool = option(True, "Put the log energy in place of C0")
-    energy_floor: float = option(0.0, "Floor on the energy (not its log) that stands in for C0; 0 for none")
+    energy_floor: float = option(0.0, "Floor on the energy (not its log) that replaces C0; 0 for none")
     raw_energy: bool = option(True, "Take that energy before pre-emphasis and window")
     cepstral_lifter: float = option(22.0, "Constant that scales the cepstra; 0 for no liftering")
     htk_compat: bool = option(False, "Put energy or C0 last, and scale C0 by the square root of two")
@@ -48,12 +48,12 @@ def compute_mfcc(
     Args:
         samples: float32 (N,) in 16-bit scale.
         sample_rate: Hz of `samples`.
-        options: all that decides the values.
+        options: all that determines the values.
         vtln_warp: the speaker's vocal-tract factor, 1 for none.
         dither_key: the utterance's key, from which the dither is drawn.
 
     Returns:
-        float32 (T, num_ceps); T is 0 where the wave is too short for a frame.
+        float32 (T, num_ceps); T is 0 if the wave is too short for a frame.
 
     Raises:
         KaldiError: the rate is not the configured one and may not be changed, or the options contradict each other.
@@ -71,7 +71,7 @@ def compute_mfcc(
 def _cepstra(frames: NDArray[np.float32], options: MfccOptions, filters: NDArray[np.float32]) -> NDArray[np.float32]:
     """Frames (T, L) -> cepstra (T, num_ceps)."""
     ready = windowed(frames, options)
-    mel_energies = power_spectrum(ready, options.fft_samples) @ filters  # (T, num_mel_bins)
+    mel_energies = frame_power_spectra(ready, options.fft_samples) @ filters  # (T, num_mel_bins)
     if options.debug_mel:
         log_mel_energies(mel_energies)
     log_mel = np.log(np.maximum(mel_energies, FLOAT32_EPSILON))
@@ -95,6 +95,6 @@ def lifted_dct(num_mel_bins: int, num_ceps: int, lifter: float) -> NDArray[np.fl
 
 
 def _htk_order(cepstra: NDArray[np.float32], has_energy: bool) -> NDArray[np.float32]:
-    """Moves column 0 to the end; HTK's C0 is sqrt(2) times ours."""
+    """Move column 0 to the end; HTK's C0 is sqrt(2) times Kaldi's."""
     first = cepstra[:, :1] if has_energy else cepstra[:, :1] * np.float32(np.sqrt(2.0))
     return np.hstack([cepstra[:, 1:], first])

@@ -1,8 +1,8 @@
-"""MPEG audio (MP3, and layers I and II) by its frames: how many there are is known only when all have been seen.
+"""MPEG audio (MP3, and layers I and II) by its frames, whose number is known only after a pass through all of them.
 
-What a decoder takes for the length is an estimate from the first frames and the file's size, or the count of a Xing or
-VBRI header, which covers one of several joined files. Here the frames are walked, without decoding, and each stretch of
-one encoder is handed on with an Info frame that counts it exactly.
+A decoder estimates the length from the first frames and the file's size, or uses the count of a Xing or VBRI header,
+which covers one of several joined files. Here the frames are counted, without decoding, and each stretch of one encoder
+gets an Info frame with its exact count.
 
 Source: ISO/IEC 11172-3 and 13818-3 (frame headers); the Xing, VBRI and LAME headers as their writers document them.
 """
@@ -33,12 +33,19 @@ _MAYBE_FRAME = re.compile(rb"\xff[\xe2-\xff][\x10-\xef]")
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 _LYRICS_BYTES = 100_000  # at most
 _LAME_BYTES = 36  # the part of a LAME header that holds the encoder's delay and padding
-_INFO_BYTES = 192  # a frame of so many bytes has room for side information, counts and LAME's part
-_JUNK_BYTES = 4096  # so much, or a hundredth of the file, may be neither frames nor tags
+_INFO_BYTES = 192  # a frame of this size has room for side information, counts and LAME's part
+_JUNK_BYTES = 4096  # this many bytes, or a hundredth of the file, may be neither frames nor tags
 
 
 class MpegKind(NamedTuple):
-    """What may not change within a stretch: MPEG version (1, 2, 2.5), layer, Hz, channels."""
+    """The values that do not change within a stretch.
+
+    Attributes:
+        version: MPEG version, 1, 2 or 2.5.
+        layer: 1 to 3.
+        rate: Hz.
+        channels: 1 or 2.
+    """
 
     version: float
     layer: int
@@ -64,8 +71,11 @@ class MpegKind(NamedTuple):
 class Stretch:
     """Frames of one kind and one encoder.
 
-    frames: first byte and length of each. claimed: how many a Xing or VBRI header counts, None without one. lame: its
-    delay and padding, b"" where it has none.
+    Attributes:
+        kind: their kind.
+        claimed: how many a Xing or VBRI header counts; None without such a header.
+        lame: delay and padding in that header; b"" if it has none.
+        frames: first byte and length of each.
     """
 
     kind: MpegKind
@@ -75,12 +85,12 @@ class Stretch:
 
 
 def begins_mpeg_header(data: bytes) -> bool:
-    """Whether the data begin as a frame does."""
+    """Whether the data begin with the header of a frame."""
     return _header(data, 0) is not None
 
 
 def begins_mpeg(data: bytes, at: int = 0) -> bool:
-    """Whether two frames of one kind, or one that ends the data, stand at byte `at`."""
+    """Whether two frames of one kind, or one that ends the data, begin at byte `at`."""
     first = _header(data, at)
     if first is None:
         return False
@@ -89,11 +99,11 @@ def begins_mpeg(data: bytes, at: int = 0) -> bool:
 
 
 def mpeg_stretches(data: bytes) -> list[tuple[bytes, int | None]]:
-    """Each stretch of frames as a file of its own, and how many samples it decodes to, None where its header knows.
+    """Each stretch of frames as a file of its own, and its number of samples; None if its header has the number.
 
     Raises:
-        KaldiError: a Xing or VBRI header counts more frames than there are; nothing counts them, and a large part of
-            the data is no frames. The text has no file name.
+        KaldiError: a Xing or VBRI header counts more frames than there are; or there is no such header, and a large
+            part of the data is not frames. The text has no file name.
     """
     stretches, junk, cut = _walk(data)
     counted = all(stretch.claimed is not None for stretch in stretches)
@@ -133,9 +143,9 @@ def _walk(data: bytes) -> tuple[list[Stretch], int, bool]:
 
 
 def _after_loss(data: bytes, at: int, frames: list[tuple[int, int]]) -> int:
-    """Where to go on when no frame and no tag stands at byte `at`.
+    """Where to go on if no frame and no tag begins at byte `at`.
 
-    Where one begins within the last of the frames, that one was cut, and another file joined to it: it is taken away.
+    If one begins within the last frame, that frame was truncated and another file joined to it: it is removed.
     """
     if frames and sum(frames[-1]) == at:
         inside = _next_frame(data, frames[-1][0] + 4)
@@ -146,7 +156,7 @@ def _after_loss(data: bytes, at: int, frames: list[tuple[int, int]]) -> int:
 
 
 def _next_frame(data: bytes, start: int) -> int:
-    """Where the next frame or tag begins; the end of the data where none does."""
+    """Where the next frame or tag begins; the end of the data if there is none."""
     places = (found.start() for found in _MAYBE_FRAME.finditer(data, start))
     end = next((at for at in places if begins_mpeg(data, at)), len(data))
     tags = [found for name in _TAGS if (found := data.find(name, start, end)) >= 0 and tag_bytes(data, found)]
@@ -159,7 +169,7 @@ def _header(data: bytes, at: int) -> tuple[int, MpegKind] | None:
 
 @lru_cache(maxsize=4096)
 def _parse_header(bits: int) -> tuple[int, MpegKind] | None:
-    """(bytes, kind) of a frame by its header's first 26 bits; None where they are no header of a known length."""
+    """(bytes, kind) of a frame from the first 26 bits of its header; None if the header is invalid or has no length."""
     if bits & _SYNC != _SYNC:
         return None
     version = {0: 2.5, 2: 2, 3: 1}.get(bits >> 19 & 3)
@@ -174,7 +184,7 @@ def _parse_header(bits: int) -> tuple[int, MpegKind] | None:
 
 
 def _count_of_frames(frame: bytes, kind: MpegKind) -> tuple[int | None, bytes] | None:
-    """(frames counted, LAME's part) of a frame that holds a Xing, Info or VBRI header; None of a frame of audio."""
+    """(frames counted, LAME's part) of a frame with a Xing, Info or VBRI header; None for a frame of audio."""
     if kind.layer != _LAYER_3:
         return None
     if frame[36:40] == b"VBRI":
@@ -193,8 +203,8 @@ def _as_file(data: bytes, stretch: Stretch) -> tuple[bytes, int | None]:
     frames = b"".join(data[at : at + length] for at, length in stretch.frames)
     if stretch.kind.layer == _LAYER_3:
         return _info_frame(int.from_bytes(frames[:4], "big"), stretch, len(frames)) + frames, None
-    # Layers I and II have no header that counts. mpg123 estimates the length from the first frame's: more frames, which
-    # are not to be read, make the estimate long enough.
+    # Layers I and II have no header with a count. mpg123 estimates the length from the first frame's: further frames,
+    # which are not read, make the estimate long enough.
     first, (at, length) = stretch.frames[0][1], stretch.frames[-1]
     lacking = max(0, len(stretch.frames) * (first + 4) - len(frames))
     more = data[at : at + length] * -(-lacking // length)

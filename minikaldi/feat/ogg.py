@@ -1,4 +1,4 @@
-"""Chained Ogg: streams (Vorbis, Opus, FLAC) one after the other in one file, of which libsndfile decodes the first."""
+"""Chained Ogg: several streams (Vorbis, Opus, FLAC) in sequence in one file; libsndfile decodes only the first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ogg_chain(data: bytes) -> list[bytes]:
         raise KaldiError(f"truncated: its last page lacks {missing} bytes")
     starts, previous_end = [], -1
     for at, end in _first_pages(data):
-        if at != previous_end:  # the streams of one link, as picture and sound, begin together
+        if at != previous_end:  # the streams of one link, such as picture and sound, begin together
             starts.append(at)
         previous_end = end
     if len(starts) < 2:
@@ -44,6 +44,6 @@ def _page_end(data: bytes, at: int) -> int:
 
 
 def _missing_of_last_page(data: bytes) -> int:
-    """What the last page lacks; a file that ends between two pages looks like a whole one."""
+    """Bytes that the last page lacks; a file that ends between two pages looks complete."""
     at = data.rfind(b"OggS", max(0, len(data) - _PAGE_BYTES))
     return 0 if at < 0 else max(0, _page_end(data, at) - len(data))

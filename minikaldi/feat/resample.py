@@ -1,12 +1,12 @@
 """Change of the sampling rate: one polyphase engine, two low-pass filters.
 
-With L = lcm(rate_in, rate_out), every input and every output sample lies on a grid of step 1/L. A windowed-sinc filter
-written on that grid, applied to the zero-stuffed input and read at every (L / rate_out)-th point, is the resampler;
+With L = lcm(rate_in, rate_out), every input and every output sample is on a grid of step 1/L. The resampler is a
+windowed-sinc filter on that grid, applied to the zero-stuffed input and read at every (L / rate_out)-th point;
 polyphase filtering skips the zeros. Kaldi's LinearResample is exactly this with a short Hann-windowed sinc.
 
-The weights come back after lcm / rate_in input samples. So 128 outputs that follow each other are one product of the
-inputs around them with a matrix, the same in each period, and all periods together are a matrix product: 5 to 15 ns an
-output sample with 100 to 280 weights, where scipy.signal.resample_poly takes 40 to 145 and 0.6 s to import.
+The weights repeat after lcm / rate_in input samples. So 128 consecutive outputs are one product of the inputs around
+them with a matrix, the same in each period, and all periods together are a matrix product: 5 to 15 ns per output sample
+with 100 to 280 weights; scipy.signal.resample_poly takes 40 to 145 ns, and 0.6 s to import.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ KALDI_ZEROS = 6
 WIDEBAND_ZEROS = 48
 WIDEBAND_KAISER_BETA = 8.0  # stop band below -80 dB
 GROUP_OUTPUTS = 128
-"""Outputs of one matrix: more make more products with zeros, fewer more matrices that are too thin for their speed."""
+"""Outputs of one matrix: with more there are more products with zeros, with fewer the matrices are thin and slow."""
 _BLOCK_VALUES = 1 << 18
 
 _Prototype = Callable[[int, int], NDArray[np.float32]]
 
 
 def kaldi_resample(samples: NDArray[np.float32], rate_in: int, rate_out: int) -> NDArray[np.float32]:
-    """Resamples as Kaldi does for --allow-downsample and --allow-upsample.
+    """Resample as Kaldi does for --allow-downsample and --allow-upsample.
 
     Args:
         samples: float32 (N,).
-        rate_in, rate_out: Hz.
+        rate_in: Hz of the samples.
+        rate_out: Hz of the result.
 
     Returns:
         float32 (ceil(N rate_out / rate_in),).
@@ -44,11 +45,12 @@ def kaldi_resample(samples: NDArray[np.float32], rate_in: int, rate_out: int) ->
 
 
 def wideband_resample(samples: NDArray[np.float32], rate_in: int, rate_out: int) -> NDArray[np.float32]:
-    """Resamples with a filter that is flat to 0.9 of the lower Nyquist rate and 80 dB down at it.
+    """Resample with a filter that is flat to 0.9 of the lower Nyquist rate and 80 dB down at it.
 
     Args:
         samples: float32 (N,).
-        rate_in, rate_out: Hz.
+        rate_in: Hz of the samples.
+        rate_out: Hz of the result.
 
     Returns:
         float32 (ceil(N rate_out / rate_in),).
@@ -61,7 +63,7 @@ def _polyphase(samples: NDArray[np.float32], rate_in: int, rate_out: int, protot
     up, down = rate_out // divisor, rate_in // divisor
     if up == down or len(samples) == 0:
         return samples.astype(np.float32)
-    repeats = -(-GROUP_OUTPUTS // up)  # a short period is taken several times
+    repeats = -(-GROUP_OUTPUTS // up)  # a short period is used several times
     period_out, period_in = up * repeats, down * repeats
     count = -(-len(samples) * up // down)
     num_periods = -(-count // period_out)

@@ -1,13 +1,13 @@
-"""A wave in a room and among noises.
+"""Reverberation and additive noises for a wave.
 
-Source: Kaldi, featbin/wav-reverberate.cc. It differs where Kaldi divides by a power of zero and gives NaN: a silent
-noise or room is left out with a warning, and a silent input stays silent. Kaldi's --shift-output=false drops the last
-sample where there is no impulse response; here it is kept.
+Source: Kaldi, featbin/wav-reverberate.cc. It differs if Kaldi divides by a power of zero and gives NaN: a silent noise
+or room is left out with a warning, and a silent input stays silent. Without an impulse response, Kaldi's
+--shift-output=false drops the last sample; here it is kept.
 
-Convolution is by FFT always, in Kaldi's blocks. scipy's float32 FFT transforms four rows in the time of two, there and
-back in 5 ns a sample, numpy's float64 one in 10; so blocks are transformed together, and the response with them. That
-is worth the 0.15 s that scipy.fft costs to import: a process that reads a list of `wav-reverberate … |` imports it
-once. The blocks of a long signal go in groups, so that memory is bounded.
+Convolution is always by FFT, in Kaldi's blocks. scipy's float32 FFT transforms four rows in the time of two, forward
+and back in 5 ns per sample, numpy's float64 FFT in 10; so blocks are transformed together, and the response with them.
+That is worth the 0.15 s of importing scipy.fft: a process that reads a list of `wav-reverberate … |` imports it once.
+The blocks of a long signal are transformed in groups, so that memory is bounded.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.log import warning
-from minikaldi.options import option
+from common.log import warning
+from common.options import option
+from minikaldi.options import CommandOptions
 
 EARLY_SECONDS_BEFORE_PEAK = 0.001
 EARLY_SECONDS_AFTER_PEAK = 0.05
 GROUP_SAMPLES = 1 << 19
-"""Samples transformed at once, or eight blocks where that is more."""
+"""Samples transformed at once, or eight blocks if that is more."""
 _POWER_BLOCK = 1 << 16
 
 
 @dataclass
-class CorruptionOptions:
-    """What becomes of the wave after room and noises."""
+class CorruptionOptions(CommandOptions):
+    """Level and length of the wave after reverberation and noises."""
 
     shift_output: bool = option(
         True, "Shift the output by the delay of the impulse response's peak, and keep the input's length"
@@ -41,8 +42,15 @@ class CorruptionOptions:
 
 
 @dataclass(frozen=True)
-class Noise:
-    """A wave to be added: float32 samples (M,), the level in dB below the speech, its start in seconds, its name."""
+class AddedNoise:
+    """A wave to add.
+
+    Attributes:
+        samples: float32 (M,).
+        snr_db: level below the speech in dB.
+        start_time: seconds.
+        name: its name in messages.
+    """
 
     samples: NDArray[np.float32]
     snr_db: float
@@ -50,26 +58,26 @@ class Noise:
     name: str
 
 
-def power(samples: NDArray[np.float32]) -> float:
+def mean_square(samples: NDArray[np.float32]) -> float:
     """Mean square of the samples (N,); 0 for none.
 
-    Sums are float32 in blocks, where a product with itself takes a tenth of the time of float64, and float64 over them.
+    Sums within blocks are float32, since a product takes a tenth of the time of float64; sums over blocks are float64.
     """
     blocks = (samples[at : at + _POWER_BLOCK] for at in range(0, len(samples), _POWER_BLOCK))
     return sum(float(block @ block) for block in blocks) / max(1, len(samples))
 
 
 def samples_in(seconds: float, sample_rate: float) -> int:
-    """Whole samples in a time; the product is float32 as in Kaldi: 2.01 s at 8 kHz are 16080, in float64 16079.99…"""
+    """Whole samples in a time; a float32 product as in Kaldi: 2.01 s at 8 kHz are 16080, in float64 16079.99…"""
     return int(np.float32(seconds) * np.float32(sample_rate))
 
 
 def block_convolved(signal: NDArray[np.float32], response: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Convolution by overlap-add, with the numbers that Kaldi gives.
+    """Convolution by overlap-add, with Kaldi's numbers.
 
     Kaldi's real FFT packs the values at 0 Hz and at half the sampling rate, both real, into one complex pair, and its
-    convolution multiplies that pair as if it were a complex number. Each block of the output so gets a small wrong
-    constant and alternation (0.4 % of the signal in the golden case), which is kept: the waves are to be Kaldi's.
+    convolution multiplies that pair as if it were a complex number. So each block of the output gets a small wrong
+    constant and alternation (0.4 % of the signal in the golden case), which is kept: the waves must be Kaldi's.
 
     Args:
         signal: float32 (N,).
@@ -113,7 +121,7 @@ def _convolved_blocks(
 
 
 def _whole_fours(rows: int) -> int:
-    """So many rows, or more where they take less time: scipy.fft transforms four in the time of two."""
+    """This number of rows, or a larger one that takes less time: scipy.fft transforms four rows in the time of two."""
     return rows if rows % 4 < 2 else rows + -rows % 4
 
 
@@ -124,8 +132,8 @@ def early_response(impulse_response: NDArray[np.float32], sample_rate: float) ->
     return impulse_response[start : int(peak + EARLY_SECONDS_AFTER_PEAK * sample_rate)]
 
 
-def add_noise(signal: NDArray[np.float32], noise: Noise, sample_rate: float, signal_power: float) -> None:
-    """Adds the noise in place, `snr_db` below `signal_power`. What reaches over the signal's end is cut off.
+def add_noise(signal: NDArray[np.float32], noise: AddedNoise, sample_rate: float, signal_power: float) -> None:
+    """Add a noise in place, `snr_db` below `signal_power`. It is cut at the end of the signal.
 
     Args:
         signal: float32 (N,), changed.
@@ -133,7 +141,7 @@ def add_noise(signal: NDArray[np.float32], noise: Noise, sample_rate: float, sig
         sample_rate: Hz of both.
         signal_power: the mean square that the noise's level refers to.
     """
-    noise_power = power(noise.samples)
+    noise_power = mean_square(noise.samples)
     if noise_power == 0.0:
         warning(f"{noise.name}: the noise is silent, so nothing is added")
         return
@@ -149,26 +157,26 @@ def corrupted(
     signal: NDArray[np.float32],
     sample_rate: float,
     impulse_response: NDArray[np.float32] | None,
-    noises: list[Noise],
+    noises: list[AddedNoise],
     options: CorruptionOptions,
     room_name: str = "the room",
 ) -> NDArray[np.float32]:
-    """The wave in the room, among the noises, at the wanted level and length.
+    """The wave with reverberation and noises, at the wanted level and length.
 
     Args:
         signal: float32 (N,), N >= 1, in 16-bit scale.
         sample_rate: Hz of signal and noises.
         impulse_response: float32 (R,), where a unit impulse is 1; None for no room.
-        noises: waves to be added.
+        noises: waves to add.
         options: level and length.
-        room_name: what a warning calls the impulse response.
+        room_name: name of the impulse response in warnings.
 
     Returns:
-        float32 (M,): N samples, or --duration's. With --shift-output=false N + R - 1, of which the last R - 1 repeat
-        the first: Kaldi fills them so.
+        float32 (M,): N samples, or those of --duration. With --shift-output=false N + R - 1 samples; the last R - 1
+        repeat the first, as in Kaldi.
 
     Raises:
-        KaldiError: there is no sample, or --duration asks for none, or a start time is negative.
+        KaldiError: there is no sample, --duration has none, or a start time is negative.
     """
     if len(signal) == 0:
         raise KaldiError("the input wave holds no samples")
@@ -177,18 +185,18 @@ def corrupted(
     if impulse_response is not None and not impulse_response.any():
         warning(f"{room_name}: the impulse response is silent, so the wave is left without a room")
         impulse_response = None
-    before = early_power = power(signal)
+    before = early_power = mean_square(signal)
     if impulse_response is None:
         output, delay = signal.astype(np.float32), 0  # a copy
     else:
         output = block_convolved(signal, impulse_response)
         delay = int(np.argmax(impulse_response)) if options.shift_output else 0
-        if noises:  # their levels refer to the power of direct sound and early reflections, not to the tail's
-            early_power = power(block_convolved(signal, early_response(impulse_response, sample_rate)))
+        if noises:  # levels refer to the power of direct sound and early reflections, without the tail
+            early_power = mean_square(block_convolved(signal, early_response(impulse_response, sample_rate)))
     wanted = len(signal) if options.shift_output else len(output)
     for noise in noises:
         add_noise(output, noise, sample_rate, early_power)
-    output *= np.float32(_gain(before, power(output), options))
+    output *= np.float32(_gain(before, mean_square(output), options))
     if options.duration > 0:
         wanted = samples_in(options.duration, sample_rate)
         if wanted == 0:

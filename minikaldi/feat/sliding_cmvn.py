@@ -1,11 +1,11 @@
 """Mean and variance normalisation over a window that slides along the utterance.
 
 Source: Kaldi, feat/feature-functions.cc (SlidingWindowCmn). Kaldi adds the frame that enters the window and subtracts
-the one that leaves, in double; here the sums of all windows of 1, 2, 4, … frames are made from each other and put
-together to the windows' length. Nothing is subtracted, so no digits are lost however long the recording is: float32
-sums of 300 frames are right to 2e-7 of the mean, as the features themselves are; variances are summed in float64. That
-is 4 times as fast as cumulative sums in float64 (numpy's run at 3 ns a value). Blocks of frames keep it in the cache,
-and the memory small.
+the one that leaves it, in double; here the sums of all windows of 1, 2, 4, … frames are computed from each other and
+combined to the windows' length. Nothing is subtracted, so no digits are lost in recordings of any length: float32 sums
+of 300 frames are exact to 2e-7 of the mean, as the features themselves are; variances are summed in float64. That is 4
+times as fast as cumulative sums in float64 (numpy takes 3 ns per value). Blocks of frames fit the cache and keep memory
+small.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.log import warning
-from minikaldi.options import option
+from common.log import warning
+from common.options import option
+from minikaldi.options import CommandOptions
 
 Floats = NDArray[np.floating[Any]]
 
 VARIANCE_FLOOR = 1e-10
 BLOCK_FRAMES = 2048
-"""Frames handled at once."""
+"""Frames processed at once."""
 
 
 @dataclass
-class SlidingCmvnOptions:
-    """The window, and what is normalised in it."""
+class SlidingCmvnOptions(CommandOptions):
+    """The window, and what is normalised."""
 
     cmn_window: int = option(600, "Window in frames")
     min_cmn_window: int = option(100, "Shortest window in frames, at the utterance's start; only if --center=false")
@@ -41,8 +42,8 @@ class SlidingCmvnOptions:
 def window_bounds(num_frames: int, options: SlidingCmvnOptions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First frame, and last frame plus one, of the window of each frame.
 
-    A centred window that reaches over an end of the utterance is moved inside, so that it keeps its length where the
-    utterance has it; a window that ends with its frame is shorter at the start, but not below --min-cmn-window.
+    A centred window that reaches over an end of the utterance is moved inside, so that it keeps its length if the
+    utterance is long enough; a window that ends with its frame is shorter at the start, but at least --min-cmn-window.
 
     Returns:
         int64 (T,), int64 (T,).
@@ -52,12 +53,12 @@ def window_bounds(num_frames: int, options: SlidingCmvnOptions) -> tuple[NDArray
         start = np.clip(frame - options.cmn_window // 2, 0, max(0, num_frames - options.cmn_window))
         return start, np.minimum(start + options.cmn_window, num_frames)
     end = np.maximum(frame + 1, options.min_cmn_window)
-    excess = np.maximum(end - num_frames, 0)  # behind the utterance's end, and made up for at the window's start
+    excess = np.maximum(end - num_frames, 0)  # frames after the utterance's end; the window begins earlier by as many
     return np.maximum(frame - options.cmn_window - excess, 0), end - excess
 
 
 def _run_sums(values: Floats, length: int) -> Floats:
-    """Sums of each `length` rows that follow each other, (T, F) -> (T - length + 1, F), by the bits of `length`."""
+    """Sums of each `length` consecutive rows, (T, F) -> (T - length + 1, F), by the bits of `length`."""
     count = len(values) - length + 1
     total, summed = np.zeros((count, values.shape[1]), values.dtype), 0
     doubled, size = values, 1  # doubled[t]: the sum of the `size` rows from t
@@ -78,7 +79,7 @@ def _window_means(values: Floats, start: NDArray[np.int64], end: NDArray[np.int6
     run_means /= length
     means = run_means[np.minimum(start, len(run_means) - 1)]
     short = np.flatnonzero(end - start < length)
-    if len(short):  # at the utterance's start, where the window does not lie around its frame
+    if len(short):  # at the utterance's start, if the window is not around its frame
         first, last = start[short], end[short]
         sums = np.zeros((last.max() + 1, values.shape[1]))
         np.cumsum(values[: last.max()], axis=0, out=sums[1:])
@@ -87,18 +88,18 @@ def _window_means(values: Floats, start: NDArray[np.int64], end: NDArray[np.int6
 
 
 def sliding_cmvn(feats: NDArray[np.float32], options: SlidingCmvnOptions) -> NDArray[np.float32]:
-    """Subtracts from each frame the mean of its window and, if asked, divides by the window's standard deviation.
+    """Subtract from each frame the mean of its window and, if wanted, divide by the window's standard deviation.
 
     Args:
         feats: float32 (T, F), T >= 1.
         options: the window.
 
     Returns:
-        float32 (T, F). A constant utterance becomes zeros, but for the rounding of its mean: the variance is floored
+        float32 (T, F). A constant utterance becomes zeros, except for the rounding of its mean: the variance is floored
         at 1e-10 (a warning counts the floored values), and the only frame of a one-frame window becomes zero.
 
     Raises:
-        KaldiError: a window of no frame.
+        KaldiError: a window without frames.
     """
     if options.cmn_window < 1 or options.min_cmn_window < 1:
         raise KaldiError(
@@ -135,13 +136,13 @@ def _normalized(
 
 
 def _warn_of_floored(floored: NDArray[np.int64], num_frames: NDArray[np.int64], max_warnings: int) -> None:
-    """Warnings of the first frames with floored variances, and one of the rest; negative `max_warnings`: of all."""
+    """Warn of the first `max_warnings` frames with floored variances, and once of the others; if negative, of all."""
     frames = np.flatnonzero((floored > 0) & (num_frames > 1))
-    told = len(frames) if max_warnings < 0 else max_warnings
-    for t in frames[:told]:
+    shown = len(frames) if max_warnings < 0 else max_warnings
+    for t in frames[:shown]:
         warning(
             f"frame {t}: the variance of {floored[t]} coefficients over the window of {num_frames[t]} frames is zero; "
             f"floored at {VARIANCE_FLOOR:g}"
         )
-    if len(frames) > told:
-        warning(f"{len(frames) - told} more such frames; --max-warnings=-1 shows them all")
+    if len(frames) > shown:
+        warning(f"{len(frames) - shown} more such frames; --max-warnings=-1 shows them all")

@@ -1,4 +1,4 @@
-"""What MFCC and filter bank share: the rate's check, the power spectrum, the floor under the energy."""
+"""Steps that MFCC and filter bank share: the check of the rate, the power spectrum, the floor of the energy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from minikaldi.feat.resample import kaldi_resample
 
 
 def at_rate(samples: NDArray[np.float32], sample_rate: float, options: FrameOptions) -> NDArray[np.float32]:
-    """The wave at the configured rate: as it is, or resampled where that is allowed.
+    """The wave at the configured rate: as it is, or resampled if that is allowed.
 
     Args:
         samples: float32 (N,).
@@ -35,13 +35,13 @@ def at_rate(samples: NDArray[np.float32], sample_rate: float, options: FrameOpti
     return kaldi_resample(samples, round(sample_rate), round(wanted))
 
 
-def power_spectrum(frames: NDArray[np.float32], fft_samples: int) -> NDArray[np.float32]:
+def frame_power_spectra(frames: NDArray[np.float32], fft_samples: int) -> NDArray[np.float32]:
     """|FFT|² of each frame, float32 (T, L) -> (T, fft_samples // 2 + 1).
 
-    The FFT itself is float64, as numpy's is: 0.71 µs for a frame of 512 samples. scipy's float32 FFT takes 0.58 µs and
-    would make MFCC 1.18 times as fast, but it costs 0.15 s to import and digits where they are few: a pure tone leaves
-    filters 90 dB below its peak, where Kaldi's float32 FFT and another one differ by more than 5e-3 in the cepstra (in
-    6 % of the values of the golden case `mfcc-stereo-ch1`, in none with float64).
+    The FFT is numpy's float64 one: 0.71 µs for a frame of 512 samples. scipy's float32 FFT takes 0.58 µs and would make
+    MFCC 1.18 times as fast, but its import takes 0.15 s, and it loses digits: for a pure tone, filters are 90 dB below
+    the peak, and two float32 FFTs then differ by more than 5e-3 in the cepstra (in 6 % of the values of the golden case
+    `mfcc-stereo-ch1`, in none with float64).
     """
     padded = np.empty((len(frames), fft_samples))
     padded[:, : frames.shape[1]] = frames
@@ -52,5 +52,5 @@ def power_spectrum(frames: NDArray[np.float32], fft_samples: int) -> NDArray[np.
 
 
 def floored_energy(energy: NDArray[np.float32], energy_floor: float) -> NDArray[np.float32]:
-    """Log energies (T,) with the floor's log under them; a floor of 0 is none."""
+    """Log energies (T,), floored at the log of the floor; a floor of 0 means none."""
     return np.maximum(energy, np.float32(np.log(energy_floor))) if energy_floor > 0 else energy

@@ -1,7 +1,7 @@
 """Decoded impulse responses and noises, kept for the next call.
 
 One process runs thousands of `wav-reverberate … |` of a wav.scp, and they share a few hundred rooms and noises, as
-files or as pipes such as `utils/to_wav.py noise.flac 16000 |` (`minikaldi.feat.wave_sources` tells which).
+files or as pipes such as `utils/to_wav.py noise.flac 16000 |` (`minikaldi.feat.wave_sources` decides which).
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ MAX_BYTES = 256 * 2**20
 
 
 class WaveCache:
-    """Waves by what they are made of, least recently used dropped first, safe to share between the threads of inner
-    pipes.
+    """Waves by their source; the least recently used is dropped first. Threads may share it.
 
-    A file that changes, or another under its name, is read anew; one that changes while it is being read is not kept.
+    A file that changes, or is replaced, is read again; a file that changes while it is being read is not kept.
 
     Args:
         max_bytes: bound on the samples kept; a wave larger than that is not kept.
@@ -34,17 +33,16 @@ class WaveCache:
         self._lock = threading.Lock()
 
     def get(self, rxfilename: str, read: Callable[[str], Wave]) -> Wave:
-        """The wave of a file, or of a pipe that this process runs itself on one file.
+        """The wave of a file, or of a pipe on one file that this process runs itself.
 
-        It is read at most once as long as the file does not change; a thread that asks for a wave which another is
-        reading waits for it.
+        It is read at most once as long as the file does not change; if another thread is reading it, this one waits.
 
         Args:
-            rxfilename: any other pipe, and `-`, is read each time.
-            read: reads the wave.
+            rxfilename: the wave; any other pipe, and `-`, is read each time.
+            read: reads a wave.
 
         Returns:
-            the wave; its samples are shared, so they must not be written to.
+            The wave; its samples are shared, so they must not be changed.
         """
         source = wave_source(rxfilename)
         if source is None:
@@ -62,7 +60,7 @@ class WaveCache:
                 self._being_read.pop(source).set()
 
     def _kept_or_ours_to_read(self, source: WaveSource) -> Wave | None:
-        """The wave, or None where this thread is to read it: the others wait."""
+        """The wave, or None if this thread must read it; the others then wait."""
         while True:
             with self._lock:
                 if source in self._waves:

@@ -1,8 +1,8 @@
-"""What a wave is made of: one file, and perhaps commands of ours that change nothing but what they are told.
+"""The source of a wave: one file, and perhaps commands whose output depends on the file and their options alone.
 
-Two rxfilenames of the same source give the same samples, so that one of them need not be read. A source is only named
-where that is certain: a pipe must be one that this process runs itself (`minikaldi.io.inner`), hold none but the
-commands below, and begin with one file.
+Two rxfilenames of the same source give the same samples, so that one of them need not be read. Only a certain source
+counts: a pipe must be one that this process runs itself (`minikaldi.io.inner`), consist of the commands below, and
+begin with one file.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from common.errors import KaldiError
 from minikaldi import commands
 from minikaldi.io.inner import parse_pipeline
 from minikaldi.io.specifiers import FileName, parse_rxfilename
-from minikaldi.options import parse
+from minikaldi.options import parse_command_line
 
-# Each writes what its options, its words and the content of its first argument say, and nothing else does.
+# The output of each depends on its options, its arguments and the content of its first argument alone.
 PURE_COMMANDS = frozenset(("to_wav.py", "wav-copy"))
 
 Words = tuple[str, ...]
@@ -28,8 +28,13 @@ Words = tuple[str, ...]
 class WaveSource:
     """A file as it is now, and the commands that its content goes through.
 
-    commands: the words of each; none for the file itself. offset: the byte at which the wave begins. The rest tells the
-    file from all others, and from itself before a change.
+    Attributes:
+        commands: the words of each; none for the file itself.
+        offset: the byte at which the wave begins.
+        device: device of the file.
+        inode: inode of the file.
+        changed_ns: time of its last change.
+        size: bytes.
     """
 
     commands: tuple[Words, ...]
@@ -41,7 +46,7 @@ class WaveSource:
 
 
 def wave_source(rxfilename: str) -> WaveSource | None:
-    """The source of a wave; None where none can be told: another pipe, `-`, no regular file."""
+    """The source of a wave; None if it is uncertain: another pipe, `-`, not a regular file."""
     name = parse_rxfilename(rxfilename)
     if name.kind == "file":
         return _as_it_is_now(name, ())
@@ -53,7 +58,7 @@ def wave_source(rxfilename: str) -> WaveSource | None:
 def _as_it_is_now(file: FileName, through: tuple[Words, ...]) -> WaveSource | None:
     try:
         found = Path(file.target).stat()
-    except (OSError, ValueError):  # reading it will tell
+    except (OSError, ValueError):  # the reader reports the error
         return None
     if not stat.S_ISREG(found.st_mode):
         return None
@@ -62,7 +67,7 @@ def _as_it_is_now(file: FileName, through: tuple[Words, ...]) -> WaveSource | No
 
 @lru_cache(maxsize=4096)
 def _file_and_commands(stages: tuple[Words, ...]) -> tuple[FileName, tuple[Words, ...]] | None:
-    """The file that a pipeline of pure commands begins with, and the commands; a `cat` is none, and others are None."""
+    """The file at the beginning of a pipeline of pure commands, and the commands, without `cat`; else None."""
     first, *rest = stages
     opened = first[0] == "cat"
     file = FileName("file", first[1]) if opened else _input_of(first)
@@ -73,14 +78,14 @@ def _file_and_commands(stages: tuple[Words, ...]) -> tuple[FileName, tuple[Words
 
 
 def _input_of(words: Words) -> FileName | None:
-    """What a pure command reads; None for any other command, and for a call that is not plain."""
+    """The input of a pure command; None for any other command, and for unusual options or arguments."""
     name = Path(words[0]).name
     if name not in PURE_COMMANDS:
         return None
     try:
-        _, standard, arguments = parse(list(words[1:]), commands.load(name).options)
+        _, standard, arguments = parse_command_line(list(words[1:]), commands.load_command(name).options)
     except KaldiError:
-        return None  # running it will tell
+        return None  # running the command reports the error
     if standard.config or standard.help:
         return None
     if name == "wav-copy":

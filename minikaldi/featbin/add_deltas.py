@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.feat.deltas import DeltaOptions, add_deltas
 from minikaldi.io import FLOAT_MATRIX
-from minikaldi.options import option
 
 
 @dataclass
 class AddDeltasOptions(DeltaOptions):
-    """The derivatives, and of what."""
+    """The derivatives, and the columns that they are computed of."""
 
-    truncate: int = option(0, "If not 0, take only so many of the first columns")
+    truncate: int = option(0, "If not 0, use only this many of the first columns")
 
 
 @command(
@@ -28,8 +28,8 @@ class AddDeltasOptions(DeltaOptions):
     options=AddDeltasOptions,
     about="Append to features their time derivatives (deltas, delta-deltas …).",
 )
-def main(run: Run, options: AddDeltasOptions, args: list[str]) -> int:
-    """Extends each matrix of a table; an empty one is warned of and left out. 0 even if none is left."""
+def main(run: CommandRun, options: AddDeltasOptions, args: list[str]) -> int:
+    """Extend each matrix of a table; an empty one is left out, with a warning. Returns 0 even if none is left."""
     with run.sequential(args[0], FLOAT_MATRIX) as feats, run.writer(args[1], FLOAT_MATRIX) as extended:
         for key, matrix in feats:
             if len(matrix) == 0:
@@ -40,7 +40,7 @@ def main(run: Run, options: AddDeltasOptions, args: list[str]) -> int:
 
 
 def _truncated(key: str, feats: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
-    """The first `dim` columns, (T, F) -> (T, dim); all of them where `dim` is 0."""
+    """The first `dim` columns, (T, F) -> (T, dim); all columns if `dim` is 0."""
     if dim == 0:
         return feats
     if not 0 < dim <= feats.shape[1]:

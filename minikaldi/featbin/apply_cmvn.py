@@ -10,22 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.featbin.general_matrix import GENERAL_MATRIX
 from minikaldi.io import DOUBLE_MATRIX, FLOAT_MATRIX, TOKEN, is_rspecifier
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 from minikaldi.transform.cmvn import Stats, apply_cmvn, without_dims
 
 
 @dataclass
-class ApplyCmvnOptions:
-    """What is normalised, in which direction, with whose statistics."""
+class ApplyCmvnOptions(CommandOptions):
+    """What is normalised, in which direction, and whose statistics are used."""
 
     norm_means: bool = option(True, "Normalise the means; if false, features are copied as they are")
     norm_vars: bool = option(False, "Normalise the variances")
     reverse: bool = option(False, "Give features of mean 0 and variance 1 the mean and variance of the statistics")
     skip_dims: str = option("", "Dimensions that stay as they are, with colons between, as in 13:14:15")
-    utt2spk: str = option("", "Utterance to speaker map (rspecifier), where the statistics are by speaker")
+    utt2spk: str = option("", "Utterance to speaker map (rspecifier), if the statistics are by speaker")
 
 
 StatsOf = Callable[[str], Stats | None]
@@ -39,8 +40,8 @@ StatsOf = Callable[[str], Stats | None]
     about="Apply cepstral mean and (optionally) variance normalization, with the statistics of each utterance, of its "
     "speaker (--utt2spk), or of a file.",
 )
-def main(run: Run, options: ApplyCmvnOptions, args: list[str]) -> int:
-    """Normalises each matrix of a table; one without statistics is warned of, counted and left out."""
+def main(run: CommandRun, options: ApplyCmvnOptions, args: list[str]) -> int:
+    """Normalise each matrix of a table; one without statistics is counted and left out, with a warning."""
     if options.norm_vars and not options.norm_means:
         raise KaldiError("--norm-vars=true needs --norm-means=true: variances are taken around the mean")
     if not options.norm_means:
@@ -66,7 +67,7 @@ def main(run: Run, options: ApplyCmvnOptions, args: list[str]) -> int:
 def _normalized(
     utt: str, feats: NDArray[np.float32], stats_of: StatsOf, options: ApplyCmvnOptions
 ) -> NDArray[np.float32] | None:
-    """The features (T, F), normalised; None where there are no statistics for them."""
+    """The features (T, F), normalised; None if they have no statistics."""
     try:
         stats = stats_of(utt)
         return None if stats is None else apply_cmvn(feats, stats, options.norm_vars, options.reverse)
@@ -74,8 +75,8 @@ def _normalized(
         raise KaldiError(f"{utt}: {error}") from error
 
 
-def _copy(run: Run, rspecifier: str, wspecifier: str) -> int:
-    """Copies a table, compressed matrices as they are."""
+def _copy(run: CommandRun, rspecifier: str, wspecifier: str) -> int:
+    """Copy a table; compressed matrices stay compressed."""
     num_done = 0
     with run.sequential(rspecifier, GENERAL_MATRIX) as feats, run.writer(wspecifier, GENERAL_MATRIX) as copies:
         for utt, matrix in feats:
@@ -85,8 +86,8 @@ def _copy(run: Run, rspecifier: str, wspecifier: str) -> int:
     return 0 if num_done else 1
 
 
-def _statistics(run: Run, options: ApplyCmvnOptions, name: str, stack: ExitStack) -> StatsOf:
-    """The function from an utterance to its statistics; None where there are none."""
+def _statistics(run: CommandRun, options: ApplyCmvnOptions, name: str, stack: ExitStack) -> StatsOf:
+    """The function from an utterance to its statistics; it returns None if there are none."""
     skipped = _dims(options.skip_dims)
     if not is_rspecifier(name):
         if options.utt2spk:
@@ -97,6 +98,7 @@ def _statistics(run: Run, options: ApplyCmvnOptions, name: str, stack: ExitStack
     speakers = stack.enter_context(run.random_access(options.utt2spk, TOKEN)) if options.utt2spk else None
 
     def stats_of(utt: str) -> Stats | None:
+        """The statistics for an utterance; None if there are none."""
         if speakers is not None and utt not in speakers:
             raise KaldiError(f"has no line in {options.utt2spk} (--utt2spk), so its speaker is unknown")
         key = utt if speakers is None else speakers[utt]

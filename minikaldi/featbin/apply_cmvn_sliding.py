@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.feat.sliding_cmvn import SlidingCmvnOptions, sliding_cmvn
 from minikaldi.io import FLOAT_MATRIX
 
@@ -15,12 +15,12 @@ from minikaldi.io import FLOAT_MATRIX
     options=SlidingCmvnOptions,
     about="Apply sliding-window cepstral mean (and optionally variance) normalization to each utterance.",
 )
-def main(run: Run, options: SlidingCmvnOptions, args: list[str]) -> int:
-    """Normalises each matrix of a table; an empty one is warned of, counted and left out."""
+def main(run: CommandRun, options: SlidingCmvnOptions, args: list[str]) -> int:
+    """Normalise each matrix of a table; an empty one is counted and left out, with a warning."""
     if options.center and options.min_cmn_window > options.cmn_window:
         raise KaldiError(
             f"--min-cmn-window={options.min_cmn_window} is more than --cmn-window={options.cmn_window}; with "
-            "--center=true it has no use, but Kaldi refuses it there: lower it to --cmn-window"
+            "--center=true it has no effect, but Kaldi refuses it: lower it to --cmn-window"
         )
     num_done = num_errors = 0
     with run.sequential(args[0], FLOAT_MATRIX) as feats, run.writer(args[1], FLOAT_MATRIX) as normalized:

@@ -1,4 +1,4 @@
-"""compute-cmvn-stats: what apply-cmvn normalises with. Source: Kaldi, featbin/compute-cmvn-stats.cc."""
+"""compute-cmvn-stats: the statistics for apply-cmvn. Source: Kaldi, featbin/compute-cmvn-stats.cc."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import (
     DOUBLE_MATRIX,
     FLOAT_MATRIX,
@@ -18,35 +19,43 @@ from minikaldi.io import (
     RandomAccessReader,
     is_rspecifier,
 )
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 from minikaldi.transform.cmvn import Stats, cmvn_stats
 
 
 @dataclass
-class ComputeCmvnStatsOptions:
-    """Over what is summed, and how much each frame counts."""
+class ComputeCmvnStatsOptions(CommandOptions):
+    """What is summed, and the weight of each frame."""
 
-    binary: bool = option(True, "Binary output (of the statistics of all; a table says so itself)")
+    binary: bool = option(True, "Binary output (of global statistics; for a table its wspecifier decides)")
     spk2utt: str = option("", "Speaker to utterances map (rspecifier), for statistics by speaker")
     weights: str = option("", "Weight of each frame of each utterance (rspecifier of vectors)")
 
 
 class Counter:
-    """Statistics of utterances, with a count of those that gave some and those that gave none."""
+    """Statistics of utterances, with a count of those that have some and those that have none.
 
-    def __init__(self, run: Run, weights: RandomAccessReader[NDArray[np.float32]] | None) -> None:
+    Args:
+        run: the command's surroundings, for warnings.
+        weights: weights (T,) of the frames of each utterance; None: all 1.
+    """
+
+    def __init__(self, run: CommandRun, weights: RandomAccessReader[NDArray[np.float32]] | None) -> None:
         self.run = run
         self.weights = weights
         self.num_done = 0
         self.num_errors = 0
 
     def stats(self, utt: str, feats: NDArray[np.float32], dim: int = 0) -> Stats | None:
-        """float64 (2, F + 1) of float32 (T, F); None, with a warning, where its weights are missing or do not fit.
+        """The statistics of an utterance.
 
         Args:
             utt: the utterance.
-            feats: its features.
-            dim: F of the statistics that these are added to: an empty matrix (0, 0) then adds nothing. 0: to none.
+            feats: its features, float32 (T, F).
+            dim: F of the statistics that these are added to: an empty matrix (0, 0) then adds nothing. 0: none.
+
+        Returns:
+            float64 (2, F + 1); None, with a warning, if its weights are missing or do not fit.
         """
         weights = None
         if self.weights is not None:
@@ -66,15 +75,15 @@ class Counter:
             raise KaldiError(f"{utt}: {error}") from error
 
     def failed(self, why: str) -> None:
-        """Warns of an utterance that gives no statistics, and counts it."""
+        """Warn of an utterance without statistics, and count it."""
         self.run.warning(why)
         self.num_errors += 1
 
 
 def _added(total: Stats | None, counter: Counter, utt: str, feats: NDArray[np.float32]) -> Stats:
-    """`total` and an utterance's statistics; of nothing, zeros: a speaker whose weights are missing has them.
+    """`total` plus an utterance's statistics. Zeros if there are none: a speaker whose weights are missing has zeros.
 
-    As in Kaldi an empty matrix adds nothing, unless it is the first, which says how many columns there are.
+    As in Kaldi an empty matrix adds nothing; only the first must not be empty, since it determines the columns.
     """
     if total is None and not feats.shape[1]:
         raise KaldiError(
@@ -89,7 +98,7 @@ def _added(total: Stats | None, counter: Counter, utt: str, feats: NDArray[np.fl
     return total if stats is None else total + stats
 
 
-def _by_utterance(run: Run, args: list[str], counter: Counter) -> None:
+def _by_utterance(run: CommandRun, args: list[str], counter: Counter) -> None:
     with run.sequential(args[0], FLOAT_MATRIX) as feats, run.writer(args[1], DOUBLE_MATRIX) as table:
         for utt, matrix in feats:
             stats = counter.stats(utt, matrix)
@@ -97,7 +106,7 @@ def _by_utterance(run: Run, args: list[str], counter: Counter) -> None:
                 table.write(utt, stats)
 
 
-def _by_speaker(run: Run, args: list[str], spk2utt: str, counter: Counter) -> None:
+def _by_speaker(run: CommandRun, args: list[str], spk2utt: str, counter: Counter) -> None:
     with (
         run.sequential(spk2utt, TOKEN_VECTOR) as speakers,
         run.random_access(args[0], FLOAT_MATRIX) as feats,
@@ -116,7 +125,7 @@ def _by_speaker(run: Run, args: list[str], spk2utt: str, counter: Counter) -> No
                 table.write(speaker, total)
 
 
-def _of_all(run: Run, args: list[str], binary: bool, counter: Counter) -> None:
+def _of_all(run: CommandRun, args: list[str], binary: bool, counter: Counter) -> None:
     total = None
     with run.sequential(args[0], FLOAT_MATRIX) as feats:
         for utt, matrix in feats:
@@ -137,8 +146,8 @@ def _of_all(run: Run, args: list[str], binary: bool, counter: Counter) -> None:
     about="Compute the statistics of cepstral mean and variance normalization: to a table, of each utterance or (with "
     "--spk2utt) each speaker; to a file, of all together.",
 )
-def main(run: Run, options: ComputeCmvnStatsOptions, args: list[str]) -> int:
-    """Sums over frames; 0 where at least one utterance was counted."""
+def main(run: CommandRun, options: ComputeCmvnStatsOptions, args: list[str]) -> int:
+    """Sum over frames; returns 0 if at least one utterance was counted."""
     to_table = is_rspecifier(args[1])
     if options.spk2utt and not to_table:
         raise KaldiError(f"--spk2utt gives a table of statistics, and {args[1]} is a file; did you forget ark: ?")

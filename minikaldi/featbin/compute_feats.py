@@ -1,4 +1,4 @@
-"""What compute-mfcc-feats and compute-fbank-feats share: the loop over a table of waves."""
+"""The loop over a table of waves that compute-mfcc-feats and compute-fbank-feats share."""
 
 from __future__ import annotations
 
@@ -12,37 +12,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run
+from common.options import option
+from minikaldi.command import CommandRun
 from minikaldi.feat.fbank import FbankOptions
 from minikaldi.feat.htk import HtkHolder
 from minikaldi.feat.mfcc import MfccOptions
 from minikaldi.io import DOUBLE, FLOAT, FLOAT_MATRIX, TOKEN, WAVE, Wave
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 LOG_EVERY = 10  # utterances, as Kaldi does
 
 
 @dataclass
-class TableOptions:
-    """What is read and written beside the features' own options."""
+class WaveTableOptions(CommandOptions):
+    """What is read and written, besides the features' own options."""
 
     channel: int = option(-1, "Channel to use, counted from 0; -1: the wave should be mono, else its first channel")
     min_duration: float = option(0.0, "Shortest wave in seconds that is processed")
     output_format: str = option("kaldi", "kaldi or htk")
     subtract_mean: bool = option(False, "Subtract from each utterance its mean")
-    utt2spk: str = option("", "Utterance to speaker map (rspecifier), where --vtln-map is by speaker")
+    utt2spk: str = option("", "Utterance to speaker map (rspecifier), if --vtln-map is by speaker")
     vtln_map: str = option("", "Utterance or speaker to vocal-tract warp factor (rspecifier)")
-    vtln_warp: float = option(1.0, "Warp factor of all utterances, where there is no --vtln-map")
+    vtln_warp: float = option(1.0, "Warp factor of all utterances, without --vtln-map")
     write_utt2dur: str = option("", "Where to write each utterance's duration in seconds (wspecifier)")
 
 
 @dataclass
-class ComputeMfccOptions(MfccOptions, TableOptions):
+class ComputeMfccOptions(MfccOptions, WaveTableOptions):
     """The options of compute-mfcc-feats."""
 
 
 @dataclass
-class ComputeFbankOptions(FbankOptions, TableOptions):
+class ComputeFbankOptions(FbankOptions, WaveTableOptions):
     """The options of compute-fbank-feats."""
 
 
@@ -51,8 +52,8 @@ Compute = Callable[[NDArray[np.float32], float, O, float, str], NDArray[np.float
 Warp = Callable[[str], float | None]
 
 
-def compute_table(run: Run, options: O, args: list[str], compute: Compute[O], htk_kind: int) -> int:
-    """Reads waves, writes features; an utterance that fails is warned of and counted.
+def compute_table(run: CommandRun, options: O, args: list[str], compute: Compute[O], htk_kind: int) -> int:
+    """Read waves and write features; an utterance that fails is counted and left out, with a warning.
 
     Args:
         run: streams and tables.
@@ -62,7 +63,7 @@ def compute_table(run: Run, options: O, args: list[str], compute: Compute[O], ht
         htk_kind: HTK's number for the kind of feature.
 
     Returns:
-        exit code: 0 if at least one utterance was done.
+        Exit code, 0 if at least one utterance was done.
     """
     _try_options(options, compute)
     num_utts = num_done = num_empty = 0
@@ -90,7 +91,7 @@ def compute_table(run: Run, options: O, args: list[str], compute: Compute[O], ht
 
 
 def _try_options(options: O, compute: Compute[O]) -> None:
-    """Computes two frames of silence, so that options that contradict each other stop the command at its start."""
+    """Compute two frames of silence, so that options that contradict each other stop the command at its start."""
     silence = np.zeros(max(0, options.length_samples + options.shift_samples), np.float32)
     quiet = dataclasses.replace(options, debug_mel=False)
     compute(silence, options.sample_frequency, quiet, options.vtln_warp, "")
@@ -104,16 +105,17 @@ def _output_holder(options: O, htk_kind: int) -> Any:
     raise KaldiError(f'--output-format="{options.output_format}" is unknown; choose one of: htk, kaldi')
 
 
-def _warps(run: Run, options: O, stack: ExitStack) -> Warp:
-    """The function from an utterance's key to its warp factor; None where the map lacks it."""
+def _warps(run: CommandRun, options: O, stack: ExitStack) -> Warp:
+    """The function from an utterance's key to its warp factor; it returns None if the map lacks the key."""
     if not options.vtln_map:
         if options.utt2spk:
-            raise KaldiError("--utt2spk is only of use with --vtln-map; give both or none")
+            raise KaldiError("--utt2spk has an effect only with --vtln-map; give both or none")
         return lambda key: options.vtln_warp
     warps = stack.enter_context(run.random_access(options.vtln_map, FLOAT))
     speakers = stack.enter_context(run.random_access(options.utt2spk, TOKEN)) if options.utt2spk else None
 
     def warp_of(key: str) -> float | None:
+        """The warp factor of an utterance; None if the map lacks it."""
         if speakers is not None:
             if key not in speakers:
                 raise KaldiError(f"{key} has no line in {options.utt2spk} (--utt2spk), so its speaker is unknown")
@@ -124,9 +126,9 @@ def _warps(run: Run, options: O, stack: ExitStack) -> Warp:
 
 
 def _features(
-    run: Run, key: str, wave: Wave, options: O, compute: Compute[O], warp_of: Warp
+    run: CommandRun, key: str, wave: Wave, options: O, compute: Compute[O], warp_of: Warp
 ) -> NDArray[np.float32] | None:
-    """One utterance's features (T, F); None, and a warning, where it gives none. Too short for a frame: (0, 0)."""
+    """An utterance's features (T, F); (0, 0) if it is too short for a frame; None, with a warning, if it fails."""
     if wave.duration < options.min_duration:
         run.warning(f"File: {key} is too short ({wave.duration:g} sec): producing no output.")
         return None
@@ -148,8 +150,8 @@ def _features(
     return features - features.mean(axis=0) if options.subtract_mean else features
 
 
-def _channel(run: Run, key: str, wave: Wave, channel: int) -> NDArray[np.float32] | None:
-    """The samples (N,) of the wanted channel; None, and a warning, where the wave lacks it."""
+def _channel(run: CommandRun, key: str, wave: Wave, channel: int) -> NDArray[np.float32] | None:
+    """The samples (N,) of the wanted channel; None, with a warning, if the wave lacks it."""
     num_channels = len(wave.samples)
     if channel == -1:
         if num_channels != 1:

@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.feat.htk import HtkHolder, SphinxHolder
 from minikaldi.io import FLOAT_MATRIX, INT32, Holder, are_tables, compressed_matrix
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class CopyFeatsOptions:
-    """What is read, and how the copy is written."""
+class CopyFeatsOptions(CommandOptions):
+    """The forms of the input and of the copy."""
 
     binary: bool = option(True, "Binary-mode output (not relevant if writing to an archive)")
     compress: bool = option(False, "If true, write output in compressed form (only tables)")
@@ -37,8 +38,8 @@ class CopyFeatsOptions:
     options=CopyFeatsOptions,
     about="Copy features, possibly changing their format.",
 )
-def main(run: Run, options: CopyFeatsOptions, args: list[str]) -> int:
-    """Copy a table or a single matrix; 0 where at least one was copied."""
+def main(run: CommandRun, options: CopyFeatsOptions, args: list[str]) -> int:
+    """Copy a table or a single matrix; returns 0 if at least one was copied."""
     if options.htk_in and options.sphinx_in:
         raise KaldiError("--htk-in and --sphinx-in contradict each other; give one")
     if not are_tables(*args):
@@ -54,7 +55,7 @@ def _read_holder(options: CopyFeatsOptions) -> Holder[NDArray[np.float32]]:
     return SphinxHolder() if options.sphinx_in else FLOAT_MATRIX
 
 
-def _copy_table(run: Run, options: CopyFeatsOptions, args: list[str]) -> int:
+def _copy_table(run: CommandRun, options: CopyFeatsOptions, args: list[str]) -> int:
     """The number of matrices copied."""
     done = 0
     with ExitStack() as tables:
@@ -70,8 +71,8 @@ def _copy_table(run: Run, options: CopyFeatsOptions, args: list[str]) -> int:
     return done
 
 
-def _copy_file(run: Run, options: CopyFeatsOptions, args: list[str]) -> int:
-    """Copies one matrix; refuses what Kaldi has for tables only."""
+def _copy_file(run: CommandRun, options: CopyFeatsOptions, args: list[str]) -> int:
+    """Copy one matrix; options that Kaldi has for tables only are refused."""
     for given, name in (
         (options.compress, "--compress=true"),
         (options.write_num_frames, "--write-num-frames"),

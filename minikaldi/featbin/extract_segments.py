@@ -6,31 +6,40 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.errors import KaldiError
+from common.errors import InputError, KaldiError
+from common.options import option
 from common.text_lines import clean_lines, fields_of
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.io import WAVE, RandomAccessReader, Wave
 from minikaldi.io.primitives import decode, to_float, to_int32
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 TO_THE_END = -1.0
 
 
 @dataclass
-class ExtractSegmentsOptions:
+class ExtractSegmentsOptions(CommandOptions):
     """Which segments are accepted."""
 
-    max_overshoot: float = option(0.5, "Seconds by which a segment may end behind its recording; it is cut there")
+    max_overshoot: float = option(0.5, "Seconds by which a segment may end after its recording; it is cut there")
     min_segment_length: float = option(0.1, "Shortest segment in seconds")
 
 
-class UnusableSegmentError(Exception):
-    """A line of the segments file that is left out, and why."""
+class UnusableSegmentError(InputError):
+    """A line of the segments file that must be left out; the text is the reason."""
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A line of the segments file. Seconds; `end` -1 is the recording's end; `channel` -1 is the only one."""
+class RecordingSegment:
+    """A line of the segments file.
+
+    Attributes:
+        segment_id: its id.
+        recording_id: the recording.
+        start: seconds.
+        end: seconds; -1: the end of the recording.
+        channel: from 0; -1: the recording has one channel.
+    """
 
     segment_id: str
     recording_id: str
@@ -39,11 +48,11 @@ class Segment:
     channel: int
 
 
-def parse_segment(line: str) -> Segment:
-    """A line `segment recording start end [channel]`.
+def parse_segment(line: str) -> RecordingSegment:
+    """Parse a line `segment recording start end [channel]`.
 
     Raises:
-        UnusableSegmentError: another number of fields, no numbers, or no positive length.
+        UnusableSegmentError: another number of fields, invalid numbers, or no positive length.
     """
     fields = fields_of(line)
     if len(fields) not in (4, 5):
@@ -56,32 +65,32 @@ def parse_segment(line: str) -> Segment:
     positive = start >= 0 and (end == TO_THE_END or start < end)
     if not positive or not np.isfinite([start, end]).all() or (len(fields) == 5 and channel < 0):
         raise UnusableSegmentError(f"Invalid line in segments file [empty or invalid segment]: {line}")
-    return Segment(fields[0], fields[1], start, end, channel)
+    return RecordingSegment(fields[0], fields[1], start, end, channel)
 
 
-def cut(wave: Wave, segment: Segment, line: str, options: ExtractSegmentsOptions) -> Wave:
-    """The segment of the recording.
+def cut_segment(wave: Wave, segment: RecordingSegment, line: str, options: ExtractSegmentsOptions) -> Wave:
+    """Cut a segment out of its recording.
 
     Args:
         wave: samples (channels, N).
         segment: where to cut.
-        line: what messages show.
+        line: the line, for messages.
         options: which segments are accepted.
 
     Returns:
         samples (1, N').
 
     Raises:
-        UnusableSegmentError: it starts behind the recording's end, ends too far behind it, is too short, or there is
-            no such channel.
-        KaldiError: several channels, and none is named.
+        UnusableSegmentError: it starts after the recording's end, ends too long after it, is too short, or there is no
+            such channel.
+        KaldiError: the recording has several channels, and the segment names none.
     """
     first, last = _sample_range(wave, segment, line, options)
     channel = _channel(len(wave.samples), segment)
     return Wave(wave.sample_rate, wave.samples[channel : channel + 1, first:last])
 
 
-def _sample_range(wave: Wave, segment: Segment, line: str, options: ExtractSegmentsOptions) -> tuple[int, int]:
+def _sample_range(wave: Wave, segment: RecordingSegment, line: str, options: ExtractSegmentsOptions) -> tuple[int, int]:
     """First sample, and last sample plus one. Kaldi's limits are float32: 0.1 s of them is a little more than 0.1 s."""
     rate, num_samples = wave.sample_rate, wave.samples.shape[1]
     length = np.float32(num_samples) / np.float32(rate)
@@ -97,7 +106,7 @@ def _sample_range(wave: Wave, segment: Segment, line: str, options: ExtractSegme
     return first, last
 
 
-def _channel(num_channels: int, segment: Segment) -> int:
+def _channel(num_channels: int, segment: RecordingSegment) -> int:
     if segment.channel >= num_channels:
         raise UnusableSegmentError(
             f"Invalid channel {segment.channel} >= {num_channels}, processing segment {segment.segment_id}"
@@ -116,7 +125,7 @@ def _extracted(waves: RandomAccessReader[Wave], line: str, options: ExtractSegme
         raise UnusableSegmentError(
             f"Could not find recording {segment.recording_id}, skipping segment {segment.segment_id}"
         )
-    return segment.segment_id, cut(waves[segment.recording_id], segment, line, options)
+    return segment.segment_id, cut_segment(waves[segment.recording_id], segment, line, options)
 
 
 @command(
@@ -127,8 +136,8 @@ def _extracted(waves: RandomAccessReader[Wave], line: str, options: ExtractSegme
     about="Extract segments from longer waves; a line of the segments file is: segment recording start end [channel], "
     "in seconds, an end of -1 being the recording's.",
 )
-def main(run: Run, options: ExtractSegmentsOptions, args: list[str]) -> int:
-    """Writes each segment as a wave; a line that cannot be used is warned of and left out. 0 even if none is left."""
+def main(run: CommandRun, options: ExtractSegmentsOptions, args: list[str]) -> int:
+    """Write each segment as a wave; a line that cannot be used is left out, with a warning. Returns 0 in any case."""
     num_done = num_lines = 0
     with (
         run.random_access(args[0], WAVE) as waves,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, INT32, is_rspecifier
 from minikaldi.options import NoOptions
 
@@ -14,7 +14,7 @@ from minikaldi.options import NoOptions
     num_args=(2, 2),
     about="Write the feature dimension: of each utterance to a table, of the first one to a file.",
 )
-def main(run: Run, options: NoOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: NoOptions, args: list[str]) -> int:
     """One number per utterance, or one in all."""
     with run.sequential(args[0], FLOAT_MATRIX) as feats:
         if is_rspecifier(args[1]):

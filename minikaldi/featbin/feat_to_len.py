@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, INT32
 from minikaldi.options import NoOptions
 
@@ -13,7 +13,7 @@ from minikaldi.options import NoOptions
     num_args=(1, 2),
     about="Write the number of frames: of each utterance to a table, or of all together to the standard output.",
 )
-def main(run: Run, options: NoOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: NoOptions, args: list[str]) -> int:
     """One number per utterance, or their sum."""
     with run.sequential(args[0], FLOAT_MATRIX) as feats:
         if len(args) == 2:

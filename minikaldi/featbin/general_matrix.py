@@ -1,4 +1,4 @@
-"""Matrices that are copied as they are stored: what is compressed is not decompressed on the way.
+"""Matrices in the form in which they are stored: compressed ones are copied without decompression.
 
 Source: Kaldi, matrix/sparse-matrix.cc (GeneralMatrix), without its sparse matrices.
 """
@@ -18,7 +18,13 @@ from minikaldi.io.compressed import CompressedHeader, decompress, read_compresse
 
 @dataclass(frozen=True)
 class CompressedMatrix:
-    """Header, quantile codes (cols, 4) or None, value codes (rows, cols)."""
+    """A matrix that stays compressed.
+
+    Attributes:
+        header: its header.
+        quantiles: quantile codes (cols, 4); None unless the tag is CM.
+        codes: value codes (rows, cols).
+    """
 
     header: CompressedHeader
     quantiles: npt.NDArray[Any] | None
@@ -30,7 +36,7 @@ class CompressedMatrix:
         return self.header.rows, self.header.cols
 
     def part(self, rows: slice, cols: slice) -> CompressedMatrix:
-        """Some rows and columns, coded as they are in the whole."""
+        """Some rows and columns, with the same codes."""
         codes = self.codes[rows, cols].copy()  # a view would keep the whole
         header = replace(self.header, rows=codes.shape[0], cols=codes.shape[1])
         return CompressedMatrix(header, None if self.quantiles is None else self.quantiles[cols], codes)
@@ -46,7 +52,7 @@ class GeneralMatrixHolder:
     what = "matrix"
 
     def read(self, stream: Reader) -> npt.NDArray[np.float32] | CompressedMatrix:
-        """A matrix in the form that it is stored in (double as float32)."""
+        """Read a matrix in its stored form (double as float32)."""
         binary = read_binary_header(stream)
         if not binary or stream.peek(1)[:1] != b"C":
             return read_matrix(stream, binary)
@@ -54,7 +60,7 @@ class GeneralMatrixHolder:
         return CompressedMatrix(header, *read_compressed_parts(stream, header))
 
     def write(self, stream: Writer, value: npt.NDArray[np.float32] | CompressedMatrix, binary: bool) -> None:
-        """The matrix; in text a compressed one is decompressed."""
+        """Write a matrix; in text a compressed one is decompressed."""
         if not isinstance(value, CompressedMatrix):
             FLOAT_MATRIX.write(stream, value, binary)
         elif not binary:
@@ -69,7 +75,7 @@ def _write_compressed(stream: Writer, matrix: CompressedMatrix) -> None:
     stream.write(struct.pack("<ffii", header.min_value, header.span, header.rows, header.cols))
     if header.rows == 0:
         return
-    if matrix.quantiles is not None:  # CM, whose codes stand column by column
+    if matrix.quantiles is not None:  # CM, whose codes are stored column by column
         stream.write(matrix.quantiles.tobytes())
         codes = codes.T
     stream.write(codes.tobytes())

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class SubsampleOptions:
+class SubsampleOptions(CommandOptions):
     """Which frames are taken."""
 
     n: int = option(1, "Take every n-th frame; if negative, repeat each frame -n times")
@@ -35,8 +36,8 @@ def subsampled(feats: NDArray[np.float32], options: SubsampleOptions) -> NDArray
     options=SubsampleOptions,
     about="Take every n-th frame of features, or repeat each one.",
 )
-def main(run: Run, options: SubsampleOptions, args: list[str]) -> int:
-    """Takes frames of each matrix of a table; one that would have none is warned of, counted and left out."""
+def main(run: CommandRun, options: SubsampleOptions, args: list[str]) -> int:
+    """Take frames of each matrix of a table; one without frames is counted and left out, with a warning."""
     _check(options)
     num_done = num_errors = frames_in = frames_out = 0
     with run.sequential(args[0], FLOAT_MATRIX) as feats, run.writer(args[1], FLOAT_MATRIX) as taken:
@@ -59,6 +60,6 @@ def _check(options: SubsampleOptions) -> None:
     if options.n == 0:
         raise KaldiError("--n=0 takes no frame; give 1 or more, or a negative number to repeat frames")
     if options.n < 0 and options.offset != 0:
-        raise KaldiError(f"--offset={options.offset} has no meaning where --n={options.n} repeats frames")
+        raise KaldiError(f"--offset={options.offset} has no meaning if --n={options.n} repeats frames")
     if options.offset < 0:
         raise KaldiError(f"--offset={options.offset} is negative; the first frame is 0")

@@ -1,9 +1,7 @@
 """to_wav.py: audio of any kind as a 16-bit mono RIFF wave, for wav.scp lines that Kaldi can read.
 
-It is no Kaldi program: recipes usually call sox or ffmpeg here.
-
-Differs from Kaldi: Kaldi has no such command; recipes call sox or ffmpeg instead. It reads what libsndfile reads, and
-through an ffmpeg on PATH the rest.
+Differs from Kaldi: Kaldi has no such command; recipes call sox or ffmpeg instead. It reads the formats of libsndfile,
+and with an ffmpeg on PATH the others.
 """
 
 from __future__ import annotations
@@ -14,14 +12,15 @@ from typing import BinaryIO, ClassVar
 import numpy as np
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.feat.audio import changed_rate, one_channel, read_audio, source_name
 from minikaldi.io import WAVE, Wave
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class ToWavOptions:
+class ToWavOptions(CommandOptions):
     """The wave's rate, speed and channel."""
 
     SPACED_VALUES: ClassVar[bool] = True
@@ -39,8 +38,8 @@ class ToWavOptions:
     about="Write an audio file (WAV, FLAC, MP3, Ogg, Opus, SPHERE; through ffmpeg also M4A and others; - for the "
     "standard input) to the standard output as a 16-bit mono wave.",
 )
-def main(run: Run, options: ToWavOptions, args: list[str]) -> int:
-    """Converts one file."""
+def main(run: CommandRun, options: ToWavOptions, args: list[str]) -> int:
+    """Convert one file."""
     source: str | BinaryIO = run.stdin if args[0] == "-" else args[0]
     channels, own_rate = read_audio(source)
     rate = _wanted_rate(options, args) or own_rate
@@ -58,5 +57,5 @@ def _wanted_rate(options: ToWavOptions, args: list[str]) -> int:
     if len(args) == 1:
         return options.rate
     if not args[1].isdecimal() or int(args[1]) < 1 or options.rate not in (0, int(args[1])):
-        raise KaldiError(f"rate {args[1]!r}: expected one whole number of Hz, as the second argument or as --rate")
+        raise KaldiError(f"rate {args[1]!r}: expected one integer >= 1 in Hz, as the second argument or as --rate")
     return int(args[1])

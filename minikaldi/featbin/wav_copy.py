@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.io import WAVE, are_tables
 from minikaldi.options import NoOptions
 
@@ -14,8 +14,8 @@ from minikaldi.options import NoOptions
     options=NoOptions,
     about="Copy wave files.",
 )
-def main(run: Run, options: NoOptions, args: list[str]) -> int:
-    """Copies a table or a single wave; 0 where at least one was copied."""
+def main(run: CommandRun, options: NoOptions, args: list[str]) -> int:
+    """Copy a table or a single wave; returns 0 if at least one was copied."""
     if not are_tables(*args):
         run.write_object(args[1], WAVE, run.read_object(args[0], WAVE))
         return 0

@@ -10,27 +10,28 @@ import math
 from dataclasses import dataclass
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT, Reader, Writer
 from minikaldi.io.specifiers import parse_rspecifier
 from minikaldi.io.wave import read_wave, read_wave_header
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class WavToDurationOptions:
-    """How much is read."""
+class WavToDurationOptions(CommandOptions):
+    """How much of a wave is read."""
 
     read_entire_file: bool = option(
-        False, "Read all samples, and count those that are there, also where each wave is a file with a known length"
+        False, "Read all samples and count them, even if each wave is a file with a known length"
     )
 
 
 class DurationHolder:
-    """The seconds of a wave, from its header where that suffices.
+    """The seconds of a wave, from its header if that suffices.
 
     Args:
-        entire: whether all samples are read: in an archive the next wave stands behind them.
+        entire: whether all samples are read: in an archive the next wave follows them.
     """
 
     what = "wave"
@@ -39,7 +40,7 @@ class DurationHolder:
         self.entire = entire
 
     def read(self, stream: Reader) -> float:
-        """Seconds."""
+        """Read a duration in seconds."""
         if self.entire:
             return read_wave(stream).duration
         header = read_wave_header(stream)
@@ -50,7 +51,7 @@ class DurationHolder:
         return num_samples / header.sample_rate
 
     def write(self, stream: Writer, value: float, binary: bool) -> None:
-        """Refused: a duration is no wave."""
+        """Refuse: a duration is not a wave."""
         raise KaldiError("a duration cannot be written as a wave")
 
 
@@ -61,8 +62,8 @@ class DurationHolder:
     options=WavToDurationOptions,
     about="Write the duration of each wave in seconds.",
 )
-def main(run: Run, options: WavToDurationOptions, args: list[str]) -> int:
-    """Writes a table of seconds; 0 where at least one was written."""
+def main(run: CommandRun, options: WavToDurationOptions, args: list[str]) -> int:
+    """Write a table of seconds; returns 0 if at least one was written."""
     entire = options.read_entire_file or parse_rspecifier(args[0]).kind == "ark"
     num_done, total, shortest, longest = 0, 0.0, math.inf, 0.0
     with run.sequential(args[0], DurationHolder(entire)) as waves, run.writer(args[1], FLOAT) as durations:

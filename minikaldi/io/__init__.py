@@ -1,7 +1,7 @@
 """Kaldi's tables, matrices, waves and pipes. Source folders: Kaldi util/, matrix/, feat/wave-reader."""
 
 from minikaldi.io.compressed import write_compressed
-from minikaldi.io.context import Context
+from minikaldi.io.context import StreamContext
 from minikaldi.io.holders import (
     BOOL,
     DOUBLE,
@@ -14,8 +14,6 @@ from minikaldi.io.holders import (
     INT32_VECTOR,
     TOKEN,
     TOKEN_VECTOR,
-    WAVE,
-    WAVE_HEADER,
     Holder,
     MatrixHolder,
     compressed_matrix,
@@ -42,6 +40,7 @@ from minikaldi.io.rows import matrix_shape, read_matrix_rows
 from minikaldi.io.sequential import SequentialReader, sequential
 from minikaldi.io.specifiers import are_tables, is_rspecifier
 from minikaldi.io.wave import Wave, WaveHeader
+from minikaldi.io.wave_holders import WAVE, WAVE_HEADER
 from minikaldi.io.writers import TableWriter, writer
 
 __all__ = [
@@ -60,12 +59,12 @@ __all__ = [
     "TOKEN_VECTOR",
     "WAVE",
     "WAVE_HEADER",
-    "Context",
     "Holder",
     "MatrixHolder",
     "RandomAccessReader",
     "Reader",
     "SequentialReader",
+    "StreamContext",
     "TableWriter",
     "Wave",
     "WaveHeader",

@@ -1,5 +1,8 @@
-"""A bounded stream of bytes between two threads, with a pipe's manners: the writer waits when it is full, the reader
-when it is empty; a closed reader breaks the writer, a closed writer ends the reader."""
+"""A bounded stream of bytes between two threads, which behaves as a pipe does.
+
+The writer waits if it is full, the reader if it is empty. If the reader has closed, writing raises BrokenPipeError; if
+the writer has closed, the reader comes to the end.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _BUFFER_BYTES = 1 << 16
 
 
 class Channel:
-    """The bytes under way and the two ends' states."""
+    """The bytes that were written and not yet read, and the state of both ends."""
 
     def __init__(self, capacity: int = _CAPACITY_BYTES) -> None:
         self._capacity = capacity
@@ -55,18 +58,18 @@ class Channel:
             return count
 
     def at_end(self) -> bool:
-        """Whether nothing more will come; waits until that is known."""
+        """Whether no more bytes will come; waits until that is known."""
         with self._changed:
             return not self._wait_for_data()
 
     def close_writer(self) -> None:
-        """No more data."""
+        """Announce that no more data comes."""
         with self._changed:
             self._writer_closed = True
             self._changed.notify_all()
 
     def close_reader(self) -> None:
-        """No more interest: the writer's next `put` fails."""
+        """Announce that nothing more is read: the writer's next `put` fails."""
         with self._changed:
             self._reader_closed = True
             self._blocks.clear()
@@ -103,7 +106,7 @@ class ChannelReader(io.RawIOBase):
         return self._channel.at_end()
 
     def close(self) -> None:
-        """Break the writer."""
+        """Close; the writer's next write fails."""
         if not self.closed:
             super().close()
             self._channel.close_reader()
@@ -120,17 +123,17 @@ class ChannelWriter(io.RawIOBase):
         return True
 
     def write(self, data: ReadableBuffer) -> int:
-        """All of `data`."""
+        """Write all of `data`."""
         block = bytes(data)  # the caller reuses its buffer
         self._channel.put(block)
         return len(block)
 
     def buffered(self) -> io.BufferedWriter:
-        """This end, with small writes gathered."""
+        """This end with a buffer for small writes."""
         return io.BufferedWriter(self, _BUFFER_BYTES)
 
     def close(self) -> None:
-        """End the reader."""
+        """Close; the reader comes to the end."""
         if not self.closed:
             super().close()
             self._channel.close_writer()

@@ -25,11 +25,11 @@ Codes = npt.NDArray[Any]
 AUTO, SPEECH_FEATURE, TWO_BYTE_AUTO, TWO_BYTE_INTEGER, ONE_BYTE_AUTO, ONE_BYTE_INTEGER, ONE_BYTE_ZERO_ONE = range(1, 8)
 _FIXED_RANGES = {TWO_BYTE_INTEGER: (-32768.0, 65535.0), ONE_BYTE_INTEGER: (0.0, 255.0), ONE_BYTE_ZERO_ONE: (0.0, 1.0)}
 _TAGS = {SPEECH_FEATURE: "CM", TWO_BYTE_AUTO: "CM2", TWO_BYTE_INTEGER: "CM2"}
-# With this many rows or fewer, four quantiles a column cost more than a second byte a value.
+# With this many rows or fewer, four quantiles per column take more space than a second byte per value.
 _FEW_ROWS = 8
 _SHORTEST_WITH_QUARTILES = 5
 _PART_STEPS = (64, 128, 63)  # codes between the minimum, the quartiles and the maximum
-# Adding it in float32 and cutting off rounds half up, as adding 0.5 in float64 does; 0.5 itself would round twice.
+# Adding it in float32 and truncating rounds half up, as adding 0.5 in float64 does; 0.5 itself would round twice.
 _BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
 _BLOCK_VALUES = 1 << 16
 _LOOKED_UP_TOGETHER = 1 << 13  # columns; 256 values of each must fit into memory, however wide a forged matrix is
@@ -38,7 +38,15 @@ _LOOKED_UP_AT_ONCE = 1 << 13
 
 @dataclass(frozen=True)
 class CompressedHeader:
-    """Tag (CM, CM2, CM3), the value of code 0, the span of all codes, rows and columns."""
+    """The header of a compressed matrix.
+
+    Attributes:
+        tag: CM, CM2 or CM3.
+        min_value: value of code 0.
+        span: difference between the values of the largest code and of code 0.
+        rows: number of rows.
+        cols: number of columns.
+    """
 
     tag: str
     min_value: np.float32
@@ -48,7 +56,7 @@ class CompressedHeader:
 
 
 def read_compressed_header(stream: Reader) -> CompressedHeader:
-    """The header of a compressed matrix, whose tag is still in the stream."""
+    """Read the header of a compressed matrix, from its tag on."""
     tag = read_token(stream)
     if tag not in ("CM", "CM2", "CM3"):
         raise malformed(stream, f"expected a compressed matrix (CM, CM2, CM3), found {tag[:20]!r}", len(tag) + 1)
@@ -64,7 +72,11 @@ def read_compressed_header(stream: Reader) -> CompressedHeader:
 
 
 def read_compressed_parts(stream: Reader, header: CompressedHeader) -> tuple[Codes | None, Codes]:
-    """(quantile codes (cols, 4) uint16 or None, value codes (rows, cols)) that follow the header."""
+    """Read the codes after the header.
+
+    Returns:
+        Quantile codes (cols, 4) uint16, None unless the tag is CM; value codes (rows, cols).
+    """
     what = f"compressed matrix of {header.rows} x {header.cols}"
     if header.tag != "CM":
         dtype = "<u2" if header.tag == "CM2" else np.uint8
@@ -78,12 +90,12 @@ def read_compressed_parts(stream: Reader, header: CompressedHeader) -> tuple[Cod
 
 @np.errstate(over="ignore", invalid="ignore")  # a forged range may reach beyond float32: infinite values, as in Kaldi
 def decompress(header: CompressedHeader, quantiles: Codes | None, codes: Codes) -> Float32:
-    """Values of any rows' codes.
+    """The values of codes.
 
     Args:
-        header: of the whole matrix.
+        header: header of the whole matrix.
         quantiles: (cols, 4) uint16 for CM, else None.
-        codes: (n, cols), rows of the matrix.
+        codes: (n, cols), any rows of the matrix.
 
     Returns:
         (n, cols) float32.
@@ -95,7 +107,7 @@ def decompress(header: CompressedHeader, quantiles: Codes | None, codes: Codes) 
     if len(quantiles) > _LOOKED_UP_TOGETHER:
         parts = [slice(at, at + _LOOKED_UP_TOGETHER) for at in range(0, len(quantiles), _LOOKED_UP_TOGETHER)]
         return np.concatenate([decompress(header, quantiles[part], codes[:, part]) for part in parts], axis=1)
-    # Each column has 256 values at most: they are computed once and looked up, for as many rows as the cache holds.
+    # Each column has at most 256 values: they are computed once and looked up, in blocks of rows that fit the cache.
     values = _column_values(_from_uint16(header, quantiles)).ravel()
     first = np.arange(0, len(values), 256)  # where a column's values begin
     result = np.empty(codes.shape, dtype=np.float32)
@@ -103,16 +115,16 @@ def decompress(header: CompressedHeader, quantiles: Codes | None, codes: Codes) 
     for at in range(0, len(result), height):
         index = codes[at : at + height].astype(np.intp, order="C")
         index += first
-        values.take(index, out=result[at : at + height], mode="clip")  # all are inside; the other mode copies
+        values.take(index, out=result[at : at + height], mode="clip")  # all are in range; mode "raise" copies
     return result
 
 
 def _column_values(quantiles: Float32) -> Float32:
-    """What each code means: quantiles (cols, 4) -> (cols, 256)."""
+    """The value of each code: quantiles (cols, 4) -> (cols, 256)."""
     q0, q25, q75, q100 = quantiles.T[:, :, None]  # (cols, 1) each
     codes = np.arange(256, dtype=np.float32)
     low, middle, high = codes[:65], codes[65:193] - 64, codes[193:] - 192
-    # The products are float32, what follows them float64, as in the source.
+    # The products are float32, the sums float64, as in the source.
     parts = [
         q0 + ((q25 - q0) * low).astype(np.float64) * (1 / 64.0),
         q25 + ((q75 - q25) * middle).astype(np.float64) * (1 / 128.0),
@@ -122,14 +134,14 @@ def _column_values(quantiles: Float32) -> Float32:
 
 
 def _column_blocks(columns: Codes) -> Iterator[slice]:
-    """Slices of (cols, rows) that are small enough for the processor's cache, and for what is computed on the way."""
+    """Slices of (cols, rows) that fit the processor's cache with all intermediate results."""
     cols, rows = columns.shape
     width = max(1, _BLOCK_VALUES // max(1, rows))
     return (slice(at, at + width) for at in range(0, cols, width))
 
 
 def write_compressed(stream: Writer, matrix: Float32, method: int) -> None:
-    """`matrix` (rows, cols) float32, finite, by one of the methods 1–7.
+    """Write `matrix` (rows, cols) float32, finite, by one of the methods 1 to 7.
 
     Raises:
         KaldiError: unknown method, or a NaN or infinity in the matrix.
@@ -169,7 +181,7 @@ def _make_header(matrix: Float32, method: int) -> CompressedHeader:
 
 
 def _to_levels(header: CompressedHeader, values: Float32, levels: int) -> npt.NDArray[np.int32]:
-    """Codes 0…levels of values; float32 products and a float64 rounding term, as the source has them."""
+    """Codes 0…levels of values; float32 products and a float64 rounding term, as in the source."""
     fraction = np.clip((values - header.min_value) / header.span, np.float32(0), np.float32(1))
     return ((fraction * np.float32(levels)).astype(np.float64) + 0.499).astype(np.int32)
 
@@ -198,7 +210,7 @@ def _quantiles(header: CompressedHeader, columns: Float32) -> npt.NDArray[np.int
         at = [min(i, rows - 1) for i in range(4)]
     codes = _to_levels(header, ordered[:, at], 65535)  # (cols, 4)
     if rows < 4:
-        codes[:, rows:] = 0  # a quantile that has no value of its own is one more than the one before
+        codes[:, rows:] = 0  # a quantile without a value of its own becomes one more than the one before
     codes[:, 0] = np.minimum(codes[:, 0], 65532)
     codes[:, 1] = np.minimum(np.maximum(codes[:, 1], codes[:, 0] + 1), 65533)
     codes[:, 2] = np.minimum(np.maximum(codes[:, 2], codes[:, 1] + 1), 65534)
@@ -209,20 +221,20 @@ def _quantiles(header: CompressedHeader, columns: Float32) -> npt.NDArray[np.int
 def _column_codes(quantiles: Float32, columns: Float32) -> npt.NDArray[np.uint8]:
     """Codes of `columns` (cols, rows) between `quantiles` (cols, 4): 64 steps, then 128, then 63.
 
-    A value passes through all three parts; those that lie below it are full and those above it empty, so that the
-    sum is its code.
+    A value passes through all three parts; the parts below it are full and those above it empty, so that the sum is its
+    code.
     """
     codes = np.zeros(columns.shape, dtype=np.uint8)
     steps = np.empty_like(columns)
     for part, most in enumerate(_PART_STEPS):
         low, high = quantiles[:, part, None], quantiles[:, part + 1, None]
-        narrow = (low == high)[:, 0]  # the quantiles differ by less than float32 can say
+        narrow = (low == high)[:, 0]  # the quantiles differ by less than float32 resolves
         np.subtract(columns, low, out=steps)
         steps /= np.where(narrow[:, None], np.float32(1), high - low)
         steps *= np.float32(most)
         steps += _BELOW_HALF
         taken = np.clip(steps, 0, most, out=steps).astype(np.uint8)
-        if narrow.any():  # what C makes of the division by zero: nothing above the last quartile
+        if narrow.any():  # the result of C's division by zero: nothing above the last quartile
             taken[narrow] = 0 if part == 2 else most * (columns[narrow] >= high[narrow])
         codes += taken
     return codes

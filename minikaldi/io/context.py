@@ -1,4 +1,4 @@
-"""What a reader or writer needs to know of its surroundings: the standard streams, and whether commands may be run."""
+"""The standard streams of a reader or writer, and whether its file names may hold commands."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from minikaldi.io.places import counted_stdin, naming
 from minikaldi.io.primitives import Reader, show_name
 
 
-class Context:
-    """The streams that '-' stands for, and the permission to start the commands that file names hold.
+class StreamContext:
+    """The streams that '-' means, and the permission to run the commands in file names.
 
     Args:
-        stdin: bytes; None: the process's own, looked up when it is needed.
-        stdout: the same for output.
-        allow_pipes: None: unless MINIKALDI_NO_PIPES is set to anything but 0.
+        stdin: standard input, bytes; None: the process's own, looked up when it is needed.
+        stdout: standard output, bytes; None: the process's own.
+        allow_pipes: whether commands may run; None: unless MINIKALDI_NO_PIPES is set to anything but 0.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Context:
 
     @cached_property
     def stdin(self) -> Reader:
-        """A buffered reader that can peek (a BytesIO cannot), and tell its place where it is the process's own."""
+        """Standard input, buffered, so that it can peek; the process's own knows its position."""
         stream = _open(sys.stdin, "input") if self._stdin is None else self._stdin
         if not isinstance(stream, io.BufferedReader):
             return io.BufferedReader(stream)  # type: ignore[arg-type]
@@ -43,41 +43,49 @@ class Context:
 
     @cached_property
     def stdout(self) -> BinaryIO:
-        """A stream of bytes."""
+        """Standard output, bytes."""
         return _open(sys.stdout, "output") if self._stdout is None else self._stdout
 
     def flush(self) -> None:
-        """Write out what is still in the standard output's buffer, if it was ever asked for."""
+        """Flush the standard output, if it was ever used."""
         if "stdout" in self.__dict__:
             with naming("standard output"):
                 self.stdout.flush()
 
     @property
     def stdin_to_share(self) -> Reader | None:
-        """What an inner command gets as its standard input: ours, or None where ours is the process's own."""
+        """The standard input of a command that runs inside; None if it is the process's own."""
         return None if self.has_process_stdin else self.stdin
 
     @property
     def stdout_to_share(self) -> BinaryIO | None:
-        """What an inner command gets as its standard output: ours, or None where ours is the process's own."""
+        """The standard output of a command that runs inside; None if it is the process's own."""
         return self._stdout
 
     @property
     def has_process_stdin(self) -> bool:
-        """Whether '-' is what a child process would inherit as its standard input."""
+        """Whether '-' is the standard input that a child process would inherit."""
         return self._stdin is None or (sys.stdin is not None and self._stdin is sys.stdin.buffer)
 
     def note_table(self, stream: Reader) -> None:
-        """Remember what a table is read from, until it is closed."""
+        """Remember the stream of a table until it is closed."""
         self._tables_read = [*(known for known in self._tables_read if not known.closed), stream]
 
     def check_not_read(self, path: str) -> None:
-        """Raises KaldiError for a file that a table is being read from: opening it to write would empty it."""
+        """Refuse to write to a file that a table is read from: opening it would empty it.
+
+        Raises:
+            KaldiError: the file is being read.
+        """
         if any(_is_same_file(stream, path) for stream in self._tables_read):
             raise KaldiError(f"{show_name(path)}: cannot write to a file that is being read; write to another name")
 
     def check_pipe(self, command: str) -> None:
-        """Raises KaldiError where pipes are refused."""
+        """Refuse a command if pipes are off.
+
+        Raises:
+            KaldiError: they are.
+        """
         if not self.allow_pipes:
             raise KaldiError(
                 f"refused to run the pipe {command!r}: pipes are off (--no-pipes or MINIKALDI_NO_PIPES=1); "
@@ -86,8 +94,8 @@ class Context:
 
 
 def _open(stream: TextIO | None, name: str) -> BinaryIO:
-    if stream is None:  # what Python makes of `<&-`
-        raise KaldiError(f"the standard {name} is closed; give it, or a file's name in the place of '-'")
+    if stream is None:  # after `<&-`
+        raise KaldiError(f"the standard {name} is closed; open it, or give a file name in place of '-'")
     return stream.buffer
 
 
@@ -95,5 +103,5 @@ def _is_same_file(stream: Reader, path: str) -> bool:
     try:
         status = Path(path).stat()
         return stat.S_ISREG(status.st_mode) and os.path.samestat(status, os.fstat(stream.fileno()))
-    except (OSError, ValueError):  # nothing there; a stream that is closed, or no file's; a zero byte in the name
+    except (OSError, ValueError):  # no such file; a stream that is closed or not a file's; a zero byte in the name
         return False

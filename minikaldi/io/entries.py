@@ -1,4 +1,4 @@
-"""The entries of an archive, one after the other.
+"""Reading the entries of an archive in order.
 
 Source: Kaldi util/kaldi-table-inl.h (SequentialTableReaderArchiveImpl).
 """
@@ -16,13 +16,13 @@ from common.text_lines import LONGEST_MARK, LineEnds
 from minikaldi.io.holders import Holder, VectorHolder
 from minikaldi.io.objects import read_named
 from minikaldi.io.places import malformed
-from minikaldi.io.primitives import Reader, decode, encode, read_word, show, skip_space
+from minikaldi.io.primitives import Reader, decode, encode, excerpt, read_word, skip_space
 
 T = TypeVar("T")
 _PLAIN_KEY = re.compile(rb"[^ \t\n\r\f\v]+[ \t]")
 _FLOAT32 = np.dtype(np.float32)
 _PLAIN_VECTOR = re.compile(rb"([^\x00-\x20]+) \0BFV \x04(.{4})", re.DOTALL)  # key, header and dimension
-_HEADER_BYTES = len(b" \0BFV \x04") + 4  # from the blank after the key to the dimension
+_HEADER_BYTES = len(b" \0BFV \x04") + 4  # blank after the key, header and dimension
 _LAST_BLANK = 0x20
 _SHORT_RUN = 12  # a run costs as much as eight single vectors
 
@@ -32,8 +32,8 @@ def archive_entries(stream: Reader, holder: Holder[T], name: str) -> Iterator[tu
 
     Args:
         stream: the archive.
-        holder: reads the objects.
-        name: of the archive, for messages.
+        holder: reader of the objects.
+        name: name of the archive in messages.
 
     Raises:
         KaldiError: an entry cannot be read; the text names the archive, the key and the byte.
@@ -50,7 +50,7 @@ def archive_entries(stream: Reader, holder: Holder[T], name: str) -> Iterator[tu
 
 
 def _skip_mark(stream: Reader, name: str) -> None:
-    """Pass over a byte order mark at the beginning of an archive (a spk2utt that an editor has saved), with a warning.
+    """Skip a byte order mark at the beginning of an archive (a spk2utt that an editor saved), with a warning.
 
     Raises:
         KaldiError: the archive is UTF-16.
@@ -61,7 +61,7 @@ def _skip_mark(stream: Reader, name: str) -> None:
 
 
 def buffer_bytes(holder: Holder[Any]) -> int:
-    """How much of an archive is read at once: of short vectors many; -1, the system's block, of anything else."""
+    """Bytes of an archive that are read at once: many for short vectors; else -1, the system's block."""
     return 1 << 16 if _holds_floats(holder) else -1
 
 
@@ -70,9 +70,9 @@ def _holds_floats(holder: Holder[Any]) -> bool:
 
 
 def _buffered_vectors(stream: Reader) -> list[tuple[str, Any]]:
-    """The binary float32 vectors that stand whole in the stream's buffer, up to the first other entry; maybe none.
+    """The binary float32 vectors that are complete in the stream's buffer, up to the first other entry; maybe none.
 
-    Tables hold hundreds of thousands of short vectors, and a call on a stream costs as much as a vector.
+    Tables hold hundreds of thousands of short vectors, and one call on a stream takes as long as one vector.
     """
     data = stream.peek(1)
     found: list[tuple[str, Any]] = []
@@ -97,7 +97,7 @@ def _buffered_vectors(stream: Reader) -> list[tuple[str, Any]]:
 
 
 def _run_of_vectors(data: bytes, begin: int, head: int, dim: int) -> list[tuple[str, Any]]:
-    """Entries from `begin` on whose key and header have `head` bytes together, as the first's, and dimension `dim`."""
+    """Entries from `begin` on whose key and header have `head` bytes, as the first entry's, and dimension `dim`."""
     size = head + dim * _FLOAT32.itemsize
     count = (len(data) - begin) // size
     rows = np.frombuffer(data, np.uint8, count * size, begin).reshape(count, size)
@@ -112,8 +112,8 @@ def _run_of_vectors(data: bytes, begin: int, head: int, dim: int) -> list[tuple[
 
 
 def next_key(stream: Reader, name: str) -> str:
-    """The next key of an archive, its following blank passed over; '' at the end."""
-    if plain := _PLAIN_KEY.match(stream.peek(1)):  # nearly always; the rest is for what is split or strange
+    """The next key of an archive; the blank after it is skipped. '' at the end."""
+    if plain := _PLAIN_KEY.match(stream.peek(1)):  # the usual case; the rest handles split and unusual keys
         return decode(stream.read(plain.end())[:-1])
     if not skip_space(stream):
         return ""
@@ -123,7 +123,9 @@ def next_key(stream: Reader, name: str) -> str:
         raise KaldiError(f"{name}: {exc}") from exc
     after = stream.peek(1)[:1]
     if after not in (b" ", b"\t", b"\n"):
-        said = f"the archive ends after {show(key)}" if not after else f"found {after!r} after the key {show(key)}"
+        said = (
+            f"the archive ends after {excerpt(key)}" if not after else f"found {after!r} after the key {excerpt(key)}"
+        )
         fault = malformed(stream, f"{said}, expected a space and an object: truncated?", back=len(encode(key)))
         raise KaldiError(f"{name}: {fault}")
     if after != b"\n":  # an empty line's end belongs to its (empty) object

@@ -1,4 +1,4 @@
-"""How each kind of object stands in a table or file: a `Holder` reads one from a stream and writes one to it.
+"""The form of each kind of object in a table or file: a `Holder` reads one from a stream and writes one to it.
 
 Source: Kaldi util/kaldi-holder-inl.h.
 """
@@ -13,7 +13,6 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import KaldiError
 from minikaldi.io.compressed import write_compressed
 from minikaldi.io.matrices import read_matrix, read_vector_object, write_matrix, write_vector
 from minikaldi.io.places import malformed
@@ -22,20 +21,19 @@ from minikaldi.io.primitives import (
     Writer,
     decode,
     encode,
+    excerpt,
     read_array,
     read_binary_header,
     read_exactly,
     read_float,
     read_int32,
     read_line,
-    show,
     to_float,
     to_int32,
     write_binary_header,
     write_float,
     write_int32,
 )
-from minikaldi.io.wave import Wave, WaveHeader, read_wave, read_wave_header, write_wave
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
@@ -43,16 +41,20 @@ _SIZED_INT32 = np.dtype([("size", "i1"), ("value", "<i4")])
 
 
 class Holder(Protocol[T]):
-    """Reads and writes one kind of object; `what` names it in messages."""
+    """Reads and writes one kind of object.
+
+    Attributes:
+        what: name of the kind in messages.
+    """
 
     what: str
 
     def read(self, stream: Reader) -> T:
-        """The object that starts here, its binary header (if it has one) included.
+        """Read the object that starts here, with its binary header if it has one.
 
         Raises:
-            KaldiError: it is none. Whoever called adds file and key, and, where the error was not made by
-                `minikaldi.io.places.malformed`, the byte at which the reading stopped.
+            KaldiError: no such object. The caller adds file and key, and, unless `minikaldi.io.places.malformed` made
+                the error, the byte at which the reading stopped.
         """
 
     def write(self, stream: Writer, value: T, binary: bool) -> None:
@@ -60,7 +62,12 @@ class Holder(Protocol[T]):
 
 
 class MatrixHolder:
-    """Matrices of one float type; reads any form; writes its type, or compressed by `compression_method` if binary."""
+    """Matrices of one float type. Any form is read.
+
+    Args:
+        dtype: type of the arrays, and of what is written.
+        compression_method: how binary matrices are compressed, 1 to 7; None: they are not.
+    """
 
     def __init__(self, dtype: npt.DTypeLike, compression_method: int | None = None) -> None:
         self.what = "matrix"
@@ -68,42 +75,42 @@ class MatrixHolder:
         self.compression_method = compression_method
 
     def read(self, stream: Reader) -> npt.NDArray[Any]:
-        """(rows, cols)."""
+        """Read a matrix (rows, cols)."""
         return read_matrix(stream, read_binary_header(stream), self.dtype)
 
     def write(self, stream: Writer, value: npt.NDArray[Any], binary: bool) -> None:
-        """`value` (rows, cols), converted to the holder's type."""
+        """Write `value` (rows, cols), converted to the holder's type."""
         write_binary_header(stream, binary)
         matrix = np.asarray(value, dtype=self.dtype)
         if self.compression_method is None:
             write_matrix(stream, matrix, binary)
         elif binary:
             write_compressed(stream, matrix, self.compression_method)
-        else:  # text shows what the compressed form holds, as in Kaldi
+        else:  # text shows the values of the compressed form, as in Kaldi
             packed = io.BytesIO()
             write_compressed(packed, matrix, self.compression_method)
             write_matrix(stream, read_matrix(io.BufferedReader(io.BytesIO(packed.getvalue())), True), False)
 
 
 class VectorHolder:
-    """Vectors of one float type; reads either."""
+    """Vectors of one float type; float and double are read."""
 
     def __init__(self, dtype: npt.DTypeLike) -> None:
         self.what = "vector"
         self.dtype = np.dtype(dtype)
 
     def read(self, stream: Reader) -> npt.NDArray[Any]:
-        """(dim,)."""
+        """Read a vector (dim,)."""
         return read_vector_object(stream, self.dtype)
 
     def write(self, stream: Writer, value: npt.NDArray[Any], binary: bool) -> None:
-        """`value` (dim,), converted to the holder's type."""
+        """Write `value` (dim,), converted to the holder's type."""
         write_binary_header(stream, binary)
         write_vector(stream, np.asarray(value, dtype=self.dtype), binary)
 
 
 class IntHolder:
-    """One int32; in text it has its line to itself, and, as in Kaldi, the line has an end."""
+    """One int32; in text it is alone on its line, and, as in Kaldi, the line has an end."""
 
     what = "integer"
 
@@ -122,7 +129,7 @@ class IntHolder:
 
 
 class FloatHolder:
-    """One float32 or double (either is read); in text it has its line to itself."""
+    """One float32 or double (both are read); in text it is alone on its line."""
 
     what = "number"
 
@@ -144,7 +151,7 @@ class FloatHolder:
 
 
 class BoolHolder:
-    """One truth value: T or F."""
+    """One boolean: T or F."""
 
     what = "truth value (T or F)"
 
@@ -155,7 +162,7 @@ class BoolHolder:
         else:
             word, back = _single_word(stream, self.what)
         if word not in (b"T", b"F"):
-            raise malformed(stream, f"expected T or F, found {show(word)}", back)
+            raise malformed(stream, f"expected T or F, found {excerpt(word)}", back)
         return word == b"T"
 
     def write(self, stream: Writer, value: bool, binary: bool) -> None:
@@ -224,47 +231,17 @@ class IntVectorHolder:
         _end_line(stream, binary)
 
 
-class WaveHolder:
-    """RIFF waves; the same bytes in an archive as in a file."""
-
-    what = "wave"
-
-    def read(self, stream: Reader) -> Wave:
-        """The recording."""
-        return read_wave(stream)
-
-    def write(self, stream: Writer, value: Wave, binary: bool) -> None:
-        """The recording as 16-bit PCM."""
-        if not binary:
-            raise KaldiError("waves cannot be written as text; drop the 't' from the wspecifier")
-        write_wave(stream, value)
-
-
-class WaveHeaderHolder:
-    """The header of a wave alone, where each wave is a file of its own: nothing of the samples is read."""
-
-    what = "wave header"
-
-    def read(self, stream: Reader) -> WaveHeader:
-        """Rate, channels and size."""
-        return read_wave_header(stream)
-
-    def write(self, stream: Writer, value: WaveHeader, binary: bool) -> None:
-        """Refused: a header without samples is no file."""
-        raise KaldiError("a wave header cannot be written alone")
-
-
 def compressed_matrix(method: int) -> MatrixHolder:
-    """Matrices that are written compressed by Kaldi's method 1–7 (1 chooses by the number of rows)."""
+    """A holder that compresses matrices by Kaldi's method 1 to 7 (1 chooses by the number of rows)."""
     return MatrixHolder(np.float32, method)
 
 
 def _single_word(stream: Reader, what: str) -> tuple[bytes, int]:
-    """The only word of the line, and how many bytes the line has, for errors."""
+    """The only word of the line, and the line's length in bytes, for errors."""
     line = read_line(stream, what)
     words = line.split()
     if len(words) != 1:
-        found = f"found {len(words)}: {show(b' '.join(words))}"
+        found = f"found {len(words)}: {excerpt(b' '.join(words))}"
         raise malformed(stream, f"expected one {what} on the line, {found}", len(line))
     return words[0], len(line)
 
@@ -273,7 +250,7 @@ def _convert(convert: Callable[[bytes], N], word: bytes, what: str, stream: Read
     try:
         return convert(word)
     except ValueError as exc:
-        raise malformed(stream, f"expected {what}, found {show(word)}", back) from exc
+        raise malformed(stream, f"expected {what}, found {excerpt(word)}", back) from exc
 
 
 def _end_line(stream: Writer, binary: bool) -> None:
@@ -292,5 +269,3 @@ BOOL = BoolHolder()
 TOKEN = TokenHolder()
 TOKEN_VECTOR = TokenVectorHolder()
 INT32_VECTOR = IntVectorHolder()
-WAVE = WaveHolder()
-WAVE_HEADER = WaveHeaderHolder()

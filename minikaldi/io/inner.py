@@ -1,10 +1,10 @@
-"""Pipes without processes: `wav-reverberate … - - |` run by this process, one thread a command, joined by bounded
-streams.
+"""Pipes without processes: `wav-reverberate … - - |` run by this process, with one thread for each command and bounded
+streams between them.
 
-A command line is run so only if it cannot mean anything else: words and quotes joined by `|`, each command found on
-PATH in this checkout's minikaldi/bin, or utils/to_wav.py of this checkout. A first command `cat <file>`, which
-Kaldi's augmentation scripts write, is the opening of that file. Real Kaldi or a wrapper, where PATH finds it first,
-is never bypassed.
+A command line is run like this only if it cannot mean anything else: words and quotes joined by `|`, each command one
+of the runner's (`minikaldi.io.runner`), found on PATH in this checkout's minikaldi/bin, or utils/to_wav.py of this
+checkout. A first command `cat <file>`, which Kaldi's augmentation scripts write, opens that file. Real Kaldi or a
+wrapper, if PATH finds it first, is never bypassed.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from common.errors import KaldiError
-from minikaldi.commands import MODULES
 from minikaldi.io.channel import Channel, ChannelReader, ChannelWriter
-from minikaldi.io.context import Context
+from minikaldi.io.context import StreamContext
 from minikaldi.io.primitives import Reader
+from minikaldi.io.runner import current_runner
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _BUFFER_BYTES = 1 << 16
 BROKEN_PIPE = 141  # what a shell reports of a command that wrote to a closed pipe
-_NOT_ENDED = 255  # no command is taken to have ended well before it has
+_NOT_ENDED = 255  # the exit code of a command until it has ended
 _ROOT = Path(__file__).resolve().parents[2]
 _BIN, _UTILS = str(_ROOT / "minikaldi" / "bin"), str(_ROOT / "utils")
-# A blank, the pipe sign, a quoted piece that the shell would not look into (in double quotes a backslash stands for
-# itself before most characters), a character after a backslash, or plain characters.
+# A blank, the pipe sign, a quoted piece without anything that the shell expands (in double quotes a backslash is kept
+# before most characters), a character after a backslash, or plain characters.
 _PIECE = re.compile(r"""[ \t]+|\||'[^']*'|"(?:[^"$`\\]|\\[^"$`\\\n])*"|\\[^\n]|[^\s|'"$`\\;&<>()*?\[\]{}~#!]+""")
 
-# What means the streams of a process, which here are channels: an output pipe, whose command would write to ours, and
-# names such as ark:/dev/stdin.
+# Words that mean the streams of a process, which here are channels: an output pipe, whose command would write to our
+# standard output, and names such as ark:/dev/stdin.
 _PROCESS_STREAMS = re.compile(r"([a-z,]+:)?\s*\||.*/dev/(std(in|out|err)|fd|tty)\b|.*/proc/(self|thread-self)\b")
 
 Stages = list[list[str]]
@@ -55,8 +55,8 @@ def parse_pipeline(command: str) -> Stages | None:
     return stages
 
 
-def open_input(command: str, stages: Stages, context: Context) -> Reader:
-    """What the pipeline writes; errors surface on closing."""
+def open_input(command: str, stages: Stages, context: StreamContext) -> Reader:
+    """A stream of the pipeline's output; a command that failed raises KaldiError when the stream is closed."""
     source, stages = _open_cat(stages)
     if source is not None and not stages:
         return source
@@ -65,8 +65,8 @@ def open_input(command: str, stages: Stages, context: Context) -> Reader:
     return _buffered(_PipelineReader(channel, pipeline))
 
 
-def open_output(command: str, stages: Stages, context: Context) -> BinaryIO:
-    """A stream that the pipeline reads; errors surface on closing."""
+def open_output(command: str, stages: Stages, context: StreamContext) -> BinaryIO:
+    """A stream that the pipeline reads; a command that failed raises KaldiError when the stream is closed."""
     if _is_plain_cat(stages[0]):
         raise KaldiError(f"the pipe {command!r} does not read its input")
     channel = Channel()
@@ -108,17 +108,18 @@ def _without_marks(piece: str) -> str:
 
 
 def _is_ours(name: str) -> bool:
+    if Path(name).name not in current_runner().names:
+        return False
     return _found_in_checkout(name, os.environ.get("PATH", os.defpath), str(Path.cwd()) if "/" in name else "")
 
 
 @lru_cache(maxsize=256)
 def _found_in_checkout(name: str, path: str, cwd: str) -> bool:
-    """Whether the shell would run our own program for `name`; `cwd` only tells cached answers apart."""
-    base = Path(name).name
-    found = shutil.which(name, path=path) if base in MODULES else None
+    """Whether the shell would run this checkout's program for `name`; `cwd` is a part of the cache's key only."""
+    found = shutil.which(name, path=path)
     if found is None:
         return False
-    return str(Path(found).parent.resolve()) == (_UTILS if base.endswith(".py") else _BIN)
+    return str(Path(found).parent.resolve()) == (_UTILS if name.endswith(".py") else _BIN)
 
 
 def _is_plain_cat(words: list[str]) -> bool:
@@ -126,7 +127,7 @@ def _is_plain_cat(words: list[str]) -> bool:
 
 
 def _open_cat(stages: Stages) -> tuple[Reader | None, Stages]:
-    """The file of a leading cat, if there is one, and the commands after it."""
+    """The file of a leading `cat`, None without one, and the commands after it."""
     if not _is_plain_cat(stages[0]):
         return None, stages
     try:
@@ -139,13 +140,13 @@ class _Pipeline:
     """The running threads of one command line, and their exit codes."""
 
     def __init__(
-        self, command: str, stages: Stages, source: Reader | None, sink: BinaryIO | None, context: Context
+        self, command: str, stages: Stages, source: Reader | None, sink: BinaryIO | None, context: StreamContext
     ) -> None:
         self.command = command
         self._context = context
         self._codes = [_NOT_ENDED] * len(stages)
         self._threads: list[threading.Thread] = []
-        stdin = source  # None: whatever this command has
+        stdin = source  # None: the standard input of the command that reads or writes the table
         for i, words in enumerate(stages):
             last = i == len(stages) - 1
             link = None if last else Channel()
@@ -157,15 +158,12 @@ class _Pipeline:
                 stdin = _buffered(ChannelReader(link))
 
     def _run(self, i: int, words: list[str], stdin: Reader | None, stdout: BinaryIO | None) -> None:
-        # Imported here: commands read and write tables, so that module imports this one.
-        from minikaldi.command import run_command
-
         try:
             run = contextvars.Context().run
             our_stdin, our_stdout = stdin or self._context.stdin_to_share, stdout or self._context.stdout_to_share
-            self._codes[i] = run(run_command, words, our_stdin, our_stdout, self._context.allow_pipes)
+            self._codes[i] = run(current_runner().run, words, our_stdin, our_stdout, self._context.allow_pipes)
         finally:
-            # The ends are closed whatever happened, or the neighbours would wait for ever.
+            # Both ends are closed in any case, or the neighbours would wait for ever.
             try:
                 if stdin is not None:
                     stdin.close()
@@ -186,21 +184,29 @@ class _Pipeline:
         return self._codes
 
     def check(self) -> None:
-        """Wait for all commands; raises KaldiError for the first that failed of itself."""
+        """Wait for all commands.
+
+        Raises:
+            KaldiError: a command failed for another reason than a broken pipe; the first one is named.
+        """
         for code in self.join():
             if code not in (0, BROKEN_PIPE):
                 raise KaldiError(f"the pipe {self.command!r} failed with exit code {code}")
 
 
 class _PipelineReader(ChannelReader):
-    """The reading end, which answers for the pipeline when it is closed."""
+    """The reading end; closing it checks the pipeline."""
 
     def __init__(self, channel: Channel, pipeline: _Pipeline) -> None:
         super().__init__(channel)
         self._pipeline = pipeline
 
     def close(self) -> None:
-        """Close; KaldiError for a command that failed, if all was read."""
+        """Close the stream.
+
+        Raises:
+            KaldiError: everything was read, and a command failed.
+        """
         if self.closed:
             return
         ended = self.at_end()
@@ -212,24 +218,32 @@ class _PipelineReader(ChannelReader):
 
 
 class _PipelineWriter(ChannelWriter):
-    """The writing end, which answers for the pipeline when it is closed."""
+    """The writing end; closing it checks the pipeline."""
 
     def __init__(self, channel: Channel, pipeline: _Pipeline) -> None:
         super().__init__(channel)
         self._pipeline = pipeline
 
     def write(self, data: ReadableBuffer) -> int:
-        """All of `data`; KaldiError where the pipeline has ended, with its code if it failed."""
+        """Write all of `data`.
+
+        Raises:
+            KaldiError: the pipeline has ended; the text names its exit code.
+        """
         try:
             return super().write(data)
         except BrokenPipeError as exc:
             self._pipeline.check()
-            code = self._pipeline.join()[-1]  # the one that a shell tells
-            told = f"the pipe {self._pipeline.command!r} ended with exit code {code} before it had read all"
-            raise KaldiError(told) from exc
+            code = self._pipeline.join()[-1]  # a shell reports the last command's
+            text = f"the pipe {self._pipeline.command!r} ended with exit code {code} before it had read all"
+            raise KaldiError(text) from exc
 
     def close(self) -> None:
-        """Close and wait; KaldiError for a command that failed."""
+        """Close the stream and wait for the pipeline.
+
+        Raises:
+            KaldiError: a command failed.
+        """
         if self.closed:
             return
         super().close()

@@ -1,4 +1,4 @@
-r"""Vectors and matrices on a stream.
+r"""Reading and writing vectors and matrices on a stream.
 
 Source: Kaldi matrix/kaldi-{vector,matrix}.cc. Binary: ``FV 4 <dim> data``, ``FM 4 <rows> 4 <cols> data`` (``DV``,
 ``DM`` double; ``CM…`` compressed). Text: `` [ a b ]\n`` and `` [\n  a b \n  c d ]\n`` with seven significant digits.
@@ -23,11 +23,11 @@ from minikaldi.io.primitives import (
     Reader,
     Writer,
     cut_short,
+    excerpt,
     read_array,
     read_binary_header,
     read_exactly,
     read_until,
-    show,
     skip_space,
     to_float,
 )
@@ -35,24 +35,24 @@ from minikaldi.io.primitives import (
 FloatArray = npt.NDArray[Any]
 _KINDS = {b"FM ": np.float32, b"DM ": np.float64, b"FV ": np.float32, b"DV ": np.float64}
 _FLOAT32 = np.dtype(np.float32)
-_FLOATS = b"\0BFV \4"  # how a binary vector of float32 begins; its dimension follows, four bytes
+_FLOATS = b"\0BFV \4"  # the beginning of a binary vector of float32; its dimension follows, four bytes
 _FLOATS_HEADER_BYTES = len(_FLOATS) + 4
 _SHORT_DIM = 1 << 20
 
 
 def read_matrix(stream: Reader, binary: bool, dtype: npt.DTypeLike = np.float32) -> FloatArray:
-    """A matrix in any of its forms.
+    """Read a matrix in any of its forms.
 
     Args:
-        stream: stands after the binary header.
-        binary: what that header said.
-        dtype: what to convert to.
+        stream: at the first byte after the binary header.
+        binary: whether there was a binary header.
+        dtype: type of the result.
 
     Returns:
         (rows, cols), writable.
 
     Raises:
-        MalformedError: not a matrix, or truncated; the text tells the byte.
+        MalformedError: not a matrix, or truncated; the text names the byte.
     """
     if not binary:
         return _read_text_matrix(stream, dtype)
@@ -76,7 +76,7 @@ def read_matrix_header(stream: Reader) -> tuple[np.dtype[Any], int, int]:
 
 
 def read_vector(stream: Reader, binary: bool, dtype: npt.DTypeLike = np.float32) -> FloatArray:
-    """A vector (dim,), writable; arguments and errors as `read_matrix`."""
+    """Read a vector (dim,), writable; arguments and errors as `read_matrix`."""
     if not binary:
         return _read_text_vector(stream, dtype)
     tag = read_exactly(stream, 3, "vector type")
@@ -87,9 +87,9 @@ def read_vector(stream: Reader, binary: bool, dtype: npt.DTypeLike = np.float32)
 
 
 def read_vector_object(stream: Reader, dtype: npt.DTypeLike = np.float32) -> FloatArray:
-    """A vector (dim,), writable, with the header that says whether it is binary; errors as `read_matrix`.
+    """Read a vector (dim,), writable, with its header; errors as `read_matrix`.
 
-    A table of vectors is hundreds of thousands of short ones: the usual kind, binary float32, is read in two calls.
+    Tables hold hundreds of thousands of short vectors: the usual kind, binary float32, is read in two calls.
     """
     head = stream.peek(_FLOATS_HEADER_BYTES)[:_FLOATS_HEADER_BYTES]
     dim = int.from_bytes(head[len(_FLOATS) :], "little")
@@ -105,14 +105,14 @@ def read_vector_object(stream: Reader, dtype: npt.DTypeLike = np.float32) -> Flo
 
 def converted(values: FloatArray, dtype: npt.DTypeLike) -> FloatArray:
     """`values` as `dtype`; a double that is too large for a float becomes infinite, as in Kaldi."""
-    if values.dtype == dtype:  # setting the error state takes a fifth of the time to read a vector
+    if values.dtype == dtype:  # setting the error state takes a fifth of the time of reading a vector
         return values
     with np.errstate(over="ignore", invalid="ignore"):
         return values.astype(dtype, copy=False)
 
 
 def write_matrix(stream: Writer, matrix: FloatArray, binary: bool) -> None:
-    """`matrix` (rows, cols) with its own dtype, float32 or float64, which must be one of the two."""
+    """Write `matrix` (rows, cols), float32 or float64, in its own type."""
     _check(matrix, 2)
     if binary:
         tag = b"FM " if matrix.dtype == np.float32 else b"DM "
@@ -126,7 +126,7 @@ def write_matrix(stream: Writer, matrix: FloatArray, binary: bool) -> None:
 
 
 def write_vector(stream: Writer, vector: FloatArray, binary: bool) -> None:
-    """`vector` (dim,) with its own dtype, float32 or float64, which must be one of the two."""
+    """Write `vector` (dim,), float32 or float64, in its own type."""
     _check(vector, 1)
     if binary:
         tag = b"FV " if vector.dtype == np.float32 else b"DV "
@@ -137,7 +137,7 @@ def write_vector(stream: Writer, vector: FloatArray, binary: bool) -> None:
 
 
 def read_dim(stream: Reader) -> int:
-    """A dimension: a size byte 4 and an int32 that is not negative."""
+    """Read a dimension: a size byte 4 and an int32 >= 0."""
     size, dim = struct.unpack("<bi", read_exactly(stream, 5, "dimension"))
     if size != 4 or dim < 0:
         text = f"found a dimension of {size} bytes and value {dim}; expected 4 bytes, not negative"
@@ -156,7 +156,7 @@ def _hint(tag: bytes) -> str:
 
 
 def _read_text_body(stream: Reader, what: str) -> tuple[bytes, int]:
-    """What stands between [ and ], and how far back it begins; the end of the line after ] is passed over."""
+    """The bytes between [ and ], and how many bytes back they begin; the end of the line after ] is skipped."""
     if not skip_space(stream) or stream.peek(1)[:1] != b"[":
         ahead = stream.peek(1)[:20]
         raise malformed(stream, f"expected {what}: '[', found {repr(ahead) if ahead else 'the end of the file'}")
@@ -182,7 +182,7 @@ def _read_text_matrix(stream: Reader, dtype: npt.DTypeLike) -> FloatArray:
 
 
 def _offset_of_row(lines: list[bytes], number: int) -> int:
-    """Where a row begins; empty lines are no rows."""
+    """The offset of a row; empty lines are not rows."""
     at = [i for i, line in enumerate(lines) if line.strip()][number]
     return sum(len(line) + 1 for line in lines[:at])
 
@@ -195,26 +195,30 @@ def _read_text_vector(stream: Reader, dtype: npt.DTypeLike) -> FloatArray:
 
 
 def _numbers(stream: Reader, words: Iterable[bytes], body: bytes, back: int, dtype: npt.DTypeLike) -> FloatArray:
-    """The words of `body`, which begins `back` bytes before the stream's place, as numbers."""
+    """The words of `body`, which begins `back` bytes before the stream's position, as numbers."""
     try:
         numbers = np.array(list(map(float, words)), dtype=np.float64)
     except ValueError as exc:
         _check_words(stream, body, back, dtype)
         raise malformed(stream, "expected numbers", back) from exc
     values = converted(numbers, dtype)
-    # Python alone takes 1_000 for a number, and 1e999 for an infinite one; only what is suspect is looked through.
+    # Python alone accepts 1_000 as a number, and 1e999 as infinity; only a suspect body is searched for them.
     if b"_" in body or np.isinf(values).any():
         _check_words(stream, body, back, dtype)
     return values
 
 
 def _check_words(stream: Reader, body: bytes, back: int, dtype: npt.DTypeLike) -> None:
-    """Raises: MalformedError for the first word that is no number of this type."""
+    """Check each word.
+
+    Raises:
+        MalformedError: a word is not a number of this type; the first one is named.
+    """
     for found in re.finditer(rb"\S+", body):
         try:
             value = to_float(found[0])
         except ValueError as exc:
-            raise malformed(stream, f"expected numbers, found {show(found[0])}", back - found.start()) from exc
+            raise malformed(stream, f"expected numbers, found {excerpt(found[0])}", back - found.start()) from exc
         if math.isfinite(value) and not np.isfinite(converted(np.array(value), dtype)):
-            text = f"the number {show(found[0])} is too large for a {np.dtype(dtype)}"
+            text = f"the number {excerpt(found[0])} is too large for a {np.dtype(dtype)}"
             raise malformed(stream, text, back - found.start())

@@ -1,4 +1,4 @@
-"""Opening what an extended file name means: a file at an offset, a standard stream, a pipe.
+"""Opening an extended file name: a file at an offset, a standard stream or a pipe.
 
 Source: Kaldi util/kaldi-io.cc.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from common.errors import KaldiError, why
-from minikaldi.io.context import Context
+from minikaldi.io.context import StreamContext
 from minikaldi.io.pipes import open_input_pipe, open_output_pipe
 from minikaldi.io.places import counted_file
 from minikaldi.io.primitives import Reader, show_name
@@ -20,19 +20,19 @@ from minikaldi.io.specifiers import parse_rxfilename, parse_wxfilename
 
 
 def open_read(
-    rxfilename: str, context: Context | None = None, buffer_bytes: int = -1
+    rxfilename: str, context: StreamContext | None = None, buffer_bytes: int = -1
 ) -> AbstractContextManager[Reader]:
     """A stream to read from; closing it checks a pipe's exit code and leaves the standard input open.
 
     Args:
         rxfilename: extended file name.
-        context: the surroundings.
-        buffer_bytes: what is read of a file at once; -1: the system's block.
+        context: the standard streams, and whether pipes are allowed; None: the process's own streams.
+        buffer_bytes: how much of a file is read at once; -1: the system's block.
 
     Raises:
         KaldiError: no such file, or a pipe that fails (then on closing).
     """
-    context = context or Context()
+    context = context or StreamContext()
     name = parse_rxfilename(rxfilename)
     if name.kind == "std":
         return nullcontext(context.stdin)
@@ -66,28 +66,28 @@ def go_to(stream: Reader, path: str, offset: int) -> None:
     """Put a file's stream at a byte offset.
 
     Raises:
-        KaldiError: it is a pipe, or the file ends before (as every file does before an offset of more than 63 bits).
+        KaldiError: it is a pipe, or the file ends before that byte (every file does if the offset has over 63 bits).
     """
     try:
         stream.seek(offset)
         at_end = not stream.peek(1)
-    except (OSError, OverflowError, ValueError) as exc:  # ValueError: Python's word for more than 63 bits
+    except (OSError, OverflowError, ValueError) as exc:  # ValueError: an offset of over 63 bits
         if not stream.seekable():
             raise _fault(path, f"cannot go to byte {offset}", exc) from exc
         at_end = True
     if at_end:
         size = os.fstat(stream.fileno()).st_size
         name = f"{show_name(path)}:{offset}"
-        raise KaldiError(f"{name}: byte {offset}: the file has only {size} bytes; make the list anew")
+        raise KaldiError(f"{name}: byte {offset}: the file has only {size} bytes; make the list again")
 
 
-def open_write(wxfilename: str, context: Context | None = None) -> AbstractContextManager[BinaryIO]:
+def open_write(wxfilename: str, context: StreamContext | None = None) -> AbstractContextManager[BinaryIO]:
     """A stream to write to; closing it checks a pipe's exit code and only flushes the standard output.
 
     Raises:
         KaldiError: the file cannot be made, or a pipe that fails (then on closing).
     """
-    context = context or Context()
+    context = context or StreamContext()
     name = parse_wxfilename(wxfilename)
     if name.kind == "std":
         return nullcontext(context.stdout)

@@ -1,10 +1,10 @@
 """Commands in file names, as byte streams: `cmd |` to read from, `| cmd` to write to.
 
-A line that consists of our own commands runs inside this process (`minikaldi.io.inner`); any other is given to bash,
-as Kaldi gives it to sh. Either way the exit code is checked when the stream is closed. A reader that has enough may
-close before the end: what the command then says of its broken pipe is not an error. A command that ends before it has
-read all that is written to it is one. Of a line of several commands bash tells the last one's code, as sh does; of our
-own every one counts.
+A line of commands that the process's runner has (`minikaldi.io.runner`) runs inside this process; any other is given to
+bash, as Kaldi gives it to sh. In both cases the exit code is checked when the stream is closed. A reader that has
+enough may close before the end: the command's broken pipe is then not an error. It is an error if a command ends before
+it has read everything that is written to it. Of a line of several commands bash reports the last one's exit code, as sh
+does; inside this process every code counts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 
 from common.errors import KaldiError
 from minikaldi.io import inner
-from minikaldi.io.context import Context
+from minikaldi.io.context import StreamContext
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -26,8 +26,8 @@ _BY_SIGNAL = 128  # a shell adds it to the number of the signal that ended a com
 _BROKEN_PIPE = _BY_SIGNAL + signal.SIGPIPE
 
 
-def open_input_pipe(command: str, context: Context) -> io.BufferedReader:
-    """What `command` writes."""
+def open_input_pipe(command: str, context: StreamContext) -> io.BufferedReader:
+    """A stream of the output of `command`."""
     context.check_pipe(command)
     stages = inner.parse_pipeline(command)
     if stages is None:
@@ -35,7 +35,7 @@ def open_input_pipe(command: str, context: Context) -> io.BufferedReader:
     return inner.open_input(command, stages, context)
 
 
-def open_output_pipe(command: str, context: Context) -> BinaryIO:
+def open_output_pipe(command: str, context: StreamContext) -> BinaryIO:
     """A stream that `command` reads."""
     context.check_pipe(command)
     stages = inner.parse_pipeline(command)
@@ -58,7 +58,7 @@ def _start(command: str, stdin: int | None, stdout: int | None) -> subprocess.Po
 
 
 def _exit_code(process: subprocess.Popen[bytes]) -> int:
-    """The code, as a shell tells it."""
+    """The exit code, as a shell reports it."""
     code = process.wait()
     return code if code >= 0 else _BY_SIGNAL - code
 
@@ -66,7 +66,7 @@ def _exit_code(process: subprocess.Popen[bytes]) -> int:
 class _ShellReader(io.RawIOBase):
     """The standard output of a shell command."""
 
-    def __init__(self, command: str, context: Context) -> None:
+    def __init__(self, command: str, context: StreamContext) -> None:
         self._command = command
         # Inside an inner pipe the standard input is a channel of this process, which a child cannot inherit.
         stdin = None if context.has_process_stdin else subprocess.DEVNULL
@@ -76,9 +76,11 @@ class _ShellReader(io.RawIOBase):
         self._count = 0
 
     def readable(self) -> bool:
+        """True."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
+        """Read some bytes; 0 at the end."""
         count = self._pipe.readinto(buffer) or 0
         self._ended = count == 0
         self._count += count
@@ -89,7 +91,11 @@ class _ShellReader(io.RawIOBase):
         return self._count
 
     def close(self) -> None:
-        """Close and wait; KaldiError for a command that failed, if all was read."""
+        """Close the stream and wait for the command.
+
+        Raises:
+            KaldiError: everything was read, and the command failed.
+        """
         if self.closed:
             return
         super().close()
@@ -109,9 +115,15 @@ class _ShellWriter(io.RawIOBase):
         self._pipe = _pipe_of(self._process.stdin)
 
     def writable(self) -> bool:
+        """True."""
         return True
 
     def write(self, data: ReadableBuffer) -> int:
+        """Write some of `data`.
+
+        Raises:
+            KaldiError: the command has ended; the text names its exit code.
+        """
         try:
             return self._pipe.write(data) or 0
         except BrokenPipeError as exc:
@@ -119,7 +131,11 @@ class _ShellWriter(io.RawIOBase):
             raise KaldiError(f"the pipe {self._command!r} ended with exit code {code} before it had read all") from exc
 
     def close(self) -> None:
-        """Close and wait; KaldiError for a command that failed."""
+        """Close the stream and wait for the command.
+
+        Raises:
+            KaldiError: the command failed.
+        """
         if self.closed:
             return
         super().close()

@@ -1,8 +1,8 @@
-"""Where in a stream something stands, so that an error can say it: `feats.ark: key utt3: byte 12034: …`.
+"""Positions in a stream, for error messages: `feats.ark: key utt3: byte 12034: …`.
 
-The place is the offset in a file (for a script's entry too), and in a pipe or the standard input the number of bytes
-before it. Nothing is counted while all is well: a stream is asked for its place when an error is made. What stands
-where a reader gave up is told as the place where that thing begins.
+The position is the offset in a file (for a script's entry too), and in a pipe or the standard input the number of bytes
+before it. Nothing is counted without an error: a stream is asked for its position when the error is made. An error
+names the byte at which the unreadable thing begins.
 """
 
 from __future__ import annotations
@@ -25,26 +25,29 @@ _noted: WeakSet[io.BufferedReader] = WeakSet()  # streams whose line ends were r
 
 
 class MalformedError(KaldiError):
-    """Bytes that are not what they should be; the text begins with their place."""
+    """Malformed bytes; the text begins with their position."""
 
 
 def malformed(stream: io.BufferedReader, text: str, back: int = 0) -> MalformedError:
-    """The error for something that begins `back` bytes before the next byte to be read; to be raised by the caller.
+    """The error for something that begins `back` bytes before the next byte; the caller raises it.
 
-    A reader of one's own need not use it: an object's reader that raises a plain KaldiError gets the place where it
-    stopped.
+    A holder may raise a plain KaldiError instead: its text then gets the position at which the reading stopped.
     """
     return MalformedError(f"{_place(stream, back)}{text}")
 
 
-def told_with_place(error: KaldiError, stream: io.BufferedReader) -> str:
-    """The error's text, with the stream's place before it where it has none."""
+def with_position(error: KaldiError, stream: io.BufferedReader) -> str:
+    """The text of an error, after the stream's position if it has none yet."""
     return str(error) if isinstance(error, MalformedError) else f"{_place(stream)}{error}"
 
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Lets a full disk be known with the name of the file; a broken pipe goes on as it is."""
+    """Report a write that fails (a full disk) with the name of the file; a broken pipe passes unchanged.
+
+    Raises:
+        KaldiError: a write failed.
+    """
     try:
         yield
     except BrokenPipeError:
@@ -54,12 +57,12 @@ def naming(name: str) -> Iterator[None]:
 
 
 def place_of(stream: io.BufferedReader) -> int | None:
-    """The bytes before the next one to be read; None of a caller's stream that cannot tell, or is closed."""
+    """The number of bytes before the next one; None if the stream is closed or does not know it."""
     try:
         place = stream.tell()
     except (OSError, ValueError):
         return None
-    return place if place >= 0 else None  # a device is always at its byte 0, and what is buffered comes off
+    return place if place >= 0 else None  # a device is always at byte 0, less the bytes in the buffer
 
 
 def _place(stream: io.BufferedReader, back: int = 0) -> str:
@@ -69,31 +72,31 @@ def _place(stream: io.BufferedReader, back: int = 0) -> str:
 
 @lru_cache(maxsize=1)
 def counted_stdin(stdin: io.BufferedReader) -> io.BufferedReader:
-    """The process's standard input, counted where it is a pipe, which cannot tell its place.
+    """The process's standard input; if it is a pipe, which does not know its position, its bytes are counted.
 
-    One for all who ask: each would else keep a part of the bytes in a buffer of its own.
+    All readers share one stream: with one each, every reader would keep a part of the bytes in its own buffer.
     """
     return stdin if stdin.seekable() else io.BufferedReader(CountingRaw(stdin, closing=False), _BUFFER_BYTES)
 
 
 def note_carriage_return(stream: io.BufferedReader) -> None:
-    """Report that lines of a text table end in CR LF: once for each stream."""
+    """Report, once for each stream, that lines of a text table end in CR LF."""
     if stream not in _noted:
         _noted.add(stream)
-        name = getattr(stream, "name", "")
+        name = stream.raw.name if isinstance(stream.raw, io.FileIO) else ""  # a pipe's stream has no name
         LineEnds(name if isinstance(name, str) and name else "the table", KaldiError).note(b"\r\n")
 
 
 def counted_file(stream: io.BufferedReader) -> io.BufferedReader:
-    """A file that was opened by name, counted where it is a named pipe; closing the result closes it."""
+    """A file that was opened by name; the bytes of a named pipe are counted. Closing the result closes the file."""
     return stream if stream.seekable() else io.BufferedReader(CountingRaw(stream, closing=True), _BUFFER_BYTES)
 
 
 class CountingRaw(io.RawIOBase):
-    """The bytes of a stream that cannot tell its place, counted by the block.
+    """A stream that does not know its position, with its bytes counted by the block.
 
     Args:
-        stream: nothing that it has buffered is lost.
+        stream: nothing in its buffer is lost.
         closing: whether closing this closes it.
     """
 
@@ -117,7 +120,7 @@ class CountingRaw(io.RawIOBase):
         return self._count
 
     def close(self) -> None:
-        """Close the stream, if that was wanted."""
+        """Close the stream, if `closing` was set."""
         if not self.closed:
             super().close()
             if self._closing:

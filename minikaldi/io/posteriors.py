@@ -1,5 +1,5 @@
-"""Posteriors: for each frame the indices that have a share in it (states, Gaussians), each with its share, or with a
-vector of shares.
+"""Posteriors: for each frame the indices (of states or Gaussians) that share it, each with its share or vector of
+shares.
 
 Source: Kaldi hmm/posterior.{h,cc} (Posterior, GaussPost). In text a posterior is a line: `[ 2 0.75 6 0.25 ] [ 6 1 ] `.
 """
@@ -17,11 +17,11 @@ from minikaldi.io.places import malformed
 from minikaldi.io.primitives import (
     Reader,
     Writer,
+    excerpt,
     read_array,
     read_binary_header,
     read_int32,
     read_line,
-    show,
     to_float,
     to_int32,
     write_binary_header,
@@ -58,7 +58,7 @@ class PosteriorHolder:
         words = _WORD.finditer(line)
         for word in words:
             if word[0] != b"[":
-                found = f"{self.what}: expected '[', found {show(word[0])}"
+                found = f"{self.what}: expected '[', found {excerpt(word[0])}"
                 raise malformed(stream, found, len(line) - word.start())
             frames.append([])
             for index in words:
@@ -67,14 +67,16 @@ class PosteriorHolder:
                 try:
                     frames[-1].append((to_int32(index[0]), _float32(next(words)[0])))
                 except (ValueError, StopIteration) as exc:
-                    found = f"{self.what}: expected an index and a number, found {show(line[index.start() :].rstrip())}"
+                    found = (
+                        f"{self.what}: expected an index and a number, found {excerpt(line[index.start() :].rstrip())}"
+                    )
                     raise malformed(stream, found, len(line) - index.start()) from exc
             else:
                 raise malformed(stream, f"{self.what}: the line ends before its ']'", len(line) - word.start())
         return frames
 
     def write(self, stream: Writer, value: Posterior, binary: bool) -> None:
-        """The frames; in text a line."""
+        """Write the frames; in text one line."""
         write_binary_header(stream, binary)
         if not binary:
             frames = (" ".join(["[", *(f"{index} {share:.7g}" for index, share in frame), "] "]) for frame in value)
@@ -103,7 +105,7 @@ class GaussPosteriorHolder:
         ]
 
     def write(self, stream: Writer, value: GaussPosterior, binary: bool) -> None:
-        """The frames; in text, too, behind their numbers."""
+        """Write the frames, with their number before them in text too."""
         write_binary_header(stream, binary)
         write_int32(stream, len(value), binary)
         for frame in value:
@@ -123,7 +125,7 @@ def _read_count(stream: Reader, binary: bool = True) -> int:
 
 
 def _float32(word: bytes) -> float:
-    """Rounded as what is kept in binary."""
+    """A number, rounded to the float32 of the binary form."""
     return float(converted(np.array(to_float(word)), np.float32))
 
 

@@ -1,9 +1,9 @@
 """Tokens, numbers and blocks of bytes on a stream, in Kaldi's binary and text forms.
 
 Source: Kaldi base/io-funcs.{h,cc}. Streams are buffered byte streams; only `peek`, `read`, `readinto` and `readline`
-are used, so a pipe does as well as a file. A size that a header claims is believed only as far as the bytes are
-there. Each error names the byte of the stream at which the thing begins that could not be read
-(`minikaldi.io.places`); whoever opened the stream adds the file and the key.
+are used, so pipes work as well as files. Memory for a size that a header claims is allocated only as the bytes arrive.
+Each error names the byte at which the unreadable thing begins (`minikaldi.io.places`); the function that opened the
+stream adds the file and the key.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Writer = BinaryIO
 Array = npt.NDArray[np.generic]
 
 LONGEST_NAME = 4096
-"""Characters of a file's name in a message; no file has a longer path."""
+"""Characters of a file name in a message; no file has a longer path."""
 
-# A forged header can make us allocate this much at most before its bytes are seen.
+# A forged header causes an allocation of at most this size before its bytes are read.
 _BLOCK_BYTES = 1 << 24
 _LONGEST_WORD = 1 << 20
 _LONGEST_LINE = 1 << 28
-# Python alone takes 1_000 for a number, and digits of any script.
+# Python alone accepts 1_000 as a number, and digits of any script.
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?([0-9.]+(e[+-]?[0-9]+)?|inf(inity)?|nan)", re.IGNORECASE | re.ASCII)
 _SPACE = re.compile(rb"[ \t\n\r\f\v]")
@@ -38,7 +38,7 @@ _NOT_SPACE = re.compile(rb"[^ \t\n\r\f\v]")
 
 
 def skip_space(stream: Reader) -> bool:
-    """Pass over white space; False at the end of the stream."""
+    """Skip white space; False at the end of the stream."""
     while ahead := stream.peek(1):
         found = _NOT_SPACE.search(ahead)
         stream.read(found.start() if found else len(ahead))
@@ -48,7 +48,7 @@ def skip_space(stream: Reader) -> bool:
 
 
 def read_word(stream: Reader) -> str:
-    """The bytes up to the next white space, which stays in the stream; '' at the end of the stream."""
+    """Read up to the next white space, which stays in the stream; '' at the end of the stream."""
     word = bytearray()
     while ahead := stream.peek(1):
         found = _SPACE.search(ahead)
@@ -62,10 +62,15 @@ def read_word(stream: Reader) -> str:
 
 
 def read_until(stream: Reader, stop: bytes, what: str) -> bytes:
-    """The bytes up to and with the single byte `stop`.
+    """Read up to the byte `stop`, which is included.
+
+    Args:
+        stream: where to read.
+        stop: a single byte.
+        what: name of the thing in errors.
 
     Raises:
-        MalformedError: the stream ends first; `what` names what was being read.
+        MalformedError: the stream ends first.
     """
     taken = bytearray()
     while ahead := stream.peek(1):
@@ -77,12 +82,12 @@ def read_until(stream: Reader, stop: bytes, what: str) -> bytes:
 
 
 def read_line(stream: Reader, what: str, whole: bool = True) -> bytes:
-    r"""The bytes up to and with the next ``\n``.
+    r"""Read up to the next ``\n``, which is included.
 
     Args:
-        stream: stands where the line begins.
-        what: names the line in errors.
-        whole: refuse a line that the stream's end cuts short; else it is taken as it is.
+        stream: at the beginning of the line.
+        what: name of the line in errors.
+        whole: whether a line without an end, at the end of the stream, is refused.
 
     Raises:
         MalformedError: nothing is left, there is no end of line, or the line is longer than 256 MB.
@@ -93,13 +98,13 @@ def read_line(stream: Reader, what: str, whole: bool = True) -> bytes:
     if whole and not line.endswith(b"\n"):
         if len(line) >= _LONGEST_LINE:
             raise malformed(stream, f"{what}: the line is longer than {_LONGEST_LINE} bytes", back=len(line))
-        found = f"found {show(line)} and the end of the file" if line else "found the end of the file"
+        found = f"found {excerpt(line)} and the end of the file" if line else "found the end of the file"
         raise malformed(stream, f"{what}: expected a line with a line end, {found}: truncated?", back=len(line))
     return line
 
 
 def read_exactly(stream: Reader, count: int, what: str) -> bytes:
-    """`count` bytes (a small number: headers).
+    """Read `count` bytes (a small number: headers).
 
     Raises:
         MalformedError: fewer are left.
@@ -112,7 +117,7 @@ def read_exactly(stream: Reader, count: int, what: str) -> bytes:
 
 
 def read_array(stream: Reader, dtype: npt.DTypeLike, count: int, what: str) -> Array:
-    """`count` numbers as a writable array (count,), allocated no faster than the bytes arrive.
+    """Read `count` numbers as a writable array (count,), allocated no faster than the bytes arrive.
 
     Raises:
         MalformedError: a negative count, or fewer bytes than that.
@@ -132,12 +137,12 @@ def read_array(stream: Reader, dtype: npt.DTypeLike, count: int, what: str) -> A
 
 
 def cut_short(stream: Reader, what: str, expected: int, found: int) -> MalformedError:
-    """The error of an object of which `found` bytes, all just read, are there instead of `expected`."""
+    """The error for a truncated object: `found` bytes, all just read, instead of `expected`."""
     return malformed(stream, f"{what}: expected {expected} bytes, found {found}: truncated?", back=found)
 
 
 def read_binary_header(stream: Reader) -> bool:
-    r"""True when the object is binary (starts with ``\0B``), which is passed over; False when it is text."""
+    r"""True if the object is binary (begins with ``\0B``, which is skipped); False if it is text."""
     if stream.peek(1)[:1] != b"\0":
         return False
     if read_exactly(stream, 2, "binary header") != b"\0B":
@@ -146,18 +151,18 @@ def read_binary_header(stream: Reader) -> bool:
 
 
 def write_binary_header(stream: Writer, binary: bool) -> None:
-    r"""``\0B`` in binary, nothing in text."""
+    r"""Write ``\0B`` in binary, nothing in text."""
     if binary:
         stream.write(b"\0B")
 
 
 def read_token(stream: Reader) -> str:
-    """The next word; the one white-space byte after it is passed over."""
+    """Read the next word; the one white-space byte after it is skipped."""
     return _token_and_length(stream)[0]
 
 
 def _token_and_length(stream: Reader) -> tuple[str, int]:
-    """The next word, and how many bytes it and the byte after it have, for errors."""
+    """The next word, and its length with the byte after it, for errors."""
     if not skip_space(stream):
         raise malformed(stream, "expected a token, found the end of the file")
     word = read_word(stream)
@@ -165,23 +170,23 @@ def _token_and_length(stream: Reader) -> tuple[str, int]:
 
 
 def expect_token(stream: Reader, expected: str) -> None:
-    """Pass over the token `expected`.
+    """Skip the token `expected`.
 
     Raises:
-        MalformedError: another one is there.
+        MalformedError: another token was found.
     """
     found, length = _token_and_length(stream)
     if found != expected:
-        raise malformed(stream, f"expected the token {expected}, found {show(found)}", back=length)
+        raise malformed(stream, f"expected the token {expected}, found {excerpt(found)}", back=length)
 
 
 def write_token(stream: Writer, token: str) -> None:
-    """A token and one space."""
+    """Write a token and one space."""
     stream.write(encode(token) + b" ")
 
 
 def read_int32(stream: Reader, binary: bool) -> int:
-    """A 32-bit integer: a size byte 4 and four bytes, or text."""
+    """Read a 32-bit integer: a size byte 4 and four bytes, or text."""
     if binary:
         size, value = struct.unpack("<bi", read_exactly(stream, 5, "integer"))
         if size != 4:
@@ -191,22 +196,22 @@ def read_int32(stream: Reader, binary: bool) -> int:
     try:
         return to_int32(token)
     except ValueError as exc:
-        raise malformed(stream, f"expected an integer of 32 bits, found {show(token)}", back=length) from exc
+        raise malformed(stream, f"expected an integer of 32 bits, found {excerpt(token)}", back=length) from exc
 
 
 def write_int32(stream: Writer, value: int, binary: bool) -> None:
-    """The inverse of `read_int32`; text has one space after."""
+    """The inverse of `read_int32`; text has a space after the number."""
     stream.write(struct.pack("<bi", 4, value) if binary else b"%d " % value)
 
 
 def read_float(stream: Reader, binary: bool) -> float:
-    """A float or double: a size byte 4 or 8 and the number, or text."""
+    """Read a float or double: a size byte 4 or 8 and the number, or text."""
     if not binary:
         token, length = _token_and_length(stream)
         try:
             return to_float(token)
         except ValueError as exc:
-            raise malformed(stream, f"expected a number, found {show(token)}", back=length) from exc
+            raise malformed(stream, f"expected a number, found {excerpt(token)}", back=length) from exc
     size = read_exactly(stream, 1, "number")[0]
     if size not in (4, 8):
         raise malformed(stream, f"expected a 4- or 8-byte number, found size {size}", back=1)
@@ -214,7 +219,7 @@ def read_float(stream: Reader, binary: bool) -> float:
 
 
 def write_float(stream: Writer, value: float, binary: bool, double: bool = False) -> None:
-    """The inverse of `read_float`; text has seven significant digits and one space after."""
+    """The inverse of `read_float`; text has seven significant digits and a space after the number."""
     if binary:
         stream.write(struct.pack("<bd", 8, value) if double else struct.pack("<bf", 4, value))
     else:
@@ -222,12 +227,12 @@ def write_float(stream: Writer, value: float, binary: bool, double: bool = False
 
 
 def decode(word: bytes) -> str:
-    """A key or token; bytes that are no UTF-8 come back from `encode` as they were."""
+    """A key or token as text; `encode` restores bytes that are not UTF-8."""
     return word.decode("utf-8", "surrogateescape")
 
 
 def encode(text: str) -> bytes:
-    """The bytes of a key or token, as they were read."""
+    """The bytes of a key or token, the inverse of `decode`."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -235,7 +240,7 @@ def to_int32(word: str | bytes) -> int:
     """A word as an integer.
 
     Raises:
-        ValueError: it is none, or has more than 32 bits.
+        ValueError: it is not an integer, or has more than 32 bits.
     """
     text = _text(word)
     value = int(text) if _INTEGER.fullmatch(text) else None
@@ -245,10 +250,10 @@ def to_int32(word: str | bytes) -> int:
 
 
 def to_float(word: str | bytes) -> float:
-    """A word as a number; `inf` and `nan` are some.
+    """A word as a number; `inf` and `nan` are numbers.
 
     Raises:
-        ValueError: it is none, or is too large for a float64.
+        ValueError: it is not a number, or is too large for a float64.
     """
     text = _text(word)
     value = float(text)
@@ -262,21 +267,21 @@ def _text(word: str | bytes) -> str:
 
 
 def show_key(key: str) -> str:
-    """A key for a message: as it is, unless it is longer or odder than keys are."""
-    return key if key.isprintable() and len(key) <= 200 else show(key)
+    """A key for a message: as it is, or a quoted excerpt if it is very long or not printable."""
+    return key if key.isprintable() and len(key) <= 200 else excerpt(key)
 
 
 def show_name(filename: str) -> str:
-    """A file's name or a command for a message: as it is, unless it is longer or odder than such are."""
-    return filename if filename.isprintable() and len(filename) <= LONGEST_NAME else show(filename, 200)
+    """A file name or command for a message: as it is, or a quoted excerpt if it is very long or not printable."""
+    return filename if filename.isprintable() and len(filename) <= LONGEST_NAME else excerpt(filename, 200)
 
 
 def quoted(filename: str) -> str:
-    """A file's name or a command in quotes, for a message."""
-    return show(filename, LONGEST_NAME)
+    """A file name or command in quotes, for a message."""
+    return excerpt(filename, LONGEST_NAME)
 
 
-def show(word: str | bytes, longest: int = 80) -> str:
-    """The beginning of what was found, in quotes, for a message."""
+def excerpt(word: str | bytes, longest: int = 80) -> str:
+    """The beginning of a word or line that was found, in quotes, for a message."""
     text = _text(word)
     return f"{text[:longest]!r}{'…' if len(text) > longest else ''}"

@@ -1,18 +1,20 @@
 """Reading a table by key.
 
 Source: Kaldi util/kaldi-table-inl.h (RandomAccessTableReader). A script is kept as a map of its lines. An archive is
-read as far as a key is looked for; what was passed is kept, unless the caller promises (`s`, `cs`) that both sides
-are sorted, and dropped once it has been given out, if the caller promises (`o`) to ask for it once.
+read up to the key that is looked up. The objects on the way are kept, unless the caller promises (`s`, `cs`) that the
+table and the lookups are sorted. If the caller promises (`o`) to look up each key once, its object is then dropped.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Generic, TypeVar
 
 from common.errors import KaldiError
-from minikaldi.io.context import Context
+from common.log import warning
+from minikaldi.io.context import StreamContext
 from minikaldi.io.entries import archive_entries, buffer_bytes
 from minikaldi.io.holders import Holder
 from minikaldi.io.objects import ObjectReader, where
@@ -20,24 +22,28 @@ from minikaldi.io.opening import open_read
 from minikaldi.io.primitives import encode, show_key
 from minikaldi.io.sequential import close_table, script_lines
 from minikaldi.io.specifiers import Rspecifier, parse_rspecifier
-from minikaldi.log import warning
 
 T = TypeVar("T")
 
 
-def random_access(rspecifier: str, holder: Holder[T], context: Context | None = None) -> RandomAccessReader[T]:
-    """A table to be asked by key: ``with random_access("scp:vad.scp", FLOAT_VECTOR) as vad: if key in vad: vad[key]``
+def random_access(rspecifier: str, holder: Holder[T], context: StreamContext | None = None) -> RandomAccessReader[T]:
+    """Open a table by key: ``with random_access("scp:vad.scp", FLOAT_VECTOR) as vad: if key in vad: vad[key]``
+
+    Args:
+        rspecifier: the table.
+        holder: reader of its objects.
+        context: the standard streams, and whether pipes are allowed; None: the process's own streams.
 
     Raises:
-        KaldiError: the table cannot be opened, holds a key twice, or is not sorted although `s` says so; while asking,
-            an archive is asked for keys that are not sorted although `cs` says so.
+        KaldiError: the table cannot be opened, holds a key twice, or is not sorted although it has the option `s`;
+            later, keys of an archive are looked up out of order although it has the option `cs`.
     """
-    context = context or Context()
+    context = context or StreamContext()
     spec = parse_rspecifier(rspecifier)
     return ScriptReader(spec, holder, context) if spec.kind == "scp" else ArchiveReader(spec, holder, context)
 
 
-class RandomAccessReader(Generic[T]):
+class RandomAccessReader(ABC, Generic[T]):
     """An open table; a context manager with `in` and `[]`."""
 
     def __init__(self, spec: Rspecifier) -> None:
@@ -50,17 +56,23 @@ class RandomAccessReader(Generic[T]):
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         close_table(self._open, self._spec)
 
+    @abstractmethod
     def __contains__(self, key: str) -> bool:
-        raise TypeError(f"{type(self).__name__} does not say which keys it has")
+        """Whether the table has the key."""
 
+    @abstractmethod
     def __getitem__(self, key: str) -> T:
-        raise TypeError(f"{type(self).__name__} does not say what its keys hold")
+        """The object of a key.
+
+        Raises:
+            KaldiError: the table does not have the key, or the object cannot be read.
+        """
 
 
 class ScriptReader(RandomAccessReader[T]):
-    """A script file: one map from key to file name, read at once; the last object is kept."""
+    """A script file as a map from key to file name; the last object is kept."""
 
-    def __init__(self, spec: Rspecifier, holder: Holder[T], context: Context) -> None:
+    def __init__(self, spec: Rspecifier, holder: Holder[T], context: StreamContext) -> None:
         super().__init__(spec)
         self._objects = self._open.enter_context(ObjectReader(holder, context))
         self._files: dict[str, str] = {}
@@ -101,9 +113,9 @@ class ScriptReader(RandomAccessReader[T]):
 
 
 class ArchiveReader(RandomAccessReader[T]):
-    """An archive, read forward as keys are asked for."""
+    """An archive, read forward as keys are looked up."""
 
-    def __init__(self, spec: Rspecifier, holder: Holder[T], context: Context) -> None:
+    def __init__(self, spec: Rspecifier, holder: Holder[T], context: StreamContext) -> None:
         super().__init__(spec)
         self._name = where(spec.rxfilename)
         stream = self._open.enter_context(open_read(spec.rxfilename, context, buffer_bytes(holder)))
@@ -123,7 +135,7 @@ class ArchiveReader(RandomAccessReader[T]):
             self._forget_before(key)
         while key not in self._kept and not self._ended and not self._is_past(key):
             self._read_next()
-            if self._in_order:  # what was passed will not be asked for: one object is kept, however far the key is
+            if self._in_order:  # earlier keys will not be looked up: one object is kept, however far the key is
                 self._forget_before(key)
         return key in self._kept
 
@@ -148,7 +160,7 @@ class ArchiveReader(RandomAccessReader[T]):
         except KaldiError as exc:
             if not self._spec.permissive:
                 raise
-            warning(f"{exc}; the rest of the archive is passed over")
+            warning(f"{exc}; the rest of the archive is skipped")
             self._ended = True
 
     def _check_order(self, key: str) -> None:
@@ -158,7 +170,7 @@ class ArchiveReader(RandomAccessReader[T]):
             _check_order(self._name, self._last_key, key)
 
     def _check_asked(self, key: str) -> None:
-        if encode(key) < encode(self._last_asked):  # it may be forgotten already: "not there" would be a guess
+        if encode(key) < encode(self._last_asked):  # it may be dropped already: "not there" would be a guess
             raise KaldiError(
                 f"{self._name}: the key {show_key(key)} is asked for after {show_key(self._last_asked)}, but the "
                 "option cs says that keys are asked for in order; sort the other table (LC_ALL=C) or drop the cs"
@@ -175,7 +187,11 @@ class ArchiveReader(RandomAccessReader[T]):
 
 
 def _check_order(name: str, before: str, key: str) -> None:
-    """Raises: KaldiError where `key` follows `before` in a table that the option s calls sorted, and should not."""
+    """Check two keys in sequence of a table with the option s.
+
+    Raises:
+        KaldiError: they are not sorted.
+    """
     if encode(before) > encode(key):
         raise KaldiError(
             f"{name}: the key {show_key(key)} comes after {show_key(before)}, but the option s says it is sorted; "

@@ -1,7 +1,7 @@
-"""The option `bg` of a table: the next object is read in a thread while the caller works on one.
+"""The option `bg` of a table: a thread reads the next object while the caller works on one.
 
-Source: Kaldi util/kaldi-table-inl.h (SequentialTableReaderBackgroundImpl). It gains where reading waits: for the
-commands of a script's lines, for a slow disk.
+Source: Kaldi util/kaldi-table-inl.h (SequentialTableReaderBackgroundImpl). It saves time if reading waits: for the
+commands of a script's lines, or for a slow disk.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ T = TypeVar("T")
 
 
 class _End:
-    """What follows the last item: the error that stopped the reading, if one did."""
+    """The mark after the last item, with the error that stopped the reading, if one did."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
 
 class ReadAhead(Generic[T]):
-    """An iterator over `items`, of which one waits ready and another is being made.
+    """An iterator over `items` with one item ready and one in work.
 
     Args:
-        items: used by the thread alone, from now on.
+        items: from now on only the thread uses them.
     """
 
     def __init__(self, items: Iterator[T]) -> None:
         self._items = items
         self._ready: queue.Queue[T | _End] = queue.Queue(maxsize=1)
         self._stopped = threading.Event()
-        # Messages go out under the name of the command that reads.
+        # Messages carry the name of the command that reads.
         work = contextvars.copy_context().run
         self._thread = threading.Thread(target=work, args=(self._fill,), daemon=True)
         self._thread.start()
@@ -45,13 +45,13 @@ class ReadAhead(Generic[T]):
         item = self._ready.get()
         if not isinstance(item, _End):
             return item
-        self._ready.put(_End(None))  # asked again, it ends again
+        self._ready.put(_End(None))  # the next call must end again
         if item.error is not None:
             raise item.error
         raise StopIteration
 
     def close(self) -> None:
-        """Let the thread end, after the object that it is reading; what is ready is dropped."""
+        """End the thread, after the object that it is reading; items that are ready are dropped."""
         self._stopped.set()
         while self._thread.is_alive():
             try:
@@ -68,6 +68,6 @@ class ReadAhead(Generic[T]):
                 self._ready.put(item)
                 if self._stopped.is_set():
                     return
-        except Exception as exc:  # whatever it is, it belongs to the caller
+        except Exception as exc:  # any error is raised in the caller's thread
             error = exc
         self._ready.put(_End(error))

@@ -1,4 +1,4 @@
-"""A few rows of a matrix in an archive, read without the others: training draws chunks of long utterances."""
+"""Reading a few rows of a matrix in an archive without the others: training draws chunks of long utterances."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from minikaldi.io.objects import read_object
 from minikaldi.io.specifiers import parse_rxfilename, split_range
 from minikaldi.io.stored import StoredMatrix, stored_matrix
 
-_OPEN_FILES = 64  # at most, and at most this share of the files that a process may have open (ulimit -n)
+_OPEN_FILES = 64  # at most, and at most a quarter of the files that a process may have open (ulimit -n)
 _SHARE = 4
 
 
 def read_matrix_rows(rxfilename: str, start: int, stop: int) -> npt.NDArray[np.float32]:
-    """Rows start…stop-1 of a matrix, reading and decoding only these where the matrix lies in a file.
+    """Rows start…stop-1 of a matrix; if the matrix is in a file, only these rows are read and decoded.
 
     Args:
-        rxfilename: as in a script line: `feats.ark:123`, possibly with a range, a pipe too (then read whole).
+        rxfilename: as in a script line: `feats.ark:123`, possibly with a range; a pipe is read whole.
         start: first row.
         stop: one more than the last row.
 
@@ -35,7 +35,7 @@ def read_matrix_rows(rxfilename: str, start: int, stop: int) -> npt.NDArray[np.f
         (stop - start, F) float32.
 
     Raises:
-        KaldiError: the matrix has not these rows, or cannot be read.
+        KaldiError: the matrix does not have these rows, or cannot be read.
     """
     try:
         stored = _stored(rxfilename)
@@ -50,7 +50,7 @@ def read_matrix_rows(rxfilename: str, start: int, stop: int) -> npt.NDArray[np.f
 
 
 def matrix_shape(rxfilename: str) -> tuple[int, int]:
-    """(rows, columns) of a matrix; of one in a file only the header is read.
+    """(rows, columns) of a matrix; if it is in a file, only its header is read.
 
     Raises:
         KaldiError: it cannot be read.
@@ -63,7 +63,7 @@ def matrix_shape(rxfilename: str) -> tuple[int, int]:
 
 
 class _Descriptor:
-    """A file open for reading, closed when nothing refers to it: a thread that ends leaves none open."""
+    """A file open for reading, closed when nothing refers to it, so that a thread that ends leaves none open."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -79,8 +79,11 @@ class _OpenFiles(threading.local):
         self.files: OrderedDict[tuple[str, int, int], _Descriptor] = OrderedDict()
 
     def get(self, path: str) -> int | None:
-        """A descriptor of the file that now has this name (a file that was replaced is opened again); None: it is no
-        regular file, of which bytes could be read in any order."""
+        """A descriptor of the file that now has this name; a file that was replaced is opened again.
+
+        Returns:
+            None if it is not a regular file, whose bytes could be read in any order.
+        """
         status = Path(path).stat()
         if not stat.S_ISREG(status.st_mode):
             return None
@@ -93,7 +96,7 @@ class _OpenFiles(threading.local):
         return self.files[key].number
 
     def _opened(self, path: str) -> _Descriptor:
-        """The file; where the system has no more handles, those that were used least recently are given up."""
+        """Open a file; if the system has no more handles, close those that were used least recently."""
         while True:
             try:
                 return _Descriptor(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
@@ -104,7 +107,7 @@ class _OpenFiles(threading.local):
 
 
 def _most_files() -> int:
-    """How many files a thread keeps open: the process needs handles for other things too."""
+    """The most files that a thread keeps open: the process needs handles for other things too."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return _OPEN_FILES if limit == resource.RLIM_INFINITY else max(1, min(_OPEN_FILES, limit // _SHARE))
 
@@ -113,7 +116,7 @@ _open_files = _OpenFiles()
 
 
 def _stored(rxfilename: str) -> StoredMatrix | None:
-    """The matrix, if the name is that of a place in a file and the matrix is binary."""
+    """The matrix, if the name means an offset in a file and the matrix is binary."""
     name, ranges = split_range(rxfilename)
     file = parse_rxfilename(name)
     if ranges != (None, None) or file.kind != "file":
@@ -127,4 +130,4 @@ def _stored(rxfilename: str) -> StoredMatrix | None:
 
 def _check_rows(start: int, stop: int, rows: int, name: str = "") -> None:
     if not 0 <= start <= stop <= rows:
-        raise KaldiError(f"{name}rows {start} to {stop} (excluded) were asked for, there are {rows}")
+        raise KaldiError(f"{name}rows {start} to {stop} (excluded) are wanted, the matrix has {rows}")

@@ -11,42 +11,44 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from common.errors import KaldiError
+from common.log import warning
 from common.text_lines import LineEnds
-from minikaldi.io.context import Context
+from minikaldi.io.context import StreamContext
 from minikaldi.io.entries import archive_entries, buffer_bytes
 from minikaldi.io.holders import Holder
 from minikaldi.io.objects import ObjectReader, where
 from minikaldi.io.opening import open_read
-from minikaldi.io.primitives import Reader, show
+from minikaldi.io.primitives import Reader, excerpt
 from minikaldi.io.read_ahead import ReadAhead
 from minikaldi.io.specifiers import Rspecifier, parse_rspecifier, parse_script_line
-from minikaldi.log import warning
 
 T = TypeVar("T")
 CARRIAGE_RETURN = ord("\r")
 
 
-def sequential(rspecifier: str, holder: Holder[T], context: Context | None = None) -> SequentialReader[T]:
-    """A table to be iterated once: ``with sequential("scp:feats.scp", FLOAT_MATRIX) as feats: for key, matrix in
-    feats: …``
+def sequential(rspecifier: str, holder: Holder[T], context: StreamContext | None = None) -> SequentialReader[T]:
+    """Open a table to iterate over once: ``with sequential("scp:feats.scp", FLOAT_MATRIX) as feats``.
+
+    Args:
+        rspecifier: the table.
+        holder: reader of its objects.
+        context: the standard streams, and whether pipes are allowed; None: the process's own streams.
 
     Raises:
-        KaldiError: the table cannot be opened; while iterating, an entry that cannot be read (with `p`: a warning, and
-            in a script the entry is passed over, in an archive the rest).
+        KaldiError: the table cannot be opened; while iterating, an entry cannot be read (with the option `p` that is a
+            warning, and the entry of a script, or the rest of an archive, is skipped).
     """
-    return SequentialReader(rspecifier, holder, context or Context())
+    return SequentialReader(rspecifier, holder, context or StreamContext())
 
 
 class SequentialReader(Generic[T]):
     """An open table; a context manager and an iterator of (key, value)."""
 
-    def __init__(self, rspecifier: str, holder: Holder[T], context: Context) -> None:
+    def __init__(self, rspecifier: str, holder: Holder[T], context: StreamContext) -> None:
         self._spec = parse_rspecifier(rspecifier)
         self._holder = holder
         self._open = ExitStack()
-        self._stream: Reader = self._open.enter_context(
-            open_read(self._spec.rxfilename, context, buffer_bytes(holder))
-        )
+        self._stream: Reader = self._open.enter_context(open_read(self._spec.rxfilename, context, buffer_bytes(holder)))
         context.note_table(self._stream)
         self._entries: Iterator[tuple[str, T]] = self._archive_entries()
         if self._spec.kind == "scp":
@@ -75,7 +77,7 @@ class SequentialReader(Generic[T]):
         except KaldiError as exc:
             if not self._spec.permissive:
                 raise
-            warning(f"{exc}; the rest of the archive is passed over")
+            warning(f"{exc}; the rest of the archive is skipped")
 
     def _script_entries(self, objects: ObjectReader[T]) -> Iterator[tuple[str, T]]:
         name = where(self._spec.rxfilename)
@@ -91,10 +93,10 @@ class SequentialReader(Generic[T]):
 
 
 def close_table(opened: ExitStack, spec: Rspecifier) -> None:
-    """Close what a table had open.
+    """Close the streams of a table.
 
     Raises:
-        KaldiError: a pipe that had been read to its end has failed; with `p` that is a warning.
+        KaldiError: a pipe that was read to its end has failed; with the option `p` that is a warning.
     """
     try:
         opened.close()
@@ -105,7 +107,7 @@ def close_table(opened: ExitStack, spec: Rspecifier) -> None:
 
 
 def script_lines(stream: Reader, rxfilename: str) -> Iterator[tuple[str, str]]:
-    """(key, extended file name) of each line of a script file; a last line without an end is warned of."""
+    """(key, extended file name) of each line of a script file, with a warning if the last line has no end."""
     name, ends, line = where(rxfilename), LineEnds(where(rxfilename), KaldiError), b"\n"
     for number, line in enumerate(stream, 1):
         if number == 1:
@@ -115,4 +117,4 @@ def script_lines(stream: Reader, rxfilename: str) -> Iterator[tuple[str, str]]:
             ends.note(line)
         yield entry
     if not line.endswith(b"\n"):
-        warning(f"{name}: the last line, {show(line)}, has no line end; truncated?")
+        warning(f"{name}: the last line, {excerpt(line)}, has no line end; truncated?")

@@ -3,11 +3,11 @@
 Source: Kaldi util/kaldi-table.cc and kaldi-io.cc. `ark:x`, `scp,p:x`, `ark,t:-`, `ark,s,cs:cmd |`, `ark,scp:a,b`;
 `file:123` (byte offset); `cmd |`, `| cmd`; `file[0:9,2:5]` (rows and columns, both ends included).
 
-Options stand in any order, before `ark` or `scp` or after; of a pair (`s`, `ns`) the last one counts. For reading:
-`o` each key is asked for once (its object is dropped then); `p` what cannot be read is passed over with a warning;
-`s` the keys are sorted, and `cs` they are asked for in that order (together: memory for one object); `bg` the next
-objects are read in a thread while one is worked on. For writing: `t` text; `f` flush after each object; `p` pass
-over keys that a script to write to does not have. `b` and `t` mean nothing in reading: the data tell.
+Options come in any order, before or after `ark` or `scp`; of a pair (`s`, `ns`) the last one counts. For reading:
+`o` each key is looked up once (its object is then dropped); `p` unreadable entries are skipped with a warning; `s` the
+keys are sorted, and `cs` they are looked up in that order (together: memory for one object); `bg` a thread reads the
+next object while one is in work. For writing: `t` text; `f` flush after each object; `p` skip keys that a script to
+write to does not have. `b` and `t` have no effect in reading: the data show it.
 """
 
 from __future__ import annotations
@@ -18,18 +18,28 @@ from dataclasses import dataclass
 
 from common.errors import KaldiError, UsageError
 from common.text_lines import BLANKS, trimmed
-from minikaldi.io.primitives import decode, quoted, show
+from minikaldi.io.primitives import decode, excerpt, quoted
 
 _READ_FLAGS = {"o", "no", "p", "np", "s", "ns", "cs", "ncs", "b", "t", "bg"}
 _WRITE_FLAGS = {"b", "t", "f", "nf", "p"}
 _KINDS = ("ark", "scp")
-_OFFSET = re.compile(r"(.+):([0-9]{1,20})", re.DOTALL)  # more digits: a name, of a file that is not there
+_OFFSET = re.compile(r"(.+):([0-9]{1,20})", re.DOTALL)  # more digits are a part of a file name
 _RANGE = re.compile(r"(.*)\[([^\[\]]*)\]", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Rspecifier:
-    """Where to read a table: kind 'ark' or 'scp', the file name, and what the caller promises about it."""
+    """Where to read a table, and what the caller promises about it.
+
+    Attributes:
+        kind: 'ark' or 'scp'.
+        rxfilename: extended file name.
+        once: each key is looked up once.
+        permissive: unreadable entries are skipped.
+        sorted: the keys are sorted.
+        called_sorted: keys are looked up in order.
+        background: a thread reads the next object.
+    """
 
     kind: str
     rxfilename: str
@@ -42,7 +52,15 @@ class Rspecifier:
 
 @dataclass(frozen=True)
 class Wspecifier:
-    """Where to write a table: archive and/or script file names (None: not written)."""
+    """Where to write a table.
+
+    Attributes:
+        archive: file name of the archive; None: there is none.
+        script: file name of the script; None: there is none.
+        binary: whether objects are binary.
+        flush: whether to flush after each object.
+        permissive: whether to skip keys that a script to write to lacks.
+    """
 
     archive: str | None
     script: str | None
@@ -53,7 +71,13 @@ class Wspecifier:
 
 @dataclass(frozen=True)
 class FileName:
-    """One file name taken apart: kind 'std', 'file', 'pipe'; `target` is the path or the command."""
+    """A parsed file name.
+
+    Attributes:
+        kind: 'std', 'file' or 'pipe'.
+        target: path or command.
+        offset: byte offset in the file.
+    """
 
     kind: str
     target: str
@@ -64,13 +88,13 @@ Range = tuple[int, int] | None  # first and last, both included; None: all
 
 
 def is_rspecifier(text: str) -> bool:
-    """True for the name of a table, to read or to write, False for a file's (a pipe's, a path's)."""
+    """Whether the text is the name of a table, to read or to write, and not of a file or pipe."""
     kinds, flags = _split_head(text)
     return bool(kinds) and set(flags) <= _READ_FLAGS | _WRITE_FLAGS
 
 
 def are_tables(source: str, target: str) -> bool:
-    """Whether a command that copies is to copy tables (True) or one object from file to file (False).
+    """Whether a command that copies must copy tables (True) or one object from file to file (False).
 
     Raises:
         UsageError: one of the two is a table and the other is not.
@@ -79,7 +103,7 @@ def are_tables(source: str, target: str) -> bool:
         return is_rspecifier(source)
     table, file = (source, target) if is_rspecifier(source) else (target, source)
     if _split_head(trimmed(file))[0]:
-        raise UsageError(f"{file!r} is no table's name: it holds an option that there is not, or a space at an end")
+        raise UsageError(f"{file!r} is not the name of a table: it has an unknown option, or a space at an end")
     raise UsageError(
         f"cannot copy from {source!r} to {target!r}: {table!r} is a table, {file!r} is the name of one file; give two "
         f"tables (as in ark:{file or '-'}) or two files (./{table} for a file of that name)"
@@ -87,28 +111,28 @@ def are_tables(source: str, target: str) -> bool:
 
 
 def parse_rspecifier(text: str) -> Rspecifier:
-    """`ark:x`, `scp,s,cs:x` … in any order of the options.
+    """Parse `ark:x`, `scp,s,cs:x` …, with the options in any order.
 
     Raises:
-        KaldiError: no such form; the text says what is allowed.
+        KaldiError: another form; the text names the allowed ones.
     """
     kinds, flags = _split_head(text)
     if len(kinds) != 1 or not set(flags) <= _READ_FLAGS:
         expected = "ark:… or scp:… with options o p s cs bg, as in scp,p:wav.scp"
-        raise KaldiError(f"{quoted(text)} is no rspecifier; expected {expected}")
+        raise KaldiError(f"{quoted(text)} is not an rspecifier; expected {expected}")
     once, permissive, ordered, called_sorted = (_last(flags, flag, "n" + flag) for flag in ("o", "p", "s", "cs"))
     return Rspecifier(kinds[0], _name_of(text), once, permissive, ordered, called_sorted, "bg" in flags)
 
 
 def parse_wspecifier(text: str) -> Wspecifier:
-    """`ark:x`, `ark,t:x`, `scp:x`, `ark,scp:x,y`.
+    """Parse `ark:x`, `ark,t:x`, `scp:x`, `ark,scp:x,y`.
 
     Raises:
-        KaldiError: no such form.
+        KaldiError: another form.
     """
     kinds, flags = _split_head(text)
     if kinds not in (["ark"], ["scp"], ["ark", "scp"]) or not set(flags) <= _WRITE_FLAGS:
-        raise KaldiError(f"{quoted(text)} is no wspecifier; expected ark:… , scp:… or ark,scp:…,… with t b f nf p")
+        raise KaldiError(f"{quoted(text)} is not a wspecifier; expected ark:… , scp:… or ark,scp:…,… with t b f nf p")
     name = _name_of(text)
     archive, script = (name, None) if kinds == ["ark"] else (None, name)
     if len(kinds) == 2:
@@ -119,17 +143,17 @@ def parse_wspecifier(text: str) -> Wspecifier:
 
 
 def parse_rxfilename(text: str) -> FileName:
-    """A file name for reading: '-' or '' is the standard input, `cmd |` a pipe, `file:123` a byte offset.
+    """Parse a file name for reading: '-' or '' is the standard input, `cmd |` a pipe, `file:123` a byte offset.
 
     Raises:
-        KaldiError: a name that means nothing.
+        KaldiError: an invalid name.
     """
     if text in ("", "-"):
         return FileName("std", text)
     if text.endswith("|") and not text.startswith("|"):
         return FileName("pipe", trimmed(text[:-1]))
     if text != trimmed(text):
-        raise KaldiError(f"{quoted(text)} is no file name: it starts or ends with a space")
+        raise KaldiError(f"{quoted(text)} is not a file name: it starts or ends with a space")
     _check_start(text)
     if "|" in text:
         raise KaldiError(f"{quoted(text)}: a command to read from ends in '|' and does not start with it")
@@ -138,25 +162,25 @@ def parse_rxfilename(text: str) -> FileName:
 
 
 def parse_wxfilename(text: str) -> FileName:
-    """A file name for writing: '-' or '' is the standard output, `| cmd` a pipe.
+    """Parse a file name for writing: '-' or '' is the standard output, `| cmd` a pipe.
 
     Raises:
-        KaldiError: a name that means nothing.
+        KaldiError: an invalid name.
     """
     if text in ("", "-"):
         return FileName("std", text)
     if text.startswith("|") and not text.endswith("|"):
         return FileName("pipe", trimmed(text[1:]))
     if text != trimmed(text) or "|" in text:
-        raise KaldiError(f"{quoted(text)} is no file name to write to; a command to write to starts with '|'")
+        raise KaldiError(f"{quoted(text)} is not a file name to write to; a command to write to starts with '|'")
     _check_start(text)
     if _OFFSET.fullmatch(text):
-        raise KaldiError(f"{quoted(text)} is no file name to write to: byte offsets are for reading only")
+        raise KaldiError(f"{quoted(text)} is not a file name to write to: byte offsets are for reading only")
     return FileName("file", text)
 
 
 def split_range(text: str) -> tuple[str, tuple[Range, Range]]:
-    """`file:123[0:9,2:5]` into the file name and its (rows, columns), each both ends included, None for all.
+    """Split `file:123[0:9,2:5]` into the file name and its (rows, columns), both ends included, None for all.
 
     Raises:
         KaldiError: a range that is not `first:last`.
@@ -169,9 +193,14 @@ def split_range(text: str) -> tuple[str, tuple[Range, Range]]:
 
 
 def parse_script_line(line: bytes, where: str, number: int | None = None) -> tuple[str, str]:
-    """(key, extended file name) of one line of a script file; `where` and its number name it in the error.
+    """(key, extended file name) of one line of a script file.
 
-    Only ASCII blanks part words, as in archives: to Python's strings a no-break space is a blank too.
+    Only ASCII blanks separate words, as in archives: to Python's strings a no-break space is a blank too.
+
+    Args:
+        line: the line.
+        where: name of the script in errors.
+        number: number of the line in errors.
 
     Raises:
         KaldiError: fewer than two words.
@@ -179,8 +208,8 @@ def parse_script_line(line: bytes, where: str, number: int | None = None) -> tup
     words = line.split(None, 1)
     if len(words) < 2:
         where = where if number is None else f"{where}:{number}"
-        raise KaldiError(f"{where}: found {show(line.strip())}, expected a key and a file name")
-    return decode(words[0]), os.fsdecode(words[1].strip())  # as the names on the command line, in any locale
+        raise KaldiError(f"{where}: found {excerpt(line.strip())}, expected a key and a file name")
+    return decode(words[0]), os.fsdecode(words[1].strip())  # decoded as names on the command line are, in any locale
 
 
 def _parse_range(text: str, whole: str) -> Range:
@@ -194,12 +223,12 @@ def _parse_range(text: str, whole: str) -> Range:
 
 def _check_start(text: str) -> None:
     if text.startswith(("t,", "b,")):
-        expected = "options stand before the colon, as in ark,t:-"
-        raise KaldiError(f"{quoted(text)} is no file name: {expected} (./ before it makes it one)")
+        expected = "options come before the colon, as in ark,t:-"
+        raise KaldiError(f"{quoted(text)} is not a file name: {expected} (with ./ before it, it is one)")
 
 
 def _split_head(text: str) -> tuple[list[str], list[str]]:
-    """The kinds (ark, scp) and the options before the colon; no kinds where that is no head of a table's name."""
+    """The kinds (ark, scp) and the options before the colon; no kinds if this is not the name of a table."""
     head, colon, _ = text.partition(":")
     words = re.split("[, ]", head)
     if not colon or text != text.rstrip(BLANKS):

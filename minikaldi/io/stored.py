@@ -1,4 +1,4 @@
-"""A matrix that lies in a file, of which parts are read without the rest: chunks for training, ranges of scripts."""
+"""Reading a part of a matrix in a file without the rest: chunks for training, ranges of scripts."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[Any]
 
 _HEADER_BYTES = 64
-# A column of which this much is not wanted is read by itself; below, a call for each column costs more than the
-# bytes between (the same time at 30,000 bytes and 300 rows, file in memory).
+# If this many bytes of a column are not wanted, each column is read by itself; below that, one call for each column
+# takes longer than reading the bytes between (equal at 30,000 bytes and 300 rows, file in memory).
 _GAP_BYTES = 1 << 15
-_LAST_PLACE = (1 << 63) - 1  # what a forged header makes of an offset may be beyond
+_LAST_PLACE = (1 << 63) - 1  # the offset from a forged header may exceed it
 
 
 class StoredMatrix:
@@ -31,7 +31,7 @@ class StoredMatrix:
 
     Args:
         source: where the matrix begins.
-        header: of a compressed one, or element type, rows and columns.
+        header: header of a compressed matrix, or element type, rows and columns.
     """
 
     def __init__(self, source: _Source, header: CompressedHeader | tuple[np.dtype[Any], int, int]) -> None:
@@ -45,10 +45,10 @@ class StoredMatrix:
         return (header.rows, header.cols) if isinstance(header, CompressedHeader) else header[1:]
 
     def part(self, rows: slice, cols: slice = slice(None)) -> FloatArray:
-        """Rows and columns that are in the matrix, reading no other rows, and of CM no other columns.
+        """Read some rows and columns, and no other rows; of CM no other columns either.
 
         Args:
-            rows: start and stop; a step is not looked at.
+            rows: start and stop, within the matrix; the step is ignored.
             cols: the same.
 
         Returns:
@@ -76,7 +76,7 @@ class StoredMatrix:
         return read_array(stream, dtype, (last - first) * cols, f"rows {first} to {last}").reshape(last - first, cols)
 
     def _part_by_column(self, header: CompressedHeader, first: int, last: int, left: int, right: int) -> FloatArray:
-        """CM stores column after column, behind the quantiles of all."""
+        """Read a part of CM, which stores the quantiles of all columns, then column after column."""
         begin, count = 2 + 3 + 16, right - left
         stream = self._source.stream(begin + 8 * left)
         quantiles = read_array(stream, "<u2", 4 * count, "quantiles").reshape(count, 4)
@@ -90,10 +90,10 @@ class StoredMatrix:
 
 
 def stored_matrix(descriptor: int, offset: int) -> StoredMatrix | None:
-    """The matrix at this place of an open regular file; None: it is in text, and must be read whole.
+    """The matrix at this offset of an open regular file; None if it is in text and must be read whole.
 
     Raises:
-        KaldiError: there is no matrix.
+        KaldiError: no matrix begins there.
     """
     source = _Source(descriptor, offset)
     stream = source.stream()
@@ -104,35 +104,37 @@ def stored_matrix(descriptor: int, offset: int) -> StoredMatrix | None:
 
 
 class _Source(io.RawIOBase):
-    """A place in an open file, read with pread: processes and threads that share the file do not share its position."""
+    """An offset in an open file, read with pread: processes and threads that share the file do not share an offset."""
 
     def __init__(self, descriptor: int, offset: int) -> None:
         self._descriptor = descriptor
         self._at = offset
 
     def readable(self) -> bool:
+        """True."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
+        """Read some bytes; 0 at the end."""
         reachable = self._at <= _LAST_PLACE - memoryview(buffer).nbytes
         count = os.preadv(self._descriptor, [buffer], self._at) if reachable else 0
         self._at += count
         return count
 
     def tell(self) -> int:
-        """The place in the file, for messages."""
+        """The offset in the file, for messages."""
         return self._at
 
     def stream(self, skip: int = 0) -> Reader:
-        """A buffered stream `skip` bytes on; small reads do not fetch more than a header's worth."""
+        """A buffered stream `skip` bytes further; a small read does not fetch more than a header."""
         return io.BufferedReader(_Source(self._descriptor, self._at + skip), _HEADER_BYTES)
 
     def strided(self, skip: int, stride: int, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
-        """Blocks of bytes, `stride` bytes from the beginning of one to that of the next, the first `skip` bytes on.
+        """Read blocks of bytes at equal distances.
 
         Args:
-            skip: from here.
-            stride: at least the length of a block.
+            skip: bytes from here to the first block.
+            stride: bytes from the beginning of one block to that of the next, at least the length of a block.
             shape: number of blocks, and bytes of each.
 
         Raises:
@@ -141,7 +143,7 @@ class _Source(io.RawIOBase):
         count, length = shape
         begin, size = self._at + skip, os.fstat(self._descriptor).st_size
         end = begin + (count - 1) * stride + length
-        if count and end > size:  # known before memory is asked for
+        if count and end > size:  # checked before memory is allocated
             raise malformed(
                 self.stream(skip), f"columns: expected {end - begin} bytes, found {max(0, size - begin)}: truncated?"
             )

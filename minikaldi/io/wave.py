@@ -1,7 +1,7 @@
-"""16-bit PCM waves in RIFF files, with the liberties that pipes need.
+"""16-bit PCM waves in RIFF files, from pipes too.
 
-Source: Kaldi feat/wave-reader.cc. A writer that cannot seek (sox into a pipe) leaves one of `UNKNOWN_SIZES`; the
-samples then go on to the end of the stream. A file that ends early gives what it has, with a warning.
+Source: Kaldi feat/wave-reader.cc. A writer that cannot seek (sox into a pipe) writes one of `UNKNOWN_SIZES`; the
+samples then go on to the end of the stream. If a file ends early, the samples that it has are read, with a warning.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from common.errors import KaldiError
+from common.log import warning
 from minikaldi.io.places import MalformedError, malformed, place_of
 from minikaldi.io.primitives import Reader, Writer, read_exactly
-from minikaldi.log import warning
 
 UNKNOWN_SIZES = (0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF)
-"""What Kaldi takes for a length that the writer, which could not seek, did not know."""
+"""Sizes in a header that mean to Kaldi that the writer, which could not seek, did not know the length."""
 
 _NEAR = 1 << 16  # more than a header and a frame
 
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 _SUB_FORMAT_END = bytes.fromhex("000000001000800000aa00389b71")  # of an id whose first two bytes are a format's code
 MOST_CHUNKS = 1000
-"""More stand before no samples: a file of zeros, which looks like chunks without name and content, takes no minutes."""
+"""The most before the samples; otherwise a file of zeros, which looks like empty chunks, would be read for minutes."""
 
 _BLOCK_BYTES = 1 << 24
 _BLOCK_SAMPLES = 1 << 20
@@ -52,7 +53,13 @@ class Wave:
 
 @dataclass(frozen=True)
 class WaveHeader:
-    """What precedes the samples; `data_bytes` is None where the header does not know it."""
+    """What precedes the samples.
+
+    Attributes:
+        sample_rate: Hz.
+        channels: number of channels.
+        data_bytes: size of the samples; None if the header does not give it.
+    """
 
     sample_rate: int
     channels: int
@@ -60,21 +67,21 @@ class WaveHeader:
 
 
 def read_wave(stream: Reader) -> Wave:
-    """One RIFF wave.
+    """Read one RIFF wave.
 
     Raises:
-        MalformedError: not RIFF, not 16-bit PCM, or without samples; the text tells the byte, and how to convert.
+        MalformedError: not RIFF, not 16-bit PCM, or without samples; the text names the byte, and how to convert.
     """
     begin = place_of(stream)
     header = read_wave_header(stream)
     if header.data_bytes is None and begin:  # in a file of its own a wave begins at byte 0
-        warning(f"byte {begin}: a wave that does not tell its length is taken to go on to the end of the archive")
+        warning(f"byte {begin}: a wave without a length in its header is read to the end of the archive")
     data = _read_samples(stream, header)
     frame_bytes = 2 * header.channels
     if header.data_bytes is not None and len(data) < header.data_bytes:
         warning(f"Expected {header.data_bytes} bytes of wave data, but read only {len(data)} bytes. Truncated file?")
     elif len(data) % frame_bytes:
-        warning(f"The last {len(data) % frame_bytes} of {len(data)} bytes of wave data are no whole sample; left out")
+        warning(f"The last {len(data) % frame_bytes} of {len(data)} bytes of wave data are a partial sample; left out")
     whole = len(data) - len(data) % frame_bytes
     if not whole:
         raise malformed(stream, "the wave has no samples", back=len(data))
@@ -83,7 +90,7 @@ def read_wave(stream: Reader) -> Wave:
 
 
 def read_wave_header(stream: Reader) -> WaveHeader:
-    """The chunks before the samples; the stream then stands at the first sample."""
+    """Read the chunks before the samples; the stream is then at the first sample."""
     riff_size = _read_riff(stream)
     sample_rate = channels = 0
     for _ in range(MOST_CHUNKS):
@@ -101,6 +108,23 @@ def read_wave_header(stream: Reader) -> WaveHeader:
     return WaveHeader(sample_rate, channels, None if _is_streamed(riff_size, size) else size)
 
 
+def whole_wave_header(stream: Reader, total_bytes: int) -> WaveHeader | None:
+    """The header of a wave file that Kaldi reads as it is: 16-bit PCM, of known length, with all its samples.
+
+    Args:
+        stream: the file from its beginning; afterwards it is at the first sample.
+        total_bytes: size of the file.
+
+    Returns:
+        None for any other file.
+    """
+    try:
+        header = read_wave_header(stream)
+    except KaldiError:  # another encoding, or no wave
+        return None
+    return header if 0 < (header.data_bytes or 0) <= total_bytes - stream.tell() else None
+
+
 def _read_riff(stream: Reader) -> int:
     """The size in the file's first twelve bytes."""
     start = stream.read(12)
@@ -116,7 +140,7 @@ def _is_streamed(riff_size: int, data_size: int) -> bool:
 
 
 def is_unknown_size(size: int) -> bool:
-    """Whether a size is one that a writer leaves which cannot seek: 0, or about the largest there is.
+    """Whether a size is one that a writer leaves if it cannot seek: 0, or about the largest possible one.
 
     2 and 4 GiB, and 2^63 and 2^64, less a header or rounded to whole frames (sox: 0x7ffff000 and less; lame, opusdec:
     0x7fffffff less a header; ffmpeg: 0xffffffff; arecord: 0x80000000), and sox's 0x7f000000 in AIFF.
@@ -126,16 +150,19 @@ def is_unknown_size(size: int) -> bool:
 
 
 def _pass_padding(stream: Reader, size: int) -> None:
-    """A chunk of odd size has a zero byte after it; some writers leave it out."""
+    """Skip the zero byte after a chunk of odd size; some writers leave it out."""
     if size % 2 and stream.peek(1)[:1] == b"\0":
         stream.read(1)
 
 
 @dataclass(frozen=True)
 class SamplesPlace:
-    """Where the samples of a RIFF file stand: their first byte, and their size there and by the header in bytes.
+    """The place of the samples in a RIFF file.
 
-    `claimed` is None where the writer did not know it.
+    Attributes:
+        offset: their first byte.
+        present: bytes from there to the end of the file.
+        claimed: bytes by the header; None if the writer did not know them.
     """
 
     offset: int
@@ -144,12 +171,12 @@ class SamplesPlace:
 
     @property
     def missing(self) -> int | None:
-        """How many bytes the file lacks; None where no header tells the length."""
+        """Bytes that the file lacks; None if the header does not give the length."""
         return None if self.claimed is None else max(0, self.claimed - self.present)
 
 
 def samples_place(stream: Reader, total_bytes: int) -> SamplesPlace | None:
-    """Find the samples of a RIFF file of any encoding; None where it has none.
+    """Find the samples of a RIFF file of any encoding; None if it has none.
 
     Args:
         stream: the file from its beginning, seekable: other chunks are not read.
@@ -172,7 +199,7 @@ def samples_place(stream: Reader, total_bytes: int) -> SamplesPlace | None:
 
 
 def write_wave(stream: Writer, wave: Wave) -> None:
-    """`wave` as 16-bit PCM; values are truncated toward zero as Kaldi does, and clipped with a warning."""
+    """Write a wave as 16-bit PCM; values are truncated toward zero as in Kaldi, and clipped with a warning."""
     channels, count = wave.samples.shape
     rate, num_bytes = int(wave.sample_rate), 2 * wave.samples.size
     fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, _PCM, channels, rate, rate * channels * 2, channels * 2, 16)
@@ -188,7 +215,7 @@ def write_wave(stream: Writer, wave: Wave) -> None:
 
 
 def _within_16_bits(samples: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], int]:
-    """The samples, clipped where they must be, and how many of them were."""
+    """The samples, clipped to 16 bits, and the number of clipped ones."""
     if samples.min() > -32769 and samples.max() < 32768:
         return samples, 0
     values = np.trunc(samples)
@@ -199,6 +226,7 @@ def _parse_format(stream: Reader, body: bytes) -> tuple[int, int]:
     """(sample rate, channels) of a 'fmt ' chunk, which was just read."""
 
     def fault(text: str) -> MalformedError:
+        """The error, at the beginning of the chunk."""
         return malformed(stream, text, back=len(body))
 
     if len(body) < 16:
@@ -230,7 +258,7 @@ def _read_chunk(stream: Reader, name: bytes, size: int) -> bytes:
 
 
 def _read_samples(stream: Reader, header: WaveHeader) -> bytes | bytearray:
-    """All bytes of the samples, or as many as there are; blockwise, so that a forged size allocates little."""
+    """All bytes of the samples, or as many as are present; in blocks, so that a forged size allocates little."""
     if header.data_bytes is None:
         return stream.read()
     if header.data_bytes <= _BLOCK_BYTES:

@@ -1,4 +1,4 @@
-"""Writing a table: an archive, a script that names one file a key, or both.
+"""Writing a table: an archive, a script that names one file for each key, or both.
 
 Source: Kaldi util/kaldi-table-inl.h (TableWriter).
 """
@@ -6,12 +6,13 @@ Source: Kaldi util/kaldi-table-inl.h (TableWriter).
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from types import TracebackType
 from typing import BinaryIO, Generic, TypeVar
 
 from common.errors import KaldiError
-from minikaldi.io.context import Context
+from minikaldi.io.context import StreamContext
 from minikaldi.io.holders import Holder
 from minikaldi.io.objects import where, write_object
 from minikaldi.io.opening import open_read, open_write
@@ -23,13 +24,18 @@ from minikaldi.io.specifiers import Wspecifier, parse_wspecifier, parse_wxfilena
 T = TypeVar("T")
 
 
-def writer(wspecifier: str, holder: Holder[T], context: Context | None = None) -> TableWriter[T]:
-    """A table to write to: ``with writer("ark,scp:a.ark,a.scp", FLOAT_VECTOR) as out: out.write(key, vector)``
+def writer(wspecifier: str, holder: Holder[T], context: StreamContext | None = None) -> TableWriter[T]:
+    """Open a table to write: ``with writer("ark,scp:a.ark,a.scp", FLOAT_VECTOR) as out: out.write(key, vector)``
+
+    Args:
+        wspecifier: the table.
+        holder: writer of its objects.
+        context: the standard streams, and whether pipes are allowed; None: the process's own streams.
 
     Raises:
-        KaldiError: a file cannot be made, a pipe fails, a key is no word, or a script (`scp:`) does not name the key.
+        KaldiError: a file cannot be made, a pipe fails, a key is not one word, or a script (`scp:`) lacks the key.
     """
-    context = context or Context()
+    context = context or StreamContext()
     spec = parse_wspecifier(wspecifier)
     if spec.archive is None:
         assert spec.script is not None  # a wspecifier names at least one of the two
@@ -37,7 +43,7 @@ def writer(wspecifier: str, holder: Holder[T], context: Context | None = None) -
     return ArchiveWriter(spec, spec.archive, holder, context)
 
 
-class TableWriter(Generic[T]):
+class TableWriter(ABC, Generic[T]):
     """An open table; a context manager with `write`."""
 
     def __init__(self, name: str) -> None:
@@ -50,20 +56,20 @@ class TableWriter(Generic[T]):
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
+    @abstractmethod
     def write(self, key: str, value: T) -> None:
         """Add an entry; `key` is one word."""
-        raise TypeError(f"{type(self).__name__} does not write")
 
     def close(self) -> None:
-        """Flush and close; checks the exit code of a pipe."""
+        """Flush and close; the exit code of a pipe is checked."""
         with naming(self._name):
             self._open.close()
 
 
 class ArchiveWriter(TableWriter[T]):
-    """An archive, and beside it the script with the byte offset of each object."""
+    """An archive, and if wanted a script with the byte offset of each object."""
 
-    def __init__(self, spec: Wspecifier, archive: str, holder: Holder[T], context: Context) -> None:
+    def __init__(self, spec: Wspecifier, archive: str, holder: Holder[T], context: StreamContext) -> None:
         super().__init__(where(archive, "standard output"))
         script = spec.script
         if script is not None and parse_wxfilename(archive).kind != "file":
@@ -87,7 +93,7 @@ class ArchiveWriter(TableWriter[T]):
         """Add an entry.
 
         Raises:
-            KaldiError: the key is no word, or the value is none that the holder writes.
+            KaldiError: the key is not one word, or the holder does not write the value.
         """
         _check_key(key)
         with naming(self._name):
@@ -108,9 +114,9 @@ class ArchiveWriter(TableWriter[T]):
 
 
 class ScriptWriter(TableWriter[T]):
-    """A script that was there before: each key's object goes to the file that its line names."""
+    """An existing script: each object is written to the file that the line of its key names."""
 
-    def __init__(self, script: str, holder: Holder[T], binary: bool, permissive: bool, context: Context) -> None:
+    def __init__(self, script: str, holder: Holder[T], binary: bool, permissive: bool, context: StreamContext) -> None:
         super().__init__(script)
         self._script, self._holder = script, holder
         self._binary, self._permissive, self._context = binary, permissive, context
@@ -118,19 +124,19 @@ class ScriptWriter(TableWriter[T]):
             self._files = dict(script_lines(stream, script))
 
     def write(self, key: str, value: T) -> None:
-        """Write the key's file.
+        """Write the file of a key.
 
         Raises:
-            KaldiError: the script does not name the key (with `p`: the value is passed over).
+            KaldiError: the script lacks the key (with the option `p` the value is skipped instead).
         """
         if key in self._files:
             write_object(self._files[key], self._holder, value, self._binary, self._context)
         elif not self._permissive:
-            raise KaldiError(f"{self._script}: the key {key} is not there, so its object has no file to go to")
+            raise KaldiError(f"{self._script}: the key {key} is not there, so there is no file for its object")
 
 
 class _CountingWriter:
-    """A stream that knows how many bytes went through it (a pipe cannot tell)."""
+    """A stream that counts the bytes written (a pipe does not know its position)."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream

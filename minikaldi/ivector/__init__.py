@@ -1,1 +1,1 @@
-"""The numbers behind the embedding commands: LDA, PLDA, length normalisation, EER; no tables, no streams."""
+"""The arithmetic of the embedding commands: LDA, PLDA, length normalisation, EER; no tables, no streams."""

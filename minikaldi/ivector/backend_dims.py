@@ -1,17 +1,17 @@
-"""How many dimensions the training vectors of a back end can carry: for PCA before LDA, where it is needed, and LDA.
+"""The number of dimensions that the training vectors of a back end support: for LDA, and for PCA before it if needed.
 
 LDA and PLDA need a within-speaker covariance that is not singular, and its rank is at most N - S, the utterances beyond
-the first of each speaker. With fewer than the vectors have dimensions, Kaldi's ivector-compute-lda ends by an assertion
-or floors eigenvalues, and PLDA's scores reach -1e7. The vectors are then reduced by PCA to half of N - S: a covariance
-of n vectors in n / 2 dimensions has its smallest eigenvalue near a tenth of the true one, in n dimensions near zero
-(Marchenko and Pastur 1967).
+the first of each speaker. If that is less than the dimension of the vectors, Kaldi's ivector-compute-lda ends with an
+assertion or floors eigenvalues, and PLDA's scores reach -1e7. PCA then reduces the vectors to half of N - S: a
+covariance of n vectors in n / 2 dimensions has its smallest eigenvalue near a tenth of the true one, in n dimensions
+near zero (Marchenko and Pastur 1967).
 
-Directions along which the vectors vary by less than a tenth of LDA's floor carry nothing: rounding, as that of vectors
-that were kept as text, leaves them some variance. A direction just below the floor is real (statistics of
-MFCC have one), and LDA raises it, as Kaldi does.
+Directions along which the vectors vary by less than a tenth of LDA's floor hold no information: rounding, as in vectors
+that were stored as text, leaves some variance there. A direction just below the floor is real (statistics of MFCC have
+one), and LDA raises it, as Kaldi does.
 
-LDA keeps S - 1 dimensions, but two where it can: length normalisation makes a vector of one dimension 1 or -1, and a
-speaker's vectors the same.
+LDA keeps S - 1 dimensions, but at least two if possible: length normalisation makes a vector of one dimension 1 or -1,
+and all vectors of a speaker equal.
 """
 
 from __future__ import annotations
@@ -30,7 +30,14 @@ MOST_LISTED = 5
 
 @dataclass(frozen=True)
 class BackendDims:
-    """`pca`: the vectors' own dimension where no PCA is needed; `lda`: after it; `why`: PCA is needed, in words."""
+    """The dimensions of a back end.
+
+    Attributes:
+        vectors: dimension of the vectors.
+        pca: dimension after PCA; that of the vectors if no PCA is needed.
+        lda: dimension after LDA.
+        why: why PCA is needed, in words.
+    """
 
     vectors: int
     pca: int
@@ -42,12 +49,12 @@ def choose_dims(scatter: SpeakerScatter, lda_dim: int) -> BackendDims:
     """The dimensions for these training vectors.
 
     Args:
-        scatter: of the vectors and their speakers.
-        lda_dim: wanted, at most.
+        scatter: scatter of the vectors and their speakers.
+        lda_dim: largest dimension after LDA.
 
     Raises:
-        KaldiError: no dimension will do: fewer than two speakers, one utterance each, or vectors of a speaker that
-            are the same.
+        KaldiError: no dimension is possible: fewer than two speakers, one utterance each, or equal vectors of each
+            speaker.
     """
     num_speakers, num_more = scatter.num_speakers, scatter.num_vectors - scatter.num_speakers
     found = f"{scatter.num_vectors} vectors of {num_speakers} speakers"
@@ -71,7 +78,7 @@ def choose_dims(scatter: SpeakerScatter, lda_dim: int) -> BackendDims:
         )
     reasons = []
     if most < total_dims:
-        reasons.append(f"{scatter.num_vectors} training embeddings of {num_speakers} speakers carry no more")
+        reasons.append(f"{scatter.num_vectors} training embeddings of {num_speakers} speakers support no more")
     constant = np.flatnonzero(~varying_dims(variances, mean)).tolist()
     if constant:
         reasons.append(f"{_named(constant)} the same in all {scatter.num_vectors} training embeddings")
@@ -88,10 +95,11 @@ def _named(dims: list[int]) -> str:
 
 
 def directions_above_rounding(total: Float64Array, within: Float64Array) -> int:
-    """Principal directions along which the vectors vary by more than a tenth of what LDA raises its eigenvalues to.
+    """The number of principal directions with more variance than a tenth of LDA's floor.
 
     Args:
-        total, within: covariances (D, D).
+        total: total covariance (D, D).
+        within: within-speaker covariance (D, D).
     """
     rounding = 0.1 * COVARIANCE_FLOOR * np.linalg.eigvalsh(within)[-1]
     return int(np.count_nonzero(np.linalg.eigvalsh(total) > rounding))
@@ -101,14 +109,15 @@ def regular_dims(total: Float64Array, within: Float64Array, mean: Float64Array, 
     """The largest number of principal components, 0 to `most`, in which the within-speaker covariance is regular.
 
     Args:
-        total, within: covariances (D, D).
-        mean: (D,).
-        most: limit.
+        total: total covariance (D, D).
+        within: within-speaker covariance (D, D).
+        mean: mean of the vectors (D,).
+        most: largest result.
     """
     variances, directions = np.linalg.eigh(total)
     leading = directions[:, ::-1][:, :most]  # (D, most)
     projected, totals, centre = leading.T @ within @ leading, variances[::-1][:most], leading.T @ mean
-    low, high = 0, most  # one dimension less never makes it singular
+    low, high = 0, most  # fewer dimensions never make it singular
     while low < high:
         middle = (low + high + 1) // 2
         part = slice(0, middle)

@@ -1,13 +1,13 @@
-"""Agglomerative clustering by average cost, as diarization uses it.
+"""Agglomerative clustering by average cost, for diarization.
 
-The two clusters whose points cost least on average are merged, again and again, until few enough clusters are left or
-the cost exceeds a threshold. Of equal costs the pair whose older cluster is the oldest goes first, then the one whose
-younger cluster is. Costs are float32 sums in the order of the merges, so that labels are Kaldi's even where costs are
-nearly equal.
+The two clusters with the least average cost between their points are merged, until few enough clusters are left or the
+cost exceeds a threshold. Of pairs with equal costs, the pair with the oldest older cluster goes first, then the one
+with the oldest younger cluster. Costs are float32 sums in the order of the merges, so that labels are Kaldi's even if
+costs are nearly equal.
 
-Kaldi keeps all pairs in one queue. Here each cluster knows its best older partner. When that one is merged away, the
-cluster sorts its older partners, once, and from then on walks down that list past those that are gone: O(N² log N) at
-worst, and mostly N² additions and comparisons.
+Kaldi keeps all pairs in one queue. Here each cluster knows its best older partner. If that one is merged, the cluster
+sorts its older partners once, and afterwards goes down that list past those that no longer exist: O(N² log N) at worst,
+and mostly N² additions and comparisons.
 
 Source: Kaldi, ivector/agglomerative-clustering.cc.
 """
@@ -24,7 +24,7 @@ from common.errors import KaldiError
 Float32Array = NDArray[np.float32]
 IndexArray = NDArray[np.intp]
 
-FIRST_PASS_FACTOR = 10  # a subset is merged to no fewer than this many times the clusters that are wanted of all
+FIRST_PASS_FACTOR = 10  # a subset is merged to at least this many times the wanted clusters
 ANY_COST = float(np.finfo(np.float32).max)
 
 _LOOK_AHEAD = 64  # partners that one call of numpy looks at
@@ -43,21 +43,21 @@ def cluster(
 
     Args:
         costs: float32 (N, N), N >= 1, not changed. The upper triangle counts, and for pairs of points in different
-            subsets of the first pass the lower, as in Kaldi.
-        threshold: clusters merge while their average cost is at most this,
-        min_clusters: while there are more of them than this,
-        max_fraction: and only to clusters of at most this share of the points, rounded up.
+            subsets of the first pass the lower one, as in Kaldi.
+        threshold: clusters merge while their average cost is at most this.
+        min_clusters: clusters merge while there are more than this.
+        max_fraction: a cluster has at most this share of the points, rounded up.
         first_pass_max: more points than this are first merged in subsets of at most this many neighbours.
 
     Returns:
-        int32 (N,), labels from 1, the cluster that was made last having the highest.
+        int32 (N,), labels from 1; the cluster that was made last has the highest.
 
     Raises:
-        KaldiError: no square matrix of numbers, or a limit below 1.
+        KaldiError: not a square matrix of numbers, or a limit below 1.
     """
     _check(costs, min_clusters, first_pass_max)
     num_points = len(costs)
-    limits = Limits(threshold, num_points, max_fraction)
+    limits = ClusterLimits(threshold, num_points, max_fraction)
     if num_points <= first_pass_max:
         groups, _ = _merged(_points(0, num_points), _symmetric(costs), limits, min_clusters)
     else:
@@ -79,8 +79,13 @@ def _check(costs: Float32Array, min_clusters: int, first_pass_max: int) -> None:
         raise KaldiError(f"found {min_clusters} speakers and {first_pass_max} points a pass; expected at least 1 each")
 
 
-class Limits:
-    """`threshold`: float32, on average costs; `max_size`: points of a cluster."""
+class ClusterLimits:
+    """The limits of merging.
+
+    Attributes:
+        threshold: largest average cost, float32.
+        max_size: most points of a cluster.
+    """
 
     def __init__(self, threshold: float, num_points: int, max_fraction: float) -> None:
         self.threshold = np.float32(min(threshold, ANY_COST))
@@ -103,9 +108,9 @@ def _symmetric(costs: Float32Array) -> Float32Array:
 
 
 def _first_pass(
-    costs: Float32Array, limits: Limits, min_clusters: int, most_points: int
+    costs: Float32Array, limits: ClusterLimits, min_clusters: int, most_points: int
 ) -> tuple[list[IndexArray], Float32Array]:
-    """Points of the clusters of all subsets, subset after subset, and the sums of the costs between clusters."""
+    """Points of the clusters of all subsets, in order, and the sums of the costs between clusters."""
     num_points = len(costs)
     num_subsets = -(-num_points // most_points)
     size = -(-num_points // num_subsets)
@@ -132,9 +137,9 @@ def _sums_between(costs: Float32Array, rows: list[IndexArray], columns: list[Ind
 
 
 def _merged(
-    groups: list[IndexArray], sums: Float32Array, limits: Limits, min_clusters: int
+    groups: list[IndexArray], sums: Float32Array, limits: ClusterLimits, min_clusters: int
 ) -> tuple[list[IndexArray], Float32Array]:
-    """The groups of points that result, the oldest cluster first, and the sums of the costs between them."""
+    """The resulting groups of points, the oldest cluster first, and the sums of the costs between them."""
     merger = _Merger(sums, np.array([len(group) for group in groups]), limits)
     while merger.num_clusters > min_clusters and (pair := merger.best_pair()) is not None:
         older, younger = pair
@@ -145,12 +150,15 @@ def _merged(
 
 
 class _Merger:
-    """The clusters that are left. Each has an id, which rises with every merge, and a slot, a row of `sums`.
+    """The remaining clusters. Each has an id, which rises with every merge, and a slot, a row of `sums`.
 
-    `sums`: float32 (M, M), symmetric, costs of all pairs of points of two clusters; it is overwritten.
+    Args:
+        sums: float32 (M, M), symmetric, costs of all pairs of points of two clusters; it is overwritten.
+        sizes: points of each cluster (M,).
+        limits: the limits of merging.
     """
 
-    def __init__(self, sums: Float32Array, sizes: NDArray[np.integer], limits: Limits) -> None:
+    def __init__(self, sums: Float32Array, sizes: NDArray[np.integer], limits: ClusterLimits) -> None:
         num = len(sizes)
         self.sums = sums
         self.num_clusters = num
@@ -159,9 +167,9 @@ class _Merger:
         self._id = np.arange(num)  # by slot
         self._slot = np.arange(2 * num)  # by id
         self._exists = np.arange(2 * num) < num  # by id
-        # Average cost, older and younger id of each cluster's best pair with an older one; some are gone already.
+        # Average cost, older and younger id of each cluster's best pair with an older one; some no longer exist.
         self._pairs: list[tuple[float, int, int]] = []
-        self._partners: dict[int, NDArray[np.int32]] = {}  # by id, where the first partner is gone: ids, best first
+        self._partners: dict[int, NDArray[np.int32]] = {}  # by id, once the first partner is gone: ids, best first
         for slot in range(num):
             self._add_best_pair(slot)
 
@@ -170,7 +178,7 @@ class _Merger:
         return self._slot[np.flatnonzero(self._exists)]
 
     def best_pair(self) -> tuple[int, int] | None:
-        """Slots of the older and the younger cluster to merge next; None where none may be."""
+        """Slots of the older and the younger cluster to merge next; None if no pair may merge."""
         while self._pairs:
             _, older, younger = heapq.heappop(self._pairs)
             if self._exists[younger]:
@@ -180,7 +188,7 @@ class _Merger:
         return None
 
     def merge(self, older: int, younger: int) -> None:
-        """The two become one, the youngest, in the slot `older`."""
+        """Merge two clusters into one, the youngest, in the slot `older`."""
         self._exists[self._id[[older, younger]]] = False
         self.sums[older] += self.sums[younger]
         self.sums[:, older] = self.sums[older]
@@ -210,7 +218,7 @@ class _Merger:
                 heapq.heappush(self._pairs, (float(averages[best]), int(ids[best]), int(self._id[slot])))
 
     def _add_next_pair(self, younger: int) -> None:
-        """The best pair with a partner that is left, for a cluster whose partner is gone."""
+        """Add the best pair with an existing partner, for a cluster whose partner no longer exists."""
         slot = self._slot[younger]
         partners = self._partners.get(younger)
         if partners is None:

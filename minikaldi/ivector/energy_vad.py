@@ -1,7 +1,7 @@
-"""Which frames hold speech: those whose log energy, or enough of their neighbours', lies over a threshold.
+"""Energy-based voice activity: a frame is voiced if enough frames around it have a log energy above a threshold.
 
-Source: Kaldi, ivector/voice-activity-detection.cc. The comparisons are made in float32, as there, so that decisions are
-the same; the mean energy is summed in float64, where Kaldi sums in float32.
+Source: Kaldi, ivector/voice-activity-detection.cc. Comparisons are in float32, as in Kaldi, so that decisions are the
+same; the mean energy is summed in float64, in Kaldi in float32.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.options import option
+from common.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class EnergyVadOptions:
+class EnergyVadOptions(CommandOptions):
     """The threshold and the neighbourhood."""
 
     vad_energy_threshold: float = option(5.0, "Constant term of the threshold on the log energy (column 0)")
@@ -38,7 +39,7 @@ def energy_vad(feats: NDArray[np.float32], options: EnergyVadOptions) -> NDArray
         float32 (T,), 1 where voiced, 0 where not.
 
     Raises:
-        KaldiError: a negative context or mean scale, or a proportion that is no share.
+        KaldiError: a negative context or mean scale, or a proportion outside of 0 … 1.
     """
     if options.vad_frames_context < 0 or options.vad_energy_mean_scale < 0:
         raise KaldiError(
@@ -49,7 +50,7 @@ def energy_vad(feats: NDArray[np.float32], options: EnergyVadOptions) -> NDArray
         raise KaldiError(f"--vad-proportion-threshold={options.vad_proportion_threshold:g} must lie between 0 and 1")
     energy = feats[:, 0]
     threshold = options.vad_energy_threshold
-    if options.vad_energy_mean_scale != 0:  # else an infinite energy in one frame would decide the others
+    if options.vad_energy_mean_scale != 0:  # otherwise one frame of infinite energy would decide all others
         threshold += options.vad_energy_mean_scale * energy.mean(dtype=np.float64)
     over = np.concatenate([[0], np.cumsum(energy > np.float32(threshold))])  # over[t]: frames before t over it
     frame = np.arange(len(energy))

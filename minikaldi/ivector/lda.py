@@ -73,8 +73,13 @@ class SpeakerScatter:
 
 @dataclass
 class LdaResult:
-    """`transform`: (dim, D + 1), the last column the offset that centres; `eigenvalues`: all D, falling;
-    `num_floored`: directions of the normalised covariance that were raised to the floor."""
+    """An LDA transform.
+
+    Attributes:
+        transform: (dim, D + 1); the last column is the offset that centres.
+        eigenvalues: all (D,), falling.
+        num_floored: directions of the normalised covariance that were raised to the floor.
+    """
 
     transform: Float64Array
     eigenvalues: Float64Array
@@ -89,22 +94,22 @@ def compute_lda(
     Args:
         scatter: sums over the training vectors.
         dim: directions to keep, 1 to D.
-        total_covariance_factor: 0 makes the within-speaker covariance unit, 1 the total, between: their interpolation.
+        total_covariance_factor: 0 makes the within-speaker covariance unit, 1 the total one, else an interpolation.
         covariance_floor: eigenvalues of that covariance below this share of the largest are raised to it.
 
     Raises:
         KaldiError: `dim` is out of range, there are fewer vectors than dimensions or as many as speakers, or the
             covariance is zero or not finite.
 
-    Source: ivectorbin/ivector-compute-lda.cc, which ends by an assertion in these cases, and writes NaN where the
-    covariance is zero. The signs of the rows are fixed by a rule here; Kaldi leaves them to its eigensolver.
+    Source: ivectorbin/ivector-compute-lda.cc, which ends with an assertion in these cases, and writes NaN if the
+    covariance is zero. Here a rule fixes the signs of the rows; in Kaldi the eigensolver decides.
     """
     require_enough_vectors(scatter, dim)
     total, between = scatter.covariances()
     within = total - between
     unit = total_covariance_factor * total + (1.0 - total_covariance_factor) * within
     square = float(scatter.mean() @ scatter.mean())
-    if np.trace(unit) <= max(NULL_SHARE * float(np.trace(total)), SAME_SHARE * square):  # the rest is rounding
+    if np.trace(unit) <= max(NULL_SHARE * float(np.trace(total)), SAME_SHARE * square):  # only rounding is left
         raise KaldiError(
             "the vectors do not vary within speakers: LDA needs speakers with two or more different utterances"
         )
@@ -117,10 +122,10 @@ def compute_lda(
 
 
 def require_enough_vectors(scatter: SpeakerScatter, dim: int) -> None:
-    """Refuse what Kaldi's assertions refuse.
+    """Check what Kaldi's assertions check.
 
     Raises:
-        KaldiError: `dim` is out of range, or the vectors are too few.
+        KaldiError: `dim` is out of range, or there are too few vectors.
     """
     if not 0 < dim <= scatter.dim:
         raise KaldiError(f"--dim={dim} is out of range: the vectors have {scatter.dim} dimensions; choose 1 to that")

@@ -12,7 +12,7 @@ from minikaldi.ivector.vectors import Float64Array
 class Moments:
     """Number, sum and second moments of vectors, float64; memory is D x D whatever their number.
 
-    The first block's mean is taken off before squaring: vectors far from the origin lose no digits.
+    The first block's mean is subtracted before squaring, so that vectors far from the origin lose no digits.
     """
 
     def __init__(self, dim: int) -> None:

@@ -1,4 +1,4 @@
-"""Principal components of embeddings or frames, as est-pca writes them and as dense scoring uses them."""
+"""Principal components of embeddings or frames, for est-pca and for dense scoring."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ RANK_TOLERANCE = 1.0e-10  # eigenvalues below this share of the largest are roun
 
 @dataclass(frozen=True)
 class Pca:
-    """`directions`: (D, D), orthonormal rows, `variances`: (D,) along them, falling and not negative; `mean`: (D,)."""
+    """Principal components.
+
+    Attributes:
+        directions: (D, D), orthonormal rows.
+        variances: (D,) along them, falling and >= 0.
+        mean: (D,).
+    """
 
     directions: Float64Array
     variances: Float64Array
@@ -27,7 +33,7 @@ class Pca:
 
         Args:
             normalize_mean: make the mean of the projected vectors zero.
-            normalize_variance: make their variances one; a variance below 1e-15 is taken to be that.
+            normalize_variance: make their variances one; a variance below 1e-15 is treated as 1e-15.
 
         Source: bin/est-pca.cc.
         """
@@ -45,9 +51,9 @@ class Pca:
         Raises:
             KaldiError: the vectors do not vary.
 
-        Source: ivectorbin/ivector-plda-scoring-dense.cc, which counts one direction more than the share needs. Where
-        that one lies outside the space that the vectors span, it is arbitrary there (it depends on the library that
-        solves the eigenproblem), and it is left out here.
+        Source: ivectorbin/ivector-plda-scoring-dense.cc, which counts one direction more than the share needs. If that
+        one is outside the space that the vectors span, it is arbitrary in Kaldi (it depends on the library that solves
+        the eigenproblem), and is left out here.
         """
         if self.variances[0] <= SAME_SHARE * float(self.mean @ self.mean):
             raise KaldiError("the vectors do not vary, so they have no principal components")

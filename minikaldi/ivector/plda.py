@@ -19,10 +19,12 @@ from minikaldi.ivector.vectors import Float64Array, IndexArray, orient_rows, pai
 
 @dataclass(frozen=True)
 class Plda:
-    """A PLDA model.
+    """A PLDA model; all arrays are float64.
 
-    `mean`: (D,); `transform`: (D, D), maps centred vectors into the model's space; `psi`: (D,), the between-speaker
-    variances there, falling and not negative. All float64.
+    Attributes:
+        mean: (D,).
+        transform: (D, D), maps centred vectors into the model's space.
+        psi: (D,), between-speaker variances in that space, falling and >= 0.
     """
 
     mean: Float64Array
@@ -45,7 +47,11 @@ class Plda:
         return (values - self.mean) @ self.transform.T
 
     def check_dim(self, dim: int) -> None:
-        """Raises: KaldiError where vectors of `dim` dimensions are none of this model's."""
+        """Check the dimension of vectors.
+
+        Raises:
+            KaldiError: it is not that of the model.
+        """
         if dim != self.dim:
             raise KaldiError(
                 f"the vectors have {dim} dimensions, the PLDA model {self.dim}; "
@@ -58,7 +64,7 @@ class Plda:
         return back @ back.T, (back * self.psi) @ back.T
 
     def reduced(self, matrix: Float64Array) -> Plda:
-        """The model of vectors that `matrix` (D', D), of full rank D' <= D, has transformed.
+        """The model of vectors that are transformed by `matrix` (D', D), of full rank D' <= D.
 
         Source: ivector/plda.cc, Plda::ApplyTransform.
         """
@@ -102,13 +108,13 @@ def plda_of_covariances(mean: Float64Array, within: Float64Array, between: Float
 def normalization_factors(
     projected: Float64Array, psi: Float64Array, num_examples: NDArray[np.integer], simple: bool = False
 ) -> Float64Array:
-    """The factors that bring projected vectors to the length which the model expects.
+    """The factors that scale projected vectors to the length that the model expects.
 
     Args:
         projected: (N, D), from `Plda.project`.
         psi: (D,).
-        num_examples: (N,) how many utterances were averaged into each vector.
-        simple: sqrt(D) over the vector's own length, rather than by the expected variance psi + 1 / num_examples.
+        num_examples: (N,) utterances averaged into each vector.
+        simple: whether to use sqrt(D) over the vector's length instead of the expected variance psi + 1 / num_examples.
 
     Returns:
         (N,).
@@ -131,12 +137,13 @@ class TrialScorer:
     """log p(test | same speaker as enrol) − log p(test | another speaker), for any trials of two tables of vectors.
 
     With n utterances averaged into the enrolment vector u, the speaker's mean has the posterior
-    N(n psi / (n psi + 1) u, psi / (n psi + 1)); the test vector adds the within-speaker variance 1. Written out, the
-    squares of u and of the test vector separate and are worked out once; one inner product per trial is left.
+    N(n psi / (n psi + 1) u, psi / (n psi + 1)); the test vector adds the within-speaker variance 1. In the expansion,
+    the squares of u and of the test vector separate and are computed once; one inner product per trial is left.
 
     Args:
         psi: (D,).
-        enroll: (M, D) in the model's space, `num_examples`: (M,) utterances averaged into each.
+        enroll: (M, D) in the model's space.
+        num_examples: (M,) utterances averaged into each enrolment vector.
         test: (K, D) in the model's space.
 
     Source: ivector/plda.cc, LogLikelihoodRatio.
@@ -149,7 +156,7 @@ class TrialScorer:
         variance = 1.0 + psi / (counts * psi + 1.0)  # (M, D)
         mean = counts * psi / (counts * psi + 1.0) * enroll
         self._psi, self._test = psi, test
-        self._counts, self._group = np.unique(num_examples, return_inverse=True)  # few counts, one for each group
+        self._counts, self._group = np.unique(num_examples, return_inverse=True)  # few different counts, one per group
         self._weighted_mean = mean / variance
         energy = np.einsum("md,md->m", self._weighted_mean, mean)
         self._enroll_term = 0.5 * (np.log1p(psi).sum() - np.log(variance).sum(axis=1) - energy)  # (M,)
@@ -169,12 +176,12 @@ class TrialScorer:
         """Log-likelihood ratios (M, K) of every enrolment vector with every test vector."""
         ratios = self._weighted_mean @ self._test.T
         ratios += self._enroll_term[:, None]
-        for row, group in zip(ratios, self._group.tolist(), strict=True):  # in place: they may be hundreds of megabytes
+        for row, group in zip(ratios, self._group.tolist(), strict=True):  # in place, for memory
             row += self._test_term(group)
         return ratios
 
     def _test_term(self, group: int) -> Float64Array:
-        """(K,): what the test vectors' squares add against averages of this group's number of utterances."""
+        """(K,): the terms of the test vectors' squares, for enrolment vectors of this group's number of utterances."""
         if group not in self._test_terms:
             given_speaker = 1.0 + self._psi / (self._counts[group] * self._psi + 1.0)
             difference = 1.0 / (1.0 + self._psi) - 1.0 / given_speaker

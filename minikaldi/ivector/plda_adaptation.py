@@ -1,8 +1,8 @@
 """Unsupervised adaptation of PLDA to vectors of another domain, whose speakers are not known.
 
-In the space where the model's total covariance is unit, the directions along which the new vectors vary more than the
-model expects are found; shares of the excess go to the within- and to the between-speaker covariance. Directions of
-less variance than expected stay as they are.
+In the space where the model's total covariance is unit, the new vectors have directions with more variance than the
+model expects; shares of the excess are added to the within- and to the between-speaker covariance. Directions of less
+variance than expected stay as they are.
 
 Source: Kaldi, ivector/plda.cc, PldaUnsupervisedAdaptor.
 """
@@ -14,15 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import KaldiError
+from common.options import option
 from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.plda import Plda, plda_of_covariances
 from minikaldi.ivector.vectors import Float64Array
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class AdaptationOptions:
-    """Where the excess of variance goes. Source: PldaUnsupervisedAdaptorConfig in ivector/plda.h."""
+class AdaptationOptions(CommandOptions):
+    """The shares of the excess of variance. Source: PldaUnsupervisedAdaptorConfig in ivector/plda.h."""
 
     within_covar_scale: float = option(
         0.3, "Share of the excess of variance in the adaptation data that goes to the within-class covariance"
@@ -37,8 +38,14 @@ class AdaptationOptions:
 
 @dataclass(frozen=True)
 class AdaptedPlda:
-    """`plda`: the new model; along the directions of the data, falling: `eigenvalues` (D,) are the data's variances
-    where the old model's is one, `within` and `between` (D,) the two parts of that one."""
+    """An adapted model, and the variances along the directions of the data, in the order of falling eigenvalues.
+
+    Attributes:
+        plda: the new model.
+        eigenvalues: (D,), variances of the data, in units of the old model's total variance.
+        within: (D,), the old model's within-speaker part of the unit variance.
+        between: (D,), the old model's between-speaker part.
+    """
 
     plda: Plda
     eigenvalues: Float64Array
@@ -50,12 +57,12 @@ def adapt_plda(plda: Plda, moments: Moments, options: AdaptationOptions) -> Adap
     """The model with the mean of the added vectors and covariances raised to explain them.
 
     Args:
-        plda: the model, trained elsewhere.
-        moments: of the vectors, at least one, as they would be scored.
+        plda: the model of another domain.
+        moments: moments of the vectors, at least one, in the form in which they are scored.
         options: the shares.
 
     Raises:
-        KaldiError: other dimensions than the model's, --mean-diff-scale is negative, or negative shares leave no
+        KaldiError: the dimension is not the model's, --mean-diff-scale is negative, or negative shares leave no
             covariance.
     """
     if options.mean_diff_scale < 0.0:

@@ -1,10 +1,10 @@
 """Maximum-likelihood estimation of PLDA by EM over speaker means.
 
-Kaldi inverts a D x D matrix for each number of utterances per speaker. So is it done here where the numbers are few;
-else both covariances are first brought to diagonal form, one eigenproblem an iteration: then every speaker's posterior
-is diagonal whatever its number of utterances, and the E-step is arithmetic on one array of means. Speakers with equally
-many utterances enter by the sum of their means' outer products alone, so that more than D of them are replaced by D
-rows with the same sum. The result is the same.
+Kaldi inverts a D x D matrix for each number of utterances per speaker. That is done here too if there are few different
+numbers. Else both covariances are first made diagonal, with one eigenproblem per iteration: then every speaker's
+posterior is diagonal for any number of utterances, and the E-step is arithmetic on one array of means. Speakers with
+the same number of utterances count only by the sum of their means' outer products, so that more than D of them are
+replaced by D rows with the same sum. The result is the same.
 
 Source: ivector/plda.cc, PldaEstimator; S. Ioffe, ECCV 2006.
 """
@@ -27,8 +27,11 @@ FEW_GROUPS = 3  # a linear system takes about a quarter of the time of the eigen
 class MeanGroups:
     """Speaker means by their number of utterances.
 
-    `numbers`: (G,) the different numbers, float64; `num_speakers`: (G,) speakers with each; `rows`: (K, D), in each
-    group as many rows as it has speakers, or D rows with the same sum of outer products; `which`: (K,) group of a row.
+    Attributes:
+        numbers: (G,) the different numbers of utterances, float64.
+        num_speakers: (G,) speakers with each number.
+        rows: (K, D), for each group one row per speaker, or D rows with the same sum of outer products.
+        which: (K,) group of each row.
     """
 
     numbers: Float64Array
@@ -38,12 +41,17 @@ class MeanGroups:
 
     @property
     def num_utterances(self) -> float:
-        """Of all speakers."""
+        """Utterances of all speakers."""
         return float(self.numbers @ self.num_speakers)
 
 
 def mean_groups(means: Float64Array, counts: Float64Array) -> MeanGroups:
-    """Groups of speaker means (S, D), less their average, with `counts` (S,) utterances."""
+    """The groups of speaker means.
+
+    Args:
+        means: speaker means less their average (S, D).
+        counts: utterances of each speaker (S,).
+    """
     numbers, which, num_speakers = np.unique(counts, return_inverse=True, return_counts=True)
     parts = []
     for group, size in enumerate(num_speakers):
@@ -60,13 +68,14 @@ def em_step(
     """One EM iteration: the covariances (D, D) that maximise the expected likelihood under the given ones.
 
     Args:
-        within, between: current covariances.
+        within: current within-speaker covariance.
+        between: current between-speaker covariance.
         groups: the speaker means.
-        scatter: (D, D) about the speaker means.
+        scatter: scatter about the speaker means (D, D).
     """
     expected = expected_by_group if len(groups.numbers) <= FEW_GROUPS else expected_in_common_space
     within_stats, between_stats = expected(within, between, groups)
-    # Each speaker counts once for its mean, and once less than its utterances for their spread about it.
+    # A speaker with n utterances counts once for its mean, and n - 1 times for the spread about it.
     new_within = (scatter + within_stats) / groups.num_utterances
     new_between = between_stats / groups.num_speakers.sum()
     return _symmetric(new_within), _symmetric(new_between)
@@ -115,15 +124,16 @@ def estimate_plda(
     """PLDA model of the added speakers.
 
     Args:
-        stats: of the speakers.
+        stats: statistics of the speakers.
         num_em_iters: EM iterations from unit covariances.
-        progress: called after each with its number and the traces of the within- and between-speaker covariances.
+        progress: called after each iteration with its number and the traces of the within- and between-speaker
+            covariances.
 
     Raises:
         KaldiError: the stats determine no model, or the within-speaker covariance became singular.
     """
     means, counts, scatter = stats.arrays()
-    mean = means.mean(axis=0)  # every speaker weighs the same, as in Kaldi
+    mean = means.mean(axis=0)  # every speaker has the same weight, as in Kaldi
     groups = mean_groups(means - mean, counts)
     within = between = np.eye(len(mean))
     for iteration in range(num_em_iters):

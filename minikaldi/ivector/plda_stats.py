@@ -1,4 +1,4 @@
-"""What PLDA is estimated from: speaker means, counts and the scatter about the means; and whether that determines it.
+"""The statistics for PLDA: speaker means, counts and the scatter about the means; and a check that they determine it.
 
 Source: ivector/plda.cc, PldaStats; ivectorbin/ivector-compute-plda.cc.
 """
@@ -18,7 +18,7 @@ class PldaStats:
     """Speaker means, utterance counts and the scatter of the utterances about their speaker's mean."""
 
     def __init__(self) -> None:
-        self._waiting: list[NDArray[np.floating]] = []  # vectors of speakers that are in no sum yet
+        self._waiting: list[NDArray[np.floating]] = []  # vectors of speakers that are not in the sums yet
         self._num_waiting = 0
         self._counts: list[int] = []
         self._means: list[Float64Array] = []  # blocks (s, D)
@@ -38,12 +38,12 @@ class PldaStats:
             self._add_waiting()
 
     def _add_waiting(self) -> None:
-        """One matrix product for many speakers, whose vectors are few."""
+        """Add the waiting vectors: one matrix product for many speakers with few vectors each."""
         values = np.concatenate(self._waiting, dtype=np.float64)
         counts = np.array(self._counts[self._num_means :])
         means = np.add.reduceat(values, np.cumsum(counts) - counts, axis=0)
         means /= counts[:, None]
-        for place in np.flatnonzero(~np.isfinite(means).all(axis=1))[:1]:  # the mean shows it
+        for place in np.flatnonzero(~np.isfinite(means).all(axis=1))[:1]:  # the mean then holds NaN too
             require_finite(f"speaker number {self._num_means + int(place) + 1}", means[place])
         values -= np.repeat(means, counts, axis=0)
         scatter = values.T @ values
@@ -91,7 +91,7 @@ class PldaStats:
         return means, counts, self._scatter
 
     def _require_spread(self, means: Float64Array, counts: Float64Array, scatter: Float64Array) -> None:
-        """Refuse a singular scatter: the model would depend on the number of iterations, its scores reach -1e7."""
+        """Refuse a singular scatter: the model would depend on the number of iterations, and scores reach -1e7."""
         mean = counts @ means / counts.sum()
         total = np.diag(scatter) + counts @ (means - mean) ** 2  # (D,)
         num_vectors = counts.sum()

@@ -1,6 +1,6 @@
-"""What is done to single embeddings and to tables of them: length, affine transform, mean, paired products.
+"""Functions of single embeddings and of tables of them: length, affine transform, mean, paired products.
 
-All functions take and return float64 and work on the last axis, so that one vector (D,) and a table (N, D) are alike.
+All functions take and return float64 and work on the last axis, so that they accept one vector (D,) or a table (N, D).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def require_finite(name: str, values: NDArray[np.floating]) -> None:
     """Refuse NaN and infinity.
 
     Raises:
-        KaldiError: there is one; the text starts with `name`, the utterance or what else the values are.
+        KaldiError: there is one; the text begins with `name`, that of the utterance or table.
     """
     if not np.isfinite(values).all():
         raise KaldiError(f"{name}: vector holds NaN or infinity; extract it again, or leave the utterance out")
@@ -77,11 +77,13 @@ def paired_products(
     """Inner product of `left[left_index[i]]` and `right[right_index[i]]` for every trial i, in blocks.
 
     Args:
-        left, right: (M, D) and (K, D).
-        left_index, right_index: (N,) row numbers.
+        left: (M, D).
+        right: (K, D).
+        left_index: (N,) rows of `left`.
+        right_index: (N,) rows of `right`.
 
     Returns:
-        float64 (N,). Memory stays bounded by `TRIALS_PER_BLOCK` rows of each side whatever N is.
+        float64 (N,). Memory is bounded by `TRIALS_PER_BLOCK` rows of each side for any N.
     """
     products = np.empty(len(left_index), dtype=np.float64)
     for start in range(0, len(left_index), TRIALS_PER_BLOCK):
@@ -93,7 +95,7 @@ def paired_products(
 def orient_rows(rows: Float64Array) -> Float64Array:
     """Give each row the sign that makes its largest entry positive.
 
-    Eigenvectors are defined up to sign only; a rule makes results equal across LAPACK builds.
+    The sign of an eigenvector is arbitrary; a rule makes results equal across LAPACK builds.
     """
     largest = np.argmax(np.abs(rows), axis=1)
     signs = np.where(rows[np.arange(len(rows)), largest] < 0.0, -1.0, 1.0)
@@ -105,26 +107,26 @@ NULL_SHARE = 1.0e-12  # so is variance below this share of all variance along th
 
 
 def varying_dims(variances: Float64Array, mean: Float64Array) -> NDArray[np.bool_]:
-    """Which dimensions (D,) are not the same in all vectors, by their variances (D,) and mean (D,)."""
+    """Whether each dimension (D,) differs between vectors, by their variances (D,) and mean (D,)."""
     varying: NDArray[np.bool_] = variances > SAME_SHARE * mean**2
     return varying
 
 
 def spanned_dims(covariance: Float64Array, total_variances: Float64Array, mean: Float64Array) -> int:
-    """Along how many directions vectors with this covariance vary, 0 to D.
+    """The number of directions along which vectors with this covariance vary, 0 to D.
 
-    Dimensions are first brought to one scale, so that their units do not count.
+    Dimensions are first scaled to unit variance, so that their units do not count.
 
     Args:
-        covariance: (D, D) of the vectors, or a part of it, as that within speakers.
-        total_variances: (D,) of the vectors.
-        mean: (D,) of the vectors.
+        covariance: covariance (D, D) of the vectors, or a part of it, such as that within speakers.
+        total_variances: variances (D,) of the vectors.
+        mean: mean (D,) of the vectors.
     """
     scale = np.zeros_like(total_variances)
     varying = varying_dims(total_variances, mean)
     scale[varying] = 1.0 / np.sqrt(total_variances[varying])
     relative = covariance * np.outer(scale, scale)
-    try:  # a fifth of the time that eigenvalues take
+    try:  # this takes a fifth of the time of eigenvalues
         np.linalg.cholesky(relative - NULL_SHARE * np.eye(len(relative)))
     except np.linalg.LinAlgError:
         return int(np.count_nonzero(np.linalg.eigvalsh(relative) > NULL_SHARE))

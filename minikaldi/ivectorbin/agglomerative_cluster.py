@@ -1,8 +1,8 @@
 """agglomerative-cluster: the speaker labels of each recording's segments, from their pairwise scores.
 
-Differs from Kaldi: each cluster keeps a list of its nearest older ones, where Kaldi has one queue of all pairs; the
-merges and their order are the same. Costs between subsets of a first pass are added in float64, where Kaldi adds them
-in float32. A score that is no number, and a reco2utt that does not fit the matrix, are errors that name the recording.
+Differs from Kaldi: each cluster keeps a list of its nearest older ones, and Kaldi has one queue of all pairs; the
+merges and their order are the same. Costs between subsets of a first pass are added in float64, in Kaldi in float32. A
+score that is not a number, and a reco2utt that does not fit the matrix, are errors that name the recording.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, INT32, TOKEN_VECTOR
 from minikaldi.ivector.clustering import cluster
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class ClusterOptions:
+class ClusterOptions(CommandOptions):
     """Options of agglomerative-cluster."""
 
     threshold: float = option(0.0, "Merge clusters while their average score is at least (cost: at most) this")
@@ -44,7 +45,7 @@ class ClusterOptions:
     options=ClusterOptions,
     about="Cluster the utterances of each recording by a matrix of their pairwise scores; writes `utterance label`.",
 )
-def main(run: Run, options: ClusterOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: ClusterOptions, args: list[str]) -> int:
     """Source: ivectorbin/agglomerative-cluster.cc."""
     num_recos = num_utts = 0
     with ExitStack() as tables:
@@ -74,12 +75,12 @@ def recording_utts(reco2utt: str, reco_id: str, utt_ids: list[str], num_rows: in
     """The utterances of the rows of a recording's matrix.
 
     Raises:
-        KaldiError: not one for each row, or one is there twice.
+        KaldiError: their number is not that of the rows, or one is repeated.
     """
     where = f"{reco2utt}: recording {reco_id}"
     if len(utt_ids) != num_rows:
         raise KaldiError(
-            f"{where} has {len(utt_ids)} utterances, its matrix of scores {num_rows} rows; expected as many"
+            f"{where} has {len(utt_ids)} utterances, its matrix of scores {num_rows} rows; expected equal numbers"
         )
     if len(set(utt_ids)) != len(utt_ids):
         twice = next(utt_id for place, utt_id in enumerate(utt_ids) if utt_id in utt_ids[:place])
@@ -95,7 +96,7 @@ def recording_labels(
     if num_speakers is None:
         threshold = options.threshold if options.read_costs else -options.threshold
         return cluster(costs, threshold=threshold, first_pass_max=most)
-    # As Kaldi: a share that leaves no room for that many speakers' utterances does not count.
+    # As in Kaldi: a share that is too small for this number of speakers does not count.
     attainable = num_speakers > 0 and 1.0 / num_speakers <= options.max_spk_fraction <= 1.0
     fraction = options.max_spk_fraction if attainable else 1.0
     return cluster(costs, min_clusters=num_speakers, max_fraction=fraction, first_pass_max=most)

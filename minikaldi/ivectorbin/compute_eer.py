@@ -1,6 +1,6 @@
 """compute-eer: the equal error rate of a list of scores with labels.
 
-Differs from Kaldi: a score that is NaN is an error; Kaldi's sorting leaves it anywhere.
+Differs from Kaldi: a score that is NaN is an error; Kaldi's sorting puts it anywhere.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from common.errors import KaldiError
 from common.text_lines import clean_lines, number_of
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.ivector.equal_error_rate import kaldi_eer
 from minikaldi.options import NoOptions
 
@@ -22,7 +22,7 @@ from minikaldi.options import NoOptions
     num_args=(1, 1),
     about="Compute the equal error rate of lines `score target|nontarget`; per cent on the standard output.",
 )
-def main(run: Run, options: NoOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: NoOptions, args: list[str]) -> int:
     """Source: ivectorbin/compute-eer.cc."""
     scores: dict[str, list[float]] = {"target": [], "nontarget": []}
     with run.open_read(args[0]) as lines:
@@ -41,7 +41,7 @@ def parse_line(line: bytes, where: str) -> tuple[float, str]:
     """Score and label of a line.
 
     Raises:
-        KaldiError: not two fields, no number, or another label than target and nontarget; the text names the line.
+        KaldiError: not two fields, not a number, or another label than target and nontarget; the text names the line.
     """
     fields = line.split()
     if len(fields) != 2:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.featbin.general_matrix import GENERAL_MATRIX, CompressedMatrix
 from minikaldi.io import FLOAT_VECTOR
 from minikaldi.ivector.energy_vad import EnergyVadOptions, energy_vad
-from minikaldi.options import option
 
 
 @dataclass
 class ComputeVadOptions(EnergyVadOptions):
-    """The threshold, and what becomes of silence."""
+    """The threshold, and how unvoiced utterances are handled."""
 
     omit_unvoiced_utts: bool = option(False, "Write nothing for an utterance without a voiced frame")
 
@@ -28,8 +28,8 @@ class ComputeVadOptions(EnergyVadOptions):
     options=ComputeVadOptions,
     about="Write for each frame 1 if it is voiced and 0 if not, judged by its log energy (column 0 of the features).",
 )
-def main(run: Run, options: ComputeVadOptions, args: list[str]) -> int:
-    """Judges each matrix of a table; empty matrices are left out, and unvoiced utterances counted."""
+def main(run: CommandRun, options: ComputeVadOptions, args: list[str]) -> int:
+    """Decide for each matrix of a table; empty matrices are left out, and unvoiced utterances counted."""
     num_done = num_empty = num_unvoiced = num_voiced_frames = num_frames = 0
     with run.sequential(args[0], GENERAL_MATRIX) as feats, run.writer(args[1], FLOAT_VECTOR) as decisions:
         for key, stored in feats:
@@ -61,7 +61,7 @@ def main(run: Run, options: ComputeVadOptions, args: list[str]) -> int:
 
 
 def with_energy(matrix: npt.NDArray[np.float32] | CompressedMatrix) -> npt.NDArray[np.float32]:
-    """The matrix (T, F); of a compressed one only the first column (T, 1), as decoding is most of the work."""
+    """The matrix (T, F); of a compressed one only the first column (T, 1), since decoding takes most of the time."""
     if isinstance(matrix, CompressedMatrix):
         return matrix.part(slice(None), slice(0, 1)).values()
     return matrix

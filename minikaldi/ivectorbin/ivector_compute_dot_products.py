@@ -1,7 +1,7 @@
 """ivector-compute-dot-products: inner products of the pairs of a trial list.
 
 Differs from Kaldi: both tables are read whole before the trials; Kaldi looks their keys up one by one. A vector that
-holds NaN or infinity is an error that names it; Kaldi goes on with it.
+holds NaN or infinity is an error that names it; Kaldi continues with it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import partial
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.ivector.vectors import paired_products
-from minikaldi.ivectorbin.trial_scores import NamedRows, TrialScoring, read_table
+from minikaldi.ivectorbin.trial_scores import NamedRows, TrialScoring, read_vector_table
 from minikaldi.options import NoOptions
 
 
@@ -21,9 +21,9 @@ from minikaldi.options import NoOptions
     num_args=(4, 4),
     about="Compute dot products between vectors, for lines `key1 key2` of a trial list.",
 )
-def main(run: Run, options: NoOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: NoOptions, args: list[str]) -> int:
     """Source: ivectorbin/ivector-compute-dot-products.cc; here both tables are read whole before the trials."""
-    first, second = read_table(run, args[1], "first"), read_table(run, args[2], "second")
+    first, second = read_vector_table(run, args[1], "first"), read_vector_table(run, args[2], "second")
     if first.vectors.shape[1] != second.vectors.shape[1]:
         raise KaldiError(
             f"{args[1]} has {first.vectors.shape[1]} dimensions, {args[2]} {second.vectors.shape[1]}; "

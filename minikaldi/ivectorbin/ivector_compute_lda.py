@@ -1,6 +1,6 @@
-"""ivector-compute-lda: the affine transform that centres vectors and keeps the directions that tell speakers apart.
+"""ivector-compute-lda: the affine transform that centres vectors and keeps the directions that separate speakers.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it. Vectors that
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi continues with it. Vectors that
 do not vary within speakers are an error; Kaldi writes NaN. Rows may have the other sign.
 """
 
@@ -11,18 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, TOKEN
 from minikaldi.ivector.lda import COVARIANCE_FLOOR, SpeakerScatter, compute_lda
-from minikaldi.ivectorbin.log_format import shown
+from minikaldi.ivectorbin.log_format import vector_text
 from minikaldi.ivectorbin.vector_blocks import vector_blocks
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 NO_SPEAKER = -1
 
 
 @dataclass
-class LdaOptions:
+class LdaOptions(CommandOptions):
     """Options of ivector-compute-lda."""
 
     dim: int = option(100, "Dimension we keep with the LDA transform")
@@ -43,7 +44,7 @@ class LdaOptions:
     options=LdaOptions,
     about="Compute an LDA matrix for vectors; the last column of the output centres.",
 )
-def main(run: Run, options: LdaOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: LdaOptions, args: list[str]) -> int:
     """Source: ivectorbin/ivector-compute-lda.cc."""
     scatter = read_scatter(run, args[0], args[1])
     run.log("Computing within-class covariance.")
@@ -59,18 +60,19 @@ def main(run: Run, options: LdaOptions, args: list[str]) -> int:
     run.log(f"Stats have {scatter.num_speakers} speakers, {scatter.num_vectors} utterances. ")
     run.log(
         "Singular values of between-class covariance after projecting with interpolated [total/within] covariance with "
-        f"a weight of {options.total_covariance_factor:g} on the total covariance, are:  {shown(result.eigenvalues)}"
+        f"a weight of {options.total_covariance_factor:g} on the total covariance, are:  "
+        f"{vector_text(result.eigenvalues)}"
     )
     run.write_object(args[2], FLOAT_MATRIX, result.transform, options.binary)
     run.log(f"Wrote LDA transform to {args[2]}")
     return 0
 
 
-def read_scatter(run: Run, ivectors: str, utt2spk: str) -> SpeakerScatter:
-    """Scatter of all vectors that have a speaker; the others are warned of and counted.
+def read_scatter(run: CommandRun, ivectors: str, utt2spk: str) -> SpeakerScatter:
+    """Scatter of all vectors that have a speaker; the others are counted and left out, with a warning.
 
     Raises:
-        KaldiError: none has, vectors differ in dimension, or one holds NaN.
+        KaldiError: no vector has a speaker, vectors differ in dimension, or one holds NaN.
     """
     scatter: SpeakerScatter | None = None
     numbers: dict[str, int] = {}
@@ -78,7 +80,7 @@ def read_scatter(run: Run, ivectors: str, utt2spk: str) -> SpeakerScatter:
     num_err = 0
 
     def number_of(key: str) -> int:
-        """The speaker's number; NO_SPEAKER, with a warning, of an utterance that is left out."""
+        """The speaker's number; NO_SPEAKER, with a warning, for an utterance that is left out."""
         if key in seen:
             run.warning(f"Duplicate iVector found for utterance {key}, ignoring it.")
         elif key not in speakers:

@@ -1,6 +1,6 @@
 """ivector-mean: the mean vector of every speaker, or of a whole table.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it.
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi continues with it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import DOUBLE_VECTOR, FLOAT_VECTOR, INT32, TOKEN_VECTOR
 from minikaldi.ivectorbin.speaker_vectors import SpeakerCounts, speaker_vectors
 from minikaldi.ivectorbin.vector_blocks import vector_blocks
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class MeanOptions:
+class IvectorMeanOptions(CommandOptions):
     """Options of ivector-mean."""
 
     binary: bool = option(False, "If true, write the mean of a whole table in binary (tables follow their wspecifier)")
@@ -28,18 +29,23 @@ class MeanOptions:
 
 @dataclass
 class MeanLengths:
-    """Sum and energy of the speaker means, for the log."""
+    """Sum and energies of the speaker means, for the log.
+
+    Attributes:
+        total: sum of the means (D,).
+        energies: squared length of each.
+    """
 
     total: NDArray[np.float64] | None = None
     energies: list[float] = field(default_factory=list)
 
     def add(self, mean: NDArray[np.float64]) -> None:
-        """Take in one speaker's mean."""
+        """Add one speaker's mean."""
         self.total = mean if self.total is None else self.total + mean
         self.energies.append(float(mean @ mean))
 
     def describe(self) -> str:
-        """Kaldi's line on the lengths."""
+        """Kaldi's log line about the lengths."""
         assert self.total is not None
         norm = np.linalg.norm(self.total / len(self.energies))
         rms = np.sqrt(np.mean(self.energies) / self.total.size)
@@ -54,18 +60,18 @@ class MeanLengths:
     usage="<spk2utt-rspecifier> <ivector-rspecifier> <ivector-wspecifier> [<num-utt-wspecifier>]\n"
     "or: ivector-mean <ivector-rspecifier> <mean-wxfilename>",
     num_args=(2, 4),
-    options=MeanOptions,
+    options=IvectorMeanOptions,
     about="Average vectors over the utterances of each speaker (3 or 4 arguments), or over a whole table (2).",
 )
-def main(run: Run, options: MeanOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: IvectorMeanOptions, args: list[str]) -> int:
     """Source: ivectorbin/ivector-mean.cc."""
     if len(args) == 2:
         return write_global_mean(run, args[0], args[1], options.binary)
     return write_speaker_means(run, args)
 
 
-def write_global_mean(run: Run, rspecifier: str, wxfilename: str, binary: bool) -> int:
-    """Mean of all vectors of a table, to one file."""
+def write_global_mean(run: CommandRun, rspecifier: str, wxfilename: str, binary: bool) -> int:
+    """Write the mean of all vectors of a table to one file."""
     total: NDArray[np.float64] | None = None
     num_done = 0
     for block in vector_blocks(run, rspecifier):
@@ -78,8 +84,8 @@ def write_global_mean(run: Run, rspecifier: str, wxfilename: str, binary: bool) 
     return 0
 
 
-def write_speaker_means(run: Run, args: list[str]) -> int:
-    """Mean of every speaker's vectors and, with a fourth argument, how many they are, to tables."""
+def write_speaker_means(run: CommandRun, args: list[str]) -> int:
+    """Write the mean of each speaker's vectors and, with a fourth argument, their number to tables."""
     counts, lengths = SpeakerCounts(), MeanLengths()
     with ExitStack() as tables:
         spk2utt = tables.enter_context(run.sequential(args[0], TOKEN_VECTOR))

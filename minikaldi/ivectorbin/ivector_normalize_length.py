@@ -1,6 +1,6 @@
-"""ivector-normalize-length: every vector of a table scaled to length sqrt(dim), or to length one.
+"""ivector-normalize-length: scale every vector of a table to length sqrt(dim), or to length one.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it.
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi continues with it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_VECTOR
 from minikaldi.ivector.vectors import length_ratios
 from minikaldi.ivectorbin.vector_blocks import vector_blocks, write_block
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class NormalizeLengthOptions:
+class NormalizeLengthOptions(CommandOptions):
     """Options of ivector-normalize-length."""
 
     normalize: bool = option(True, "Set this to false to disable normalization")
@@ -31,7 +32,7 @@ class NormalizeLengthOptions:
     options=NormalizeLengthOptions,
     about="Normalize the length of vectors to sqrt(dim).",
 )
-def main(run: Run, options: NormalizeLengthOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: NormalizeLengthOptions, args: list[str]) -> int:
     """Source: ivectorbin/ivector-normalize-length.cc."""
     ratios: list[float] = []
     with run.writer(args[1], FLOAT_VECTOR) as normalized:

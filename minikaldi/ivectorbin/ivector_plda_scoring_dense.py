@@ -1,9 +1,9 @@
 """ivector-plda-scoring-dense: log-likelihood ratios of all pairs of a recording's segments, for diarization.
 
 Differs from Kaldi: a vector that holds NaN or infinity, or that is the model's mean and has no length, is an error that
-names it; Kaldi goes on with it. The PCA stays within the dimensions along which the recording's vectors vary, where
-Kaldi may take one arbitrary direction more (two segments, or nearly all of the energy); where they do not vary at all
-(one segment), there is none.
+names it; Kaldi continues with it. The PCA stays within the dimensions along which the recording's vectors vary; Kaldi
+may take one arbitrary direction more (two segments, or nearly all of the energy). If they do not vary at all (one
+segment), there is no PCA.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, TOKEN_VECTOR, RandomAccessReader
 from minikaldi.ivector.moments import Moments
 from minikaldi.ivector.pca import compute_pca
@@ -22,7 +23,6 @@ from minikaldi.ivector.plda import Plda, TrialScorer
 from minikaldi.ivector.vectors import Float64Array, require_finite
 from minikaldi.ivectorbin.plda_holder import PLDA
 from minikaldi.ivectorbin.plda_options import PldaOptions, to_model_space
-from minikaldi.options import option
 
 ALL_ENERGY = 0.998  # as Kaldi: no PCA where |1 - energy| <= 0.001 (1 + energy)
 
@@ -43,7 +43,7 @@ class DenseScoringOptions(PldaOptions):
     options=DenseScoringOptions,
     about="Score all pairs of vectors of each recording under a PLDA model; writes one matrix per recording.",
 )
-def main(run: Run, options: DenseScoringOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: DenseScoringOptions, args: list[str]) -> int:
     """Source: ivectorbin/ivector-plda-scoring-dense.cc."""
     if options.target_energy > 1.0:
         raise KaldiError(f"--target-energy={options.target_energy:g} is out of range: expected at most 1")
@@ -90,9 +90,9 @@ def recording_vectors(
 
 
 def reduce_dimension(
-    run: Run, plda: Plda, vectors: Float64Array, target_energy: float, reco_id: str
+    run: CommandRun, plda: Plda, vectors: Float64Array, target_energy: float, reco_id: str
 ) -> tuple[Plda, Float64Array]:
-    """Model and vectors in the leading principal components of the recording, or as they are for all the energy."""
+    """Model and vectors in the leading principal components of the recording; unchanged if all energy is kept."""
     plda.check_dim(vectors.shape[1])
     if target_energy >= ALL_ENERGY:
         return plda, vectors
@@ -100,7 +100,7 @@ def reduce_dimension(
     moments.add(vectors)
     try:
         directions = compute_pca(moments).leading(target_energy)
-    except KaldiError as error:  # one segment, or the same one over and over: any labels do
+    except KaldiError as error:  # one segment, or equal ones: all labels are right
         run.warning(f"Unable to compute conversation dependent PCA for recording {reco_id}: {error}")
         return plda, vectors
     return plda.reduced(directions), vectors @ directions.T

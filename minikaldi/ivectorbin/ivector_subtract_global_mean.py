@@ -1,6 +1,6 @@
-"""ivector-subtract-global-mean: the mean of a table, or a given one, taken off every vector.
+"""ivector-subtract-global-mean: subtract the mean of a table, or a given one, from every vector.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it.
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi continues with it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.options import option
+from minikaldi.command import CommandRun, command
 from minikaldi.io import DOUBLE_VECTOR, FLOAT_VECTOR
 from minikaldi.ivector.vectors import require_finite
 from minikaldi.ivectorbin.vector_blocks import VectorBlock, vector_blocks, write_block
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class SubtractMeanOptions:
+class SubtractMeanOptions(CommandOptions):
     """Options of ivector-subtract-global-mean."""
 
     subtract_mean: bool = option(True, "If true, subtract the mean; if false, just copy the input")
@@ -34,7 +35,7 @@ class SubtractMeanOptions:
     options=SubtractMeanOptions,
     about="Subtract from vectors their own mean (2 arguments), or a mean from a file (3).",
 )
-def main(run: Run, options: SubtractMeanOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: SubtractMeanOptions, args: list[str]) -> int:
     """Source: ivectorbin/ivector-subtract-global-mean.cc."""
     if len(args) == 2:
         blocks = list(vector_blocks(run, args[0]))
@@ -49,11 +50,11 @@ def main(run: Run, options: SubtractMeanOptions, args: list[str]) -> int:
     return 0 if num_done else 1
 
 
-def mean_of(run: Run, blocks: list[VectorBlock], rspecifier: str) -> NDArray[np.float64]:
+def mean_of(run: CommandRun, blocks: list[VectorBlock], rspecifier: str) -> NDArray[np.float64]:
     """Mean (D,) of all vectors.
 
     Raises:
-        KaldiError: there are none.
+        KaldiError: there are no vectors.
     """
     if not blocks:
         raise KaldiError(f"{rspecifier}: No iVectors read")
@@ -65,12 +66,12 @@ def mean_of(run: Run, blocks: list[VectorBlock], rspecifier: str) -> NDArray[np.
 
 
 def write_centred(
-    run: Run, blocks: Iterable[VectorBlock], mean: NDArray[np.float64] | None, rspecifier: str, wspecifier: str
+    run: CommandRun, blocks: Iterable[VectorBlock], mean: NDArray[np.float64] | None, rspecifier: str, wspecifier: str
 ) -> int:
-    """Write every vector of a table less `mean`, if there is one; returns how many.
+    """Write every vector of a table less `mean`, if it is given; returns their number.
 
     Raises:
-        KaldiError: a vector has not the dimensions of the mean.
+        KaldiError: a vector does not have the dimension of the mean.
     """
     num_done = 0
     with run.writer(wspecifier, FLOAT_VECTOR) as centred:

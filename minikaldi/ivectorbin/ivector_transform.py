@@ -1,13 +1,13 @@
-"""ivector-transform: a linear or affine map of every vector of a table, with figures on the outcome.
+"""ivector-transform: a linear or affine map of every vector of a table, with figures about the result.
 
-Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi goes on with it.
+Differs from Kaldi: a vector that holds NaN or infinity is an error that names it; Kaldi continues with it.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from minikaldi.command import Run, command
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR
 from minikaldi.ivectorbin.vector_blocks import transformed_blocks, write_block
 from minikaldi.options import NoOptions
@@ -19,7 +19,7 @@ from minikaldi.options import NoOptions
     num_args=(3, 3),
     about="Multiply vectors (on the left) by a transformation matrix.",
 )
-def main(run: Run, options: NoOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: NoOptions, args: list[str]) -> int:
     """Source: ivectorbin/ivector-transform.cc."""
     transform = run.read_object(args[0], FLOAT_MATRIX)
     dim = len(transform)

@@ -1,4 +1,4 @@
-"""How the log shows arrays."""
+"""Arrays as text for the log."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def shown(values: NDArray[np.float64]) -> str:
-    """A vector (D,) as Kaldi's log has it, six digits."""
+def vector_text(values: NDArray[np.float64]) -> str:
+    """A vector (D,) in the form of Kaldi's log, with six digits."""
     return f"[ {' '.join(f'{value:.6g}' for value in values)} ]"

@@ -1,4 +1,4 @@
-"""How a PLDA model stands in a file: `<Plda> mean transform psi </Plda>`, binary or text, all double."""
+"""The form of a PLDA model in a file: `<Plda> mean transform psi </Plda>`, binary or text, all double."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class PldaHolder:
     what = "PLDA model"
 
     def read(self, stream: Reader) -> Plda:
-        """The model that starts here.
+        """Read the model that starts here.
 
         Raises:
-            KaldiError: it is none, is truncated, or its parts do not fit together.
+            KaldiError: no model, a truncated one, or one whose parts do not fit together.
         """
         binary = read_binary_header(stream)
         expect_token(stream, "<Plda>")
@@ -43,7 +43,7 @@ class PldaHolder:
         return Plda(mean, transform, psi)
 
     def write(self, stream: Writer, value: Plda, binary: bool) -> None:
-        """The model with its header."""
+        """Write the model with its header."""
         write_binary_header(stream, binary)
         write_token(stream, "<Plda>")
         write_vector(stream, value.mean, binary)

@@ -1,4 +1,4 @@
-"""Options that the commands with a PLDA model share, and what they do to vectors."""
+"""Options that the commands with a PLDA model share, and their effect on vectors."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
+from common.options import option
 from minikaldi.ivector.plda import Plda, normalization_factors
 from minikaldi.ivector.vectors import Float64Array
-from minikaldi.options import option
+from minikaldi.options import CommandOptions
 
 
 @dataclass
-class PldaOptions:
-    """How vectors are normalised in the model's space. Source: PldaConfig in ivector/plda.h."""
+class PldaOptions(CommandOptions):
+    """The normalisation of vectors in the model's space. Source: PldaConfig in ivector/plda.h."""
 
     normalize_length: bool = option(True, "If true, do length normalization as part of PLDA")
     simple_length_normalization: bool = option(
@@ -31,7 +32,7 @@ def to_model_space(
     options: PldaOptions,
     keys: Sequence[str],
 ) -> tuple[Float64Array, Float64Array]:
-    """Vectors in the model's space, normalised if so asked, (N, D), and the normalisation factors, (N,).
+    """Vectors in the model's space, normalised if wanted, (N, D), and the normalisation factors, (N,).
 
     Args:
         plda: the model.
@@ -41,7 +42,7 @@ def to_model_space(
         keys: N names for messages.
 
     Raises:
-        KaldiError: the vectors are not of the model's dimension, or one that is to be normalised is the model's mean.
+        KaldiError: the vectors do not have the model's dimension, or one of them is the model's mean and has no length.
     """
     projected = plda.project(vectors)
     factors = normalization_factors(projected, plda.psi, num_examples, options.simple_length_normalization)

@@ -1,18 +1,18 @@
-"""select-voiced-frames: the rows that the VAD judged voiced. Source: Kaldi, ivectorbin/select-voiced-frames.cc."""
+"""select-voiced-frames: the rows that are voiced by the VAD. Source: Kaldi, ivectorbin/select-voiced-frames.cc."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import KaldiError
-from minikaldi.command import Run, command
+from common.errors import InputError, KaldiError
+from minikaldi.command import CommandRun, command
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR
 from minikaldi.options import NoOptions
 
 
-class UnusableUtteranceError(Exception):
-    """An utterance that is left out, and why."""
+class UnusableUtteranceError(InputError):
+    """An utterance that must be left out; the text is the reason."""
 
 
 def voiced_frames(feats: NDArray[np.float32], vad: NDArray[np.float32] | None) -> NDArray[np.float32]:
@@ -20,14 +20,14 @@ def voiced_frames(feats: NDArray[np.float32], vad: NDArray[np.float32] | None) -
 
     Args:
         feats: float32 (T, F).
-        vad: float32 (T,), 1 where voiced, 0 where not; None where the utterance has none.
+        vad: float32 (T,), 1 if voiced, else 0; None if the utterance has no VAD.
 
     Returns:
         float32 (T', F), T' >= 1.
 
     Raises:
-        UnusableUtteranceError: no rows or decisions, lengths that differ, none voiced.
-        KaldiError: decisions other than 0 and 1, which no VAD makes.
+        UnusableUtteranceError: no rows or decisions, different lengths, or no voiced row.
+        KaldiError: decisions other than 0 and 1.
     """
     if len(feats) == 0:
         raise UnusableUtteranceError("Empty feature matrix")
@@ -50,8 +50,8 @@ def voiced_frames(feats: NDArray[np.float32], vad: NDArray[np.float32] | None) -
     options=NoOptions,
     about="Select the frames that compute-vad judged voiced.",
 )
-def main(run: Run, options: NoOptions, args: list[str]) -> int:
-    """Selects from each matrix of a table; an utterance that fails is warned of, counted and left out."""
+def main(run: CommandRun, options: NoOptions, args: list[str]) -> int:
+    """Select from each matrix of a table; an utterance that fails is counted and left out, with a warning."""
     num_done = num_errors = 0
     with (
         run.sequential(args[0], FLOAT_MATRIX) as feats,
@@ -59,7 +59,7 @@ def main(run: Run, options: NoOptions, args: list[str]) -> int:
         run.writer(args[2], FLOAT_MATRIX) as selected,
     ):
         for key, matrix in feats:
-            # The decisions of an empty matrix are not looked for: they may be as little there as its frames.
+            # The decisions of an empty matrix are not looked up: they may not exist either.
             vad = decisions[key] if len(matrix) and key in decisions else None
             try:
                 frames = voiced_frames(matrix, vad)

@@ -1,4 +1,4 @@
-"""The vectors of one speaker after another, for the commands that take a spk2utt table."""
+"""The vectors of each speaker in turn, for the commands with a spk2utt table."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run
+from minikaldi.command import CommandRun
 from minikaldi.io import RandomAccessReader
 from minikaldi.ivector.vectors import require_finite
 
 
 @dataclass
 class SpeakerCounts:
-    """What was found and what was missing."""
+    """The numbers of speakers and utterances.
+
+    Attributes:
+        speakers_done: speakers with vectors.
+        speakers_empty: speakers without vectors.
+        utts_done: utterances with vectors.
+        utts_missing: utterances without vectors.
+    """
 
     speakers_done: int = 0
     speakers_empty: int = 0
@@ -24,7 +31,7 @@ class SpeakerCounts:
     utts_missing: int = 0
 
     def describe(self, what: str) -> str:
-        """Kaldi's line on the counts, after `what` (`Computed mean of`)."""
+        """Kaldi's log line about the counts, after `what` (`Computed mean of`)."""
         return (
             f"{what} {self.speakers_done} speakers ({self.speakers_empty} with no utterances), consisting of "
             f"{self.utts_done} utterances ({self.utts_missing} absent from input)."
@@ -32,12 +39,12 @@ class SpeakerCounts:
 
 
 def speaker_vectors(
-    run: Run,
+    run: CommandRun,
     spk2utt: Iterable[tuple[str, list[str]]],
     vectors: RandomAccessReader[NDArray[np.float32]],
     counts: SpeakerCounts,
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Each speaker that has vectors, with them, (N, D). Absent utterances are warned of and counted.
+    """Each speaker that has vectors, with its vectors (N, D). Missing utterances are counted, with a warning.
 
     Raises:
         KaldiError: a speaker's line names no utterance, vectors differ in dimension, or one holds NaN.

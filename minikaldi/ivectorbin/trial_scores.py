@@ -1,7 +1,7 @@
-"""What the commands that score trial lists share: tables in memory, the list, the score file, the log line.
+"""Scoring of trial lists: tables in memory, the list, the score file, the log line.
 
-A list may be longer than memory and has millions of lines, so it is read, looked up, scored and written in blocks, each
-step by one call for the whole block; the keys of a line are never taken apart but to look them up.
+A list may be larger than memory and has millions of lines, so it is read, looked up, scored and written in blocks, each
+step by one call for the whole block; lines are split only to look up their keys.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from common.errors import KaldiError
 from common.text_lines import LineEnds, line_blocks
-from minikaldi.command import Run
+from minikaldi.command import CommandRun
 from minikaldi.io import Reader
 from minikaldi.ivector.vectors import IndexArray
 from minikaldi.ivectorbin.vector_blocks import vector_blocks
@@ -29,7 +29,12 @@ Score = Callable[[IndexArray, IndexArray], NDArray[np.float64]]
 
 @dataclass
 class VectorTable:
-    """All vectors of a table: `row` of each key, and `vectors`, float32 (M, D)."""
+    """All vectors of a table.
+
+    Attributes:
+        row: row of each key.
+        vectors: float32 (M, D).
+    """
 
     row: dict[str, int]
     vectors: NDArray[np.float32]
@@ -37,24 +42,36 @@ class VectorTable:
 
 @dataclass
 class NamedRows:
-    """The rows of a table by the bytes of their keys, and what messages call the table."""
+    """The rows of a table by the bytes of their keys.
+
+    Attributes:
+        rows: row of each key.
+        name: name of the table in messages.
+    """
 
     rows: dict[bytes, int]
     name: str
 
     @classmethod
     def of(cls, row: dict[str, int], name: str) -> NamedRows:
-        """From keys as text."""
+        """The same from keys as text."""
         return cls({key.encode("utf-8", "surrogateescape"): number for key, number in row.items()}, name)
 
     def find(self, keys: list[bytes]) -> IndexArray:
-        """Row of each key, (N,), `MISSING` where there is none."""
+        """Row of each key, (N,); `MISSING` if it is not in the table."""
         return np.fromiter(map(self.rows.get, keys, repeat(MISSING)), dtype=np.intp, count=len(keys))
 
 
 @dataclass
 class ScoreTotals:
-    """Trials scored, trials left out, and the sums that give the log's mean and deviation."""
+    """The totals of a trial list, for the log.
+
+    Attributes:
+        num_done: trials scored.
+        num_err: trials left out.
+        total: sum of the scores.
+        energy: sum of the squared scores.
+    """
 
     num_done: int = 0
     num_err: int = 0
@@ -62,24 +79,24 @@ class ScoreTotals:
     energy: float = 0.0
 
     def add(self, scores: NDArray[np.float64]) -> None:
-        """Take in the scores of a block."""
+        """Add the scores of a block."""
         self.num_done += len(scores)
         self.total += float(scores.sum())
         self.energy += float(scores @ scores)
 
-    def log_mean(self, run: Run, what: str) -> None:
-        """Kaldi's line on mean and standard deviation, where there are scores."""
+    def log_mean(self, run: CommandRun, what: str) -> None:
+        """Log Kaldi's line about mean and standard deviation, if there are scores."""
         if self.num_done:
             mean = self.total / self.num_done
             deviation = np.sqrt(max(self.energy / self.num_done - mean**2, 0.0))
             run.log(f"Mean {what} was {mean:.6g}, standard deviation was {deviation:.6g}")
 
 
-def read_table(run: Run, rspecifier: str, what: str) -> VectorTable:
-    """All vectors of a table; `what` names them in messages (`test`).
+def read_vector_table(run: CommandRun, rspecifier: str, what: str) -> VectorTable:
+    """Read all vectors of a table; `what` is their name in messages (`test`).
 
     Raises:
-        KaldiError: there are none, a key comes twice, dimensions differ, or a vector holds NaN.
+        KaldiError: the table is empty, a key is repeated, dimensions differ, or a vector holds NaN.
     """
     row: dict[str, int] = {}
     vectors: list[NDArray[np.float32]] = []
@@ -100,11 +117,13 @@ class TrialScoring:
 
     Args:
         run: the command's surroundings.
-        left, right: rows of the two tables.
+        left: rows of the first table.
+        right: rows of the second table.
         score: scores (N,) of rows (N,) of the first and (N,) of the second table.
+        totals: their sums.
     """
 
-    run: Run
+    run: CommandRun
     left: NamedRows
     right: NamedRows
     score: Score
@@ -113,10 +132,10 @@ class TrialScoring:
     def score_list(self, trials_rxfilename: str, scores_wxfilename: str) -> ScoreTotals:
         """Score the lines `key1 key2` of one file and write lines `key1 key2 score`, seven digits, to another.
 
-        A key that its table lacks is warned of and counted, and its trial left out, as Kaldi does.
+        If a table lacks a key, the trial is counted and left out with a warning, as in Kaldi.
 
         Raises:
-            KaldiError: a line has not two fields.
+            KaldiError: a line does not have two fields.
         """
         with self.run.open_read(trials_rxfilename) as trials, self.run.open_write(scores_wxfilename) as out:
             for block in tidy_blocks(trials, trials_rxfilename):
@@ -150,7 +169,7 @@ def tidy_blocks(lines: Reader, name: str) -> Iterator[bytes]:
     """The lines of a trial list, some thousand at a time, each `key1 key2` with one space and a line end.
 
     Raises:
-        KaldiError: a line has not two fields; the text names file and line.
+        KaldiError: a line does not have two fields; the text names file and line.
     """
     num_before, ends = 0, LineEnds(name, KaldiError)
     for block in line_blocks(lines, BYTES_PER_BLOCK):
@@ -161,7 +180,7 @@ def tidy_blocks(lines: Reader, name: str) -> Iterator[bytes]:
             block += b"\n"
         separators = block.translate(None, NOT_BLANK)
         num_lines = separators.count(b"\n")
-        # Two keys a line at most, if there is one space; then the right number of them all means two on each.
+        # With one space, a line has at most two keys; the right total then means two on each line.
         if separators != b" \n" * num_lines or len(block.split()) != 2 * num_lines:
             block = tidied(block, name, num_before)
         num_before += num_lines
@@ -169,10 +188,10 @@ def tidy_blocks(lines: Reader, name: str) -> Iterator[bytes]:
 
 
 def tidied(block: bytes, name: str, num_before: int) -> bytes:
-    """The same trials with one space between the keys, and nothing else beside them.
+    """The same trials with one space between the keys, and no other blanks.
 
     Raises:
-        KaldiError: a line has not two fields.
+        KaldiError: a line does not have two fields.
     """
     tidy = []
     for number, line in enumerate(block.split(b"\n")[:-1], num_before + 1):

@@ -1,5 +1,5 @@
-"""The vectors of a table in blocks, for the commands that do arithmetic on all of them: a call of numpy costs as much
-as a hundred multiplications."""
+"""The vectors of a table in blocks, for commands that compute with all of them: a call of numpy takes as long as a
+hundred multiplications."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Run
+from minikaldi.command import CommandRun
 from minikaldi.io import FLOAT_VECTOR, TableWriter
 from minikaldi.ivector.vectors import apply_transform, require_finite
 
@@ -19,19 +19,24 @@ VECTORS_PER_BLOCK = 1024
 
 @dataclass(frozen=True)
 class VectorBlock:
-    """Successive entries of a table: `keys`, and `vectors`, float32 (N, D), N >= 1."""
+    """Consecutive entries of a table.
+
+    Attributes:
+        keys: their N keys.
+        vectors: float32 (N, D), N >= 1.
+    """
 
     keys: list[str]
     vectors: NDArray[np.float32]
 
 
-def vector_blocks(run: Run, rspecifier: str, any_dim: bool = False) -> Iterator[VectorBlock]:
+def vector_blocks(run: CommandRun, rspecifier: str, any_dim: bool = False) -> Iterator[VectorBlock]:
     """All vectors of a table, in their order.
 
     Args:
         run: the command's surroundings.
         rspecifier: the table.
-        any_dim: let vectors differ in dimension (those of one block never do).
+        any_dim: whether vectors may differ in dimension (those of one block never do).
 
     Raises:
         KaldiError: a vector holds NaN or infinity, or dimensions differ; the text names table and key.
@@ -54,12 +59,12 @@ def vector_blocks(run: Run, rspecifier: str, any_dim: bool = False) -> Iterator[
 
 
 def transformed_blocks(
-    run: Run, transform: NDArray[np.floating], rspecifier: str
+    run: CommandRun, transform: NDArray[np.floating], rspecifier: str
 ) -> Iterator[tuple[list[str], NDArray[np.float64]]]:
     """All vectors of a table under a linear or affine transform, in blocks of N keys and (N, D').
 
     Raises:
-        KaldiError: as `vector_blocks`, or a vector has not the dimensions that the transform takes.
+        KaldiError: as `vector_blocks`, or a vector does not have the dimension of the transform's input.
     """
     for block in vector_blocks(run, rspecifier, any_dim=True):
         try:

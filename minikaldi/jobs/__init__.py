@@ -1,1 +1,1 @@
-"""Jobs side by side on this machine, as run.pl runs them."""
+"""Parallel jobs on this machine, as run.pl runs them."""

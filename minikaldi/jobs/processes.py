@@ -12,28 +12,33 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Process:
-    """A living process and its process group."""
+    """A process that has not ended.
+
+    Attributes:
+        pid: its number.
+        group: number of its process group.
+    """
 
     pid: int
     group: int
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal; one that has ended meanwhile needs none."""
+        """Send a signal, unless the process has ended in the meantime."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
 
 def living() -> Iterator[Process]:
-    """All that have not ended, in the order of their numbers, parents mostly first."""
+    """All processes that have not ended, in the order of their numbers, parents mostly first."""
     for pid in sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
         with contextlib.suppress(OSError):  # it has ended since
             state, _, group = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[:3]
-            if state not in "ZX":  # a zombie has ended, whether somebody fetches its exit code or not
+            if state not in "ZX":  # a zombie has ended, even if its exit code was not fetched yet
                 yield Process(pid, int(group))
 
 
 def marked(name: str, value: str) -> list[Process]:
-    """Those that were started with this variable in their environment, or forked by one that was."""
+    """Processes that were started with this variable in their environment, or forked by such a process."""
     line, found = f"{name}={value}".encode(), []
     for process in living():
         with contextlib.suppress(OSError):  # another user's, or it has ended since

@@ -1,4 +1,4 @@
-"""The command line of run.pl: Kaldi's, with the same complaints and exit codes."""
+"""The command line of run.pl: Kaldi's, with the same errors and exit codes."""
 
 from __future__ import annotations
 
@@ -10,34 +10,52 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from common.errors import InputError
 from common.program import program_name
 
 USAGE = """Usage: run.pl [options] [JOB=1:n] <log-file> <command> [<argument> ...]
  e.g.: run.pl JOB=1:4 exp/log/copy.JOB.log copy-feats scp:feats.JOB.scp ark:feats.JOB.ark
 Runs a command, or n of them, on this machine; output and result go to the log. JOB (or any other name) is replaced by
-the number in the log's name and in every argument. Exit code 1 where a job failed; all are run nevertheless.
+the number in the log's name and in every argument. Exit code 1 if a job failed; the others are run nevertheless.
 Options:
-  --max-jobs-run <n>              at most so many at once (also -tc <n>; default: the number of processors)
+  --max-jobs-run <n>              at most n at once (also -tc <n>; default: the number of processors)
   --gpu <n>                       at most as many at once as there are GPUs
-  --pick all|failed|incomplete    failed: only jobs that, by their old logs, failed or never ended; incomplete: only
-                                  those that never ended
-  --mem, --num-threads, --config, -l, -pe, -V …   those of Kaldi's other runners are accepted, and do nothing here"""
+  --pick all|failed|incomplete    failed: only jobs that, by their old logs, failed or did not end; incomplete: only
+                                  jobs that did not end
+  --mem, --num-threads, --config, -l, -pe, -V …   options of Kaldi's other runners: accepted, without effect"""
 
 RANGE = re.compile(r"([A-Za-z_]\w*)=(\d+)(?::(\d+))?")
 PICKS = ("all", "failed", "incomplete")
 
 
-class RunError(Exception):
-    """A command line that cannot be run; `code` is the exit code that Kaldi's run.pl gives."""
+class RunError(InputError):
+    """A command line that cannot be run.
+
+    Attributes:
+        code: the exit code that Kaldi's run.pl gives.
+        is_usage: whether the text is the usage, and no message of its own.
+    """
 
     def __init__(self, message: str, code: int = 255) -> None:
         super().__init__(message)
         self.code = code
+        self.is_usage = message is USAGE
 
 
 @dataclass
-class Options:
-    """What one call of run.pl asks for."""
+class RunOptions:
+    """What one call of run.pl asks for.
+
+    Attributes:
+        job_name: the word that stands for a job's number, as `JOB`; None: one job.
+        first: number of the first job.
+        last: number of the last job.
+        max_jobs_run: jobs at once, at most; None: by the number of processors.
+        gpu: whether at most as many jobs run at once as there are GPUs.
+        pick: which jobs run, by their earlier logs: one of `PICKS`.
+        log: file of the log; `job_name` in it is replaced.
+        words: the command.
+    """
 
     job_name: str | None = None
     first: int = 1
@@ -49,7 +67,7 @@ class Options:
     words: list[str] = field(default_factory=list)
 
     def limit(self, num_jobs: int) -> int:
-        """How many jobs may run at once."""
+        """The most jobs that may run at once."""
         if self.max_jobs_run is not None:
             return self.max_jobs_run
         if self.gpu:
@@ -59,23 +77,23 @@ class Options:
 
 
 def count_gpus() -> int:
-    """The GPUs that nvidia-smi lists, at least 1."""
+    """The number of GPUs that nvidia-smi lists, at least 1."""
     found = 0
     if shutil.which("nvidia-smi"):
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
-        found = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+        gpus = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+        found = sum(line.startswith("GPU ") for line in gpus.stdout.splitlines())
     if not found:
         print(f"{program_name()}: Warning: nvidia-smi finds no GPU; running one job at a time", file=sys.stderr)
     return max(found, 1)
 
 
-def parse(argv: Sequence[str]) -> Options:
+def parse_run_options(argv: Sequence[str]) -> RunOptions:
     """Read a command line.
 
     Raises:
         RunError: too few arguments, a bad range or number, many jobs with one log.
     """
-    options, rest = Options(), list(argv)
+    options, rest = RunOptions(), list(argv)
     while len(rest) >= 2:
         if rest[0].startswith("-"):
             _read_option(options, rest)
@@ -97,7 +115,7 @@ def parse(argv: Sequence[str]) -> Options:
     return options
 
 
-def _read_range(options: Options, text: str) -> None:
+def _read_range(options: RunOptions, text: str) -> None:
     match = RANGE.fullmatch(text)
     assert match is not None
     options.job_name, options.first = match[1], int(match[2])
@@ -108,7 +126,7 @@ def _read_range(options: Options, text: str) -> None:
         raise RunError(f"invalid job range {text}: it must begin at 1 or above")
 
 
-def _read_option(options: Options, rest: list[str]) -> None:
+def _read_option(options: RunOptions, rest: list[str]) -> None:
     switch = rest.pop(0)
     if switch == "-V":
         return
@@ -117,7 +135,7 @@ def _read_option(options: Options, rest: list[str]) -> None:
         print(f"{program_name()}: Warning: suspicious argument '{value}' to {switch}; starts with '-'", file=sys.stderr)
     if switch in ("--max-jobs-run", "-tc"):
         if not re.fullmatch(r"0*[1-9]\d*", value):
-            raise RunError(f"{switch} is {value}, expected a whole number of at least 1")
+            raise RunError(f"{switch} is {value}, expected an integer >= 1")
         options.max_jobs_run = min(int(value), options.max_jobs_run or int(value))
     elif switch == "--gpu":
         options.gpu = True
@@ -127,18 +145,3 @@ def _read_option(options: Options, rest: list[str]) -> None:
         options.pick = value
     elif switch == "-pe" and rest:
         rest.pop(0)
-
-
-def main(argv: Sequence[str]) -> int:
-    """run.pl."""
-    from minikaldi.jobs.run_jobs import run
-
-    if list(argv) in (["--help"], ["-h"]):
-        print(USAGE)
-        return 0
-    try:
-        return run(parse(argv))
-    except RunError as error:
-        text = str(error)
-        print(text if text is USAGE else f"{program_name()}: {text}", file=sys.stderr)
-        return error.code

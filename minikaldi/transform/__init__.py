@@ -1,1 +1,1 @@
-"""Transforms of features as numbers: mean and variance normalisation from statistics; no tables, no streams."""
+"""Transforms of features as arrays: mean and variance normalisation from statistics; no tables, no streams."""

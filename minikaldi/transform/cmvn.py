@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.log import warning
+from common.log import warning
 
 VARIANCE_FLOOR = 1e-20
 MIN_COUNT = 1.0
@@ -30,7 +30,7 @@ def cmvn_stats(feats: NDArray[np.float32], weights: NDArray[np.float32] | None =
         float64 (2, F + 1).
 
     Raises:
-        KaldiError: no column, or as many weights as there are no frames.
+        KaldiError: no column, or another number of weights than of frames.
     """
     num_frames, dim = feats.shape
     if dim == 0:
@@ -38,7 +38,7 @@ def cmvn_stats(feats: NDArray[np.float32], weights: NDArray[np.float32] | None =
     share = np.ones(num_frames) if weights is None else weights.astype(np.float64)
     if len(share) != num_frames:
         raise KaldiError(f"there are {len(share)} weights for {num_frames} frames")
-    # A frame of weight zero does not count, even where it holds no number.
+    # A frame of weight zero does not count, even if it holds NaN.
     used = share != 0
     values, share = feats[used].astype(np.float64), share[used]
     stats = np.zeros((2, dim + 1))
@@ -50,11 +50,11 @@ def cmvn_stats(feats: NDArray[np.float32], weights: NDArray[np.float32] | None =
 def apply_cmvn(
     feats: NDArray[np.float32], stats: Stats, norm_vars: bool = False, reverse: bool = False
 ) -> NDArray[np.float32]:
-    """Takes off the mean of the statistics and, if asked, divides by their standard deviation; or puts both on.
+    """Subtract the mean of the statistics and, if wanted, divide by their standard deviation; or the reverse.
 
     Args:
         feats: float32 (T, F).
-        stats: float64 (2, F + 1), or (1, F + 1) where only means are normalised.
+        stats: float64 (2, F + 1), or (1, F + 1) if only means are normalised.
         norm_vars: whether the standard deviation is normalised too.
         reverse: give features of mean 0 and variance 1 the mean and variance of the statistics.
 
@@ -62,7 +62,7 @@ def apply_cmvn(
         float32 (T, F), computed in float32 as in Kaldi. A variance below 1e-20 is floored there, with a warning.
 
     Raises:
-        KaldiError: shapes that do not fit, fewer than one frame counted, or statistics that are no numbers.
+        KaldiError: shapes that do not fit, a count below one frame, or statistics that are not numbers.
     """
     _check(feats, stats, norm_vars)
     dim = feats.shape[1]
@@ -75,7 +75,7 @@ def apply_cmvn(
 
 
 def without_dims(stats: Stats, dims: list[int]) -> Stats:
-    """Statistics that leave some dimensions as they are: there mean 0 and variance 1 stand in. (2, F + 1).
+    """Statistics (2, F + 1) that leave some dimensions unchanged: mean 0 and variance 1 there.
 
     Raises:
         KaldiError: no row of squares, or no such dimension.

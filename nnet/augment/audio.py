@@ -24,7 +24,7 @@ from minikaldi.io.inner import parse_pipeline
 from minikaldi.io.opening import open_file
 from minikaldi.io.specifiers import parse_rxfilename
 from minikaldi.io.wave import is_unknown_size, read_wave_header
-from minikaldi.options import parse
+from minikaldi.options import parse_command_line
 from nnet.augment.cache import BoundedCache
 from nnet.augment.signal import FloatArray
 
@@ -219,7 +219,7 @@ def _conversion(command: str) -> Conversion | None:
     stages = parse_pipeline(command)
     if stages is None or len(stages) != 1 or Path(stages[0][0]).name != "to_wav.py":
         return None
-    options, _, words = parse(stages[0][1:], ToWavOptions)
+    options, _, words = parse_command_line(stages[0][1:], ToWavOptions)
     if len(words) not in (1, 2) or words[0] == "-" or not (words[1:] or ["0"])[0].isdecimal():
         return None  # to_wav.py itself tells what is wrong
     return Conversion(words[0], int(words[1]) if len(words) == 2 else options.rate, options)

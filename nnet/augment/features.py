@@ -16,7 +16,7 @@ from minikaldi.feat.frames import FrameOptions
 from minikaldi.feat.mfcc import compute_mfcc
 from minikaldi.feat.sliding_cmvn import SlidingCmvnOptions, sliding_cmvn
 from minikaldi.featbin.compute_feats import ComputeFbankOptions, ComputeMfccOptions
-from minikaldi.options import parse
+from minikaldi.options import parse_command_line
 from nnet.augment.signal import NOTHING, FloatArray, to_sixteen_bits
 from nnet.features import INPUTS, InputKind
 from nnet.features.framing import Framing, kaldi_framing
@@ -161,14 +161,14 @@ def read_feature_maker(kind: str, conf: Path, dim: int) -> FeatureMaker:
 
 
 def _input_maker(kind: InputKind, conf: Path) -> FeatureMaker:
-    options, _, _ = parse([f"--config={conf}"], kind.options)
+    options, _, _ = parse_command_line([f"--config={conf}"], kind.options)
     options.check()
     return InputFeatures(options, kind)
 
 
 def _kaldi_maker(kind: str, conf: Path) -> FeatureMaker:
     options_class, compute = KINDS[kind]
-    options, _, _ = parse([f"--config={conf}"], options_class)
+    options, _, _ = parse_command_line([f"--config={conf}"], options_class)
     second = np.zeros(int(options.sample_frequency), np.float32)
     return KaldiFeatures(options, compute, compute(second, options.sample_frequency, options, 1.0, "").shape[1])
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from common.errors import InputError
 from common.text_lines import fields_of, filled_lines, number_of, trimmed
 from minikaldi.copies.noises import read_noises
-from minikaldi.copies.rooms import RIR_OPTIONS, make_rir, read_line, smoothed
+from minikaldi.copies.rooms import RIR_OPTIONS, make_rir, read_list_line, smoothed
 from minikaldi.data_dir.directory import read_segments
 from minikaldi.featbin.extract_segments import TO_THE_END, UnusableSegmentError, parse_segment
 from nnet.data.lists import StringTable, Utterances, look_up, read_table
@@ -119,7 +119,7 @@ def _rirs_of_set(rir_sets: Path, text: str, weight: float, path: str) -> list[st
         raise InputError(f"{rir_sets}: found {text!r}, expected `weight, list`, the weight above 0")
     rirs, given = [], []
     for number, line in filled_lines(path, InputError):
-        options, audio = read_line(Path(path), number, line, RIR_OPTIONS)
+        options, audio = read_list_line(Path(path), number, line, RIR_OPTIONS)
         rirs.append(make_rir(Path(path), number, options, audio))
         given.append(float(options["probability"]) if "probability" in options else None)
     if not rirs:

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.command import Command, Run, run_command
+from minikaldi.command import Command, CommandRun
 from minikaldi.io import FLOAT_VECTOR, INT32
 from minikaldi.options import NoOptions
+from minikaldi.running import run_command
 
 
 def fitted(vad: NDArray[np.float32], num_frames: int) -> NDArray[np.float32]:
@@ -33,7 +34,7 @@ def fitted(vad: NDArray[np.float32], num_frames: int) -> NDArray[np.float32]:
     return vad[:num_frames]
 
 
-def fit_table(run: Run, options: NoOptions, args: list[str]) -> int:
+def fit_table(run: CommandRun, options: NoOptions, args: list[str]) -> int:
     """Fits each utterance's decisions; 0 where at least one was done."""
     num_done = num_errors = 0
     with (

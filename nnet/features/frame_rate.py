@@ -7,7 +7,7 @@ from typing import Any
 
 from common.errors import KaldiError
 from minikaldi.featbin.compute_feats import ComputeFbankOptions, ComputeMfccOptions
-from minikaldi.options import parse
+from minikaldi.options import parse_command_line
 from nnet.features import INPUTS
 from nnet.features.framing import kaldi_framing
 
@@ -40,7 +40,7 @@ def num_columns(kind: str, conf: Path) -> int:
 
 
 def _read(kind: str, conf: Path) -> Any:
-    options, _, _ = parse([f"--config={conf}"], INPUTS[kind].options if kind in INPUTS else KALDI[kind])
+    options, _, _ = parse_command_line([f"--config={conf}"], INPUTS[kind].options if kind in INPUTS else KALDI[kind])
     if kind in INPUTS:
         options.check()
     return options

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.options import option
+from common.options import option
+from minikaldi.options import CommandOptions
 from nnet.features.framing import Framing
 from nnet.features.spectrum import check_sizes, periodic_hann, power_spectrum, slaney_filters
 
@@ -23,7 +24,7 @@ PAD_MODES = ("constant", "reflect")
 
 
 @dataclass
-class LibrosaMfccOptions:
+class LibrosaMfccOptions(CommandOptions):
     """All that decides a coefficient's value."""
 
     sample_frequency: float = option(16000.0, "Sampling rate in Hz; audio of another is resampled")

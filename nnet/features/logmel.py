@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import KaldiError
-from minikaldi.options import option
+from common.options import option
+from minikaldi.options import CommandOptions
 from nnet.features.framing import Framing
 from nnet.features.spectrum import check_sizes, periodic_hann, power_spectrum, slaney_filters
 
@@ -21,7 +22,7 @@ FULL_SCALE = 32768.0
 
 
 @dataclass
-class LogmelOptions:
+class LogmelOptions(CommandOptions):
     """All that decides a log mel spectrum's value."""
 
     sample_frequency: float = option(22050.0, "Sampling rate in Hz; audio of another is resampled")

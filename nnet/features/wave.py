@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from minikaldi.options import option
+from common.options import option
+from minikaldi.options import CommandOptions
 from nnet.features.framing import Framing
 from nnet.features.spectrum import check_sizes
 
@@ -18,7 +19,7 @@ FULL_SCALE = np.float32(32768)
 
 
 @dataclass
-class WaveOptions:
+class WaveOptions(CommandOptions):
     """How samples become rows."""
 
     sample_frequency: float = option(16000.0, "Sampling rate in Hz; audio of another is resampled")

@@ -15,10 +15,10 @@ import soundfile
 
 from common.errors import InputError, KaldiError
 from local.audio_files import AudioFile, Unreadable, inspect
-from minikaldi.command import run_command
 from minikaldi.feat.audio import read_audio
 from minikaldi.feat.audio_info import audio_info
-from minikaldi.io import WAVE, Context, read_object
+from minikaldi.io import WAVE, StreamContext, read_object
+from minikaldi.running import run_command
 from nnet.augment.audio import AudioReader
 from tests.local.helpers.odd_audio import (
     LONG,
@@ -58,7 +58,7 @@ def stage_1(path: Path) -> float:
     if run_command(["to_wav.py", str(path), str(RATE)], io.BytesIO(), written) != 0:
         read_audio(path)
         raise AssertionError("to_wav.py and read_audio do not agree")
-    return read_object("-", WAVE, Context(io.BytesIO(written.getvalue()))).samples.shape[1]
+    return read_object("-", WAVE, StreamContext(io.BytesIO(written.getvalue()))).samples.shape[1]
 
 
 def stream(path: Path) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from common.doc_sections import replace_section, section
-from common.errors import KaldiError
+from common.errors import InputError
 from minikaldi import command_table
 from minikaldi.commands import MODULES
 
@@ -116,7 +116,7 @@ def test_only_the_text_between_the_markers_is_replaced(tmp_path: Path) -> None:
 def test_missing_or_doubled_markers_are_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "x.md"
     path.write_text(text)
-    with pytest.raises(KaldiError, match=r"x\.md: expected one line <!-- begin: x --> and below it one line"):
+    with pytest.raises(InputError, match=r"x\.md: expected one line <!-- begin: x --> and below it one line"):
         replace_section(path, "x", "new")
     assert path.read_text() == text
 

@@ -121,7 +121,7 @@ def test_what_is_no_audio_is_refused_by_name_with_the_mend(tmp_path: Path) -> No
         "empty.wav": "the file is empty; remove it",
         "text.wav": "no audio that libsndfile can read.*18 bytes.*convert it",
         "none.wav": "a header and no samples",
-        "nan.wav": "no finite numbers",
+        "nan.wav": "not finite numbers",
         "absent.wav": "cannot read: No such file",
     }.items():
         with pytest.raises(KaldiError, match=f"{name}: .*{said}"):

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from minikaldi.command import run_command
 from minikaldi.feat.mfcc import MfccOptions, compute_mfcc
 from minikaldi.feat.reverberate import block_convolved
 from minikaldi.featbin.compute_feats import ComputeFbankOptions, ComputeMfccOptions
 from minikaldi.io import FLOAT_MATRIX, WAVE, Wave, read_object, sequential, write_object
-from minikaldi.options import parse
+from minikaldi.options import parse_command_line
+from minikaldi.running import run_command
 
 SPEECH = np.rint(1000 * np.random.default_rng(0).standard_normal(8000)).astype(np.float32)
 
@@ -44,8 +44,8 @@ def features(path: str = "feats.ark") -> dict[str, np.ndarray]:
 
 
 def test_conf_files_are_those_of_the_recipe(root: Path) -> None:
-    mfcc, _, _ = parse([f"--config={root}/conf/mfcc.conf"], ComputeMfccOptions)
-    fbank, _, _ = parse([f"--config={root}/conf/fbank.conf"], ComputeFbankOptions)
+    mfcc, _, _ = parse_command_line([f"--config={root}/conf/mfcc.conf"], ComputeMfccOptions)
+    fbank, _, _ = parse_command_line([f"--config={root}/conf/fbank.conf"], ComputeFbankOptions)
     assert (mfcc.num_ceps, mfcc.num_mel_bins, fbank.num_mel_bins) == (30, 30, 30)
     for options in (mfcc, fbank):
         assert (options.low_freq, options.high_freq, options.snip_edges, options.dither) == (20, 7600, False, 0)

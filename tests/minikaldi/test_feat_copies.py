@@ -125,9 +125,9 @@ def test_integers_in_a_table_and_in_a_file_have_kaldis_two_forms(capfd: pytest.C
 def test_a_file_that_holds_no_integers_is_refused(data: bytes, said: str, capfd: pytest.CaptureFixture[str]) -> None:
     Path("bad.ali").write_bytes(data)
     assert run("copy-int-vector", "bad.ali", "out.ali")[0] == 255
-    told = capfd.readouterr().err
-    assert "bad.ali" in told
-    assert said in told
+    printed = capfd.readouterr().err
+    assert "bad.ali" in printed
+    assert said in printed
 
 
 def test_copy_int_vector_refuses_mixed_forms_and_fails_on_nothing() -> None:

@@ -17,7 +17,7 @@ COMMANDS = [
 
 
 def named_options(text: str) -> set[str]:
-    """What stands behind two dashes, in one spelling."""
+    """The name after two dashes, in one spelling."""
     return {name.replace("_", "-") for name in re.findall(r"--([a-zA-Z][\w-]*)", text)}
 
 

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from common.errors import KaldiError
-from minikaldi.feat.reverberate import CorruptionOptions, Noise, block_convolved, corrupted, early_response, power
+from minikaldi.feat.reverberate import (
+    AddedNoise,
+    CorruptionOptions,
+    block_convolved,
+    corrupted,
+    early_response,
+    mean_square,
+)
 
 RATE = 16000.0
 RNG = np.random.default_rng(0)
@@ -17,8 +24,8 @@ NOISE = (50 * RNG.standard_normal(3000)).astype(np.float32)
 ROOM = np.concatenate([np.zeros(20), 0.7 * RNG.standard_normal(480) * np.exp(-np.arange(480) / 60)]).astype(np.float32)
 
 
-def noise(samples: np.ndarray = NOISE, snr_db: float = 10.0, start_time: float = 0.0) -> Noise:
-    return Noise(samples, snr_db, start_time, "noise.wav")
+def noise(samples: np.ndarray = NOISE, snr_db: float = 10.0, start_time: float = 0.0) -> AddedNoise:
+    return AddedNoise(samples, snr_db, start_time, "noise.wav")
 
 
 def slow_packed_convolution(signal: np.ndarray, response: np.ndarray) -> np.ndarray:
@@ -60,8 +67,8 @@ def test_convolution_does_not_depend_on_the_blocks_transformed_together(
 def test_power_of_a_long_signal_is_its_mean_square() -> None:
     signal = (3000 * np.random.default_rng(4).standard_normal(300_001) + 500).astype(np.float32)
     # float32 sums of 65,536 values: 1e-6 of the sum, as the kernel adds them in 32 strands or more
-    assert power(signal) == pytest.approx(float(np.mean(signal.astype(np.float64) ** 2)), rel=2e-6)
-    assert power(signal[:0]) == 0.0
+    assert mean_square(signal) == pytest.approx(float(np.mean(signal.astype(np.float64) ** 2)), rel=2e-6)
+    assert mean_square(signal[:0]) == 0.0
 
 
 def test_convolution_differs_from_the_exact_one_by_the_packed_pair_alone() -> None:
@@ -87,7 +94,7 @@ def test_noise_stands_at_its_level_below_the_early_speech(room: np.ndarray | Non
     clean = corrupted(SPEECH, RATE, room, [], raw)
     added = corrupted(SPEECH, RATE, room, [noise(long_noise, snr_db=7.0)], raw) - clean
     early = SPEECH if room is None else block_convolved(SPEECH, early_response(room, RATE))
-    assert 10 * np.log10(power(early) / power(added)) == pytest.approx(7.0, abs=0.1)  # the noise is cut at the end
+    assert 10 * np.log10(mean_square(early) / mean_square(added)) == pytest.approx(7.0, abs=0.1)
 
 
 def test_noise_starts_at_its_time_is_not_repeated_and_does_not_lengthen() -> None:
@@ -105,7 +112,7 @@ def test_noise_starts_at_its_time_is_not_repeated_and_does_not_lengthen() -> Non
 def test_output_has_the_power_of_the_input_and_volume_overrides_that(room: np.ndarray | None) -> None:
     output = corrupted(SPEECH, RATE, room, [noise()], CorruptionOptions(shift_output=False))
     whole = output[: len(SPEECH)]
-    assert power(whole) == pytest.approx(power(SPEECH), rel=0.1)  # normalised with its tail, measured without
+    assert mean_square(whole) == pytest.approx(mean_square(SPEECH), rel=0.1)  # the tail counts
     raw = corrupted(SPEECH, RATE, room, [noise()], CorruptionOptions(normalize_output=False))
     loud = corrupted(SPEECH, RATE, room, [noise()], CorruptionOptions(volume=2.0))
     np.testing.assert_allclose(loud, 2 * raw, rtol=1e-5, atol=1e-2)

@@ -70,8 +70,8 @@ def test_constant_features_become_zero_with_a_bounded_number_of_warnings(caplog:
     with caplog.at_level(logging.WARNING):
         normalized = sliding_cmvn(np.full((20, 2), 3.0, np.float32), options)
     assert (normalized == 0).all()
-    *told, more = [record.getMessage() for record in caplog.records]
-    assert [text[:7] for text in told] == ["frame 0", "frame 1"]
+    *warnings, more = [record.getMessage() for record in caplog.records]
+    assert [text[:7] for text in warnings] == ["frame 0", "frame 1"]
     assert more.startswith("18 more such frames")
 
 

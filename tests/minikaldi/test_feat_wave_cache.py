@@ -121,7 +121,7 @@ def test_a_program_that_path_finds_first_is_run_each_time(folder: Path, monkeypa
 
 @pytest.mark.parametrize("name", ["x.wav", "cat x.wav |", "utils/to_wav.py x.wav |"])
 def test_a_file_that_changes_is_read_anew(name: str) -> None:
-    """Also where size and name stay: the time of the change and the file's number tell."""
+    """Even if size and name stay: the time of the change and the inode show it."""
     cache, read = WaveCache(), CountingReader()
     cache.get(name, read)
     write_object("other.wav", WAVE, Wave(16000.0, noise(0.1)))

@@ -197,7 +197,7 @@ SEGMENTS = {
     "overshoot is cut": ("r 0.2 0.87", (1600, 3000)),
     "overshoot is too much": ("r 0.2 0.88", None),
     "starts at the end": ("r 0.375 0.8", None),
-    "starts behind the end": ("r 0.4 0.8", None),
+    "starts after the end": ("r 0.4 0.8", None),
     "just long enough": ("r 0.2 0.3001", (1600, 2401)),
     "too short": ("r 0.2 0.299", None),
     "backward": ("r 0.3 0.2", None),

@@ -35,8 +35,8 @@ from minikaldi.io import (
     POSTERIOR,
     TOKEN,
     TOKEN_VECTOR,
-    Context,
     Holder,
+    StreamContext,
     compressed_matrix,
     matrix_shape,
     places,
@@ -147,7 +147,7 @@ def read_until_refused(data: bytes, holder: Holder[Any]) -> tuple[list[Any], str
     entries: list[Any] = []
 
     def read() -> None:
-        with sequential("ark:-", holder, Context(io.BytesIO(data))) as table:
+        with sequential("ark:-", holder, StreamContext(io.BytesIO(data))) as table:
             for key, value in table:
                 entries.append((key, plain(value)))
 
@@ -195,7 +195,7 @@ def test_an_archive_damaged_in_many_places_gives_values_or_one_error(form: Form,
 
 
 def read_by_key(data: bytes, holder: Holder[Any]) -> Any:
-    with random_access("ark:-", holder, Context(io.BytesIO(data))) as table:
+    with random_access("ark:-", holder, StreamContext(io.BytesIO(data))) as table:
         present = "utt1" in table
         return table["utt1"] if present else None
 

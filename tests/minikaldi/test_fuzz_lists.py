@@ -27,13 +27,13 @@ from minikaldi.copies.noises import read_noises
 from minikaldi.copies.rooms import NOISE_OPTIONS, RIR_OPTIONS, make_noise, make_rir, read_sets
 from minikaldi.copies.speed import segment_lines
 from minikaldi.data_dir.directory import read_utt2spk
-from minikaldi.data_dir.tables import read_numbers, read_pairs, read_table
+from minikaldi.data_dir.tables import read_numbers, read_pairs, read_values
 from minikaldi.data_dir.validate import validate
 from minikaldi.featbin.compute_mfcc_feats import main as compute_mfcc_feats
-from minikaldi.options import parse
+from minikaldi.options import parse_command_line
 from nnet.config.experiment import load
 from nnet.data.lists import StringTable, read_int_table, read_trials
-from nnet.data.lists import read_table as read_list_table
+from nnet.data.lists import read_values as read_list_table
 from nnet.training.curve import CURVE_HEADER, Curve
 from recipe.markers import check as check_marker
 from scoring.trial_sets import model_speakers
@@ -53,7 +53,7 @@ TRIALS = b"utt1 utt2 target\nutt1 utt3 nontarget\nutt2 utt3 nontarget\n"
 class Reader:
     """A reader of a file, a good file, and the class of its errors.
 
-    `place`: where its errors stand in the file, behind the file's name. `name`: of the file, for readers that look for
+    `place`: the place of its errors in the file, after the file's name. `name`: of the file, for readers that look for
     it in a folder. `others`: files beside it.
     """
 
@@ -71,7 +71,7 @@ def in_folder(read: Callable[[Path], Any], path: Path) -> Any:
 
 
 def options_of(path: Path) -> Any:
-    return parse([f"--config={path}"], compute_mfcc_feats.options)
+    return parse_command_line([f"--config={path}"], compute_mfcc_feats.options)
 
 
 def sets(known: tuple[str, ...], make: Any, path: Path) -> Any:
@@ -108,7 +108,7 @@ READERS = [
     Reader("Kaldi conf", options_of, (ROOT / "conf/mfcc.conf").read_bytes(), UsageError),
     Reader("experiment", load, (ROOT / "conf/nnet/mini.yaml").read_bytes(), ConfigError),
     Reader("mini corpus", read_config, (ROOT / "conf/mini_corpus.yaml").read_bytes(), ConfigError),
-    Reader("table", read_table, TABLE, InputError),
+    Reader("table", read_values, TABLE, InputError),
     Reader("pairs", read_pairs, PAIRS, InputError),
     Reader("numbers", read_numbers, b"utt1 1.5\nutt2 2e-1\nutt3 300\n", InputError),
     Reader("utt2spk", partial(in_folder, read_utt2spk), PAIRS, InputError, name="utt2spk"),

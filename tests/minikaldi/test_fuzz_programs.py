@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minikaldi import commands
-from minikaldi.command import Command, Run, run_command
+from minikaldi import running
+from minikaldi.command import Command, CommandRun
 from minikaldi.io import WAVE, Wave, write_object
 from minikaldi.options import NoOptions
+from minikaldi.running import run_command
 from tests.minikaldi.helpers.fuzzing import cuts, damaged, memory_limit, mixtures
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -77,7 +78,7 @@ def test_commands_have_no_faults_of_their_own_with_lists_damaged_in_many_places(
 def faulty(fault: Exception) -> Command:
     """A command that is at fault itself."""
 
-    def main(run: Run, options: object, args: list[str]) -> int:
+    def main(run: CommandRun, options: object, args: list[str]) -> int:
         raise fault
 
     return Command("copy-feats", "", "", (0, 0), NoOptions, main)
@@ -87,7 +88,7 @@ def faulty(fault: Exception) -> Command:
 def test_a_fault_of_a_command_is_one_line_and_the_traceback_is_for_who_asks(
     verbose: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(commands, "load", lambda name: faulty(IndexError("list index\nout of range")))
+    monkeypatch.setattr(running, "load_command", lambda name: faulty(IndexError("list index\nout of range")))
     code = run_command(["copy-feats", "--print-args=false", f"--verbose={verbose}"], io.BytesIO(), io.BytesIO())
     said = capsys.readouterr().err.splitlines()
     assert code == 255
@@ -102,7 +103,7 @@ def test_a_fault_of_a_command_is_one_line_and_the_traceback_is_for_who_asks(
 def test_memory_that_ran_out_is_told_as_such(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(commands, "load", lambda name: faulty(MemoryError()))
+    monkeypatch.setattr(running, "load_command", lambda name: faulty(MemoryError()))
     assert run_command(["copy-feats"], io.BytesIO(), io.BytesIO()) == 255
     assert "memory ran out" in capsys.readouterr().err
 

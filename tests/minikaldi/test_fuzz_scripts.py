@@ -18,12 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import KaldiError
-from minikaldi.command import run_command
 from minikaldi.io import (
     FLOAT_MATRIX,
     WAVE,
-    Context,
     Holder,
+    StreamContext,
     Wave,
     matrix_shape,
     open_read,
@@ -35,6 +34,7 @@ from minikaldi.io import (
     write_object,
     writer,
 )
+from minikaldi.running import run_command
 from tests.minikaldi.helpers.fuzzing import Refusal, cuts, damaged, memory_limit, refusal_or_value
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -72,8 +72,8 @@ def no_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return started
 
 
-def context(data: bytes, allow_pipes: bool = False) -> Context:
-    return Context(io.BytesIO(data), allow_pipes=allow_pipes)
+def context(data: bytes, allow_pipes: bool = False) -> StreamContext:
+    return StreamContext(io.BytesIO(data), allow_pipes=allow_pipes)
 
 
 def read_script(data: bytes) -> list[tuple[str, Any]] | Refusal:

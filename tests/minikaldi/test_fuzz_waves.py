@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from common.errors import KaldiError
 from local.audio_files import AudioFile, inspect
 from minikaldi.feat.audio import read_audio
-from minikaldi.io import WAVE, Context, Wave, read_object, sequential
+from minikaldi.io import WAVE, StreamContext, Wave, read_object, sequential
 from minikaldi.io.wave import UNKNOWN_SIZES, samples_place
 from tests.minikaldi.helpers.fuzzing import (
     EXTREMES,
@@ -67,7 +67,7 @@ GOOD = {
     "two channels": riff(fmt(channels=2), DATA),
     "extensible": riff(fmt(code=0xFFFE, extra=EXTENSIBLE), DATA),
     "chunks before": riff(chunk(b"JUNK", bytes(27)), fmt(extra=b"\0\0"), chunk(b"fact", bytes(4)), INFO, DATA),
-    "chunk behind": riff(fmt(), DATA, INFO),
+    "chunk after": riff(fmt(), DATA, INFO),
     "streamed": riff(fmt(), chunk(b"data", SAMPLES.tobytes(), size=0xFFFFFFFF), size=0xFFFFFFFF),
     "streamed by sox": riff(fmt(), chunk(b"data", SAMPLES.tobytes(), size=0x7FFFF000), size=0x7FFFF024),
     "no sizes": riff(fmt(), chunk(b"data", SAMPLES.tobytes(), size=0), size=0),
@@ -76,7 +76,7 @@ GOOD = {
 }
 BAD = {
     "no fmt": riff(DATA),
-    "fmt behind": riff(DATA, fmt()),
+    "fmt after": riff(DATA, fmt()),
     "short fmt": riff(chunk(b"fmt ", bytes(15)), DATA),
     "short extensible": riff(fmt(code=0xFFFE, extra=EXTENSIBLE[:-1]), DATA),
     "other sub-format": riff(fmt(code=0xFFFE, extra=EXTENSIBLE[:-1] + b"\0"), DATA),
@@ -112,7 +112,7 @@ def forged() -> Iterator[bytes]:
 
 
 def read(data: bytes) -> Wave | Refusal:
-    return refusal_or_value(lambda: read_object("-", WAVE, Context(io.BytesIO(data))), (KaldiError,), PLACE, data)
+    return refusal_or_value(lambda: read_object("-", WAVE, StreamContext(io.BytesIO(data))), (KaldiError,), PLACE, data)
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -121,7 +121,7 @@ def test_good_waves_are_read_alike_by_all_three(name: str, tmp_path: Path) -> No
     path.write_bytes(GOOD[name])
     wave = read(GOOD[name])
     assert isinstance(wave, Wave)
-    # Kaldi too takes what stands behind samples of unknown length for samples.
+    # Kaldi too reads the bytes after samples of unknown length as samples.
     assert np.array_equal(wave.samples.T.ravel(), SAMPLES)
     decoded, rate = read_audio(path)
     assert rate == wave.sample_rate and np.array_equal(decoded, wave.samples)
@@ -173,8 +173,8 @@ def test_a_cut_wave_gives_its_first_samples_with_a_warning_or_an_error(
         else:
             present = (len(data) - begin) // 2 * 2
             assert wave.samples.T.astype("<i2").tobytes() == SAMPLES.tobytes()[:present][: wave.samples.size * 2]
-            told = "Truncated file?" in caplog.text or "no whole sample" in caplog.text
-            assert told or wave.samples.size == min(present // 2, SAMPLES.size), len(data)
+            warned = "Truncated file?" in caplog.text or "partial sample" in caplog.text
+            assert warned or wave.samples.size == min(present // 2, SAMPLES.size), len(data)
 
 
 def test_damaged_waves_are_values_or_one_error() -> None:
@@ -197,7 +197,7 @@ def test_an_archive_of_waves_that_is_cut_warns_or_ends_in_an_error(caplog: pytes
         entries: list[Wave] = []
 
         def read_all(data: bytes = archive[:cut], entries: list[Wave] = entries) -> None:
-            with sequential("ark:-", WAVE, Context(io.BytesIO(data))) as table:
+            with sequential("ark:-", WAVE, StreamContext(io.BytesIO(data))) as table:
                 entries.extend(wave for _, wave in table)
 
         caplog.clear()
@@ -218,10 +218,10 @@ def test_a_file_of_zeros_is_refused_at_once(tmp_path: Path) -> None:
 
 def test_a_wave_without_a_length_takes_the_rest_of_its_archive_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     data = b"utt0 " + GOOD["no sizes"] + b"utt1 " + GOOD["plain"]
-    with sequential("ark:-", WAVE, Context(io.BytesIO(data))) as table:
+    with sequential("ark:-", WAVE, StreamContext(io.BytesIO(data))) as table:
         entries = list(table)
     assert [key for key, _ in entries] == ["utt0"]
-    assert "byte 5: a wave that does not tell its length is taken to go on to the end of the archive" in caplog.text
+    assert "byte 5: a wave without a length in its header is read to the end of the archive" in caplog.text
     caplog.clear()
     read(GOOD["no sizes"])
     assert not caplog.text

@@ -16,7 +16,7 @@ BYTE_EQUAL = [name for name in CASES if name.startswith(("compress-", "copy-", "
 
 
 EXCEPTIONS = {
-    # Not logarithms but magnitudes up to 1.6e6, of which float32 keeps seven digits.
+    # Not logarithms but magnitudes up to 1.6e6; float32 keeps seven digits.
     "fbank-linear-magnitude": EXACT_ARITHMETIC,
 }
 

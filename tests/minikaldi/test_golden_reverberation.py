@@ -69,7 +69,7 @@ def test_a_process_that_reads_the_cases_as_pipes_gets_kaldis_waves(wav_scp: Path
     assert len(found) == 2 * len(CASES) and SHARED_WAVES.held_bytes > 0
     for name in CASES:
         np.testing.assert_array_equal(found[f"1-{name}"].samples, found[f"2-{name}"].samples)
-        # a sample that float32 sums bring to the other side of a whole number
+        # a sample that float32 sums move to the other side of an integer
         np.testing.assert_allclose(found[f"1-{name}"].samples, read_object(str(kaldis(name)), WAVE).samples, atol=1)
 
 

@@ -27,15 +27,15 @@ from minikaldi.io import (
     POSTERIOR,
     TOKEN,
     TOKEN_VECTOR,
-    Context,
     Holder,
+    StreamContext,
     random_access,
     sequential,
     writer,
 )
 
 KEYS = ("A", "a-1", "utt.2")  # sorted as bytes
-# Numbers that seven digits tell exactly, so that text and binary give the same.
+# Numbers that seven digits represent exactly, so that text and binary give the same.
 VALUES: dict[str, tuple[Holder, tuple[Any, Any, Any]]] = {
     "float matrix": (FLOAT_MATRIX, ([[0.5, -2], [3, 4e10]], [[1.25]], [[1, 2, 3]])),
     "double matrix": (DOUBLE_MATRIX, ([[0.5, -2], [3, 4e100]], [[1.25]], [[1, 2, 3]])),
@@ -64,7 +64,7 @@ class Bytes:
         return self.data[self.at - count : self.at]
 
     def number(self, code: str) -> Any:
-        """A number behind its size."""
+        """A number after its size."""
         assert self.take(1)[0] == struct.calcsize(code)
         return struct.unpack("<" + code, self.take(struct.calcsize(code)))[0]
 
@@ -74,7 +74,7 @@ class Bytes:
 
 
 def slow_binary(data: Bytes, what: str) -> Any:
-    """The object behind a `\\0B`, as nested lists."""
+    """The object after a `\\0B`, as nested lists."""
     if what.endswith(("matrix", "float vector", "double vector")):
         code = {b"F": "f", b"D": "d"}[data.take(1)]
         assert data.take(2) == (b"M " if what.endswith("matrix") else b"V ")
@@ -196,7 +196,7 @@ def test_pipes_gz_and_standard_streams_carry_the_same(what: str, form: str, tmp_
     stdout = io.BytesIO()
     targets = (f"{tmp_path}/a", f"| cat > {tmp_path}/b", f"|gzip -c > {tmp_path}/c.gz", "-", "")
     for target in targets:
-        with writer(f"{form}:{target}", holder, Context(stdout=stdout)) as out:
+        with writer(f"{form}:{target}", holder, StreamContext(stdout=stdout)) as out:
             for key, value in zip(KEYS, values, strict=True):
                 out.write(key, value)
     content = (tmp_path / "a").read_bytes()
@@ -212,9 +212,9 @@ def test_pipes_gz_and_standard_streams_carry_the_same(what: str, form: str, tmp_
         "",
     )
     for source, options in itertools.product(sources, ("", ",s,cs", ",p,o")):
-        with sequential(f"ark{options}:{source}", holder, Context(stdin=io.BytesIO(content))) as table:
+        with sequential(f"ark{options}:{source}", holder, StreamContext(stdin=io.BytesIO(content))) as table:
             assert [(key, plain(value)) for key, value in table] == slow_archive(content, what), source
-        with random_access(f"ark{options}:{source}", holder, Context(stdin=io.BytesIO(content))) as table:
+        with random_access(f"ark{options}:{source}", holder, StreamContext(stdin=io.BytesIO(content))) as table:
             assert [(key, plain(table[key])) for key in KEYS] == slow_archive(content, what), source
 
 
@@ -226,6 +226,6 @@ def test_script_from_a_pipe_or_the_standard_input_is_a_script(source: str, tmp_p
             out.write(key, value)
     for kind in (sequential, random_access):
         stdin = io.BytesIO((tmp_path / "x.scp").read_bytes())
-        with kind(f"scp:{source.format(tmp_path)}", holder, Context(stdin=stdin)) as table:
+        with kind(f"scp:{source.format(tmp_path)}", holder, StreamContext(stdin=stdin)) as table:
             read = [value for _, value in table] if kind is sequential else [table[key] for key in KEYS]
             assert [plain(value) for value in read] == list(values)

@@ -171,7 +171,7 @@ def test_not_a_number_is_refused_with_its_place(bad: float) -> None:
 @pytest.mark.parametrize("rows", [1, 20])
 @pytest.mark.parametrize("method", [1, 2, 3, 5])
 def test_values_that_are_too_far_apart_are_refused(rows: int, method: int) -> None:
-    """The header would tell an infinite span, which no reader takes."""
+    """The header would have an infinite span, which no reader accepts."""
     wide = np.tile(np.array([[3e38, -3e38]], np.float32), (rows, 1))
     with pytest.raises(KaldiError, match="too far apart for float32"):
         compressed_matrix(method).write(io.BytesIO(), wide, True)

@@ -77,10 +77,10 @@ def test_range_outside_names_file_key_and_size_in_every_format(script: Path, tex
     (script.parent / "y.scp").write_text(f"far {script.parent}/x.ark:2{text}\n")
     with sequential(f"scp:{script.parent}/y.scp", FLOAT_MATRIX) as table, pytest.raises(KaldiError) as fault:
         list(table)
-    told = str(fault.value)
+    printed = str(fault.value)
     named = f"{script.parent}/y.scp: key far: {script.parent}/x.ark:2{text}"
-    assert told.startswith(f"{named}: the {what} range ")
-    assert told.endswith(f"is outside of 0:{59 if what == 'row' else 4}")
+    assert printed.startswith(f"{named}: the {what} range ")
+    assert printed.endswith(f"is outside of 0:{59 if what == 'row' else 4}")
 
 
 def test_vectors_have_ranges_of_elements_and_no_columns(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ HEADERS = {
 def test_only_the_bytes_of_the_range_are_read_of_an_enormous_matrix(
     tag: str, tmp_path: Path, counted: list[int]
 ) -> None:
-    """2 to 16 GB, of which the file system holds the header alone: holes are zeros."""
+    """2 to 16 GB; the file system holds the header alone: holes are zeros."""
     header, size = HEADERS[tag]
     with (tmp_path / "x").open("wb") as stream:
         stream.write(header)

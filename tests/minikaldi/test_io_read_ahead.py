@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from common.errors import KaldiError
-from minikaldi.command import run_command
 from minikaldi.io import FLOAT_MATRIX, INT32, sequential, writer
 from minikaldi.io.read_ahead import ReadAhead
+from minikaldi.running import run_command
 
 
 @pytest.fixture(autouse=True)

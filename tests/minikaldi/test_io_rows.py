@@ -97,7 +97,7 @@ def test_thread_that_ends_leaves_no_file_open(tmp_path: Path) -> None:
 
 
 def test_named_pipe_is_read_whole(tmp_path: Path) -> None:
-    """Of which no place can be gone to."""
+    """A file in which nothing can seek."""
     data = Path(script_of(tmp_path, FLOAT_MATRIX)[0].rpartition(":")[0]).read_bytes()
     os.mkfifo(tmp_path / "fifo")
     for read in (lambda name: read_matrix_rows(name, 3, 5), lambda name: read_object(f"{name}[3:4]", FLOAT_MATRIX)):

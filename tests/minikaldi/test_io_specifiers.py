@@ -44,14 +44,14 @@ def test_every_combination_of_options_says_what_it_says_alone() -> None:
     for words in itertools.permutations(["o", "p", "s", "cs", "bg", "b", "ark"], 4):
         if "ark" in words:
             spec = parse_rspecifier(",".join(words) + ":x")
-            told = (spec.once, spec.permissive, spec.sorted, spec.called_sorted, spec.background)
-            assert told == tuple(word in words for word in ("o", "p", "s", "cs", "bg"))
+            parsed = (spec.once, spec.permissive, spec.sorted, spec.called_sorted, spec.background)
+            assert parsed == tuple(word in words for word in ("o", "p", "s", "cs", "bg"))
     for words in itertools.permutations(["t", "f", "p", "ark"]):
         for count in range(1, 5):
             if "ark" in words[:count]:
                 out = parse_wspecifier(",".join(words[:count]) + ":x")
-                told = (not out.binary, out.flush, out.permissive)
-                assert told == tuple(word in words[:count] for word in ("t", "f", "p"))
+                parsed = (not out.binary, out.flush, out.permissive)
+                assert parsed == tuple(word in words[:count] for word in ("t", "f", "p"))
 
 
 def test_kinds_of_an_archive_with_a_script_keep_their_order_whatever_stands_between() -> None:
@@ -144,7 +144,7 @@ def test_wxfilename_pipe_starts_with_its_sign() -> None:
 
 @pytest.mark.parametrize("text", ["x.ark:12", "t,-", "b,x", " x", "x ", "a | b"])
 def test_names_that_can_only_be_a_slip_are_not_written_to(text: str) -> None:
-    with pytest.raises(KaldiError, match="is no file name"):
+    with pytest.raises(KaldiError, match="is not a file name"):
         parse_wxfilename(text)
 
 

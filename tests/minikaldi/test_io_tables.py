@@ -114,14 +114,13 @@ def test_ranges_in_a_script_cut_rows_and_columns(feats: Path, caplog: pytest.Log
         read_object(f"{feats}/a.ark:5[:,0:3]", FLOAT_MATRIX)
 
 
-def test_missing_file_stops_a_script_and_is_passed_over_with_p(
-    feats: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_missing_file_stops_a_script_and_is_passed_over_with_p(feats: Path, caplog: pytest.LogCaptureFixture) -> None:
     lines = (feats / "a.scp").read_text().splitlines(keepends=True)
     (feats / "b.scp").write_text(f"gone {feats}/gone.ark:3\n" + lines[0])
-    with pytest.raises(KaldiError, match=r"key gone: .*gone\.ark: cannot open"), sequential(
-        f"scp:{feats}/b.scp", FLOAT_MATRIX
-    ) as table:
+    with (
+        pytest.raises(KaldiError, match=r"key gone: .*gone\.ark: cannot open"),
+        sequential(f"scp:{feats}/b.scp", FLOAT_MATRIX) as table,
+    ):
         list(table)
     with caplog.at_level(logging.WARNING, "minikaldi"), sequential(f"scp,p:{feats}/b.scp", FLOAT_MATRIX) as table:
         assert [key for key, _ in table] == ["utt0"]
@@ -131,14 +130,16 @@ def test_missing_file_stops_a_script_and_is_passed_over_with_p(
 def test_truncated_archive_names_file_and_key(feats: Path) -> None:
     data = (feats / "a.ark").read_bytes()
     (feats / "cut.ark").write_bytes(data[:-4])
-    with pytest.raises(KaldiError, match=r"cut\.ark: key utt3: .*truncated"), sequential(
-        f"ark:{feats}/cut.ark", FLOAT_MATRIX
-    ) as table:
+    with (
+        pytest.raises(KaldiError, match=r"cut\.ark: key utt3: .*truncated"),
+        sequential(f"ark:{feats}/cut.ark", FLOAT_MATRIX) as table,
+    ):
         list(table)
     (feats / "key.ark").write_bytes(data + b"utt")
-    with pytest.raises(KaldiError, match=r"key\.ark: byte 248: the archive ends after 'utt'"), sequential(
-        f"ark:{feats}/key.ark", FLOAT_MATRIX
-    ) as table:
+    with (
+        pytest.raises(KaldiError, match=r"key\.ark: byte 248: the archive ends after 'utt'"),
+        sequential(f"ark:{feats}/key.ark", FLOAT_MATRIX) as table,
+    ):
         list(table)
 
 
@@ -228,9 +229,10 @@ def test_script_with_offsets_into_a_pipe_is_refused(tmp_path: Path) -> None:
 
 
 def test_full_disk_names_the_file() -> None:
-    with pytest.raises(KaldiError, match="/dev/full: cannot write: No space left"), writer(
-        "ark:/dev/full", FLOAT_VECTOR
-    ) as out:
+    with (
+        pytest.raises(KaldiError, match="/dev/full: cannot write: No space left"),
+        writer("ark:/dev/full", FLOAT_VECTOR) as out,
+    ):
         out.write("a", np.ones(3))
 
 

@@ -87,7 +87,7 @@ def test_a_cut_archive_gives_its_whole_entries_and_then_names_the_broken_one(tmp
 
 
 def test_an_archive_is_read_no_further_than_to_the_key_that_is_asked_for(tmp_path: Path) -> None:
-    """A fault behind it is no error yet, as in Kaldi, although the buffer holds it."""
+    """A fault after it is not an error yet, as in Kaldi, although the buffer holds it."""
     vectors = drawn(["a", "b", "c"], [2])
     write_vectors(tmp_path / "v.ark", vectors)
     data = (tmp_path / "v.ark").read_bytes()

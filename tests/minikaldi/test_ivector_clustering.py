@@ -16,7 +16,7 @@ from tests.minikaldi.helpers.ivector_tables import run
 def naive_groups(
     costs: np.ndarray, groups: list[list[int]], threshold: float, min_clusters: int, max_size: int
 ) -> list[list[int]]:
-    """Merge the best pair of a list of groups, oldest first, until none is left: every average worked out anew."""
+    """Merge the best pair of a list of groups, oldest first, until none is left: every average is computed again."""
     groups = list(groups)
     while len(groups) > min_clusters:
         candidates = [

@@ -149,7 +149,7 @@ def test_compute_eer_rounds_a_float32_share_as_kaldi(found: int, targets: int, p
 
 
 def test_compute_eer_compares_scores_as_float32() -> None:
-    """Scores that differ by less than float32 can tell are ties, and a tie is no target above a nontarget."""
+    """Scores that differ by less than float32 resolves are ties, and in a tie no target is above a nontarget."""
     lines = b"1.00000001 target\n5 target\n1.0 nontarget\n0.9999 nontarget\n"
     assert run("compute-eer", "-", stdin=lines) == (0, b"50")
     assert run("compute-eer", "-", stdin=b"1e300 target\n-1e300 nontarget\n") == (0, b"0")

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from common.errors import UsageError
-from minikaldi.command import run_command
-from minikaldi.commands import MODULES, load
-from minikaldi.options import NoOptions, StandardOptions, option, option_specs, parse, usage_text
+from common.options import option
+from minikaldi.commands import MODULES, load_command
+from minikaldi.options import CommandOptions, NoOptions, StandardOptions, option_specs, parse_command_line, usage_text
+from minikaldi.running import run_command
 
 
 @dataclass
-class BaseOptions:
+class BaseOptions(CommandOptions):
     """Inherited ones."""
 
     low_freq: float = option(20.0, "Low cutoff")
@@ -32,32 +33,34 @@ class ExampleOptions(BaseOptions):
 
 
 def test_options_end_at_the_first_argument_or_at_two_dashes() -> None:
-    options, _, args = parse(["--num-ceps=5", "a", "--num-ceps=6"], ExampleOptions)
+    options, _, args = parse_command_line(["--num-ceps=5", "a", "--num-ceps=6"], ExampleOptions)
     assert (options.num_ceps, args) == (5, ["a", "--num-ceps=6"])
-    assert parse(["--", "--x"], ExampleOptions)[2] == ["--x"]
-    assert parse(["-", "a"], ExampleOptions)[2] == ["-", "a"]
+    assert parse_command_line(["--", "--x"], ExampleOptions)[2] == ["--x"]
+    assert parse_command_line(["-", "a"], ExampleOptions)[2] == ["-", "a"]
 
 
 def test_underscores_and_case_do_not_matter() -> None:
-    assert parse(["--Num_Ceps=5"], ExampleOptions)[0].num_ceps == 5
+    assert parse_command_line(["--Num_Ceps=5"], ExampleOptions)[0].num_ceps == 5
 
 
 @pytest.mark.parametrize(
     ("text", "value"), [("", True), ("=true", True), ("=t", True), ("=1", True), ("=F", False), ("=false", False)]
 )
 def test_truth_values(text: str, value: bool) -> None:
-    assert parse([f"--use-energy{text}"], ExampleOptions)[0].use_energy is value
+    assert parse_command_line([f"--use-energy{text}"], ExampleOptions)[0].use_energy is value
 
 
 def test_inherited_options_and_the_last_one_given_count() -> None:
-    options, standard, _ = parse(["--low-freq=1e2", "--low-freq=40", "--window-type=", "--verbose=2"], ExampleOptions)
+    options, standard, _ = parse_command_line(
+        ["--low-freq=1e2", "--low-freq=40", "--window-type=", "--verbose=2"], ExampleOptions
+    )
     assert (options.low_freq, options.window_type, standard.verbose, standard.print_args) == (40.0, "", 2, True)
 
 
 def test_configuration_file_is_overridden_by_the_command_line_wherever_it_stands(tmp_path: Path) -> None:
     conf = tmp_path / "mfcc.conf"
     conf.write_text("# comment\n--num-ceps=30 # why\n\n--low-freq=40\n--use_energy=false\n")
-    options, _, args = parse(["--low-freq=60", f"--config={conf}", "x"], ExampleOptions)
+    options, _, args = parse_command_line(["--low-freq=60", f"--config={conf}", "x"], ExampleOptions)
     assert (options.num_ceps, options.low_freq, options.use_energy, args) == (30, 60.0, False, ["x"])
 
 
@@ -76,17 +79,17 @@ def test_configuration_file_is_overridden_by_the_command_line_wherever_it_stands
 )
 def test_bad_option_is_refused_with_the_word(word: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        parse([word], ExampleOptions)
+        parse_command_line([word], ExampleOptions)
 
 
 def test_bad_line_of_a_configuration_file_is_named(tmp_path: Path) -> None:
     conf = tmp_path / "x.conf"
     conf.write_text("--num-ceps=3\nnum-ceps=4\n")
     with pytest.raises(UsageError, match=r"x\.conf:2"):
-        parse([f"--config={conf}"], ExampleOptions)
+        parse_command_line([f"--config={conf}"], ExampleOptions)
     conf.write_text("\n--typo=4\n")
     with pytest.raises(UsageError, match=r"--typo=4 in config file .*x\.conf:2"):
-        parse([f"--config={conf}"], ExampleOptions)
+        parse_command_line([f"--config={conf}"], ExampleOptions)
 
 
 def test_help_lists_own_and_standard_options_with_types_and_defaults() -> None:
@@ -117,8 +120,8 @@ def test_help_is_not_an_error_and_a_wrong_number_of_arguments_is_1(command_env: 
 
 def test_help_is_heard_wherever_it_stands_and_whatever_else_is_wrong() -> None:
     for words in (["a", "b", "--help"], ["--typo", "--help"], ["--config=nowhere", "--HELP"]):
-        assert parse(words, NoOptions)[1].help
-    assert not parse(["--", "--help"], NoOptions)[1].help
+        assert parse_command_line(words, NoOptions)[1].help
+    assert not parse_command_line(["--", "--help"], NoOptions)[1].help
 
 
 @pytest.mark.parametrize(
@@ -132,8 +135,8 @@ def test_wrong_number_of_arguments_is_told_behind_the_usage(
     words: list[str], said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command(["copy-feats", *words]) == 1
-    told = capfd.readouterr().err
-    assert "Usage: copy-feats" in told and said in told.splitlines()[-1]
+    printed = capfd.readouterr().err
+    assert "Usage: copy-feats" in printed and said in printed.splitlines()[-1]
 
 
 def test_command_line_is_echoed_unless_told_not_to(command_env: dict[str, str]) -> None:
@@ -154,7 +157,7 @@ def test_every_command_has_a_link_and_is_declared_under_its_name(root: Path) -> 
     links = {path.name for path in (root / "minikaldi" / "bin").iterdir()}
     assert links == {name for name in MODULES if name != "to_wav.py"}
     for name in MODULES:
-        assert load(name).name == name
+        assert load_command(name).name == name
     for path in (root / "minikaldi" / "bin").iterdir():
         assert path.is_symlink() and not path.readlink().is_absolute()
 
@@ -171,7 +174,7 @@ def test_options_are_those_of_real_kaldi(shared: Path) -> None:
     for command, name, kind, default, *_ in reference_rows(shared):
         if not name:
             continue
-        spec = option_specs(load(command).options).get(name.removeprefix("--").replace("_", "-"))
+        spec = option_specs(load_command(command).options).get(name.removeprefix("--").replace("_", "-"))
         if spec is None or {"string": "str", "double": "float"}.get(kind, kind) != spec.type.__name__:
             wrong.append(f"{command} {name}: {spec}")
         elif not same_default(spec.default, default.strip('"')):
@@ -183,7 +186,7 @@ def test_no_command_has_an_option_that_real_kaldi_lacks(shared: Path) -> None:
     theirs: dict[str, set[str]] = {}
     for command, name, *_ in reference_rows(shared):
         theirs.setdefault(command, set()).add(name.removeprefix("--").replace("_", "-"))
-    extra = {name: sorted(set(option_specs(load(name).options)) - known) for name, known in theirs.items()}
+    extra = {name: sorted(set(option_specs(load_command(name).options)) - known) for name, known in theirs.items()}
     assert {name: options for name, options in extra.items() if options} == {}
 
 
@@ -211,7 +214,7 @@ def test_usage_lines_are_those_of_real_kaldi(shared: Path) -> None:
             continue
         for slip, mended in CORRECTIONS.items():
             usage = usage.replace(slip, mended)
-        block = load(command).help().partition("\nUsage: ")[2].partition("\n\n")[0]
+        block = load_command(command).help().partition("\nUsage: ")[2].partition("\n\n")[0]
         assert " ".join(block.split()) == usage
 
 
@@ -227,7 +230,7 @@ UNITS = {
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_option_says_what_it_does_and_in_which_unit(name: str) -> None:
-    for spec in option_specs(load(name).options).values():
+    for spec in option_specs(load_command(name).options).values():
         assert len(spec.help.split()) >= 2, f"--{spec.name}: {spec.help!r}"
         for pattern, unit in UNITS.items():
             if re.search(pattern, spec.name) and spec.type is not bool:
@@ -248,7 +251,7 @@ def test_help_has_kaldis_form_and_bad_usage_is_exit_code_1(name: str, command_en
     assert blank == "" and about.endswith(".")
     usage, *blocks = blocks[0].split("\n\n")
     assert usage.startswith(f"Usage: {name} ")
-    assert blocks[-1] == "" and len(blocks) == (3 if option_specs(load(name).options) else 2)
+    assert blocks[-1] == "" and len(blocks) == (3 if option_specs(load_command(name).options) else 2)
     for title, block in zip(("Standard options:", "Options:"), reversed(blocks[:-1]), strict=False):
         first, *lines = block.splitlines()
         assert first == title and lines == sorted(lines, key=lambda line: line.split()[0])
@@ -261,7 +264,7 @@ def test_help_has_kaldis_form_and_bad_usage_is_exit_code_1(name: str, command_en
     assert given.startswith("Command line was: ") and given.rstrip().endswith("--no-such-option=1")
     assert LOG_LINE.fullmatch(error) and error.endswith("Invalid option --no-such-option=1")
 
-    least, most = load(name).num_args
+    least, most = load_command(name).num_args
     for count in {max(0, least - 1), least if most is None else most + 1} - set(range(least, (most or least) + 1)):
         wrong = run(command_env, name, *["x"] * count)
         assert (wrong.returncode, wrong.stdout) == (1, "") and helped.stderr in wrong.stderr

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from common.errors import KaldiError
-from minikaldi.command import run_command
-from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, Context, read_object, sequential, write_object, writer
+from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, StreamContext, read_object, sequential, write_object, writer
 from minikaldi.io.channel import Channel, ChannelReader, ChannelWriter
 from minikaldi.io.inner import parse_pipeline
+from minikaldi.running import run_command
 
 VECTOR = np.arange(3, dtype=np.float32)
 
@@ -47,8 +47,8 @@ def test_our_commands_and_quotes_are_run_inside(place: Path) -> None:
     [r"my\ noise.wav -", r"it\'s.wav -", r'"to\ wav my\ noise |" -', r"a\\b 'c\d' \$HOME", r'"a\b"c\*d ""'],
 )
 def test_backslashes_mean_what_they_mean_to_the_shell(place: Path, words: str) -> None:
-    told = subprocess.run(["bash", "-c", rf"printf '%s\n' {words}"], capture_output=True, text=True, check=True).stdout
-    assert parse_pipeline(f"copy-vector {words}") == [["copy-vector", *told.splitlines()]]
+    shell = subprocess.run(["bash", "-c", rf"printf '%s\n' {words}"], capture_output=True, text=True, check=True).stdout
+    assert parse_pipeline(f"copy-vector {words}") == [["copy-vector", *shell.splitlines()]]
 
 
 def test_to_wav_of_this_checkout_is_run_inside(place: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_reader_that_has_enough_ends_the_command_without_an_error(place: Path, c
 def test_pipes_can_be_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for command in ("copy-vector x.vec - |", "true |"):
         with pytest.raises(KaldiError, match="pipes are off"):
-            read_object(command, FLOAT_VECTOR, Context(allow_pipes=False))
+            read_object(command, FLOAT_VECTOR, StreamContext(allow_pipes=False))
     monkeypatch.setenv("MINIKALDI_NO_PIPES", "1")
     with pytest.raises(KaldiError, match="pipes are off"):
         read_object("copy-vector x.vec - |", FLOAT_VECTOR)

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from common.errors import KaldiError
-from minikaldi.command import run_command
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, open_read, random_access, sequential, writer
 from minikaldi.io.inner import parse_pipeline
+from minikaldi.running import run_command
 
 LIMIT_S = 60
 BIG = {f"k{i}": np.full((20_000, 10), i, dtype=np.float32) for i in range(8)}  # 800 kB each: more than a pipe holds

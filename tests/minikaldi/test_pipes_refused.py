@@ -13,7 +13,7 @@ from minikaldi.io import (
     FLOAT_MATRIX,
     FLOAT_VECTOR,
     WAVE,
-    Context,
+    StreamContext,
     Wave,
     matrix_shape,
     open_read,
@@ -25,7 +25,7 @@ from minikaldi.io import (
     writer,
 )
 
-# Each would make a file called canary: a shell, a shell behind a range or a blank, our own command inside, and nested.
+# Each would make a file called canary: a shell, a shell after a range or a blank, our own command inside, and nested.
 COMMANDS = [
     "touch canary |",
     " touch canary |",
@@ -135,7 +135,7 @@ def test_permissive_tables_pass_over_refused_pipes(i: int, command_env: dict[str
 
 
 def test_refusal_by_the_caller_reaches_writers_too() -> None:
-    closed = Context(allow_pipes=False)
+    closed = StreamContext(allow_pipes=False)
     for target in ("| touch canary", "|copy-vector - canary"):
         with pytest.raises(KaldiError, match="pipes are off"):
             open_write(target, closed)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from minikaldi.feat.reverberate import power
+from minikaldi.feat.reverberate import mean_square
 from nnet.augment import BabbleOptions, MusicOptions, NoiseOptions
 from nnet.augment.audio import AudioReader, DecodedAudio
 from nnet.augment.material import Material, NoiseFiles, NoiseSet
@@ -41,12 +41,12 @@ def test_the_level_is_reached_and_the_power_is_kept(snr: float) -> None:
     gain = float(noisy.samples @ SPEECH - noisy.samples @ NOISE * (NOISE @ SPEECH) / (NOISE @ NOISE))
     gain /= float(SPEECH @ SPEECH - (NOISE @ SPEECH) ** 2 / (NOISE @ NOISE))  # the part of the sum that is speech
     added = noisy.samples - np.float32(gain) * SPEECH
-    assert 10 * np.log10(power(np.float32(gain) * SPEECH) / power(added)) == pytest.approx(snr, abs=0.1)
-    assert 10 * np.log10(power(noisy.samples) / power(SPEECH)) == pytest.approx(0, abs=1e-3)
+    assert 10 * np.log10(mean_square(np.float32(gain) * SPEECH) / mean_square(added)) == pytest.approx(snr, abs=0.1)
+    assert 10 * np.log10(mean_square(noisy.samples) / mean_square(SPEECH)) == pytest.approx(0, abs=1e-3)
 
 
 def test_the_level_refers_to_the_early_power_where_a_room_came_before() -> None:
-    quiet = Signal(SPEECH, speech_power=power(SPEECH) / 10)
+    quiet = Signal(SPEECH, speech_power=mean_square(SPEECH) / 10)
     noisy, _ = mixed(quiet, [Piece(NOISE, 0, 0.0, "n")])
     loud, _ = mixed(Signal(SPEECH), [Piece(NOISE, 0, 10.0, "n")])
     np.testing.assert_allclose(noisy.samples, loud.samples, atol=0.05)  # float32

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from minikaldi.feat.reverberate import early_response, power
+from minikaldi.feat.reverberate import early_response, mean_square
 from nnet.augment import RoomOptions
 from nnet.augment.audio import AudioReader
 from nnet.augment.material import Material
@@ -36,7 +36,7 @@ def in_room(signal: Signal, response: np.ndarray = ROOM, length: int = 0) -> Sig
 def slow(speech: np.ndarray, response: np.ndarray = ROOM) -> np.ndarray:
     """Convolution by the definition, in float64, at the level of the dry speech, without the delay."""
     echoed = np.convolve(speech.astype(np.float64), response / 32768)
-    echoed *= np.sqrt(power(speech) / power(echoed))
+    echoed *= np.sqrt(mean_square(speech) / mean_square(echoed))
     return echoed[int(np.argmax(response)) :]
 
 
@@ -49,7 +49,7 @@ def test_the_power_with_the_echo_behind_the_end_is_that_of_the_dry_speech() -> N
     silence = np.zeros(3200, np.float32)  # long enough for the whole echo to be heard
     found = in_room(Signal(np.concatenate([SPEECH, silence]))).samples
     total = (found.astype(np.float64) ** 2).sum() / (len(SPEECH) + len(silence) + len(ROOM) - 1)
-    assert 10 * np.log10(total / power(np.concatenate([SPEECH, silence]))) == pytest.approx(0, abs=0.02)  # dB
+    assert 10 * np.log10(total / mean_square(np.concatenate([SPEECH, silence]))) == pytest.approx(0, abs=0.02)  # dB
 
 
 def test_the_delay_of_the_strongest_reflection_is_taken_off() -> None:
@@ -63,9 +63,9 @@ def test_noise_levels_refer_to_the_power_of_the_early_part(length: int) -> None:
     """At an FFT length at which each bin counts, and at one at which eight are taken together."""
     signal = in_room(Signal(SPEECH), length=length)
     early = np.convolve(SPEECH.astype(np.float64), early_response(ROOM / 32768, RATE))
-    gain = power(SPEECH) / power(np.convolve(SPEECH.astype(np.float64), ROOM / 32768))
+    gain = mean_square(SPEECH) / mean_square(np.convolve(SPEECH.astype(np.float64), ROOM / 32768))
     assert signal.speech_power is not None
-    assert 10 * np.log10(signal.speech_power / (power(early) * gain)) == pytest.approx(0, abs=0.01)  # dB
+    assert 10 * np.log10(signal.speech_power / (mean_square(early) * gain)) == pytest.approx(0, abs=0.01)  # dB
 
 
 def test_the_echo_of_what_came_before_is_heard() -> None:
@@ -95,7 +95,7 @@ def test_a_response_longer_than_the_speech_is_heard_as_far_as_the_speech_goes() 
 def test_a_unit_impulse_changes_nothing() -> None:
     found = in_room(Signal(SPEECH), np.array([32767], np.float32))
     np.testing.assert_allclose(found.samples, SPEECH, atol=0.01)
-    assert found.speech_power == pytest.approx(power(SPEECH), rel=1e-4)  # eight bins at a time
+    assert found.speech_power == pytest.approx(mean_square(SPEECH), rel=1e-4)  # eight bins at a time
 
 
 def test_silent_speech_stays_silent() -> None:

@@ -12,7 +12,7 @@ import pytest
 from common.errors import KaldiError
 from common.options import ConfigError
 from minikaldi.feat.frames import FrameOptions, num_frames, samples_between
-from minikaldi.options import parse
+from minikaldi.options import parse_command_line
 from nnet.config.experiment import get, load
 from nnet.features import INPUTS
 from nnet.features.framing import BLOCK_FRAMES, Framing, kaldi_framing
@@ -25,7 +25,7 @@ GOLDEN = Path(__file__).parent / "data" / "librosa_inputs.npz"
 def options_of(root: Path, conf: str, *more: str) -> Any:
     """The options of a file in conf/, changed."""
     kind = "logmel" if conf.startswith("logmel") else conf
-    options, _, _ = parse([f"--config={root}/conf/{conf}.conf", *more], INPUTS[kind].options)
+    options, _, _ = parse_command_line([f"--config={root}/conf/{conf}.conf", *more], INPUTS[kind].options)
     options.check()
     return options
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from minikaldi.command import run_command
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, WAVE, read_object, writer
+from minikaldi.running import run_command
 from nnet.config.experiment import Config, load
 from nnet.data.batches import FeatureChunks, training_batches
 from nnet.data.hold_out import HoldOutOptions

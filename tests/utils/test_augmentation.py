@@ -1,4 +1,4 @@
-"""Augmented and reverberated copies: what is drawn, what is refused, and that the lines can be heard."""
+"""Augmented and reverberated copies: what is drawn, what is refused, and that the lines can be played."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from common.errors import InputError
 from minikaldi.copies.rooms import smoothed
-from minikaldi.data_dir.wav_lines import mono_at_rate, through_to_wav, without_quotes
+from minikaldi.data_dir.wav_lines import mono_at_rate, to_wav_pipe, without_quotes
 
 from .conftest import Run, content, table
 
@@ -86,8 +86,8 @@ def test_babble_voices_differ_while_there_are_enough(data: Path, noise: Path, ru
     ("wanted", "said"),
     [
         ("1", None),
-        ("2", "data has 2 speakers, 1 beside an utterance's own, --num-bg-noises asks for up to 2: some are heard"),
-        ("3:1", "asks for up to 3: some are heard more than once in an utterance"),
+        ("2", "data has 2 speakers, 1 besides an utterance's own, --num-bg-noises asks for up to 2: some speakers"),
+        ("3:1", "asks for up to 3: some speakers occur more than once in an utterance"),
     ],
 )
 def test_babble_of_more_voices_than_others_speak_is_told(data: Path, run: Run, wanted: str, said: str | None) -> None:
@@ -100,7 +100,7 @@ def test_voices_of_other_people_are_all_there_is_to_count(data: Path, noise: Pat
     done = run(AUGMENT, "--num-bg-noises", "3", "--bg-snrs", "10", "--bg-noise-dir", "noise", "data", "c")
     assert (done.returncode, "speakers" in done.stderr) == (0, False)
     done = run(AUGMENT, "--num-bg-noises", "4", "--bg-snrs", "10", "--bg-noise-dir", "noise", "data", "c")
-    assert "noise has 3 speakers, --num-bg-noises asks for up to 4: some are heard more than once" in done.stderr
+    assert "noise has 3 speakers, --num-bg-noises asks for up to 4: some speakers occur more than once" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_voices_of_other_people_are_all_there_is_to_count(data: Path, noise: Pat
         (["--bg-snrs", "5::3"], '--bg-snrs is "5::3", expected numbers'),
         (["--bg-snrs", "5,3"], '--bg-snrs is "5,3", expected numbers'),
         (["--fg-snrs", "nan"], '--fg-snrs is "nan", expected numbers'),
-        (["--num-bg-noises", "0"], '--num-bg-noises is "0", expected whole numbers of at least 1'),
-        (["--num-bg-noises", ""], '--num-bg-noises is "", expected whole numbers of at least 1'),
+        (["--num-bg-noises", "0"], '--num-bg-noises is "0", expected integers >= 1'),
+        (["--num-bg-noises", ""], '--num-bg-noises is "", expected integers >= 1'),
     ],
 )
 def test_bad_lists_of_levels_and_numbers_are_refused(
@@ -251,8 +251,8 @@ def test_probabilities_are_smoothed_towards_equality() -> None:
 
 
 def test_audio_behind_any_name_can_be_resampled_and_put_into_quotes() -> None:
-    assert through_to_wav("a b.wav", "--rate 8000") == "utils/to_wav.py --rate 8000 'a b.wav' |"
-    assert through_to_wav("x |", "--rate 8000") == "x | utils/to_wav.py --rate 8000 - |"
+    assert to_wav_pipe("a b.wav", "--rate 8000") == "utils/to_wav.py --rate 8000 'a b.wav' |"
+    assert to_wav_pipe("x |", "--rate 8000") == "x | utils/to_wav.py --rate 8000 - |"
     assert without_quotes("cat 'a b' | x \"c|d\" |", "here") == "cat a\\ b | x c\\|d |"
     with pytest.raises(InputError, match="here"):
         without_quotes("it's.wav", "here")
@@ -287,7 +287,7 @@ def write_silence(path: Path, rate: int = 16000, channels: int = 1, width: int =
 
 
 def write_waves(folder: Path) -> dict[str, str]:
-    """Files of several forms, and how each is to be read at 16 kHz (`@` stands for its path)."""
+    """Files of several forms, and how each must be read at 16 kHz (`@` stands for its path)."""
     write_silence(folder / "plain.wav")
     write_silence(folder / "with blank.wav")
     write_silence(folder / "8k.wav", rate=8000)
@@ -303,7 +303,7 @@ def write_waves(folder: Path) -> dict[str, str]:
     return {**found, "plain.wav": "@", "stereo.wav": "utils/to_wav.py --rate 16000{} @ |", "with blank.wav": "@"}
 
 
-def test_a_room_that_kaldi_reads_is_named_as_it_is_and_any_other_goes_through_to_wav(data: Path, run: Run) -> None:
+def test_a_room_that_kaldi_reads_is_named_as_it_is_and_any_other_goes_to_wav_pipe(data: Path, run: Run) -> None:
     """A Python start for each utterance costs real Kaldi eight times the time."""
     expected = write_waves(data.parent / "waves")
     for name, audio in expected.items():

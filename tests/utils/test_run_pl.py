@@ -117,11 +117,11 @@ def test_no_job_is_started_after_a_signal(root: Path, tmp_path: Path) -> None:
 import os, runpy, signal, sys
 sys.path.insert(0, {str(root)!r})
 from minikaldi.jobs import run_jobs
-start = run_jobs.Job.start
+start = run_jobs.LoggedJob.start
 def start_and_signal(job):
     start(job)
     os.kill(os.getpid(), signal.SIGTERM)
-run_jobs.Job.start = start_and_signal
+run_jobs.LoggedJob.start = start_and_signal
 sys.argv = ["run.pl", "JOB=1:3", "a.JOB.log", "sleep", "0.2"]
 runpy.run_path({str(root / RUN)!r}, run_name="__main__")
 """

@@ -114,7 +114,7 @@ def test_few_utterances_are_reduced_by_pca_and_it_is_printed(backend: Backend, r
     backend.write(drawn(16, 6, 128))
     env = stand_in(backend.folder / "kaldi", root)
     said = backend.train("--lda-dim", "50", env=env)
-    assert "PCA: 128 -> 40 dimensions first (96 training embeddings of 16 speakers carry no more)" in said
+    assert "PCA: 128 -> 40 dimensions first (96 training embeddings of 16 speakers support no more)" in said
     assert "LDA: 40 -> 15 dimensions (16 training speakers; asked for at most 50)" in said
     assert read_object(str(backend.out / "transform.mat"), FLOAT_MATRIX).shape == (15, 129)
     scores = backend.scores(env)
@@ -263,6 +263,6 @@ def test_rounding_is_no_direction_and_constant_dimensions_are_named() -> None:
     assert (dims.pca, dims.why) == (6, "dimensions 1, 5, counted from 0, are the same in all 200 training embeddings")
     dims = dims_of([np.insert(rows, 0, 1.5, axis=1) for rows in drawn(16, 6, 128)])
     assert dims.pca == 40 and dims.why == (
-        "96 training embeddings of 16 speakers carry no more; dimension 0, counted from 0, is the same in all 96 "
+        "96 training embeddings of 16 speakers support no more; dimension 0, counted from 0, is the same in all 96 "
         "training embeddings"
     )

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Segments as audio of their own: see --help, and minikaldi/data_dir/extract_wav_segments.py."""
+"""Write the audio of each segment: see --help, and minikaldi/data_dir/extract_wav_segments.py."""
 
 import sys
 from pathlib import Path

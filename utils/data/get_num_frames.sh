@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The number of frames of a data directory: see --help, and minikaldi/data_dir/frame_counts.py."""
+"""Print the number of frames of a data directory: see --help, and minikaldi/data_dir/frame_counts.py."""
 
 import sys
 from pathlib import Path

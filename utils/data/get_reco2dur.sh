@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""reco2dur: seconds of each recording: see --help, and minikaldi/data_dir/durations.py."""
+"""Write reco2dur, the seconds of each recording: see --help, and minikaldi/data_dir/durations.py."""
 
 import sys
 from pathlib import Path

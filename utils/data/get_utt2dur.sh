@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""utt2dur: seconds of each utterance: see --help, and minikaldi/data_dir/durations.py."""
+"""Write utt2dur, the seconds of each utterance: see --help, and minikaldi/data_dir/durations.py."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""utt2num_frames: frames of each utterance: see --help, and minikaldi/data_dir/durations.py."""
+"""Write utt2num_frames, the frames of each utterance: see --help, and minikaldi/data_dir/durations.py."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Speakers cut into smaller ones: see --help, and minikaldi/data_dir/modify_speakers.py."""
+"""Split speakers into smaller ones: see --help, and minikaldi/data_dir/modify_speakers.py."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The data with a faster and a slower copy: see --help, and minikaldi/copies/speed.py."""
+"""Combine the data with a faster and a slower copy: see --help, and minikaldi/copies/speed.py."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Another volume for each recording: see --help, and minikaldi/data_dir/change_audio.py."""
+"""Change the volume of each recording: see --help, and minikaldi/data_dir/change_audio.py."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fewer utterances that all say the same: see --help, and minikaldi/data_dir/repeated_texts.py."""
+"""Keep few utterances of each text: see --help, and minikaldi/data_dir/repeated_texts.py."""
 
 import sys
 from pathlib import Path

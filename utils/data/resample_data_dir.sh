@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Audio resampled on the fly: see --help, and minikaldi/data_dir/change_audio.py."""
+"""Resample the audio on the fly: see --help, and minikaldi/data_dir/change_audio.py."""
 
 import sys
 from pathlib import Path

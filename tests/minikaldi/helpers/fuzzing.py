@@ -76,7 +76,7 @@ def refusal_or_value(
             return read()
     except errors as exc:
         text = str(exc)
-        # Of the system's own errors those will do that name a file: the programs tell them in one line.
+        # The system's own errors count if they name a file: the programs report them in one line.
         named = isinstance(exc, OSError) and exc.filename is not None and not isinstance(exc, UnicodeError)
         own = type(exc).__module__ != "builtins" or type(exc) in errors or named
         assert own, f"{type(exc).__name__}: {text[:300]} for {_start_of(shown)}"

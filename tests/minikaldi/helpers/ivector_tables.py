@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from minikaldi.command import run_command
 from minikaldi.io import DOUBLE_VECTOR, FLOAT_VECTOR, sequential, writer
+from minikaldi.running import run_command
 
 
 def run(*argv: object, stdin: bytes = b"") -> tuple[int, bytes]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minikaldi.command import run_command
 from minikaldi.io import FLOAT_MATRIX, Holder, sequential, writer
+from minikaldi.running import run_command
 
 
 def run(*argv: str, stdin: bytes = b"") -> tuple[int, bytes]:

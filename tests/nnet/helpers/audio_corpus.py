@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minikaldi.command import run_command
 from minikaldi.io import FLOAT_VECTOR, WAVE, Wave, write_object, writer
+from minikaldi.running import run_command
 from nnet.data.hold_out import HoldOutOptions
 from nnet.data.wave_lists import AudioSources
 from nnet.make_lists import make_lists

@@ -1,7 +1,7 @@
-"""Messages in Kaldi's form on stderr, under the name of the command that runs in the current thread.
+"""Messages in Kaldi's form on stderr, under the name of the minikaldi command that runs in the current thread.
 
-Several commands can run in one process (see `minikaldi.io.inner`), each in its own thread, so the name is a context
-variable. Outside of any command (a caller of `minikaldi.io`) messages go to the logger ``minikaldi``.
+Several commands can run in one process (`minikaldi.io.inner`), each in its own thread, so the name is a context
+variable. If no command runs, messages go to the logger ``minikaldi``.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from types import FrameType
 # As in "LOG (copy-feats[minikaldi]:main():copy_feats.py:55) Copied 8 feature matrices."
 current_command: ContextVar[str | None] = ContextVar("current_command", default=None)
 
-# The files that only pass a message on: it comes from their caller.
+# Files that only pass a message on: the message comes from their caller.
 _PASSED_ON_BY = ("log.py", "command.py", "text_lines.py")
 
 
 def log(text: str) -> None:
-    """Say what was done."""
+    """Report what was done."""
     _emit("LOG", logging.INFO, text)
 
 
 def warning(text: str) -> None:
-    """Say what is odd but not fatal."""
+    """Report what is odd but not fatal."""
     _emit("WARNING", logging.WARNING, text)
 
 
 def error(text: str, raised_by: BaseException | None = None) -> None:
-    """Say why the command stops; the line names the place where `raised_by` was raised."""
+    """Report why the command stops; the line names the place where `raised_by` was raised."""
     _emit("ERROR", logging.ERROR, text, raised_by)
 
 
-def say(text: str) -> None:
-    """Text on stderr as it is. A log that takes no more (its disk is full, its reader has gone) stops no command."""
+def print_text(text: str) -> None:
+    """Print text on stderr as it is. A log that cannot be written (full disk, closed pipe) stops no command."""
     with contextlib.suppress(OSError):
         sys.stderr.write(text)
         sys.stderr.flush()
@@ -48,11 +48,11 @@ def _emit(kind: str, level: int, text: str, raised_by: BaseException | None = No
         logging.getLogger("minikaldi").log(level, text)
         return
     # One write per message: threads of one process must not mix within a line.
-    say(f"{kind} ({command}[minikaldi]:{_place(raised_by)}) {text}\n")
+    print_text(f"{kind} ({command}[minikaldi]:{_place(raised_by)}) {text}\n")
 
 
 def _place(raised_by: BaseException | None) -> str:
-    """`function():file:line` of the error, or of the code that has something to say."""
+    """`function():file:line` of the error, or of the code that reports."""
     trace = raised_by.__traceback__ if raised_by is not None else None
     if trace is not None:
         while trace.tb_next is not None:
