@@ -14,7 +14,7 @@ ABOUT = "Exit code 1, and one line that names the option, where nothing can be w
 SOME_BYTES = bytes(1 << 12)  # a full disk may take an empty file
 
 
-def check(option: str, folder: Path) -> None:
+def require_writable(option: str, folder: Path) -> None:
     """Write something and remove it, in the directory or in the nearest above it that is there.
 
     Raises:
@@ -49,5 +49,5 @@ def main(argv: Sequence[str]) -> int:
         parser.parse(argv if argv[:1] in (["-h"], ["--help"]) else [])
         parser.error("expected pairs of an option and a directory")
     for option, folder in zip(argv[::2], argv[1::2], strict=True):
-        check(option, Path(folder))
+        require_writable(option, Path(folder))
     return 0

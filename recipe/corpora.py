@@ -76,7 +76,8 @@ def _folder(options: PipelineOptions) -> Corpus:
         raise InputError("--corpus folder needs --train-root and --test-root")
     if not Path(train[0]).is_dir():
         raise InputError(f"--train-root is {train[0]}, which is not a folder; expected <root>/<speaker>/**/<audio>")
-    name = _ODD.sub("_", Path(os.path.abspath(train[0])).parent.name or "/"  # noqa: PTH100 - a link has the name of its own place)
+    parent = Path(os.path.abspath(train[0])).parent  # noqa: PTH100 - a link counts where it is, not where it leads
+    name = _ODD.sub("_", parent.name or "/")
     tests = tuple("test" if number == 0 else _test_name(root) for number, root in enumerate(test))
     trials, genders = shown(options.trials), shown(options.spk2gender)
     trees = tuple(f"{root}/**" for root in (*train, *test))

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 from common.errors import InputError
-from common.text_lines import clean_lines
 from common.program import log_message
+from common.text_lines import clean_lines
 from recipe.command_line import Given
 
 _KEY = re.compile(r"[a-z][a-z0-9_-]*")

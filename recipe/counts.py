@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from common.errors import InputError
 from common.program import Parser
 from common.text_lines import BLANKS
+from common.whole_files import writing
 from minikaldi.data_dir.tables import key_of, numbered_lines, open_text
 
 USAGE = "check_counts.py --what NAME --in TABLE --out TABLE [--reason-log GLOB] [--max-loss SHARE]"
@@ -64,11 +64,9 @@ def write_dropped(path: Path, dropped: Sequence[str], reasons: dict[str, tuple[s
     if not dropped:
         path.unlink(missing_ok=True)
         return
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with open_text(partial, "w") as stream:
+    with writing(path) as hidden, open_text(hidden, "w") as stream:
         for utt_id in dropped:
             stream.write(f"{utt_id} {reasons[utt_id][0] if utt_id in reasons else f'no reason found in {where}'}\n")
-    partial.replace(path)
 
 
 def check_counts(what: str, table_in: str, table_out: str, reason_log: str, max_loss: float) -> str:

@@ -72,7 +72,7 @@ def check_usable_speakers(plan: Plan) -> None:
         return
     copies = 4 if plan.augment == "ondisk" and plan.num_augmented != "0" else 0  # of an utterance, at most
     facts = {
-        "--min-utts": 1 if plan.options.min_utts is None else plan.options.min_utts,
+        "--min-utts": plan.options.min_utts,
         "--min-frames": plan.min_frames,
         "--frame-rate": plan.frame_rate,
         "--copies": copies,

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.program import log_message
-from recipe.check_writable import check as check_writable
+from recipe.check_writable import require_writable
 from recipe.command_line import log
 from recipe.input_checks import check_usable_speakers
-from recipe.markers import check, refuse_gone, write_marker
+from recipe.markers import reason_to_run, refuse_gone, write_marker
 from recipe.plan import Plan
 from recipe.stage_times import Times, left_of_run, record
 from recipe.stages import LAST_STAGE, PlannedStage, planned_stages
@@ -81,7 +81,7 @@ def why_stale(planned: PlannedStage, forced: bool) -> str | None:
         InputError: files that its tables name are gone, and it could not run.
     """
     try:
-        why = check(planned.marker, planned.options, planned.inputs, planned.outputs)
+        why = reason_to_run(planned.marker, planned.options, planned.inputs, planned.outputs)
     except InputError as error:  # a damaged marker counts as none
         log_message(str(error))
         why = "its marker is damaged"
@@ -92,9 +92,9 @@ def why_stale(planned: PlannedStage, forced: bool) -> str | None:
 def _check_places(plan: Plan, planned: PlannedStage) -> None:
     """Refuse a stage whose directory, or the experiment of the stages to come, cannot be written to."""
     if planned.folder != plan.exp:
-        check_writable("--data", Path(planned.folder))
+        require_writable("--data", Path(planned.folder))
     if planned.folder == plan.exp or plan.last_stage >= 6:
-        check_writable("--exp", Path(plan.exp))
+        require_writable("--exp", Path(plan.exp))
 
 
 def complete(planned: PlannedStage, times: Times) -> None:

@@ -101,11 +101,11 @@ class PipelineOptions(OptionSet):
         1.0, "seconds of speech that a training utterance must have, without pauses if features.vad is true", least=0
     )
     min_frames: int | None = option(None, "the same in frames of the features, instead of --min-seconds", least=0)
-    min_utts: int | None = option(None, "number of utterances that a training speaker must have", least=0)
+    min_utts: int = option(1, "number of utterances that a training speaker must have", least=0)
     valid_share: float = option(
         0.1, "share of source recordings that is held out to choose the best model", least=0, most=1
     )
-    lda_dim: int | None = option(None, "LDA dimension, at most", least=0)
+    lda_dim: int = option(200, "LDA dimension, at most", least=0)
     asnorm_cohort: Literal["speakers", "utterances"] = option(
         "speakers",
         "AS-norm compares scores with those of the training speakers' means, or of their utterances "

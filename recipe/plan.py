@@ -7,7 +7,6 @@ the standard library only.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -115,8 +114,7 @@ class Plan:
 
     def values(self) -> dict[str, Any]:
         """Name -> value, of options and plan."""
-        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "options"}
-        return {**vars(self.options), **own}
+        return {**vars(self.options), **{name: value for name, value in vars(self).items() if name != "options"}}
 
     @property
     def dry_run(self) -> bool:
@@ -126,10 +124,9 @@ class Plan:
 
 def to_text(plan: Plan) -> str:
     """The plan as plan.yaml has it."""
+    own = [f"{name}: {json.dumps(value)}\n" for name, value in vars(plan).items() if name != "options"]
     options = [f"  {name}: {json.dumps(value)}\n" for name, value in vars(plan.options).items()]
-    own = {name: getattr(plan, name) for name in (field.name for field in dataclasses.fields(plan))}
-    del own["options"]
-    return "".join([HEADING, *(f"{name}: {json.dumps(value)}\n" for name, value in own.items()), "options:\n", *options])
+    return "".join([HEADING, *own, "options:\n", *options])
 
 
 def from_text(text: str) -> Plan:

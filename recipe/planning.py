@@ -138,7 +138,8 @@ def _vad_configs(train: str, test: str | None) -> tuple[str, str]:
     for path in (train, test or train):
         if not Path(path).is_file():
             known = " ".join(sorted(map(str, Path("conf").glob("vad*.conf"))))
-            raise InputError(f"--vad-config or --test-vad-config is {path}, which is not a file; choose one of: {known}")
+            found = f"--vad-config or --test-vad-config is {path}, which is not a file"
+            raise InputError(f"{found}; choose one of: {known}")
     return train, test or train
 
 

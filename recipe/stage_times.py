@@ -7,7 +7,6 @@ the mini corpus, by TYPICAL, scaled by what the stages that have run took agains
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,9 @@ from typing import NamedTuple
 from common.errors import InputError, for_a_message
 from common.program import Parser, log_message
 from common.progress import about, format_seconds
+from common.whole_files import writing
+from recipe.plan import Plan
+from recipe.stages import STAGES, PlannedStage
 
 USAGE = """
   stage_times.py record DIR STAGE --seconds S [--cpu C]
@@ -26,7 +28,7 @@ ABOUT = """record: write down how long a stage took whose marker is in DIR.
 left:   print how long the run will yet take, from this stage on, e.g. "about 9 min left in all"; nothing where nothing
         is known.
 total:  print how long all stages together took.
-ROLE is one of data, mfcc, feats, ready, exp: where the recipe keeps what."""
+ROLE is one of data, mfcc, feats, prepared, exp: where the recipe keeps what."""
 
 LEDGER = ".stages/times.tsv"
 HEADER = "stage\tseconds\tcpu_seconds"
@@ -39,11 +41,8 @@ class Job(NamedTuple):
     role: str
 
 
-# In the order in which they run. Features that are no MFCC are made by a stage 1 of their own.
-JOBS = [
-    *(Job(0, "data"), Job(1, "mfcc"), Job(1, "feats"), Job(2, "feats"), Job(3, "feats"), Job(4, "ready")),
-    *(Job(5, "ready"), Job(6, "exp"), Job(7, "ready"), *(Job(stage, "exp") for stage in range(8, 13))),
-]
+# In the order in which they run. Features other than MFCC are made by a second stage 1.
+JOBS = list(dict.fromkeys(Job(stage.number, stage.role) for stage in STAGES))
 # By the way of augmentation: stages that have nothing to do.
 PASSED_OVER = {"online": {2, 3, 7}, "none": {2}}
 BY_THE_WAY = {2, 3, 4, 5, 6, 8}  # stages whose time depends on augmentation and network
@@ -67,14 +66,14 @@ TYPICAL: dict[str, Typical] = {
     "mini-full": _typical(
         "online conf/nnet/mini.yaml",
         {
-            **{"data": {0: 31}, "mfcc": {1: 3}, "feats": {1: 3}, "ready": {4: 3, 5: 1}},
+            **{"data": {0: 31}, "mfcc": {1: 3}, "feats": {1: 3}, "prepared": {4: 3, 5: 1}},
             "exp": {6: 76, 8: 11, 9: 2, 10: 3, 11: 5, 12: 5},
         },
     ),
     "mini-tiny": _typical(
         "online conf/nnet/mini.yaml training.steps=60 training.valid_every=30",
         {
-            **{"data": {0: 6}, "mfcc": {1: 2}, "feats": {1: 2}, "ready": {4: 2, 5: 1}},
+            **{"data": {0: 6}, "mfcc": {1: 2}, "feats": {1: 2}, "prepared": {4: 2, 5: 1}},
             "exp": {6: 15, 8: 6, 9: 2, 10: 3, 11: 3, 12: 3},
         },
     ),
@@ -113,9 +112,8 @@ def record(folder: Path, stage: int, times: Times) -> None:
     lines = [
         f"{n}\t{each.seconds:g}\t{'' if each.cpu is None else f'{each.cpu:g}'}" for n, each in sorted(ledger.items())
     ]
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
-    partial.replace(path)
+    with writing(path) as hidden:
+        hidden.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
 
 
 def jobs_of_run(folders: dict[str, Path], skipped: set[int], last: int) -> list[Job]:
@@ -178,6 +176,28 @@ def total_line(jobs: Sequence[Job], known: dict[Job, Times]) -> str:
         text += f"; training {shown([training])}"
     missing = sorted({job.stage for job in jobs if job not in known})
     return text + (f"; without stage {' '.join(map(str, missing))}" if missing else "")
+
+
+def _folders_and_jobs(plan: Plan, last: int) -> tuple[dict[str, Path], list[Job]]:
+    folders = {role: Path(plan.values()[role]) for role in sorted({job.role for job in JOBS})}
+    skipped = {*plan.passed_over, *PASSED_OVER.get(plan.augment, ())}
+    return folders, jobs_of_run(folders, skipped, last)
+
+
+def left_of_run(plan: Plan, planned: PlannedStage) -> str:
+    """How long a run will take from the beginning of this stage on, in words; "" if nothing is known."""
+    folders, jobs = _folders_and_jobs(plan, plan.last_stage)
+    current = Job(planned.stage.number, planned.stage.role)
+    if current not in jobs:
+        return ""
+    typical = typical_times(f"{plan.options.corpus}-{plan.options.mini_size}", plan.way)
+    return time_left(jobs, current, known_times(jobs, folders), typical)
+
+
+def total_of_run(plan: Plan) -> str:
+    """How long all stages of a run together took, without the last one, which asks."""
+    folders, jobs = _folders_and_jobs(plan, 11)
+    return total_line(jobs, known_times(jobs, folders))
 
 
 def read_folders(pairs: Sequence[str]) -> dict[str, Path]:

@@ -89,7 +89,7 @@ _AUDIO = ("{feats}/train", "{data}/rir_sets", "{data}/musan_noise", "{data}/musa
 
 STAGES = (
     Stage(
-        0, "corpus", "data", "{corpus} corpus -> {data}/{{{sets}}}, noises, rooms",
+        0, "corpus", "data", "{corpus} corpus -> {data}/{{sets}}, noises, rooms",
         reads=("{corpus_files}",),
         reads_if_there=("{gender_files}",),
         writes=("{data}/{sets}", "{data}/musan_noise", "{data}/rir_sets"),
@@ -235,7 +235,7 @@ def planned_stage(stage: Stage, plan: Plan) -> PlannedStage:
     pairs = [text.partition("=") for text in filled]
     return PlannedStage(
         stage,
-        _joined(stage.title.replace("{{", "\0").replace("}}", "\1"), known, ",").replace("\0", "{").replace("\1", "}"),
+        _joined(stage.title, known, ","),
         folder=getattr(plan, stage.role),
         options={key: value for key, _, value in pairs if value},
         inputs=(*_paths(stage.reads, known), *optional),
@@ -274,6 +274,5 @@ def _paths(templates: tuple[str, ...], known: Mapping[str, Value]) -> tuple[str,
     for template in templates:
         used = list(dict.fromkeys(_NAME.findall(template)))
         for values in itertools.product(*(_as_tuple(known[name]) for name in used)):
-            chosen = dict(zip(used, values, strict=True))
-            found[_NAME.sub(lambda match: chosen[match[1]], template)] = None
+            found[_joined(template, dict(zip(used, values, strict=True)), "")] = None
     return tuple(found)
