@@ -7,10 +7,10 @@ An experiment that reads audio (`data.source: wav`) has its own augmentation. Fo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 from common.errors import InputError
-from recipe.command_line import Given, log
+from recipe.command_line import Given, log_line
 from recipe.network import Network, augmented_online
 
 Kind = Literal["ondisk", "online", "none"]
@@ -56,7 +56,7 @@ def augmentation_of(given: Given, network: Network, feats_type: str, source: str
         return _of_experiment(options.augment, network, obstacle, options.speed_perturb)
     kind = options.augment or "ondisk"
     if kind == "online" and obstacle and not given.on_command_line("augment"):
-        log(f"{network.path} {obstacle}: augmented copies are made on disk instead, as by --augment ondisk")
+        log_line(f"{network.path} {obstacle}: augmented copies are made on disk instead, as by --augment ondisk")
         kind = "ondisk"
     if kind == "online" and obstacle:
         raise InputError(f"{network.path} {obstacle}; use --augment ondisk")
@@ -87,6 +87,6 @@ def _obstacle(network: Network, feats_type: str, source: str, asked: str | None)
 
 
 def _augment_config(given: Given) -> str:
-    file = cast(str, given.options().augment_config)
+    file = given.options().augment_config
     is_callers = given.called_from != given.checkout and (given.called_from / file).exists()
     return str(given.checkout / file) if is_callers else file  # the default is not the caller's file of that name

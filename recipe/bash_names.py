@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from recipe.command_line import shown
+from recipe.command_line import as_given
 
 DESCRIPTOR = 3
 
@@ -18,13 +18,13 @@ def fields_for_bash(values: Mapping[str, object]) -> bytes:
     words: list[str] = []
     for name, value in values.items():
         if isinstance(value, tuple):
-            words += [name, str(len(value)), *map(shown, value)]
+            words += [name, str(len(value)), *map(as_given, value)]
         else:
-            words += [name, "-", shown(value)]
+            words += [name, "-", as_given(value)]
     return b"".join(os.fsencode(word) + b"\0" for word in words)
 
 
-def send(values: Mapping[str, object]) -> None:
+def send_to_bash(values: Mapping[str, object]) -> None:
     """Give names to the bash script that has started this process."""
     rest = memoryview(fields_for_bash(values))
     while rest:

@@ -1,11 +1,11 @@
 """What pipeline.sh asks for, by utils/recipe.py. The answers are names for bash (recipe/bash_names.py).
 
-    recipe.py start <command line>                     the plan, and the first stage that must run; or prints the help
-    recipe.py done <stage> <seconds> <shell> <start>   writes down that a stage is complete; the next one
-    recipe.py again <stage>                            the next one from this on, after waiting for another run
-    recipe.py waiting <stage> <folder>                 logs who holds the lock of a folder's stages
+    recipe.py start <command line>                              the plan, and the first stage that must run; or the help
+    recipe.py completed <stage> <seconds> <shell> <its start>   writes down that a stage is complete; the next one
+    recipe.py again <stage>                                     the next one from this on, after waiting for a run
+    recipe.py waiting <stage> <folder>                          logs who holds the lock of a folder's stages
 
-`done` and `again` read the plan on stdin.
+`completed` and `again` read the plan on stdin.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipe.bash_names import send
-from recipe.command_line import Given, log, read_command_line
+from recipe.bash_names import send_to_bash
+from recipe.command_line import Given, log_line, read_command_line
 from recipe.corpus_conf import read_corpus_options
 from recipe.environment import MINIMUM, lacking
 
@@ -27,7 +27,7 @@ ENVIRONMENT_LACKS = 3
 def main(words: Sequence[str]) -> int:
     """Answer one call; returns the exit code."""
     action, *rest = words
-    calls = {"start": _start, "done": _done, "again": _again, "waiting": _waiting}
+    calls = {"start": _start, "completed": _completed, "again": _again, "waiting": _waiting}
     return calls[action](rest)
 
 
@@ -42,14 +42,14 @@ def _start(words: Sequence[str]) -> int:
     read_command_line(words, given)
     read_corpus_options(given)
     if lacking(MINIMUM):
-        send({"dry_run": given.options().dry_run})
+        send_to_bash({"dry_run": given.options().dry_run})
         return ENVIRONMENT_LACKS
-    from recipe.run_state import begin  # which needs the packages
+    from recipe.run_state import start_run  # which needs the packages
 
-    return begin(words, given)
+    return start_run(words, given)
 
 
-def _done(words: Sequence[str]) -> int:
+def _completed(words: Sequence[str]) -> int:
     from recipe.run_state import go_on
 
     stage, seconds, shell, its_start = words
@@ -67,7 +67,7 @@ def _waiting(words: Sequence[str]) -> int:
 
     stage, folder = words
     number = stage.partition("-")[0]
-    log(f"stage {number}: waiting for another run, or for what a killed one left, at work in {folder}")
+    log_line(f"stage {number}: waiting for another run, or for what a killed one left, at work in {folder}")
     print(f"  {holder(Path(folder))}", file=sys.stderr)
     return 0
 

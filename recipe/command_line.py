@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _KINDS = typing.get_type_hints(PipelineOptions)
 
 
-def log(text: str) -> None:
+def log_line(text: str) -> None:
     """A line of the recipe's log, with the time of day, on stderr."""
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
@@ -96,20 +96,20 @@ class Given:
         return str(own) if not name.endswith("_config") or own.exists() else text
 
     def _given_twice(self, name: str, text: str, where: str) -> None:
-        before = shown(self.values[name])
+        before = as_given(self.values[name])
         if name in SOURCES:
             raise InputError(f"{where}: {flag_of(name)} is given twice, as {before} and {text}; keep one")
-        log(f"{where}: {flag_of(name)} is given twice: {text} is taken, {before} is not")
+        log_line(f"{where}: {flag_of(name)} is given twice: {text} is taken, {before} is not")
 
 
-def shown(value: object) -> str:
+def as_given(value: object) -> str:
     """A value as the command line has it: "-" for none, true or false, a list between spaces."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return " ".join(map(shown, value))
+        return " ".join(map(as_given, value))
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 

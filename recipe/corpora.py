@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import InputError
-from recipe.command_line import shown
+from recipe.command_line import as_given
 from recipe.options import PipelineOptions
 
 _ODD = re.compile(r"[^\w.-]")
 
 
 @dataclass(frozen=True)
-class Corpus:
+class ChosenCorpus:
     """A corpus.
 
     Args:
@@ -37,7 +37,7 @@ class Corpus:
     prepare: tuple[str, ...]
 
 
-def corpus_of(options: PipelineOptions) -> Corpus:
+def corpus_of(options: PipelineOptions) -> ChosenCorpus:
     """The corpus that the options choose.
 
     Raises:
@@ -53,13 +53,13 @@ def _common(options: PipelineOptions) -> tuple[str, ...]:
         "--musan-root": options.musan_root,
         "--rirs-root": options.rirs_root,
     }
-    return tuple(word for flag, value in chosen.items() for word in (flag, shown(value)))
+    return tuple(word for flag, value in chosen.items() for word in (flag, as_given(value)))
 
 
-def _mini(options: PipelineOptions) -> Corpus:
-    size, seed = options.mini_size, shown(options.mini_seed)
+def _mini(options: PipelineOptions) -> ChosenCorpus:
+    size, seed = options.mini_size, as_given(options.mini_seed)
     name = f"mini{'-tiny' if size == 'tiny' else ''}{'' if seed == '-' else f'-seed{seed}'}"
-    return Corpus(
+    return ChosenCorpus(
         name=options.name or name,
         tests=("test",),
         options=(f"size={size}", f"seed={seed}"),
@@ -70,7 +70,7 @@ def _mini(options: PipelineOptions) -> Corpus:
     )
 
 
-def _folder(options: PipelineOptions) -> Corpus:
+def _folder(options: PipelineOptions) -> ChosenCorpus:
     train, test = options.train_root, options.test_root
     if not train or not test:
         raise InputError("--corpus folder needs --train-root and --test-root")
@@ -79,11 +79,11 @@ def _folder(options: PipelineOptions) -> Corpus:
     parent = Path(os.path.abspath(train[0])).parent  # noqa: PTH100 - a link counts where it is, not where it leads
     name = _ODD.sub("_", parent.name or "/")
     tests = tuple("test" if number == 0 else _test_name(root) for number, root in enumerate(test))
-    trials, genders = shown(options.trials), shown(options.spk2gender)
+    trials, genders = as_given(options.trials), as_given(options.spk2gender)
     trees = tuple(f"{root}/**" for root in (*train, *test))
     beside = tuple(f"{root}.spk2gender" for root in (*train, *test))
     roots = tuple(word for root in train for word in ("--train-root", root))
-    return Corpus(
+    return ChosenCorpus(
         name=options.name or name,
         tests=tests,
         options=(f"train_root={' '.join(train)}", f"test_roots={' '.join(test)}", f"spk2gender={genders}"),
@@ -101,9 +101,9 @@ def _test_name(root: str) -> str:
     return name if name.startswith("test") else f"test_{name}"
 
 
-def _voxceleb(options: PipelineOptions) -> Corpus:
-    roots, trials = (shown(options.voxceleb1_root), shown(options.voxceleb2_root)), shown(options.trials)
-    return Corpus(
+def _voxceleb(options: PipelineOptions) -> ChosenCorpus:
+    roots, trials = (as_given(options.voxceleb1_root), as_given(options.voxceleb2_root)), as_given(options.trials)
+    return ChosenCorpus(
         name=options.name or "voxceleb",
         tests=("test",),
         options=(f"voxceleb1={roots[0]}", f"voxceleb2={roots[1]}", f"trials={trials}"),

@@ -10,7 +10,7 @@ from recipe.fingerprints import TREE
 from recipe.stages import PlannedStage
 
 
-def described(planned: PlannedStage) -> str:
+def describe_stage(planned: PlannedStage) -> str:
     """A stage in a few lines."""
     return "\n".join(_lines(planned))
 

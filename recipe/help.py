@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from common.errors import InputError
 from common.options import describe, range_of, sentence_of
-from recipe.command_line import Given, read_command_line, shown
+from recipe.command_line import Given, as_given, read_command_line
 from recipe.corpus_conf import corpus_file, read_corpus_options
 from recipe.options import OPTIONS, PipelineOptions, flag_of
 from recipe.stages import STAGES
@@ -43,7 +43,7 @@ def help_text(words: Sequence[str], given: Given) -> str:
     """
     with contextlib.suppress(InputError):  # help is for those whose command line is wrong, too
         read_command_line(words, given)
-    chosen = {name: given.values[name] for name in ("corpus", "mini_size") if name in given.values}
+    chosen = {name: value for name, value in given.values.items() if name in ("corpus", "mini_size")}
     defaults = Given(given.called_from, given.checkout, chosen)
     with contextlib.suppress(InputError, OSError):
         read_corpus_options(defaults)
@@ -69,7 +69,7 @@ def _option_lines(defaults: Given) -> Iterator[str]:
     yield f'Options (--name value or --name=value; "-" is no value), with the defaults of {file}:'
     kinds = typing.get_type_hints(PipelineOptions)
     for name, field in OPTIONS.items():
-        value = shown(getattr(options, name)) or "-"
+        value = as_given(getattr(options, name)) or "-"
         if name == "nnet_opts" and defaults.corpus_changes:
             value = " ".join(change.text for change in defaults.corpus_changes)
         yield f"  {flag_of(name)} {value}"

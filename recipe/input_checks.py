@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import InputError
-from recipe.command_line import shown
+from recipe.command_line import as_given
 from recipe.options import SOURCES, flag_of
-from recipe.plan import Plan
+from recipe.plan import RunPlan
 
 
 class CheckFailed(Exception):
     """A program has refused the input, and has said why."""
 
 
-def check_input(plan: Plan) -> None:
+def check_input(plan: RunPlan) -> None:
     """Before stage 0: the files, roots and trial list; before a later stage: data directories of the user's own.
 
     Raises:
@@ -32,7 +32,7 @@ def check_input(plan: Plan) -> None:
         _check_own_data(plan)
 
 
-def _check_sources(plan: Plan) -> None:
+def _check_sources(plan: RunPlan) -> None:
     for name in SOURCES:
         path = vars(plan.options)[name]
         if path is None:
@@ -43,14 +43,14 @@ def _check_sources(plan: Plan) -> None:
             raise InputError(f"{flag_of(name)} is {path}, which is not a file")
 
 
-def _check_roots(plan: Plan) -> None:
+def _check_roots(plan: RunPlan) -> None:
     options = plan.options
     roots = [("--train-root", root) for root in options.train_root] + [("--test-root", r) for r in options.test_root]
     trials = [] if options.trials is None else [("--trials", options.trials)]
     _run(["local/check_roots.py", *(word for pair in (*roots, *trials) for word in pair)])
 
 
-def _check_own_data(plan: Plan) -> None:
+def _check_own_data(plan: RunPlan) -> None:
     """The trials are needed from stage 9 on; before, they are checked if they exist."""
     folders = [f"{plan.data}/{test}" for test in plan.tests]
     folders = [folder for folder in folders if plan.last_stage >= 9 or Path(folder, "trials").exists()]
@@ -61,7 +61,7 @@ def _check_own_data(plan: Plan) -> None:
         _run(["local/check_disjoint.py", f"{plan.data}/train", *folders])
 
 
-def check_usable_speakers(plan: Plan) -> None:
+def check_usable_speakers(plan: RunPlan) -> None:
     """After stage 0: what stage 5 would refuse by the number and length of the utterances.
 
     Raises:
@@ -78,7 +78,7 @@ def check_usable_speakers(plan: Plan) -> None:
         "--copies": copies,
         "--valid-share": plan.options.valid_share,
     }
-    words = [word for flag, value in facts.items() for word in (flag, shown(value))]
+    words = [word for flag, value in facts.items() for word in (flag, as_given(value))]
     _run(["local/check_speakers.py", *words, str(train)])
 
 

@@ -16,7 +16,7 @@ from common.errors import InputError
 from nnet.config.experiment import Config, get, load
 from nnet.config.overrides import Override
 from nnet.shorten import shortened
-from recipe.command_line import Change, Given, log
+from recipe.command_line import Change, Given, log_line
 
 IMPORTED_STAGES = (2, 3, 4, 5, 6)
 """Stages that an imported network does not have: what training alone needs."""
@@ -120,13 +120,11 @@ def shorten(network: Network, given: Given, config: Config) -> Network:
     steps_given = any(re.match(r"training(\.steps)?=", change.text) for change in network.own)
     if most is None or network.passed_over or (steps_given and not given.on_command_line("max_steps")):
         return network
-    changes = tuple(
-        Change(f"{key}={value}", f"--max-steps {most}") for key, value in shortened(config, most).items()
-    )
+    changes = tuple(Change(f"{key}={value}", f"--max-steps {most}") for key, value in shortened(config, most).items())
     if not changes:
         return network
     texts = " ".join(change.text for change in changes)
-    log(f"{network.path} asks for more than the {most} steps of --max-steps, and is changed: {texts}")
+    log_line(f"{network.path} asks for more than the {most} steps of --max-steps, and is changed: {texts}")
     at_most = (Change(f"training.steps={most}", f"--max-steps {most}"),) if steps_given else ()
     return replace(network, shorter=changes, at_most=at_most)
 
@@ -140,6 +138,6 @@ def augmented_online(network: Network, augment_config: str) -> Network:
     return replace(network, online=online)
 
 
-def values_of(config: Config, keys: Sequence[str]) -> list[Any]:
+def config_values(config: Config, keys: Sequence[str]) -> list[Any]:
     """The values of dotted keys."""
     return [get(config, key) for key in keys]

@@ -13,11 +13,11 @@ from pathlib import Path
 from common.errors import InputError
 from common.program import log_message
 from recipe.check_writable import require_writable
-from recipe.command_line import log
+from recipe.command_line import log_line
 from recipe.input_checks import check_usable_speakers
 from recipe.markers import reason_to_run, refuse_gone, write_marker
-from recipe.plan import Plan
-from recipe.stage_times import Times, left_of_run, record
+from recipe.plan import RunPlan
+from recipe.stage_times import Times, left_of_run, record_times
 from recipe.stages import LAST_STAGE, PlannedStage, planned_stages
 
 
@@ -28,7 +28,7 @@ class NextStage:
     planned: PlannedStage
     why: str | None
 
-    def announcement(self, plan: Plan) -> str:
+    def announcement(self, plan: RunPlan) -> str:
         """What the log says when it begins."""
         planned = self.planned
         why = f" ({self.why})" if self.why else ""
@@ -36,7 +36,7 @@ class NextStage:
         return f"stage {planned.stage.number}/{LAST_STAGE}: {planned.title}{why}{f'; {left}' if left else ''}"
 
 
-def find_next(plan: Plan, planned: Iterable[PlannedStage], after_stage_0: bool) -> NextStage | None:
+def find_next(plan: RunPlan, planned: Iterable[PlannedStage], after_stage_0: bool) -> NextStage | None:
     """The first of these stages that must run; None if there is none.
 
     Args:
@@ -63,7 +63,7 @@ def find_next(plan: Plan, planned: Iterable[PlannedStage], after_stage_0: bool) 
             _check_places(plan, each)
             return NextStage(each, why)
         else:
-            log(f"stage {number}: {each.title}: up to date")
+            log_line(f"stage {number}: {each.title}: up to date")
     return None
 
 
@@ -89,7 +89,7 @@ def why_stale(planned: PlannedStage, forced: bool) -> str | None:
     return why
 
 
-def _check_places(plan: Plan, planned: PlannedStage) -> None:
+def _check_places(plan: RunPlan, planned: PlannedStage) -> None:
     """Refuse a stage whose directory, or the experiment of the stages to come, cannot be written to."""
     if planned.folder != plan.exp:
         require_writable("--data", Path(planned.folder))
@@ -97,7 +97,7 @@ def _check_places(plan: Plan, planned: PlannedStage) -> None:
         require_writable("--exp", Path(plan.exp))
 
 
-def complete(planned: PlannedStage, times: Times) -> None:
+def complete_stage(planned: PlannedStage, times: Times) -> None:
     """Write down that a stage is complete, and how long it took.
 
     Raises:
@@ -105,12 +105,12 @@ def complete(planned: PlannedStage, times: Times) -> None:
     """
     number = planned.stage.number
     write_marker(planned.marker, planned.options, planned.inputs, planned.outputs, seconds=times.seconds)
-    record(Path(planned.folder), number, times)
+    record_times(Path(planned.folder), number, times)
     (planned.marker.parent / "lock").write_text("")  # without the line of a run that has ended
-    log(f"stage {number}/{LAST_STAGE}: done in {times.seconds:g} s")
+    log_line(f"stage {number}/{LAST_STAGE}: done in {times.seconds:g} s")
 
 
-def stages_from(plan: Plan, key: str) -> list[PlannedStage]:
+def stages_from(plan: RunPlan, key: str) -> list[PlannedStage]:
     """The stages of the run from the one with this key on."""
     planned = planned_stages(plan)
     return planned[[each.stage.key for each in planned].index(key) :]

@@ -17,7 +17,7 @@ HEADING = "# What ./pipeline.sh decided for its latest run here (recipe/plan.py)
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """Names and values of one run. The names go to pipeline.sh, to recipe/stages.py and to plan.yaml.
 
     Args:
@@ -122,14 +122,14 @@ class Plan:
         return self.options.dry_run
 
 
-def to_text(plan: Plan) -> str:
+def to_text(plan: RunPlan) -> str:
     """The plan as plan.yaml has it."""
     own = [f"{name}: {json.dumps(value)}\n" for name, value in vars(plan).items() if name != "options"]
     options = [f"  {name}: {json.dumps(value)}\n" for name, value in vars(plan.options).items()]
     return "".join([HEADING, *own, "options:\n", *options])
 
 
-def from_text(text: str) -> Plan:
+def from_text(text: str) -> RunPlan:
     """The plan that `to_text` wrote."""
     options: dict[str, Any] = {}
     own: dict[str, Any] = {}
@@ -138,4 +138,4 @@ def from_text(text: str) -> Plan:
         if value:
             read = json.loads(value)
             (options if line.startswith("  ") else own)[name.strip()] = tuple(read) if isinstance(read, list) else read
-    return Plan(PipelineOptions(**options), **own)
+    return RunPlan(PipelineOptions(**options), **own)

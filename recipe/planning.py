@@ -11,9 +11,9 @@ from pathlib import Path
 from common.errors import InputError
 from recipe.augmentation import Augmentation, augmentation_of
 from recipe.command_line import Given
-from recipe.corpora import Corpus, corpus_of
-from recipe.network import Network, network_of, shorten, values_of
-from recipe.plan import Plan
+from recipe.corpora import ChosenCorpus, corpus_of
+from recipe.network import Network, config_values, network_of, shorten
+from recipe.plan import RunPlan
 
 _ODD_IN_PATH = re.compile(r"[^\w./+@%=:~-]")
 _ODD_IN_NAME = re.compile(r"[^\w.-]")
@@ -33,7 +33,7 @@ class Features:
     columns: int
 
 
-def make_plan(words: Sequence[str], given: Given) -> Plan:
+def make_plan(words: Sequence[str], given: Given) -> RunPlan:
     """The plan of a command line.
 
     Args:
@@ -48,7 +48,7 @@ def make_plan(words: Sequence[str], given: Given) -> Plan:
     network = network_of(given)
     corpus = corpus_of(options)
     config = network.load()
-    features = Features(*values_of(config, [f"features.{key}" for key in _FEATURES]))
+    features = Features(*config_values(config, [f"features.{key}" for key in _FEATURES]))
     network = shorten(network, given, config)
     way = augmentation_of(given, network, features.type, config.data.source)
     config = way.network.load()
@@ -64,8 +64,13 @@ def _check_checkout(folder: Path) -> None:
 
 
 def _plan_of(
-    words: Sequence[str], given: Given, corpus: Corpus, way: Augmentation, features: Features, start_from: str | None
-) -> Plan:
+    words: Sequence[str],
+    given: Given,
+    corpus: ChosenCorpus,
+    way: Augmentation,
+    features: Features,
+    start_from: str | None,
+) -> RunPlan:
     options, network = given.options(), way.network
     online = way.kind == "online"
     data = options.data or f"data/{corpus.name}"
@@ -74,9 +79,9 @@ def _plan_of(
     sets = ("train", *corpus.tests)
     base = "train_sp" if way.speed_perturb else "train"
     vad, test_vad = _vad_configs(options.vad_config, options.test_vad_config)
-    return Plan(
+    return RunPlan(
         options=options,
-        command=" ".join(["./pipeline.sh", *map(quoted, words)]),
+        command=" ".join(["./pipeline.sh", *map(shell_word, words)]),
         called_from=str(given.called_from),
         corpus_options=corpus.options,
         corpus_files=corpus.files,
@@ -152,7 +157,7 @@ def _way(kind: str, network: Network) -> str:
     return " ".join([kind, network.path, *(change.text for change in changes)])
 
 
-def quoted(word: str) -> str:
+def shell_word(word: str) -> str:
     """A word as a shell reads it again."""
     if _PLAIN_WORD.fullmatch(word):
         return word

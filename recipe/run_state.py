@@ -6,26 +6,27 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipe.bash_names import send
+from recipe.bash_names import send_to_bash
 from recipe.command_line import Given
-from recipe.dry_run import described
+from recipe.dry_run import describe_stage
 from recipe.input_checks import CheckFailed, check_input
-from recipe.next_stage import complete, find_next, stages_from
-from recipe.plan import Plan, from_text, to_text
+from recipe.next_stage import complete_stage, find_next, stages_from
+from recipe.plan import RunPlan, from_text, to_text
 from recipe.planning import make_plan
 from recipe.stage_times import Times, total_of_run
 from recipe.stages import PlannedStage, planned_stages
 
 
-def begin(words: Sequence[str], given: Given) -> int:
+def start_run(words: Sequence[str], given: Given) -> int:
     """Make the plan, check the input, and find the first stage that must run. Returns the exit code."""
     plan = make_plan(words, given)
     try:
         check_input(plan)
         planned = planned_stages(plan)
-        send({**plan.values(), "plan": to_text(plan)})
+        send_to_bash({**plan.values(), "plan": to_text(plan)})
         if plan.dry_run:
-            send({"planned": tuple(each.stage.key for each in planned), "described": tuple(map(described, planned))})
+            keys = tuple(each.stage.key for each in planned)
+            send_to_bash({"planned": keys, "described": tuple(map(describe_stage, planned))})
         else:
             print(f"environment: {_environment()}", flush=True)
             _send_next(plan, planned, after_stage_0=True)
@@ -44,7 +45,7 @@ def go_on(key: str, seconds: float, cpu: float | None) -> int:
     """Write down that a stage is complete, and find the next one. Returns the exit code."""
     plan = from_text(sys.stdin.read())
     this, *rest = stages_from(plan, key)
-    complete(this, Times(seconds, cpu))
+    complete_stage(this, Times(seconds, cpu))
     return _sent(plan, rest, after_stage_0=this.stage.number == 0)
 
 
@@ -54,7 +55,7 @@ def look_again(key: str) -> int:
     return _sent(plan, stages_from(plan, key), after_stage_0=False)
 
 
-def _sent(plan: Plan, planned: Sequence[PlannedStage], after_stage_0: bool) -> int:
+def _sent(plan: RunPlan, planned: Sequence[PlannedStage], after_stage_0: bool) -> int:
     try:
         _send_next(plan, planned, after_stage_0)
     except CheckFailed:
@@ -62,10 +63,10 @@ def _sent(plan: Plan, planned: Sequence[PlannedStage], after_stage_0: bool) -> i
     return 0
 
 
-def _send_next(plan: Plan, planned: Sequence[PlannedStage], after_stage_0: bool) -> None:
+def _send_next(plan: RunPlan, planned: Sequence[PlannedStage], after_stage_0: bool) -> None:
     found = find_next(plan, planned, after_stage_0)
     if found is None:
-        send({"next_stage": "none"})
+        send_to_bash({"next_stage": "none"})
         return
     stage = found.planned.stage
     facts = {
@@ -74,4 +75,4 @@ def _send_next(plan: Plan, planned: Sequence[PlannedStage], after_stage_0: bool)
         "stage_marker": str(found.planned.marker),
         "announcement": found.announcement(plan),
     }
-    send({**facts, "times": total_of_run(plan)} if stage.number == 12 else facts)
+    send_to_bash({**facts, "times": total_of_run(plan)} if stage.number == 12 else facts)

@@ -17,7 +17,7 @@ from common.errors import InputError, for_a_message
 from common.program import Parser, log_message
 from common.progress import about, format_seconds
 from common.whole_files import writing
-from recipe.plan import Plan
+from recipe.plan import RunPlan
 from recipe.stages import STAGES, PlannedStage
 
 USAGE = """
@@ -104,7 +104,7 @@ def read_ledger(folder: Path) -> dict[int, Times]:
     return times
 
 
-def record(folder: Path, stage: int, times: Times) -> None:
+def record_times(folder: Path, stage: int, times: Times) -> None:
     """Write down how long a stage took, in place of what it took before."""
     path = folder / LEDGER
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,26 +165,26 @@ def total_line(jobs: Sequence[Job], known: dict[Job, Times]) -> str:
     if not known:
         return "not known"
 
-    def shown(times: Sequence[Times]) -> str:
+    def as_given(times: Sequence[Times]) -> str:
         cpus = [each.cpu for each in times if each.cpu is not None]
         cpu = f"{format_seconds(sum(cpus))} CPU" if len(cpus) == len(times) else "CPU time not known"
         return f"{format_seconds(sum(each.seconds for each in times))} wall, {cpu}"
 
-    text = shown(list(known.values()))
+    text = as_given(list(known.values()))
     training = known.get(Job(6, "exp"))
     if training is not None:
-        text += f"; training {shown([training])}"
+        text += f"; training {as_given([training])}"
     missing = sorted({job.stage for job in jobs if job not in known})
     return text + (f"; without stage {' '.join(map(str, missing))}" if missing else "")
 
 
-def _folders_and_jobs(plan: Plan, last: int) -> tuple[dict[str, Path], list[Job]]:
+def _folders_and_jobs(plan: RunPlan, last: int) -> tuple[dict[str, Path], list[Job]]:
     folders = {role: Path(plan.values()[role]) for role in sorted({job.role for job in JOBS})}
     skipped = {*plan.passed_over, *PASSED_OVER.get(plan.augment, ())}
     return folders, jobs_of_run(folders, skipped, last)
 
 
-def left_of_run(plan: Plan, planned: PlannedStage) -> str:
+def left_of_run(plan: RunPlan, planned: PlannedStage) -> str:
     """How long a run will take from the beginning of this stage on, in words; "" if nothing is known."""
     folders, jobs = _folders_and_jobs(plan, plan.last_stage)
     current = Job(planned.stage.number, planned.stage.role)
@@ -194,7 +194,7 @@ def left_of_run(plan: Plan, planned: PlannedStage) -> str:
     return time_left(jobs, current, known_times(jobs, folders), typical)
 
 
-def total_of_run(plan: Plan) -> str:
+def total_of_run(plan: RunPlan) -> str:
     """How long all stages of a run together took, without the last one, which asks."""
     folders, jobs = _folders_and_jobs(plan, 11)
     return total_line(jobs, known_times(jobs, folders))
@@ -259,7 +259,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse(argv)
     skipped = {int(stage) for stage in options.skip.split()} | PASSED_OVER.get(options.way.partition(" ")[0], set())
     if options.action == "record":
-        record(*read_stage(options.words), Times(options.seconds, options.cpu))
+        record_times(*read_stage(options.words), Times(options.seconds, options.cpu))
         return 0
     text = run_left(options.words, options, skipped) if options.action == "left" else run_total(options.words, skipped)
     if text:

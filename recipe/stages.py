@@ -1,7 +1,7 @@
 """Each stage, declared once: what it reads, writes and depends on, and when it applies.
 
 Markers, `--dry-run`, the list of `--help` and the tables of files in the docs all come from `STAGES`. Names in braces
-are those of the plan (recipe/plan.py) and of `names` below. A name with several values stands for as many paths:
+are those of the plan (recipe/plan.py) and of `plan_names` below. A name with several values stands for as many paths:
 "{mfcc}/{sets}" is one path for each set. In titles and options the values are joined.
 """
 
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from recipe.command_line import shown
-from recipe.plan import Plan
+from recipe.command_line import as_given
+from recipe.plan import RunPlan
 
 LAST_STAGE = 12
 Role = Literal["data", "mfcc", "feats", "prepared", "exp"]  # which directory of the plan keeps the marker
@@ -24,24 +24,24 @@ Value = str | tuple[str, ...]
 _NAME = re.compile(r"\{([a-z_]+)\}")
 
 
-def always(plan: Plan) -> bool:
+def always(plan: RunPlan) -> bool:
     """For stages of every run."""
     return True
 
 
-def _online(plan: Plan) -> bool:
+def _online(plan: RunPlan) -> bool:
     return plan.augment == "online"
 
 
-def _on_disk(plan: Plan) -> bool:
+def _on_disk(plan: RunPlan) -> bool:
     return plan.augment == "ondisk"
 
 
-def _features_before_training(plan: Plan) -> bool:
+def _features_before_training(plan: RunPlan) -> bool:
     return plan.augment != "online"
 
 
-def _features_besides_mfcc(plan: Plan) -> bool:
+def _features_besides_mfcc(plan: RunPlan) -> bool:
     return plan.feats != plan.mfcc
 
 
@@ -71,7 +71,7 @@ class Stage:
     writes: tuple[str, ...]
     options: tuple[str, ...] = ()
     reads_if_there: tuple[str, ...] = ()
-    applies: Callable[[Plan], bool] = always
+    applies: Callable[[RunPlan], bool] = always
     part: str = ""
     marker: str = ""
 
@@ -221,15 +221,15 @@ class PlannedStage:
         return Path(self.folder, ".stages", f"{self.stage.marker or self.stage.number}.json")
 
 
-def planned_stages(plan: Plan) -> list[PlannedStage]:
+def planned_stages(plan: RunPlan) -> list[PlannedStage]:
     """The stages of a run, in order, up to its last one."""
     applying = [stage for stage in STAGES if stage.number <= plan.last_stage and stage.applies(plan)]
     return [planned_stage(stage, plan) for stage in applying if stage.number not in plan.passed_over]
 
 
-def planned_stage(stage: Stage, plan: Plan) -> PlannedStage:
+def planned_stage(stage: Stage, plan: RunPlan) -> PlannedStage:
     """The stage with the names of a plan, and those of its `reads_if_there` that exist now."""
-    known = names(plan)
+    known = plan_names(plan)
     optional = [path for path in _paths(stage.reads_if_there, known) if Path(path).exists()]
     filled = [_joined(text, known, " ") for option in stage.options for text in _options(option, known)]
     pairs = [text.partition("=") for text in filled]
@@ -243,7 +243,7 @@ def planned_stage(stage: Stage, plan: Plan) -> PlannedStage:
     )
 
 
-def names(plan: Plan) -> dict[str, Value]:
+def plan_names(plan: RunPlan) -> dict[str, Value]:
     """What a name in braces means: the values of the plan, and some that follow from them."""
     values = {name: _text_of(value) for name, value in plan.values().items()}
     systems = (plan.exp, f"{plan.exp}/baseline", f"{plan.exp}/baseline_cmvn")
@@ -251,7 +251,7 @@ def names(plan: Plan) -> dict[str, Value]:
 
 
 def _text_of(value: object) -> Value:
-    return tuple(map(shown, value)) if isinstance(value, tuple) else shown(value)
+    return tuple(map(as_given, value)) if isinstance(value, tuple) else as_given(value)
 
 
 def _options(option: str, known: Mapping[str, Value]) -> tuple[str, ...]:

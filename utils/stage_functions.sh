@@ -19,7 +19,7 @@ begin_run() {  # "$@" of pipeline.sh: under the guard, in the checkout, with all
     done
   fi
   export PIPELINE_CALLED_FROM=$PWD                  # paths on the command line are relative to it
-  cd "$root"
+  cd "$root" || exit
   ask start "$@" || status=$?
   if [ "$status" -gt 1 ]; then                      # packages are missing, or there is no Python
     if [ "${dry_run-}" = true ]; then
@@ -89,7 +89,7 @@ run() {  # <command> <argument>...
 
 stage_done() {  # the stage that was begun is complete
   if [ "$dry_run" = true ]; then return; fi
-  ask done "$next_stage" $((SECONDS - stage_begun)) $$ "$stage_begun_as"
+  ask completed "$next_stage" $((SECONDS - stage_begun)) $$ "$stage_begun_as"
   exec {stage_lock}>&-
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
-from recipe.check_writable import check
+from recipe.check_writable import require_writable
 
 from .conftest import Run, content, table
 
@@ -46,7 +46,7 @@ def test_what_the_system_says_is_passed_on(
     monkeypatch.setattr(tempfile, step, refuse)
     says = f"--exp is {tmp_path}/a: {tmp_path} cannot be written to: {os.strerror(number)}; give another --exp"
     with pytest.raises(InputError) as caught:
-        check("--exp", tmp_path / "a")
+        require_writable("--exp", tmp_path / "a")
     assert str(caught.value).startswith(says)
 
 
