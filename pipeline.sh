@@ -1,18 +1,16 @@
 #!/usr/bin/env bash
 # From a corpus to a table of speaker-verification results, in 13 stages. ./pipeline.sh --help lists the options.
 #
-# Every decision is made and checked in Python before stage 0: recipe/planning.py turns the options, the corpus file and
-# the experiment into the names used here ($data, $exp, "${sets[@]}" ...; recipe/plan.py explains each), and
-# recipe/stages.py says what each stage reads, writes and depends on. --dry-run prints all of it, with the commands.
+# recipe/planning.py decides and checks everything before stage 0, and gives the names used here, as $data and $exp
+# (recipe/plan.py explains each). recipe/stages.py says what each stage reads and writes; --dry-run prints it.
 # shellcheck disable=SC2154
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/utils/stage_functions.sh"
 begin_run "$@"
-
 cpu=(--nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss")
 gpu=(--nj 1 --cmd "$cuda_cmd" --device "$device" --max-loss "$max_loss")
-prepare_feats=(--cmvn "$feats_cmvn" --vad "$feats_vad")
-if [ "$feats_type" = wave ]; then prepare_feats+=(--fit-vad true); fi
+features=(--type "$feats_type" --feats-config "$feats_config" "${cpu[@]}")
+lengths=(--extra-files "utt2num_frames utt2dur reco2dur")
 
 # 0: the corpus as Kaldi data directories, with noise, music and rooms for augmentation
 if stage 0; then
@@ -20,16 +18,14 @@ if stage 0; then
   stage_done
 fi
 
-lengths=(--extra-files "utt2num_frames utt2dur reco2dur")
-
 # 1: MFCC and an energy-based VAD of every set; they are also the baselines' features
 if stage 1; then
   for set in "${sets[@]}"; do run steps/copy_for_features.sh "$data/$set" "$mfcc/$set"; done
   if [ "$speed_perturb" = true ]; then run steps/make_speed_copies.sh "$data/train" "$mfcc/train_speed"; fi
   for set in "${featured[@]}"; do
     case $set in test*) vad=$test_vad_config ;; *) vad=$vad_config ;; esac
-    run steps/make_mfcc.sh "${cpu[@]}" --label "stage 1: MFCC of $set" "$mfcc/$set" "$mfcc/log" "$mfcc/ark"
-    run steps/compute_vad_decision.sh "${cpu[@]}" --vad-config "$vad" "$mfcc/$set" "$mfcc/log" "$mfcc/ark"
+    run steps/make_mfcc.sh "${cpu[@]}" --label "stage 1: MFCC of $set" "$mfcc/$set" "$mfcc"/{log,ark}
+    run steps/compute_vad_decision.sh "${cpu[@]}" --vad-config "$vad" "$mfcc/$set" "$mfcc"/{log,ark}
     run utils/fix_data_dir.sh "$mfcc/$set"
   done
   if [ "$speed_perturb" = true ]; then run utils/combine_data.sh "${lengths[@]}" "$mfcc"/train{_sp,,_speed}; fi
@@ -40,8 +36,7 @@ fi
 if stage 1-features; then
   for set in "${featured[@]}"; do
     run steps/copy_for_features.sh "$mfcc/$set" "$feats/$set"
-    run steps/make_feats.sh --type "$feats_type" --feats-config "$feats_config" "${cpu[@]}" \
-      --label "stage 1: $feats_type of $set" "$feats/$set" "$feats/log" "$feats/ark"
+    run steps/make_feats.sh "${features[@]}" --label "stage 1: $feats_type of $set" "$feats/$set" "$feats"/{log,ark}
     run utils/fix_data_dir.sh "$feats/$set"
   done
   if [ "$speed_perturb" = true ]; then run utils/combine_data.sh "${lengths[@]}" "$feats"/train{_sp,,_speed}; fi
@@ -58,9 +53,8 @@ fi
 
 # 3: features of some of the copies, combined with the clean utterances
 if stage 3; then
-  run steps/combine_augmented.sh --type "$feats_type" --feats-config "$feats_config" "${cpu[@]}" \
-    --label "stage 3: $feats_type of augmented copies" "$num_augmented" "$feats/$base" "$feats/${base}_aug" \
-    "$feats/train_combined"
+  run steps/combine_augmented.sh "${features[@]}" --label "stage 3: $feats_type of augmented copies" \
+    "$num_augmented" "$feats/$base" "$feats/${base}_aug" "$feats/train_combined"
   stage_done
 fi
 
@@ -74,8 +68,7 @@ if stage 4; then
 fi
 
 # 5: training and held-out utterances, speaker classes, held-out trials
-audio=()
-if [ "$augment" = online ]; then audio=(--audio-dir "$feats/train" "${noises[@]}"); fi
+if [ "$augment" = online ]; then audio=(--audio-dir "$feats/train" "${noises[@]}"); else audio=(); fi
 if stage 5; then
   run steps/make_training_lists.sh --cmd "$train_cmd" --min-frames "$min_frames" --min-utts "$min_utts" \
     --valid-share "$valid_share" --seed "$seed" "${audio[@]}" "$prepared/${trained_on}_no_sil" "$lists"
@@ -113,11 +106,9 @@ if stage 8; then
 fi
 
 # 9: one embedding per training speaker (the cohort of AS-norm) and per enrolled model
-systems=("$exp" "$exp/baseline" "$exp/baseline_cmvn")
 if stage 9; then
   for system in "${systems[@]}"; do
-    embeddings=$system/embeddings_train
-    run steps/make_training_speakers.sh --cmd "$train_cmd" "$data/train" "$embeddings/embedding.scp" "$embeddings"
+    run steps/make_training_speakers.sh --cmd "$train_cmd" "$data/train" "$system/embeddings_train"
     for test in "${tests[@]}"; do
       run steps/make_enrollment.sh --cmd "$train_cmd" "$data/$test" "$system/embeddings_$test/embedding.scp" \
         "$system/enroll_$test"

@@ -36,6 +36,7 @@ class RunPlan:
         prepared: directory of the frames that the network reads.
         lists: directory of the training lists.
         exp: directory of the experiment.
+        systems: directories of the network's embeddings and of the two baselines'.
         first_stage: first stage to run.
         last_stage: last stage to run.
         passed_over: stages that the run does not have, as its network is imported.
@@ -58,6 +59,7 @@ class RunPlan:
         feats_cmvn: whether the sliding mean is subtracted.
         feats_vad: whether only voiced frames are kept.
         frames_kept: the same in words.
+        prepare_feats: what steps/prepare_feats.sh does with them.
         frame_rate: frames per second.
         vad_config: options of compute-vad.
         test_vad_config: the same for the test sets.
@@ -82,6 +84,7 @@ class RunPlan:
     prepared: str
     lists: str
     exp: str
+    systems: tuple[str, ...]
     first_stage: int
     last_stage: int
     passed_over: tuple[int, ...]
@@ -104,6 +107,7 @@ class RunPlan:
     feats_cmvn: bool
     feats_vad: bool
     frames_kept: str
+    prepare_feats: tuple[str, ...]
     frame_rate: float
     vad_config: str
     test_vad_config: str

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from recipe.augmentation import Augmentation, augmentation_of
-from recipe.command_line import Given
+from recipe.command_line import Given, as_given
 from recipe.corpora import ChosenCorpus, corpus_of
 from recipe.network import Network, config_values, network_of, shorten
 from recipe.plan import RunPlan
@@ -76,6 +76,7 @@ def _plan_of(
     data = options.data or f"data/{corpus.name}"
     feats = f"{data}/{_feats_name(features)}"
     prepared = f"{feats}{'' if features.vad else '-novad'}{'' if features.cmvn else '-nocmvn'}"
+    exp = options.exp or f"exp/{corpus.name}-{Path(network.path).name.removesuffix('.yaml')}{way.suffix}"
     sets = ("train", *corpus.tests)
     base = "train_sp" if way.speed_perturb else "train"
     vad, test_vad = _vad_configs(options.vad_config, options.test_vad_config)
@@ -94,7 +95,8 @@ def _plan_of(
         feats=feats,
         prepared=prepared,
         lists=f"{prepared}/lists{'_online' if online else ''}",
-        exp=options.exp or f"exp/{corpus.name}-{Path(network.path).name.removesuffix('.yaml')}{way.suffix}",
+        exp=exp,
+        systems=(exp, f"{exp}/baseline", f"{exp}/baseline_cmvn"),
         first_stage=options.stage,
         last_stage=options.stop_stage,
         passed_over=network.passed_over,
@@ -116,6 +118,7 @@ def _plan_of(
         feats_config=features.config,
         feats_cmvn=features.cmvn,
         feats_vad=features.vad,
+        prepare_feats=_preparation(features),
         frames_kept="voiced frames" if features.vad else "frames",
         frame_rate=features.frame_rate,
         vad_config=vad,
@@ -137,6 +140,12 @@ def _feats_name(features: Features) -> str:
             " another name"
         )
     return name
+
+
+def _preparation(features: Features) -> tuple[str, ...]:
+    """Options of steps/prepare_feats.sh; samples may lack the last frame that the VAD has decided on."""
+    fit_vad = ("--fit-vad", "true") if features.type == "wave" else ()
+    return ("--cmvn", as_given(features.cmvn), "--vad", as_given(features.vad), *fit_vad)
 
 
 def _vad_configs(train: str, test: str | None) -> tuple[str, str]:

@@ -246,8 +246,7 @@ def planned_stage(stage: Stage, plan: RunPlan) -> PlannedStage:
 def plan_names(plan: RunPlan) -> dict[str, Value]:
     """What a name in braces means: the values of the plan, and some that follow from them."""
     values = {name: _text_of(value) for name, value in plan.values().items()}
-    systems = (plan.exp, f"{plan.exp}/baseline", f"{plan.exp}/baseline_cmvn")
-    return {**values, "systems": systems, "copies": COPIES, "scores": SCORES}
+    return {**values, "copies": COPIES, "scores": SCORES}
 
 
 def _text_of(value: object) -> Value:

@@ -54,7 +54,7 @@ ask() {  # <arguments of utils/recipe.py>: stores the names that it answers on d
   return "$status"
 }
 
-stage() {  # <stage>: 0 if it must run now. Its directory is then locked, and every command of the stage inherits the lock
+stage() {  # <stage>: 0 if it must run now. Its directory is then locked; every command of the stage inherits the lock
   if [ "$dry_run" = true ]; then
     if [ "$1" != "${planned[0]-}" ]; then return 1; fi
     printf '%s\n' "${described[0]}"

@@ -155,7 +155,8 @@ def test_folder_corpora_have_copies_on_disk_where_training_cannot_make_them(
         (f"--nnet-config={config}", "has a section augment, which that of --augment-config would replace"),
     ):
         done = recipe(*fresh.options("--dry-run", given, augment=None))
-        assert len([line for line in done.stderr.splitlines() if why in line and "copies are made on disk instead" in line]) == 1
+        changed = [line for line in done.stderr.splitlines() if "copies are made on disk instead" in line]
+        assert len(changed) == 1 and why in changed[0]
         assert "stage 2: " in done.stdout and "data.source=wav" not in done.stdout
         assert why in recipe(*fresh.options("--dry-run", given, augment="online"), code=1).stderr
         assert "made on disk instead" not in recipe(*fresh.options("--dry-run", given, augment="ondisk")).stderr

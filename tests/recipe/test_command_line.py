@@ -47,8 +47,8 @@ def test_ordinary_paths_are_accepted(checkout: Path) -> None:
 
 
 def test_values_are_of_the_options_types_and_a_dash_is_no_value(checkout: Path) -> None:
-    words = ("--seed=7", "--max-loss", ".5", "--force", "--dry-run", "false", "--nj", "-", "--nnet-opts=a=1", "--name=x")
-    options = read(checkout, *words, "--nnet-opts", "b=2").options()
+    words = ("--seed=7", "--max-loss", ".5", "--force", "--dry-run", "false", "--nj", "-", "--name=x")
+    options = read(checkout, *words, "--nnet-opts=a=1", "--nnet-opts", "b=2").options()
     assert (options.seed, options.max_loss, options.force, options.dry_run) == (7, 0.5, True, False)
     assert (options.nj, options.nnet_opts, options.name) == (None, ("a=1", "b=2"), "x")
 

@@ -80,9 +80,9 @@ def test_an_experiment_that_reads_audio_has_its_own_augmentation(plan_of: MakePl
     plan = plan_of(*wav)
     assert (plan.augment, plan.augment_files, plan.exp) == ("online", (), "exp/mini-mini")
     assert "data.source=wav" in plan.overrides and "augment=conf/augment/kaldi.yaml" not in plan.overrides
-    with pytest.raises(InputError, match="has data.source wav: it augments while it reads audio, so --augment none"):
+    with pytest.raises(InputError, match=r"has data.source wav: it augments while it reads audio, so --augment none"):
         plan_of(*wav, "--augment", "none")
-    with pytest.raises(InputError, match="of another rate than the audio"):
+    with pytest.raises(InputError, match=r"of another rate than the audio"):
         plan_of("--nnet-opts=data.source=wav", "--nnet-opts", LOGMEL)
 
 
@@ -132,7 +132,7 @@ def test_features_called_as_the_mfcc_must_be_the_same(plan_of: MakePlan, tmp_pat
         plan_of("--nnet-opts", f"features={{type: mfcc, config: {tmp_path}/mfcc.conf, dim: 20}}")
     plan = plan_of("--nnet-opts", f"features={{type: mfcc, config: '{tmp_path}/my own.conf', dim: 20}}")
     assert plan.feats == "data/mini/mfcc-my_own"
-    with pytest.raises(InputError, match="features.dim is 31, and conf/fbank.conf gives fbank of 30 columns"):
+    with pytest.raises(InputError, match=r"features.dim is 31, and conf/fbank.conf gives fbank of 30 columns"):
         plan_of("--nnet-opts", "features.dim=31")
 
 
@@ -155,7 +155,7 @@ def test_a_folder_corpus(plan_of: MakePlan, folder_corpus: list[str], tmp_path: 
         index = folder_corpus.index(missing)
         words = [word for word in folder_corpus[:index] + folder_corpus[index + 2 :]]
         if missing not in words:
-            with pytest.raises(InputError, match="--corpus folder needs --train-root and --test-root"):
+            with pytest.raises(InputError, match=r"--corpus folder needs --train-root and --test-root"):
                 plan_of(*words)
     with pytest.raises(InputError, match="which is not a folder; expected <root>/<speaker>/"):
         plan_of("--corpus", "folder", "--train-root", f"{root}/none", "--test-root", root)
@@ -213,7 +213,7 @@ def test_an_imported_network_keeps_its_config_and_needs_no_training(
     assert (plan.overrides, plan.speed_perturb, plan.augment) == (("training.seed=1",), False, "ondisk")
     with pytest.raises(InputError, match="holds an imported network with its own config"):
         plan_of("--exp", tmp_path, "--nnet-config", "conf/nnet/mini.yaml")
-    with pytest.raises(InputError, match="--nnet-opts changes nothing of the imported network"):
+    with pytest.raises(InputError, match=r"--nnet-opts changes nothing of the imported network"):
         plan_of("--exp", tmp_path, "--nnet-opts", "training.steps=3")
 
 
