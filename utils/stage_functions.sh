@@ -23,7 +23,7 @@ begin_run() {  # "$@" of pipeline.sh: under the guard, in the checkout, with all
   ask start "$@" || status=$?
   if [ "$status" -gt 1 ]; then                      # packages are missing, or there is no Python
     if [ "${dry_run-}" = true ]; then
-      echo "pipeline.sh: --dry-run installs nothing, but packages are missing; run utils/prepare_environment.sh first" >&2
+      echo "pipeline.sh: packages are missing, and --dry-run installs none; run utils/prepare_environment.sh" >&2
       exit 1
     fi
     utils/prepare_environment.sh
