@@ -40,8 +40,12 @@ def test_config_of_a_step_is_read_by_the_same_rule(root: Path, tmp_path: Path, e
 def test_the_recipes_file_of_a_corpus_is_read_by_the_same_rule(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "mini.conf"
     path.write_bytes(MARK + b"nj = 3\r\n# x\r\nmax_loss=0.5\r\n")
-    script = f"""import sys; sys.argv[0] = "pipeline.sh"; from pathlib import Path; from recipe.command_line import Given
-from recipe.corpus_conf import read_corpus_conf; given = Given(Path(), Path()); read_corpus_conf({str(path)!r}, given)
+    script = f"""import sys; from pathlib import Path
+sys.argv[0] = "pipeline.sh"
+from recipe.command_line import Given
+from recipe.corpus_conf import read_corpus_conf
+given = Given(Path(), Path())
+read_corpus_conf({str(path)!r}, given)
 print(given.options().nj, given.options().max_loss)"""
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "3 0.5\n"
