@@ -11,7 +11,7 @@ export PIPELINE_ROOT
 _pipeline_path=$PIPELINE_ROOT/utils
 if [ -n "${KALDI_ROOT:-}" ]; then
   if [ ! -d "$KALDI_ROOT" ]; then
-    echo "path.sh: KALDI_ROOT is $KALDI_ROOT, which is no folder; unset it to use minikaldi alone" >&2
+    echo "path.sh: KALDI_ROOT is $KALDI_ROOT, which is not a folder; unset it to use minikaldi alone" >&2
     return 1
   fi
   _found=
@@ -22,7 +22,7 @@ if [ -n "${KALDI_ROOT:-}" ]; then
     done
   done
   if [ -z "$_found" ]; then
-    echo "path.sh: KALDI_ROOT is $KALDI_ROOT, but there is no command of Kaldi in its src/*bin, bin or itself; build Kaldi there, or unset it to use minikaldi alone" >&2
+    echo "path.sh: KALDI_ROOT is $KALDI_ROOT, but neither it nor its src/*bin or bin has a command of Kaldi; build Kaldi there, or unset it to use minikaldi alone" >&2
     return 1
   fi
 fi
@@ -37,4 +37,4 @@ export PIPELINE_CORES=${PIPELINE_CORES:-$(nproc)}
 export LC_ALL=C                                  # Kaldi's sorting order, in every tool
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}     # --nj jobs share the cores; training sets its own
 export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
-export PYTHONUNBUFFERED=1                        # logs tell the truth while a job runs
+export PYTHONUNBUFFERED=1                        # logs are complete while a job runs

@@ -72,10 +72,10 @@ def _mini(options: PipelineOptions) -> ChosenCorpus:
 
 def _folder(options: PipelineOptions) -> ChosenCorpus:
     train, test = options.train_root, options.test_root
+    if train and not Path(train[0]).is_dir():
+        raise InputError(f"--train-root is {train[0]}, which is not a folder; expected <root>/<speaker>/**/<audio>")
     if not train or not test:
         raise InputError("--corpus folder needs --train-root and --test-root")
-    if not Path(train[0]).is_dir():
-        raise InputError(f"--train-root is {train[0]}, which is not a folder; expected <root>/<speaker>/**/<audio>")
     parent = Path(os.path.abspath(train[0])).parent  # noqa: PTH100 - a link counts where it is, not where it leads
     name = _ODD.sub("_", parent.name or "/")
     tests = tuple("test" if number == 0 else _test_name(root) for number, root in enumerate(test))

@@ -2,9 +2,9 @@
 
     guard.py ./pipeline.sh --stage 6
 
-All that the script starts has the variable PIPELINE_RUN, by which it is found again, in whatever session it is and
-whoever is its parent now. A signal that asks to end, to this process alone or to the group, is passed on: everything in
-this process group gets SIGTERM, utils/run.pl ends its jobs, training saves first. What the group left is ended next. At
+All that the script starts has the variable PIPELINE_RUN, by which it is found again, in any session and under any
+parent. A signal that asks to end, to this process alone or to the group, is passed on: everything in this process
+group gets SIGTERM, utils/run.pl ends its jobs, training saves first. What the group left is ended next. At
 a second request, or when it takes too long, everything is killed. The exit code is then 128 + the signal's number.
 
 SIGKILL cannot be passed on. So there is a keeper, a second process in a session of its own, that does the same when
@@ -32,7 +32,7 @@ SAY_AFTER_SECONDS = 5.0
 
 
 def say(text: str) -> None:
-    """A line on stderr; where the terminal has gone there is nobody to read it."""
+    """A line on stderr; if the terminal is gone, nobody can read it."""
     with contextlib.suppress(OSError):
         print(f"pipeline.sh: {text}", file=sys.stderr, flush=True)
 
@@ -43,7 +43,7 @@ def end_all(mark: str, group: int, pause: Callable[[], bool], patience: float = 
     Args:
         mark: value of PIPELINE_RUN.
         group: the process group of the recipe.
-        pause: waits for PAUSE_SECONDS; True where everything is to be killed now.
+        pause: waits for PAUSE_SECONDS; True if everything must be killed now.
         patience: seconds after which everything is killed.
     """
     asked: set[int] = set()
@@ -81,7 +81,7 @@ class Requests:
         self._note(signal.sigwait({*self._ending, signal.SIGCHLD}))
 
     def pause(self) -> bool:
-        """For PAUSE_SECONDS; True where another request came after the first."""
+        """For PAUSE_SECONDS; True if another request came after the first."""
         got = signal.sigtimedwait(self._ending, PAUSE_SECONDS)
         return got is not None and self._note(got.si_signo)
 

@@ -46,7 +46,7 @@ def read_options(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def changed_option(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:
-    """The first difference between two sets of options, in words; None where they are equal."""
+    """The first difference between two sets of options, in words; None if they are equal."""
     for key, value in now.items():
         if key not in before:
             return f"option {key} is new, {value}"
@@ -57,7 +57,7 @@ def changed_option(before: Mapping[str, str], now: Mapping[str, str]) -> str | N
 
 
 def changed_path(kind: str, before: Mapping[str, Any], paths: Sequence[str]) -> str | None:
-    """The first difference between recorded fingerprints and what is there now, in words; None where all are equal."""
+    """The first difference between recorded fingerprints and what is there now, in words; None if all are equal."""
     for text in paths:
         path = Path(text)
         if not (path.parent.is_dir() if path.name == TREE else path.is_dir() or path.is_file()):
@@ -191,7 +191,7 @@ def refuse_gone(which: str, reason: str | None, inputs: Sequence[str], outputs: 
         outputs: what it writes.
 
     Raises:
-        InputError: files are gone, and the stage cannot run or its outputs lie elsewhere.
+        InputError: files are gone, and the stage cannot run or its outputs are elsewhere.
     """
     found = gone(inputs) if which == "inputs" or (which == "all" and reason) else None
     if found is None and which == "all" and reason and reason.startswith("output "):

@@ -58,7 +58,7 @@ def make_plan(words: Sequence[str], given: Given) -> RunPlan:
 def _check_checkout(folder: Path) -> None:
     if _ODD_IN_PATH.search(str(folder)):
         raise InputError(
-            f'the checkout lies in "{folder}"; its path may hold letters, digits and . _ / + @ % = : ~ - only, as it'
+            f'the checkout is in "{folder}"; its path may hold letters, digits and . _ / + @ % = : ~ - only, as it'
             " appears in pipes"
         )
 

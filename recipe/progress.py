@@ -53,7 +53,7 @@ def counted(counter: LineCounter, total: int, elapsed: float) -> str:
 
 
 def newest_report(log: str) -> str:
-    """The last line of a log that tells the time left, or "" before there is one."""
+    """The last line of a log that says how much time is left, or "" before there is one."""
     path = Path(log)
     if not path.is_file():
         return ""
@@ -135,7 +135,7 @@ def run_watched(command: Sequence[str], label: str, report: LineCounter | str, t
             child.send_signal(number)
 
     when_asked_to_end(pass_on, pass_on)
-    child = subprocess.Popen(command, close_fds=False)  # the stage's lock is to last as long as what it starts
+    child = subprocess.Popen(command, close_fds=False)  # the stage's lock must last as long as what it starts
     if asked:  # while it was starting
         child.send_signal(asked[0])
     code = wait_and_report(child, label, report, total, announcement)
@@ -148,7 +148,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--label", required=True, help="what is being done, e.g. the stage and the step")
     parser.add_argument("--total", type=int, default=0, help="how many lines there will be (with --lines)")
     parser.add_argument("--lines", metavar="GLOB", help="count the lines of these growing files")
-    parser.add_argument("--follow", metavar="LOG", help="show the newest line of this log that tells the time left")
+    parser.add_argument("--follow", metavar="LOG", help="show the log's newest line that says how much time is left")
     parser.add_argument(
         "--announce", metavar="WORDS", default="", help="with --follow: show a line that begins so, too"
     )

@@ -25,10 +25,10 @@ USAGE = """
   stage_times.py left DIR STAGE ROLE=DIR ... [--last N] [--skip "N ..."] [--corpus NAME] [--way WORDS]
   stage_times.py total ROLE=DIR ... [--skip "N ..."] [--way WORDS]"""
 ABOUT = """record: write down how long a stage took whose marker is in DIR.
-left:   print how long the run will yet take, from this stage on, e.g. "about 9 min left in all"; nothing where nothing
+left:   print how long the run will still take, from this stage on, e.g. "about 9 min left in all"; nothing if nothing
         is known.
 total:  print how long all stages together took.
-ROLE is one of data, mfcc, feats, prepared, exp: where the recipe keeps what."""
+ROLE is one of data, mfcc, feats, prepared, exp: the directories of the recipe."""
 
 LEDGER = ".stages/times.tsv"
 HEADER = "stage\tseconds\tcpu_seconds"
@@ -61,7 +61,7 @@ def _typical(way: str, by_role: dict[str, dict[int, float]]) -> Typical:
 
 
 # Of `./pipeline.sh` and of `./pipeline.sh --mini-size tiny` on the README's machine with nothing beside them. Once a
-# stage has run, only their proportions count. To be taken from new ledgers where the default network changes.
+# stage has run, only their proportions count. Take them from new ledgers when the default network changes.
 TYPICAL: dict[str, Typical] = {
     "mini-full": _typical(
         "online conf/nnet/mini.yaml",
@@ -81,14 +81,14 @@ TYPICAL: dict[str, Typical] = {
 
 
 class Times(NamedTuple):
-    """Of one run of a stage; cpu is None where it is not known."""
+    """Of one run of a stage; cpu is None if it is not known."""
 
     seconds: float
     cpu: float | None
 
 
 def read_ledger(folder: Path) -> dict[int, Times]:
-    """Stage -> times; empty where there is no ledger, or, with a message, a damaged one: no run is to end for it."""
+    """Stage -> times; empty if there is no ledger, or, with a message, a damaged one: no run must end for it."""
     path = folder / LEDGER
     if not path.is_file():
         return {}

@@ -9,9 +9,9 @@ set -euo pipefail
 usage() {
   cat >&2 <<'EOF'
 Usage: utils/prepare_environment.sh [--tests | --check]
-  --tests   also what ./tests/run.sh and .ci/run need (tests/requirements.txt); where the running Python has all but
+  --tests   also what ./tests/run.sh and .ci/run need (tests/requirements.txt); if the running Python has all but
             that, .venv gets the test tools alone and sees its other packages
-  --check   install nothing: say nothing and exit 0 where all is there, else exit 1
+  --check   install nothing: say nothing and exit 0 if all is there, else exit 1
 EOF
   exit 1
 }
@@ -49,7 +49,7 @@ fi
 if [ "$check_only" = true ]; then exit 1; fi
 command -v python3 >/dev/null || { echo "prepare_environment.sh: no python3 on PATH; install Python 3.10 or newer" >&2; exit 1; }
 
-# Where the test tools alone are missing, nothing else is installed: not where .venv has the rest, nor where the running
+# If only the test tools are missing, nothing else is installed: not if .venv has the rest, nor if the running
 # Python (an active environment, say) has it. Its packages are then lent to .venv by a .pth file, and its own folders
 # are left as they are.
 missing=all

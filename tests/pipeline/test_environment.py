@@ -55,18 +55,18 @@ def test_a_version_at_or_above_the_minimum_serves(installed: dict[str, str], fou
 @pytest.mark.parametrize("found", ["2.9.1", "2.10.9", "1.99", "2"])
 def test_an_older_version_is_named_with_what_is_needed(installed: dict[str, str], found: str) -> None:
     installed["torch"] = found
-    assert packages.lacking({"torch": "2.11"}) == [f"torch is {found}, needed is 2.11 or newer"]
+    assert packages.lacking({"torch": "2.11"}) == [f"torch is {found}; expected 2.11 or newer"]
 
 
 def test_a_missing_package_is_named(installed: dict[str, str]) -> None:
     installed["numpy"] = "2.4.6"
     lines = packages.lacking({"numpy": "2.0", "scipy": "1.13"})
-    assert lines == ["scipy is not installed, needed is 1.13 or newer"]
+    assert lines == ["scipy is not installed; expected 1.13 or newer"]
 
 
 def test_an_old_python_is_named(installed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "MINIMUM_PYTHON", (9, 0))
-    assert packages.lacking({})[0].endswith("needed is 9.0 or newer")
+    assert packages.lacking({})[0].endswith("expected 9.0 or newer")
 
 
 @pytest.mark.parametrize(("quiet", "text"), [([], "torch is not installed"), (["--quiet"], "")])

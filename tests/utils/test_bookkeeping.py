@@ -244,7 +244,7 @@ def test_audio_that_is_gone_altogether_is_named_and_a_lost_file_is_not(tmp_path:
     shutil.rmtree(tmp_path / "audio")
     done = run(*check)
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"data/wav.scp: none of its files is there (first: {tmp_path}/audio/00.wav); was a disk" in done.stderr
+    assert f"data/wav.scp: none of its files exists (first: {tmp_path}/audio/00.wav); was a disk" in done.stderr
 
 
 @pytest.fixture

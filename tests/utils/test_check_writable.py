@@ -30,7 +30,7 @@ def test_a_place_below_a_file_or_a_broken_link_is_refused(tmp_path: Path, run: R
     table(tmp_path, "file", "x")
     (tmp_path / "broken").symlink_to("nowhere")
     done = run(SCRIPT, "--exp", ".", "--data", place)
-    found = f"{place.split('/')[0]} is {'no directory' if 'file' in place else 'a link that leads nowhere'}"
+    found = f"{place.split('/')[0]} is {'not a directory' if 'file' in place else 'a link that leads nowhere'}"
     wanted = f"check_writable.py: --data is {place}: {found}; give another --data, or mend that\n"
     assert (done.returncode, done.stderr) == (1, wanted)
 
