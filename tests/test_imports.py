@@ -34,6 +34,12 @@ def test_imports_follow_the_arrows(package: str, root: Path) -> None:
     assert not wrong
 
 
+def test_the_recipe_loads_no_torch(root: Path) -> None:
+    script = "import sys; import recipe.run_state, recipe.stage_tables; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_no_command_loads_torch_or_scipy_signal_when_it_is_loaded(root: Path) -> None:
     script = (
         "import sys; from minikaldi.commands import MODULES, load; [load(name) for name in MODULES]; "

@@ -116,6 +116,20 @@ def test_check_installs_nothing_where_packages_are_lacking(own_checkout: Path, t
     assert not (own_checkout / ".venv").exists()
 
 
+def test_without_packages_there_is_help_and_a_dry_run_says_what_is_missing(own_checkout: Path, tmp_path: Path) -> None:
+    (own_checkout / ".venv").unlink(missing_ok=True)
+    env = environment({"PATH": bare_path(tmp_path)})
+    for options, code, says in (
+        (["--help"], 0, "--nnet-config conf/nnet/mini.yaml"),
+        (["--bogus=1"], 1, "pipeline.sh: command line: --bogus is unknown"),
+        (["--dry-run"], 1, "packages are missing, and --dry-run installs none; run utils/prepare_environment.sh"),
+    ):
+        command = [str(own_checkout / "pipeline.sh"), *options]
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == code and says in done.stdout + done.stderr
+    assert not (own_checkout / ".venv").exists()
+
+
 def write_wheel(folder: Path, name: str, version: str) -> None:
     """A package without a module, as pip installs it."""
     stem = f"{name.replace('-', '_')}-{version}"

@@ -16,7 +16,7 @@ from tests.helpers.own_processes import wait_until
 def test_the_recipe_is_short_and_evaluates_nothing(root: Path) -> None:
     lines = (root / "pipeline.sh").read_text().splitlines()
     assert len(lines) <= 150 and max(map(len, lines)) <= 120
-    for path in ("pipeline.sh", "utils/stage_functions.sh"):
+    for path in ("pipeline.sh", "utils/stage_functions.sh", "utils/recipe_calls.sh"):
         text = (root / path).read_text()
         assert "eval" not in text and max(map(len, text.splitlines())) <= 120
 
@@ -24,7 +24,7 @@ def test_the_recipe_is_short_and_evaluates_nothing(root: Path) -> None:
 ASK = """set -euo pipefail
 cd "$1"
 . utils/stage_functions.sh
-plan='a plan' dry_run=${dry_run:-false} exp=$2/exp force=false last_stage=12 next_stage=4
+plan='a plan' dry_run=${dry:-false} exp=$2/exp force=false last_stage=12 next_stage=4
 stage_folder=$2/exp stage_marker=$2/exp/.stages/4.json announcement='stage 4/12: a -> b'
 ask() {
   echo "ask $1 $2"
@@ -55,7 +55,7 @@ def test_the_next_stage_runs_under_its_lock_without_a_marker(root: Path, tmp_pat
     assert done.stdout == "stage 4 runs\nlock\nask completed 4\n"
     assert done.stderr.endswith(" stage 4/12: a -> b\n") and done.returncode == 0
     assert (stages / "lock").read_text().startswith("pid ")
-    assert (tmp_path / "exp" / "plan.yaml").read_text() == "a plan\n"
+    assert (tmp_path / "exp" / "plan.yaml").read_text() == "a plan"
 
 
 @pytest.mark.parametrize(("again", "runs"), [("4", True), ("7", False)])
@@ -77,7 +77,7 @@ def test_a_stage_that_was_waited_for_is_checked_again(root: Path, tmp_path: Path
 def test_a_dry_run_prints_the_commands_with_every_stage_and_runs_nothing(root: Path, tmp_path: Path) -> None:
     script = ASK + 'planned=(3 7) described=(three seven)\nif stage 3; then run touch "$2/a b"; stage_done; fi\n'
     script += "if stage 4; then run false; fi\nif stage 7; then run true; fi\n"
-    done = bash(root, tmp_path, script, dry_run="true")
+    done = bash(root, tmp_path, script, dry="true")
     assert done.stdout == f"three\n    command touch {tmp_path}/a\\ b\nseven\n    command true\n"
     assert list(tmp_path.iterdir()) == []
 
