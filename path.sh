@@ -22,7 +22,8 @@ if [ -n "${KALDI_ROOT:-}" ]; then
     done
   done
   if [ -z "$_found" ]; then
-    echo "path.sh: KALDI_ROOT is $KALDI_ROOT, but neither it nor its src/*bin or bin has a command of Kaldi; build Kaldi there, or unset it to use minikaldi alone" >&2
+    echo "path.sh: KALDI_ROOT is $KALDI_ROOT, but neither it nor its src/*bin or bin has a command of Kaldi;" \
+      "build Kaldi there, or unset it to use minikaldi alone" >&2
     return 1
   fi
 fi
@@ -32,7 +33,7 @@ export PATH=$_pipeline_path:$PATH
 export PYTHONPATH=$PIPELINE_ROOT${PYTHONPATH:+:$PYTHONPATH}
 unset _pipeline_path _dir _found _name
 
-# Of this machine, or as many as the caller's OMP_NUM_THREADS allows, which nproc minds; after the next lines it would say 1.
+# Of this machine, or as many as the caller's OMP_NUM_THREADS allows: nproc reads it, and would say 1 after the next lines.
 export PIPELINE_CORES=${PIPELINE_CORES:-$(nproc)}
 export LC_ALL=C                                  # Kaldi's sorting order, in every tool
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}     # --nj jobs share the cores; training sets its own

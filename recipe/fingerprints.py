@@ -31,7 +31,7 @@ File = str | dict[str, object]  # of a table with archives: {"table": of itself,
 Fingerprint = File | dict[str, File]
 
 
-def fingerprint(path: Path) -> Fingerprint | None:
+def path_fingerprint(path: Path) -> Fingerprint | None:
     """Of a file, a tree, or a directory (name -> file's); None if there is nothing."""
     if path.name == TREE:
         return tree_fingerprint(path.parent) if path.parent.is_dir() else None

@@ -31,7 +31,7 @@ KILL_LEFT_SECONDS = 15.0  # what a script leaves when it ends by itself has noth
 SAY_AFTER_SECONDS = 5.0
 
 
-def say(text: str) -> None:
+def report_line(text: str) -> None:
     """A line on stderr; if the terminal is gone, nobody can read it."""
     with contextlib.suppress(OSError):
         print(f"pipeline.sh: {text}", file=sys.stderr, flush=True)
@@ -52,10 +52,11 @@ def end_all(mark: str, group: int, pause: Callable[[], bool], patience: float = 
         waited = time.monotonic() - begin
         if not said and waited >= SAY_AFTER_SECONDS:
             said = True
-            say(f"waiting up to {patience:.0f} s for the end of {' '.join(str(process.pid) for process in left)}")
+            pids = " ".join(str(process.pid) for process in left)
+            report_line(f"waiting up to {patience:.0f} s for the end of {pids}")
         if not kill and waited >= patience:
             kill = True
-            say(f"{len(left)} processes did not end within {patience:.0f} s and are killed")
+            report_line(f"{len(left)} processes did not end within {patience:.0f} s and are killed")
         in_turn = [process for process in left if process.group == group] or left
         for process in left if kill else in_turn:
             if kill:
@@ -92,7 +93,7 @@ class Requests:
             return time.monotonic() - self._since >= AGAIN_SECONDS
         self.first, self._since = number, time.monotonic()
         name = signal.Signals(number).name
-        say(f"{name}: ending what is at work; training saves first (a second signal kills it)")
+        report_line(f"{name}: ending what is at work; training saves first (a second signal kills it)")
         return False
 
 
@@ -113,7 +114,7 @@ def start_keeper(mark: str) -> tuple[int, int]:
         os.close(write_end)
         os.read(read_end, 1)
         if left := marked(MARK, mark):
-            say(f"was killed; ending the {len(left)} processes that it left; training saves first")
+            report_line(f"was killed; ending the {len(left)} processes that it left; training saves first")
         end_all(mark, group, _pause)
     finally:
         os._exit(0)

@@ -14,7 +14,7 @@ from typing import Any
 from common.errors import InputError
 from common.program import Parser, log_message
 from common.whole_files import writing
-from recipe.fingerprints import TREE, difference, fingerprint
+from recipe.fingerprints import TREE, difference, path_fingerprint
 from recipe.gone_files import gone
 
 STALE = 3
@@ -127,8 +127,8 @@ def write_marker(
         "seconds": seconds,
         "counts": dict(counts or {}),
         "options": dict(options),
-        "inputs": {path: fingerprint(Path(path)) for path in inputs},
-        "outputs": {path: fingerprint(Path(path)) for path in outputs},
+        "inputs": {path: path_fingerprint(Path(path)) for path in inputs},
+        "outputs": {path: path_fingerprint(Path(path)) for path in outputs},
     }
     for kind in ("inputs", "outputs"):
         missing = [path for path, found in record[kind].items() if found is None]

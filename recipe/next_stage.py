@@ -48,30 +48,30 @@ def find_next(plan: RunPlan, planned: Iterable[PlannedStage], after_stage_0: boo
         InputError: a stage before `--stage` is not up to date, or files that a stage needs are gone.
         CheckFailed: too few speakers can be used.
     """
-    options = plan.options
     for each in planned:
         number = each.stage.number
-        if number < plan.first_stage and options.trust_earlier:
-            continue
-        why = why_stale(each, options.force and number >= plan.first_stage)
         if number < plan.first_stage:
-            if why:
-                raise InputError(_refusal(plan.first_stage, number, why))
-        elif why or options.force:
+            _check_earlier(plan, each)
+            continue
+        why = why_stale(each, plan.options.force)
+        if why or plan.options.force:
             if after_stage_0 and 1 <= number <= 5:
                 check_usable_speakers(plan)
             _check_places(plan, each)
             return NextStage(each, why)
-        else:
-            log_line(f"stage {number}: {each.title}: up to date")
+        log_line(f"stage {number}: {each.title}: up to date")
     return None
 
 
-def _refusal(first: int, number: int, why: str) -> str:
-    return (
-        f"--stage {first} needs stage {number}, which is not up to date: {why}\n"
-        f"  run from --stage {number}; if these files are your own and must be used as they are, add --trust-earlier"
-    )
+def _check_earlier(plan: RunPlan, planned: PlannedStage) -> None:
+    """Refuse a run whose stages before --stage are not up to date, unless they are trusted."""
+    why = None if plan.options.trust_earlier else why_stale(planned, forced=False)
+    if why:
+        number = planned.stage.number
+        raise InputError(
+            f"--stage {plan.first_stage} needs stage {number}, which is not up to date: {why}\n"
+            f"  run from --stage {number}; if these files are yours and must be used as they are, add --trust-earlier"
+        )
 
 
 def why_stale(planned: PlannedStage, forced: bool) -> str | None:

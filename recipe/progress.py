@@ -45,7 +45,7 @@ class LineCounter:
         return sum(lines for _, lines in self._seen.values())
 
 
-def counted(counter: LineCounter, total: int, elapsed: float) -> str:
+def counted_lines(counter: LineCounter, total: int, elapsed: float) -> str:
     """`812/1200, 68 %, left 0:21`; the time left is by the mean pace so far."""
     done = min(counter.count(), total)
     left = f"left {format_seconds(elapsed * (total - done) / done)}" if done else "left unknown yet"
@@ -118,7 +118,7 @@ def wait_and_report(
         announcement.look(label, line)
         if elapsed >= due:
             due = elapsed + line.interval
-            text = newest_report(report) if isinstance(report, str) else counted(report, total, elapsed)
+            text = newest_report(report) if isinstance(report, str) else counted_lines(report, total, elapsed)
             if text:
                 line.show(f"{label}: {text}")
 

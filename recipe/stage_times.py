@@ -34,7 +34,7 @@ LEDGER = ".stages/times.tsv"
 HEADER = "stage\tseconds\tcpu_seconds"
 
 
-class Job(NamedTuple):
+class TimedStage(NamedTuple):
     """A stage, and the directory that holds its marker."""
 
     stage: int
@@ -42,7 +42,7 @@ class Job(NamedTuple):
 
 
 # In the order in which they run. Features other than MFCC are made by a second stage 1.
-JOBS = list(dict.fromkeys(Job(stage.number, stage.role) for stage in STAGES))
+JOBS = list(dict.fromkeys(TimedStage(stage.number, stage.role) for stage in STAGES))
 # By the way of augmentation: stages that have nothing to do.
 PASSED_OVER = {"online": {2, 3, 7}, "none": {2}}
 BY_THE_WAY = {2, 3, 4, 5, 6, 8}  # stages whose time depends on augmentation and network
@@ -53,11 +53,11 @@ class Typical:
     """Seconds of each job in a first run. way: of augmentation, then config and what is changed in it."""
 
     way: str
-    seconds: dict[Job, float]
+    seconds: dict[TimedStage, float]
 
 
 def _typical(way: str, by_role: dict[str, dict[int, float]]) -> Typical:
-    return Typical(way, {Job(stage, role): s for role, stages in by_role.items() for stage, s in stages.items()})
+    return Typical(way, {TimedStage(stage, role): s for role, stages in by_role.items() for stage, s in stages.items()})
 
 
 # Of `./pipeline.sh` and of `./pipeline.sh --mini-size tiny` on the README's machine with nothing beside them. Once a
@@ -116,22 +116,22 @@ def record_times(folder: Path, stage: int, times: Times) -> None:
         hidden.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
 
 
-def jobs_of_run(folders: dict[str, Path], skipped: set[int], last: int) -> list[Job]:
+def jobs_of_run(folders: dict[str, Path], skipped: set[int], last: int) -> list[TimedStage]:
     """The jobs that a run has."""
     jobs = [job for job in JOBS if job.role in folders and job.stage <= last and job.stage not in skipped]
     if folders.get("feats") == folders.get("mfcc"):
-        jobs = [job for job in jobs if job != Job(1, "feats")]
+        jobs = [job for job in jobs if job != TimedStage(1, "feats")]
     return jobs
 
 
-def known_times(jobs: Sequence[Job], folders: dict[str, Path]) -> dict[Job, Times]:
+def known_times(jobs: Sequence[TimedStage], folders: dict[str, Path]) -> dict[TimedStage, Times]:
     """What the ledgers hold of these jobs."""
     ledgers = {folder: read_ledger(folder) for folder in set(folders.values())}
     found = {job: ledgers[folders[job.role]].get(job.stage) for job in jobs}
     return {job: times for job, times in found.items() if times is not None}
 
 
-def typical_times(corpus: str, way: str) -> dict[Job, float]:
+def typical_times(corpus: str, way: str) -> dict[TimedStage, float]:
     """Seconds of a first run of this corpus; without the stages for which another way of doing it differs."""
     typical = TYPICAL.get(corpus)
     if typical is None:
@@ -140,8 +140,13 @@ def typical_times(corpus: str, way: str) -> dict[Job, float]:
     return {job: s for job, s in typical.seconds.items() if same or job.stage not in BY_THE_WAY}
 
 
-def time_left(jobs: Sequence[Job], current: Job, known: dict[Job, Times], typical: dict[Job, float]) -> str:
-    """How long the run will take from the beginning of this job on, in words; "" where nothing is known."""
+def time_left(
+    jobs: Sequence[TimedStage],
+    current: TimedStage,
+    known: dict[TimedStage, Times],
+    typical: dict[TimedStage, float],
+) -> str:
+    """How long the run will take from the beginning of this job on, in words; "" if nothing is known."""
     to_come = jobs[jobs.index(current) :]
     estimates = {job: times.seconds for job, times in known.items()}
     measured = sum(times.seconds for job, times in known.items() if job in typical)
@@ -160,7 +165,7 @@ def time_left(jobs: Sequence[Job], current: Job, known: dict[Job, Times], typica
     return f"{text} in all{where}"
 
 
-def total_line(jobs: Sequence[Job], known: dict[Job, Times]) -> str:
+def total_line(jobs: Sequence[TimedStage], known: dict[TimedStage, Times]) -> str:
     """`4:40 wall, 8:10 CPU; training 3:09 wall, 5:50 CPU`, and what is not known."""
     if not known:
         return "not known"
@@ -171,14 +176,14 @@ def total_line(jobs: Sequence[Job], known: dict[Job, Times]) -> str:
         return f"{format_seconds(sum(each.seconds for each in times))} wall, {cpu}"
 
     text = as_given(list(known.values()))
-    training = known.get(Job(6, "exp"))
+    training = known.get(TimedStage(6, "exp"))
     if training is not None:
         text += f"; training {as_given([training])}"
     missing = sorted({job.stage for job in jobs if job not in known})
     return text + (f"; without stage {' '.join(map(str, missing))}" if missing else "")
 
 
-def _folders_and_jobs(plan: RunPlan, last: int) -> tuple[dict[str, Path], list[Job]]:
+def _folders_and_jobs(plan: RunPlan, last: int) -> tuple[dict[str, Path], list[TimedStage]]:
     folders = {role: Path(plan.values()[role]) for role in sorted({job.role for job in JOBS})}
     skipped = {*plan.passed_over, *PASSED_OVER.get(plan.augment, ())}
     return folders, jobs_of_run(folders, skipped, last)
@@ -187,7 +192,7 @@ def _folders_and_jobs(plan: RunPlan, last: int) -> tuple[dict[str, Path], list[J
 def left_of_run(plan: RunPlan, planned: PlannedStage) -> str:
     """How long a run will take from the beginning of this stage on, in words; "" if nothing is known."""
     folders, jobs = _folders_and_jobs(plan, plan.last_stage)
-    current = Job(planned.stage.number, planned.stage.role)
+    current = TimedStage(planned.stage.number, planned.stage.role)
     if current not in jobs:
         return ""
     typical = typical_times(f"{plan.options.corpus}-{plan.options.mini_size}", plan.way)

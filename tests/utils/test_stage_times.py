@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recipe import stage_times
-from recipe.stage_times import Job, Times, Typical, main, read_ledger, record_times
+from recipe.stage_times import TimedStage, Times, Typical, main, read_ledger, record_times
 
 from .conftest import Run
 
@@ -122,8 +122,8 @@ def test_the_times_of_a_run_are_summed_by_clock_and_processor(capsys: pytest.Cap
 
 def test_features_that_are_mfcc_have_one_stage_1() -> None:
     folders = {role: Path(role) for role in ("data", "mfcc", "feats", "prepared", "exp")}
-    assert Job(1, "feats") in stage_times.jobs_of_run(folders, set(), 12)
-    assert Job(1, "feats") not in stage_times.jobs_of_run({**folders, "feats": Path("mfcc")}, set(), 12)
+    assert TimedStage(1, "feats") in stage_times.jobs_of_run(folders, set(), 12)
+    assert TimedStage(1, "feats") not in stage_times.jobs_of_run({**folders, "feats": Path("mfcc")}, set(), 12)
 
 
 @pytest.mark.parametrize("line", ["6\t4", "6 4 5", "x\t1\t2", "6\tx\t"])
