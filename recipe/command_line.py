@@ -21,8 +21,8 @@ from common.options import OptionError, choices, range_of
 from recipe.options import FLAGS, FORMS, OPTIONS, PATHS, SOURCES, PipelineOptions, flag_of
 
 COMMAND_LINE = "command line"
-_INTEGER, _POSITIVE = re.compile(r"[0-9]+"), re.compile(r"[1-9][0-9]*")
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
+_INTEGER, _POSITIVE = re.compile(r"[0-9]{1,100}"), re.compile(r"[1-9][0-9]{0,99}")
+_NUMBER = re.compile(r"[0-9]{1,100}(\.[0-9]*)?|\.[0-9]+")
 _KINDS = typing.get_type_hints(PipelineOptions)
 
 
@@ -123,6 +123,8 @@ def value_of(name: str, text: str, where: str) -> Any:
     Raises:
         InputError: it is of another type, or out of its range.
     """
+    if "\0" in text:
+        raise InputError(f"{where}: {flag_of(name)} holds a zero byte")
     kind, optional = _KINDS[name], False
     if typing.get_origin(kind) in (typing.Union, types.UnionType):  # X | None
         kind, optional = typing.get_args(kind)[0], True

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.program import log_message
-from common.text_lines import clean_lines
+from common.text_lines import clean_lines, trimmed
 from recipe.command_line import Given
 
 _KEY = re.compile(r"[a-z][a-z0-9_-]*")
@@ -32,9 +32,9 @@ def read_corpus_conf(path: str, given: Given) -> None:
         lines = [os.fsdecode(line) for line in clean_lines(stream, path, InputError, log_message)]
     for number, line in enumerate(lines, start=1):
         text = line.partition("#")[0]
-        if not text.strip():
+        if not trimmed(text):
             continue
-        key, equals, value = (part.strip() for part in text.partition("="))
+        key, equals, value = map(trimmed, text.partition("="))
         if not equals or not _KEY.fullmatch(key):
             raise InputError(f'{path}:{number}: found "{text}", expected key=value')
         name = key.replace("-", "_")
