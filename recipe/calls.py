@@ -33,7 +33,8 @@ def main(words: Sequence[str]) -> int:
 
 def _start(words: Sequence[str]) -> int:
     """Standard library only, until it is known that the packages are there."""
-    given = Given(called_from=Path(os.environ.get("PIPELINE_CALLED_FROM") or Path.cwd()), checkout=Path.cwd())
+    checkout = working_directory()
+    given = Given(called_from=Path(os.environ.get("PIPELINE_CALLED_FROM") or checkout), checkout=checkout)
     if {"-h", "--help"} & set(words):
         from recipe.help import help_text
 
@@ -70,6 +71,12 @@ def _waiting(words: Sequence[str]) -> int:
     log_line(f"stage {number}: waiting for another run, or for what a killed one left, at work in {folder}")
     print(f"  {holder(Path(folder))}", file=sys.stderr)
     return 0
+
+
+def working_directory() -> Path:
+    """Where this process works, by the name that the shell has for it: it may have come there by a link."""
+    named = os.environ.get("PWD")
+    return Path(named) if named and Path(named).is_dir() and Path(named).samefile(Path.cwd()) else Path.cwd()
 
 
 def cpu_seconds(shell: int, before: str) -> float | None:

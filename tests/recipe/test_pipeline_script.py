@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recipe.bash_names import fields_for_bash
-from recipe.calls import cpu_seconds
+from recipe.calls import cpu_seconds, working_directory
 from tests.helpers.own_processes import wait_until
 
 
@@ -93,6 +93,17 @@ def test_names_reach_bash_whatever_they_hold(root: Path, tmp_path: Path) -> None
     script += 'printf "<%s>" "$plain" "$none" "$yes" "${list_of[@]}" "${#empty[@]}"'
     done = subprocess.run(["bash", "-euc", script, "x", root, tmp_path], capture_output=True, check=True)
     assert done.stdout == b"said\ncode 7\n<a $(b)\n'c' \xff><-><true><x y><><*><0>"
+
+
+def test_a_checkout_that_is_reached_by_a_link_has_the_links_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    monkeypatch.chdir(tmp_path / "link")
+    for pwd, found in (("link", "link"), ("nowhere", "real"), (".", "real")):
+        monkeypatch.setenv("PWD", str(tmp_path / pwd))
+        assert working_directory() == tmp_path / found
 
 
 def test_cpu_time_is_that_of_the_processes_a_shell_has_waited_for(tmp_path: Path) -> None:
