@@ -11,7 +11,7 @@ export PIPELINE_ROOT
 _pipeline_path=$PIPELINE_ROOT/utils
 if [ -n "${KALDI_ROOT:-}" ]; then
   if [ ! -d "$KALDI_ROOT" ]; then
-    echo "path.sh: KALDI_ROOT is $KALDI_ROOT, which is no folder; unset it to use minikaldi alone" >&2
+    echo "path.sh: KALDI_ROOT is $KALDI_ROOT, which is not a folder; unset it to use minikaldi alone" >&2
     return 1
   fi
   _found=
@@ -22,7 +22,8 @@ if [ -n "${KALDI_ROOT:-}" ]; then
     done
   done
   if [ -z "$_found" ]; then
-    echo "path.sh: KALDI_ROOT is $KALDI_ROOT, but there is no command of Kaldi in its src/*bin, bin or itself; build Kaldi there, or unset it to use minikaldi alone" >&2
+    echo "path.sh: KALDI_ROOT is $KALDI_ROOT, but neither it nor its src/*bin or bin has a command of Kaldi;" \
+      "build Kaldi there, or unset it to use minikaldi alone" >&2
     return 1
   fi
 fi
@@ -32,9 +33,9 @@ export PATH=$_pipeline_path:$PATH
 export PYTHONPATH=$PIPELINE_ROOT${PYTHONPATH:+:$PYTHONPATH}
 unset _pipeline_path _dir _found _name
 
-# Of this machine, or as many as the caller's OMP_NUM_THREADS allows, which nproc minds; after the next lines it would say 1.
+# Of this machine, or as many as the caller's OMP_NUM_THREADS allows: nproc reads it, and would say 1 after the next lines.
 export PIPELINE_CORES=${PIPELINE_CORES:-$(nproc)}
 export LC_ALL=C                                  # Kaldi's sorting order, in every tool
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}     # --nj jobs share the cores; training sets its own
 export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
-export PYTHONUNBUFFERED=1                        # logs tell the truth while a job runs
+export PYTHONUNBUFFERED=1                        # logs are complete while a job runs

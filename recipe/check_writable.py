@@ -1,4 +1,4 @@
-"""check_writable.py: whether a directory that a run writes to, or will make, can be written to; nothing stays there."""
+"""check_writable.py: whether a directory that a run writes to, or will make, can be written to; it leaves nothing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from common.errors import InputError
 from common.program import Parser
 
 USAGE = "check_writable.py OPTION DIR [OPTION DIR ...]   e.g.: check_writable.py --data data/mini --exp exp/mini"
-ABOUT = "Exit code 1, and one line that names the option, where nothing can be written to a directory."
+ABOUT = "Exit code 1, and one line that names the option, if nothing can be written to a directory."
 SOME_BYTES = bytes(1 << 12)  # a full disk may take an empty file
 
 
-def check(option: str, folder: Path) -> None:
-    """Write something and remove it, in the directory or in the nearest above it that is there.
+def require_writable(option: str, folder: Path) -> None:
+    """Write something and remove it, in the directory or in the nearest one above it that exists.
 
     Raises:
         InputError: it cannot be written to.
@@ -26,10 +26,10 @@ def check(option: str, folder: Path) -> None:
         while not place.exists() and not place.is_symlink() and place != place.parent:
             place = place.parent
         is_directory = place.is_dir()
-    except OSError as error:  # Python 3.11 raises where a folder above may not be entered
+    except OSError as error:  # Python 3.11 raises if a folder above may not be entered
         raise InputError(f"{option} is {folder}: {place} cannot be looked at: {error.strerror}; {mend}") from error
     if not is_directory:
-        found = "a link that leads nowhere" if place.is_symlink() else "no directory"
+        found = "a link that leads nowhere" if place.is_symlink() else "not a directory"
         raise InputError(f"{option} is {folder}: {place} is {found}; {mend}")
     for inner in (place, folder / ".stages"):
         try:
@@ -49,5 +49,5 @@ def main(argv: Sequence[str]) -> int:
         parser.parse(argv if argv[:1] in (["-h"], ["--help"]) else [])
         parser.error("expected pairs of an option and a directory")
     for option, folder in zip(argv[::2], argv[1::2], strict=True):
-        check(option, Path(folder))
+        require_writable(option, Path(folder))
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,11 +10,12 @@ from pathlib import Path
 from common.errors import InputError
 from common.program import Parser
 from common.text_lines import BLANKS
+from common.whole_files import writing
 from minikaldi.data_dir.tables import key_of, numbered_lines, open_text
 
 USAGE = "check_counts.py --what NAME --in TABLE --out TABLE [--reason-log GLOB] [--max-loss SHARE]"
 ABOUT = """Says `NAME: 1200 in, 1198 out, 2 dropped (0.17 %)` and writes <out>.dropped, lines `utt_id reason`.
-Exit code 1 where more than the share --max-loss is lost, or where <out> has ids that <in> has not."""
+Exit code 1 if more than the share --max-loss is lost, or if <out> has ids that <in> does not have."""
 
 WORD = re.compile(f"[^{BLANKS}\"'(),;]+")
 
@@ -60,15 +60,13 @@ def message_of(line: str) -> str:
 
 
 def write_dropped(path: Path, dropped: Sequence[str], reasons: dict[str, tuple[str, str]], where: str) -> None:
-    """The list of what was lost; an old one is removed where nothing was."""
+    """The list of what was lost; an old one is removed if nothing was."""
     if not dropped:
         path.unlink(missing_ok=True)
         return
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with open_text(partial, "w") as stream:
+    with writing(path) as hidden, open_text(hidden, "w") as stream:
         for utt_id in dropped:
             stream.write(f"{utt_id} {reasons[utt_id][0] if utt_id in reasons else f'no reason found in {where}'}\n")
-    partial.replace(path)
 
 
 def check_counts(what: str, table_in: str, table_out: str, reason_log: str, max_loss: float) -> str:
@@ -83,7 +81,7 @@ def check_counts(what: str, table_in: str, table_out: str, reason_log: str, max_
     extra = [utt_id for utt_id in ids_out if utt_id not in ids_in]
     if extra:
         raise InputError(
-            f"{what}: {table_out} has {len(extra)} ids that {table_in} has not (first: {extra[0]}); "
+            f"{what}: {table_out} has {len(extra)} ids that {table_in} does not have (first: {extra[0]}); "
             "it is of another run: remove it and run the step again"
         )
     dropped = [utt_id for utt_id in ids_in if utt_id not in ids_out]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Say whether the running Python has the packages, at the minimum versions, that the project needs.
 
-Standard library only, and nothing is imported but package metadata: the answer takes a tenth of a second.
+Standard library only. Only package metadata is read, so that the answer takes a tenth of a second.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 MINIMUM_PYTHON = (3, 10)
-# Distribution name -> the oldest version that is known to serve. requirements.txt pins the versions that were tested.
+# Distribution name -> the oldest version that is known to work. requirements.txt pins the versions that were tested.
 MINIMUM = {
     "numpy": "2.0",
     "PyYAML": "6.0",
@@ -43,18 +43,18 @@ def version_tuple(version: str) -> tuple[int, ...]:
 
 
 def lacking(minimum: dict[str, str]) -> list[str]:
-    """What the running Python lacks, a line each; empty where all is there."""
+    """What the running Python lacks, one line each; empty if nothing is missing."""
     lines = []
     if sys.version_info[:2] < MINIMUM_PYTHON:
-        lines.append(f"Python is {sys.version.split()[0]}, needed is {'.'.join(map(str, MINIMUM_PYTHON))} or newer")
+        lines.append(f"Python is {sys.version.split()[0]}; expected {'.'.join(map(str, MINIMUM_PYTHON))} or newer")
     for name, wanted in minimum.items():
         try:
             found = metadata.version(name)
         except metadata.PackageNotFoundError:
-            lines.append(f"{name} is not installed, needed is {wanted} or newer")
+            lines.append(f"{name} is not installed; expected {wanted} or newer")
             continue
         if version_tuple(found) < version_tuple(wanted):
-            lines.append(f"{name} is {found}, needed is {wanted} or newer")
+            lines.append(f"{name} is {found}; expected {wanted} or newer")
     return lines
 
 

@@ -1,11 +1,11 @@
-"""What is kept of a file to see later whether it is another one, and how the two are compared.
+"""What is recorded of a file to see later whether it has changed, and how the two are compared.
 
 Below 1 MB: the hash of the content. A larger file: size, modification and change time, inode, and a hash: of all of it
 up to 16 MB, else of 16 blocks spread over it, the first and the last among them. Another size or modification time is a
 change. With these equal, and change time and inode too, it is the same file and is not read. Otherwise (written with
 its time put back, copied with its times, another owner) the hash decides, so that a copy costs no run of a stage.
 
-A .scp table also stands for the archives that it names, each taken as a large file: made again, they may lie under the
+A .scp table also stands for the archives that it names, each taken as a large file: made again, they may have the
 same names. A directory is its regular files, not its folders, without hidden files and logs. A path `root/**` is the
 whole tree below root: names, sizes and modification times alone, as corpora have millions of files.
 """
@@ -31,8 +31,8 @@ File = str | dict[str, object]  # of a table with archives: {"table": of itself,
 Fingerprint = File | dict[str, File]
 
 
-def fingerprint(path: Path) -> Fingerprint | None:
-    """Of a file, a tree, or a directory (name -> file's); None where there is nothing."""
+def path_fingerprint(path: Path) -> Fingerprint | None:
+    """Of a file, a tree, or a directory (name -> file's); None if there is nothing."""
     if path.name == TREE:
         return tree_fingerprint(path.parent) if path.parent.is_dir() else None
     if path.is_dir():
@@ -41,7 +41,7 @@ def fingerprint(path: Path) -> Fingerprint | None:
 
 
 def difference(path: Path, before: object) -> str | None:
-    """What there is now is compared with a fingerprint: the path that differs, in words; None where none does."""
+    """Compare what is there now with a fingerprint: the path that differs, in words; None if none does."""
     if path.name == TREE or not path.is_dir():
         now = tree_fingerprint(path.parent) if path.name == TREE else None
         return _file_difference(path, before) if now is None else None if now == before else f"{path} changed"

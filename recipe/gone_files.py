@@ -1,4 +1,4 @@
-"""Tables whose files are gone, as after a checkout or its data were moved: known before a job fails on them.
+"""Tables whose files are gone, as after a checkout or its data were moved: found before a job fails on them.
 
 A few entries of a table are looked at, spread over it. Tables of the recipe hold absolute paths.
 """
@@ -18,11 +18,11 @@ PARTING = re.compile(r"[ \t\n\v\f\r'\"=,|]+")  # between the words of a pipe
 
 
 def gone(paths: Iterable[str], moved_alone: bool = False) -> str | None:
-    """Words on the first table whose files are gone, all that were looked at; None where there is none.
+    """A message about the first table of which all checked files are gone; None if there is none.
 
     Args:
         paths: tables, or directories with tables.
-        moved_alone: files that are nowhere do not count, but those that lie elsewhere now.
+        moved_alone: only files that are somewhere else now count, not those that are nowhere.
     """
     for table in _tables(paths):
         entries = [_missing(entry, table) for entry in _some_entries(table)]
@@ -32,7 +32,7 @@ def gone(paths: Iterable[str], moved_alone: bool = False) -> str | None:
                 return _moved(table, file, place)
             if not moved_alone:
                 why = "was a disk unmounted, or a folder moved or removed?"
-                return f"{table}: none of its files is there (first: {file}); {why}"
+                return f"{table}: none of its files exists (first: {file}); {why}"
     return None
 
 
@@ -53,7 +53,7 @@ def _tables(paths: Iterable[str]) -> Iterator[Path]:
 
 
 def _some_entries(table: Path) -> list[str]:
-    """What stands after the key in some lines."""
+    """What follows the key in some lines."""
     try:
         with table.open("rb") as stream:
             lines = stream.read(END_BYTES).splitlines()
@@ -69,14 +69,14 @@ def _some_entries(table: Path) -> list[str]:
 
 
 def _missing(entry: str, table: Path) -> tuple[str, Path | None] | None:
-    """The first file of an entry that is not there, and where it lies now; None where all is there, or is not known."""
+    """The first file of an entry that is missing, and where it is now; None if nothing is missing, or is known."""
     entry = entry.strip()
     if not entry.endswith("|"):
         file = PLACE.sub("", RANGE.sub("", entry))
         return None if _exists(file) else (file, _new_place(file, table))
     for word in PARTING.split(entry):
         place = None if not word.startswith("/") or _exists(word) else _new_place(word, table)
-        if place is not None:  # a word that is nowhere need be no file
+        if place is not None:  # a word that is nowhere may not be a file
             return word, place
     return None
 

@@ -2,9 +2,9 @@
 
     guard.py ./pipeline.sh --stage 6
 
-All that the script starts has the variable PIPELINE_RUN, by which it is found again, in whatever session it is and
-whoever is its parent now. A signal that asks to end, to this process alone or to the group, is passed on: everything in
-this process group gets SIGTERM, utils/run.pl ends its jobs, training saves first. What the group left is ended next. At
+All that the script starts has the variable PIPELINE_RUN, by which it is found again, in any session and under any
+parent. A signal that asks to end, to this process alone or to the group, is passed on: everything in this process
+group gets SIGTERM, utils/run.pl ends its jobs, training saves first. What the group left is ended next. At
 a second request, or when it takes too long, everything is killed. The exit code is then 128 + the signal's number.
 
 SIGKILL cannot be passed on. So there is a keeper, a second process in a session of its own, that does the same when
@@ -31,8 +31,8 @@ KILL_LEFT_SECONDS = 15.0  # what a script leaves when it ends by itself has noth
 SAY_AFTER_SECONDS = 5.0
 
 
-def say(text: str) -> None:
-    """A line on stderr; where the terminal has gone there is nobody to read it."""
+def report_line(text: str) -> None:
+    """A line on stderr; if the terminal is gone, nobody can read it."""
     with contextlib.suppress(OSError):
         print(f"pipeline.sh: {text}", file=sys.stderr, flush=True)
 
@@ -43,7 +43,7 @@ def end_all(mark: str, group: int, pause: Callable[[], bool], patience: float = 
     Args:
         mark: value of PIPELINE_RUN.
         group: the process group of the recipe.
-        pause: waits for PAUSE_SECONDS; True where everything is to be killed now.
+        pause: waits for PAUSE_SECONDS; True if everything must be killed now.
         patience: seconds after which everything is killed.
     """
     asked: set[int] = set()
@@ -52,10 +52,11 @@ def end_all(mark: str, group: int, pause: Callable[[], bool], patience: float = 
         waited = time.monotonic() - begin
         if not said and waited >= SAY_AFTER_SECONDS:
             said = True
-            say(f"waiting up to {patience:.0f} s for the end of {' '.join(str(process.pid) for process in left)}")
+            pids = " ".join(str(process.pid) for process in left)
+            report_line(f"waiting up to {patience:.0f} s for the end of {pids}")
         if not kill and waited >= patience:
             kill = True
-            say(f"{len(left)} processes did not end within {patience:.0f} s and are killed")
+            report_line(f"{len(left)} processes did not end within {patience:.0f} s and are killed")
         in_turn = [process for process in left if process.group == group] or left
         for process in left if kill else in_turn:
             if kill:
@@ -81,7 +82,7 @@ class Requests:
         self._note(signal.sigwait({*self._ending, signal.SIGCHLD}))
 
     def pause(self) -> bool:
-        """For PAUSE_SECONDS; True where another request came after the first."""
+        """For PAUSE_SECONDS; True if another request came after the first."""
         got = signal.sigtimedwait(self._ending, PAUSE_SECONDS)
         return got is not None and self._note(got.si_signo)
 
@@ -92,7 +93,7 @@ class Requests:
             return time.monotonic() - self._since >= AGAIN_SECONDS
         self.first, self._since = number, time.monotonic()
         name = signal.Signals(number).name
-        say(f"{name}: ending what is at work; training saves first (a second signal kills it)")
+        report_line(f"{name}: ending what is at work; training saves first (a second signal kills it)")
         return False
 
 
@@ -113,7 +114,7 @@ def start_keeper(mark: str) -> tuple[int, int]:
         os.close(write_end)
         os.read(read_end, 1)
         if left := marked(MARK, mark):
-            say(f"was killed; ending the {len(left)} processes that it left; training saves first")
+            report_line(f"was killed; ending the {len(left)} processes that it left; training saves first")
         end_all(mark, group, _pause)
     finally:
         os._exit(0)

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
-from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
 from common.program import Parser, log_message
-from recipe.fingerprints import TREE, difference, fingerprint
+from common.whole_files import writing
+from recipe.fingerprints import TREE, difference, path_fingerprint
 from recipe.gone_files import gone
 
 STALE = 3
@@ -24,9 +23,9 @@ USAGE = """
   stage_marker.py check MARKER [--option k=v ...] [--input PATH ...] [--output PATH ...] [--gone no|inputs|all]
   stage_marker.py write MARKER (the same) [--seconds S] [--count in=N out=N dropped=N]
   stage_marker.py show DIR"""
-ABOUT = """check: exit code 0 where the stage is up to date, else 3 and one line that says why. With --gone, a stage
-       that is to run is refused (exit code 1) where the files that its input tables name are gone; all: also where
-       those of an output table were moved.
+ABOUT = """check: exit code 0 if the stage is up to date, else 3 and one line that says why. With --gone, a stage that
+       must run is refused (exit code 1) if the files that its input tables name are gone; all: also if those of an
+       output table were moved.
 write: record that the stage is complete, with the time it took and its counts.
 show:  a table of the markers (*.json) in a directory."""
 
@@ -46,8 +45,8 @@ def read_options(pairs: Sequence[str]) -> dict[str, str]:
     return options
 
 
-def changed_option(before: dict[str, str], now: dict[str, str]) -> str | None:
-    """The first difference between two sets of options, in words; None where they are equal."""
+def changed_option(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:
+    """The first difference between two sets of options, in words; None if they are equal."""
     for key, value in now.items():
         if key not in before:
             return f"option {key} is new, {value}"
@@ -57,8 +56,8 @@ def changed_option(before: dict[str, str], now: dict[str, str]) -> str | None:
     return f"option {gone[0]} was {before[gone[0]]}, is no longer given" if gone else None
 
 
-def changed_path(kind: str, before: dict[str, Any], paths: Sequence[str]) -> str | None:
-    """The first difference between recorded fingerprints and what is there now, in words; None where all are equal."""
+def changed_path(kind: str, before: Mapping[str, Any], paths: Sequence[str]) -> str | None:
+    """The first difference between recorded fingerprints and what is there now, in words; None if all are equal."""
     for text in paths:
         path = Path(text)
         if not (path.parent.is_dir() if path.name == TREE else path.is_dir() or path.is_file()):
@@ -72,8 +71,10 @@ def changed_path(kind: str, before: dict[str, Any], paths: Sequence[str]) -> str
     return f"{kind} {unused[0]} is no longer used" if unused else None
 
 
-def check(marker: Path, options: dict[str, str], inputs: Sequence[str], outputs: Sequence[str]) -> str | None:
-    """Why the stage is to run; None where its last run still holds."""
+def reason_to_run(
+    marker: Path, options: Mapping[str, str], inputs: Sequence[str], outputs: Sequence[str]
+) -> str | None:
+    """Why a stage must run; None if its last run still holds."""
     if not marker.is_file():
         return "never run"
     record = read_marker(marker)
@@ -88,43 +89,57 @@ def read_marker(marker: Path) -> dict[str, Any]:
     """A marker's content.
 
     Raises:
-        InputError: the file is no marker.
+        InputError: the file is not a marker.
     """
     try:
         record = json.loads(marker.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{marker}: no stage marker ({error}); remove it, and the stage runs again") from error
+        raise InputError(f"{marker}: not a stage marker ({error}); remove it, and the stage runs again") from error
     parts = [record.get(part) for part in ("options", "inputs", "outputs")] if isinstance(record, dict) else [None]
     if not all(isinstance(part, dict) for part in parts):
-        raise InputError(f"{marker}: no stage marker; remove it, and the stage runs again")
+        raise InputError(f"{marker}: not a stage marker; remove it, and the stage runs again")
     return record
 
 
-def write(marker: Path, arguments: Namespace) -> None:
-    """Record a complete run.
+def write_marker(
+    marker: Path,
+    options: Mapping[str, str],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    seconds: float | None = None,
+    counts: Mapping[str, str] | None = None,
+) -> None:
+    """Record a complete run of a stage.
+
+    Args:
+        marker: the file.
+        options: what the stage depends on.
+        inputs: paths that it has read.
+        outputs: paths that it has written.
+        seconds: how long it took.
+        counts: how many utterances went in, came out and were dropped.
 
     Raises:
-        InputError: an input or output is not there.
+        InputError: an input or output does not exist.
     """
     record: dict[str, Any] = {
         "finished": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "seconds": arguments.seconds,
-        "counts": read_options(arguments.count),
-        "options": read_options(arguments.option),
-        "inputs": {path: fingerprint(Path(path)) for path in arguments.input},
-        "outputs": {path: fingerprint(Path(path)) for path in arguments.output},
+        "seconds": seconds,
+        "counts": dict(counts or {}),
+        "options": dict(options),
+        "inputs": {path: path_fingerprint(Path(path)) for path in inputs},
+        "outputs": {path: path_fingerprint(Path(path)) for path in outputs},
     }
     for kind in ("inputs", "outputs"):
         missing = [path for path, found in record[kind].items() if found is None]
         if missing:
             raise InputError(f"{marker}: the {kind[:-1]} {missing[0]} is not there, so the stage is not complete")
     marker.parent.mkdir(parents=True, exist_ok=True)
-    partial = marker.with_name(f".{marker.name}.{os.getpid()}")
-    partial.write_text(json.dumps(record, indent=1) + "\n")
-    partial.replace(marker)
+    with writing(marker) as hidden:
+        hidden.write_text(json.dumps(record, indent=1) + "\n")
 
 
-def show(folder: Path) -> list[str]:
+def marker_table(folder: Path) -> list[str]:
     """The table of a directory's markers, oldest first."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such directory")
@@ -149,13 +164,14 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse(argv)
     marker = Path(arguments.marker)
     if arguments.action == "show":
-        print("\n".join(show(marker)))
+        print("\n".join(marker_table(marker)))
     elif arguments.action == "write":
-        write(marker, arguments)
+        facts = (read_options(arguments.option), arguments.input, arguments.output)
+        write_marker(marker, *facts, arguments.seconds, read_options(arguments.count))
     else:
         try:
-            reason = check(marker, read_options(arguments.option), arguments.input, arguments.output)
-        except InputError as error:  # a damaged marker is told, and counts as none
+            reason = reason_to_run(marker, read_options(arguments.option), arguments.input, arguments.output)
+        except InputError as error:  # a damaged marker is reported, and counts as none
             log_message(str(error))
             reason = "its marker is damaged"
         refuse_gone(arguments.gone, reason, arguments.input, arguments.output)
@@ -166,10 +182,16 @@ def main(argv: Sequence[str]) -> int:
 
 
 def refuse_gone(which: str, reason: str | None, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-    """See --gone. reason: why the stage is to run; one that is up to date may be run again with --force.
+    """See --gone.
+
+    Args:
+        which: "no", "inputs" or "all".
+        reason: why the stage must run; None if it is up to date, and may be forced.
+        inputs: what it reads.
+        outputs: what it writes.
 
     Raises:
-        InputError: files are gone, and the stage cannot run or its outputs lie elsewhere.
+        InputError: files are gone, and the stage cannot run or its outputs are elsewhere.
     """
     found = gone(inputs) if which == "inputs" or (which == "all" and reason) else None
     if found is None and which == "all" and reason and reason.startswith("output "):

@@ -45,7 +45,7 @@ class LineCounter:
         return sum(lines for _, lines in self._seen.values())
 
 
-def counted(counter: LineCounter, total: int, elapsed: float) -> str:
+def counted_lines(counter: LineCounter, total: int, elapsed: float) -> str:
     """`812/1200, 68 %, left 0:21`; the time left is by the mean pace so far."""
     done = min(counter.count(), total)
     left = f"left {format_seconds(elapsed * (total - done) / done)}" if done else "left unknown yet"
@@ -53,7 +53,7 @@ def counted(counter: LineCounter, total: int, elapsed: float) -> str:
 
 
 def newest_report(log: str) -> str:
-    """The last line of a log that tells the time left, or "" before there is one."""
+    """The last line of a log that says how much time is left, or "" before there is one."""
     path = Path(log)
     if not path.is_file():
         return ""
@@ -118,7 +118,7 @@ def wait_and_report(
         announcement.look(label, line)
         if elapsed >= due:
             due = elapsed + line.interval
-            text = newest_report(report) if isinstance(report, str) else counted(report, total, elapsed)
+            text = newest_report(report) if isinstance(report, str) else counted_lines(report, total, elapsed)
             if text:
                 line.show(f"{label}: {text}")
 
@@ -135,7 +135,7 @@ def run_watched(command: Sequence[str], label: str, report: LineCounter | str, t
             child.send_signal(number)
 
     when_asked_to_end(pass_on, pass_on)
-    child = subprocess.Popen(command, close_fds=False)  # the stage's lock is to last as long as what it starts
+    child = subprocess.Popen(command, close_fds=False)  # the stage's lock must last as long as what it starts
     if asked:  # while it was starting
         child.send_signal(asked[0])
     code = wait_and_report(child, label, report, total, announcement)
@@ -148,7 +148,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--label", required=True, help="what is being done, e.g. the stage and the step")
     parser.add_argument("--total", type=int, default=0, help="how many lines there will be (with --lines)")
     parser.add_argument("--lines", metavar="GLOB", help="count the lines of these growing files")
-    parser.add_argument("--follow", metavar="LOG", help="show the newest line of this log that tells the time left")
+    parser.add_argument("--follow", metavar="LOG", help="show the log's newest line that says how much time is left")
     parser.add_argument(
         "--announce", metavar="WORDS", default="", help="with --follow: show a line that begins so, too"
     )

@@ -61,6 +61,12 @@ def modules_loaded(root: Path, script: str, *names: str) -> list[str]:
     return done.stdout.split()
 
 
+def test_the_recipe_loads_no_torch(root: Path) -> None:
+    script = "import sys; import recipe.run_state, recipe.stage_tables; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_no_command_loads_torch_or_scipy_signal_when_it_is_loaded(root: Path) -> None:
     script = "from minikaldi.commands import MODULES, load_command; [load_command(name) for name in MODULES]"
     assert modules_loaded(root, script, "torch", "scipy", "soundfile", "sklearn") == []

@@ -9,9 +9,9 @@ set -euo pipefail
 usage() {
   cat >&2 <<'EOF'
 Usage: utils/prepare_environment.sh [--tests | --check]
-  --tests   also what ./tests/run.sh and .ci/run need (tests/requirements.txt); where the running Python has all but
+  --tests   also what ./tests/run.sh and .ci/run need (tests/requirements.txt); if the running Python has all but
             that, .venv gets the test tools alone and sees its other packages
-  --check   install nothing: say nothing and exit 0 where all is there, else exit 1
+  --check   install nothing: say nothing and exit 0 if all is there, else exit 1
 EOF
   exit 1
 }
@@ -35,7 +35,7 @@ if [ -e "$venv/.ready" ] && "$venv/bin/python3" "${check[@]}" --quiet; then
   echo "environment: .venv ($("$venv/bin/python3" --version))"
   exit 0
 fi
-# A .venv that lacks something (the packages that were lent to it are gone, say) gives way to a running Python that has all.
+# A .venv that lacks something (e.g. the packages that were lent to it are gone) gives way to a complete running Python.
 if [ "$check_only" = false ] && [ -e "$venv/.ready" ] && [ "$(prefix python3)" != "$(realpath -m "$venv")" ] &&
   python3 "${check[@]}" --quiet; then
   rm "$venv/.ready"
@@ -47,9 +47,12 @@ if [ ! -e "$venv/.ready" ] && python3 "${check[@]}" --quiet; then
 fi
 
 if [ "$check_only" = true ]; then exit 1; fi
-command -v python3 >/dev/null || { echo "prepare_environment.sh: no python3 on PATH; install Python 3.10 or newer" >&2; exit 1; }
+command -v python3 >/dev/null || {
+  echo "prepare_environment.sh: no python3 on PATH; install Python 3.10 or newer" >&2
+  exit 1
+}
 
-# Where the test tools alone are missing, nothing else is installed: not where .venv has the rest, nor where the running
+# If only the test tools are missing, nothing else is installed: not if .venv has the rest, nor if the running
 # Python (an active environment, say) has it. Its packages are then lent to .venv by a .pth file, and its own folders
 # are left as they are.
 missing=all
@@ -87,7 +90,8 @@ install=()
 for file in "${requirements[@]}"; do install+=(-r "$file"); done
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-warn-conflicts "${install[@]}" 2> "$venv/pip.log" || {
   tail -n 20 "$venv/pip.log" >&2
-  echo "prepare_environment.sh: pip could not install ${requirements[*]#"$root"/} (log: .venv/pip.log); mend that and run again" >&2
+  echo "prepare_environment.sh: pip could not install ${requirements[*]#"$root"/} (log: .venv/pip.log);" \
+    "mend that and run again" >&2
   exit 1
 }
 "$venv/bin/python3" "${check[@]}"

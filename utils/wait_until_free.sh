@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Waits until nobody is at work in an experiment directory; says for whom it waits, and how to end that.
+# Waits until an experiment directory is free; says for whom it waits, and how to end that.
 #
-# nnet.train, nnet.extract and nnet.import_checkpoint lock <exp-dir>/lock (flock) while they run; it names them: nnet/training/exp_lock.py.
+# nnet.train, nnet.extract and nnet.import_checkpoint lock <exp-dir>/lock (flock) while they run; it names them
+# (nnet/training/exp_lock.py).
 set -euo pipefail
 
 shared=()
@@ -18,7 +19,8 @@ lock=$1/lock
 if [ ! -e "$lock" ]; then exit 0; fi
 status=0
 flock "${shared[@]}" --nonblock --conflict-exit-code 9 "$lock" true || status=$?
-if [ "$status" -ne 9 ]; then exit 0; fi     # free; or a file system without locks, where nnet/training/exp_lock.py looks at the line
+# It is free; or the file system has no locks, and nnet/training/exp_lock.py looks at the line.
+if [ "$status" -ne 9 ]; then exit 0; fi
 who=$(< "$lock")
 echo "$1 is in use: waiting for ${who:-a process that has just begun}
   wait for its end, or end it with \`kill\` and this pid (training saves first), or give another --exp" >&2

@@ -123,12 +123,6 @@ BASH_READERS = {
         read_one() { set -- --config "$1"; . utils/parse_options.sh; }""",
         b"# jobs\nnj=8\nflag='false'\nopts=\"a b\"\nopts=c # two\n",
     ),
-    "pipeline_options.sh": (
-        """called_from=$PWD; die() { echo "pipeline.sh: $*" >&2; exit 1; }; log() { :; }; . utils/pipeline_options.sh
-        parse_pipeline_options
-        read_one() { _read_corpus_conf "$1"; }""",
-        (ROOT / "conf/pipeline/mini-tiny.conf").read_bytes(),
-    ),
 }
 
 

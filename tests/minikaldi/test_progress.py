@@ -87,7 +87,7 @@ def test_lines_of_growing_files_are_counted_once(tmp_path: Path) -> None:
     (tmp_path / "raw.1.scp").write_text("a 1\nb 2\n")
     (tmp_path / "raw.2.scp").write_text("c 3\n")
     assert counter.count() == 3
-    assert watcher.counted(counter, 12, 10.0) == "3/12, 25 %, left 0:30"
+    assert watcher.counted_lines(counter, 12, 10.0) == "3/12, 25 %, left 0:30"
 
 
 def test_a_followed_log_line_is_printed_once(

@@ -55,18 +55,18 @@ def test_a_version_at_or_above_the_minimum_serves(installed: dict[str, str], fou
 @pytest.mark.parametrize("found", ["2.9.1", "2.10.9", "1.99", "2"])
 def test_an_older_version_is_named_with_what_is_needed(installed: dict[str, str], found: str) -> None:
     installed["torch"] = found
-    assert packages.lacking({"torch": "2.11"}) == [f"torch is {found}, needed is 2.11 or newer"]
+    assert packages.lacking({"torch": "2.11"}) == [f"torch is {found}; expected 2.11 or newer"]
 
 
 def test_a_missing_package_is_named(installed: dict[str, str]) -> None:
     installed["numpy"] = "2.4.6"
     lines = packages.lacking({"numpy": "2.0", "scipy": "1.13"})
-    assert lines == ["scipy is not installed, needed is 1.13 or newer"]
+    assert lines == ["scipy is not installed; expected 1.13 or newer"]
 
 
 def test_an_old_python_is_named(installed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "MINIMUM_PYTHON", (9, 0))
-    assert packages.lacking({})[0].endswith("needed is 9.0 or newer")
+    assert packages.lacking({})[0].endswith("expected 9.0 or newer")
 
 
 @pytest.mark.parametrize(("quiet", "text"), [([], "torch is not installed"), (["--quiet"], "")])
@@ -113,6 +113,20 @@ def test_check_installs_nothing_where_packages_are_lacking(own_checkout: Path, t
     (own_checkout / ".venv").unlink(missing_ok=True)
     done = prepare(own_checkout, "--check", path=bare_path(tmp_path))
     assert done.returncode == 1
+    assert not (own_checkout / ".venv").exists()
+
+
+def test_without_packages_there_is_help_and_a_dry_run_says_what_is_missing(own_checkout: Path, tmp_path: Path) -> None:
+    (own_checkout / ".venv").unlink(missing_ok=True)
+    env = environment({"PATH": bare_path(tmp_path)})
+    for options, code, says in (
+        (["--help"], 0, "--nnet-config conf/nnet/mini.yaml"),
+        (["--bogus=1"], 1, "pipeline.sh: command line: --bogus is unknown"),
+        (["--dry-run"], 1, "packages are missing, and --dry-run installs none; run utils/prepare_environment.sh"),
+    ):
+        command = [str(own_checkout / "pipeline.sh"), *options]
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == code and says in done.stdout + done.stderr
     assert not (own_checkout / ".venv").exists()
 
 

@@ -62,7 +62,7 @@ def test_each_command_is_looked_for_in_kaldis_folders_first(checkout: Path, tmp_
 
 def test_a_kaldi_root_that_is_no_folder_is_an_error(recipe: Recipe, fresh: Place, tmp_path: Path) -> None:
     done = recipe(*fresh.options(), code=1, env={"KALDI_ROOT": str(tmp_path / "nowhere")})
-    assert f"KALDI_ROOT is {tmp_path}/nowhere, which is no folder" in done.stderr
+    assert f"KALDI_ROOT is {tmp_path}/nowhere, which is not a folder" in done.stderr
     assert not fresh.data.exists()
 
 
@@ -71,7 +71,7 @@ def test_a_kaldi_root_without_a_command_is_an_error(recipe: Recipe, fresh: Place
     (tmp_path / "src" / "featbin").mkdir(parents=True)
     (tmp_path / "src" / "featbin" / "copy-feats.cc").touch()
     done = recipe(*fresh.options(), code=1, env={"KALDI_ROOT": str(tmp_path)})
-    assert f"KALDI_ROOT is {tmp_path}, but there is no command of Kaldi in its src/*bin" in done.stderr
+    assert f"KALDI_ROOT is {tmp_path}, but neither it nor its src/*bin or bin has a command of Kaldi" in done.stderr
     assert not fresh.data.exists()
 
 

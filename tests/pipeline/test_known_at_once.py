@@ -28,10 +28,10 @@ def place(tmp_path: Path) -> Place:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"trials": "{corpus}/none"}, "--trials is {corpus}/none, which is no file"),
+        ({"trials": "{corpus}/none"}, "--trials is {corpus}/none, which is not a file"),
         ({"trials": "{corpus}/targets"}, "{corpus}/targets: has 1 target trials and no nontarget trial"),
-        ({"spk2gender": "{corpus}/none"}, "--spk2gender is {corpus}/none, which is no file"),
-        ({"musan_root": "{corpus}/none"}, "--musan-root is {corpus}/none, which is no folder"),
+        ({"spk2gender": "{corpus}/none"}, "--spk2gender is {corpus}/none, which is not a file"),
+        ({"musan_root": "{corpus}/none"}, "--musan-root is {corpus}/none, which is not a folder"),
         ({"test_root": "{corpus}/train"}, "--test-root {corpus}/train are the same folder"),
         ({"train_root": "{corpus}"}, "--train-root {corpus} is a level too high"),
         ({"nnet_opts": "features.dim=31"}, "features.dim is 31, and conf/fbank.conf gives fbank of 30 columns"),

@@ -15,31 +15,31 @@ from .conftest import Done, Place, Recipe, environment
     ("options", "says"),
     [
         (["--nnet-confg", "x"], "--nnet-confg is unknown; choose from: --stage --stop-stage --corpus"),
-        (["--augment", "offline"], '--augment is "offline"; choose ondisk, online or none'),
-        (["--asnorm-cohort", "copies"], '--asnorm-cohort is "copies"; choose speakers or utterances'),
-        (["--device", "gpu"], '--device is "gpu"; choose auto, cpu, cuda or cuda:<n>'),
-        (["--inference", "windows"], '--inference has "windows", expected key=value, e.g. "mode=windows'),
-        (["--max-steps", "0"], '--max-steps is "0", expected is a whole number of at least 1, or - for no limit'),
+        (["--augment", "offline"], '--augment is "offline"; choose one of: none, ondisk, online'),
+        (["--asnorm-cohort", "copies"], '--asnorm-cohort is "copies"; choose one of: speakers, utterances'),
+        (["--device", "gpu"], '--device is "gpu"; expected auto, cpu, cuda or cuda:<n>'),
+        (["--inference", "windows"], '--inference has "windows"; expected key=value, e.g. "mode=windows'),
+        (["--max-steps", "0"], '--max-steps is "0"; expected an integer >= 1, or - for no limit'),
         (["--bogus=1"], "--bogus is unknown; choose from:"),
-        (["--corpus", "librispeech"], '--corpus is "librispeech"; choose one of: folder mini voxceleb'),
-        (["--mini-size", "huge"], '--mini-size is "huge"; choose full or tiny'),
-        (["--stage", "13"], '--stage is "13"; choose a stage from 0 to 12'),
-        (["--stop-stage", "-1"], '--stop-stage is "-1"; choose a stage from 0 to 12'),
-        (["--nj", "two"], '--nj is "two", expected is a whole number'),
-        (["--max-loss", "5"], '--max-loss is "5", expected is a share from 0 to 1'),
-        (["--min-seconds", "1 s"], '--min-seconds is "1 s", expected is a number of seconds'),
-        (["--min-frames", "1.5"], '--min-frames is "1.5", expected is a whole number'),
-        (["--valid-share", "1.5"], '--valid-share is "1.5", expected is a share'),
-        (["--num-augmented", "x2"], '--num-augmented is "x2", expected is a number, or e.g. 2x'),
-        (["--speed-perturb", "yes"], '--speed-perturb is "yes"; choose true or false'),
-        (["--force=perhaps"], '--force is "perhaps"; choose true or false'),
+        (["--corpus", "librispeech"], '--corpus is "librispeech"; choose one of: folder, mini, voxceleb'),
+        (["--mini-size", "huge"], '--mini-size is "huge"; choose one of: full, tiny'),
+        (["--stage", "13"], '--stage is "13"; expected an integer >= 0 and <= 12'),
+        (["--stop-stage", "-1"], '--stop-stage is "-1"; expected an integer >= 0 and <= 12'),
+        (["--nj", "two"], '--nj is "two"; expected an integer >= 1'),
+        (["--max-loss", "5"], '--max-loss is "5"; expected a number >= 0 and <= 1'),
+        (["--min-seconds", "1 s"], '--min-seconds is "1 s"; expected a number >= 0'),
+        (["--min-frames", "1.5"], '--min-frames is "1.5"; expected an integer >= 0, or -'),
+        (["--valid-share", "1.5"], '--valid-share is "1.5"; expected a number >= 0 and <= 1'),
+        (["--num-augmented", "x2"], '--num-augmented is "x2"; expected an integer >= 0, or e.g. 2x'),
+        (["--speed-perturb", "yes"], '--speed-perturb is "yes"; expected true or false'),
+        (["--force=perhaps"], '--force is "perhaps"; expected true or false'),
         (["--seed"], "--seed needs a value"),
         (["mini"], 'found "mini", expected an option'),
         (["--corpus", "folder"], "--corpus folder needs --train-root and --test-root"),
-        (["--corpus", "folder", "--train-root", "/nowhere/train"], "/nowhere/train, which is no folder"),
+        (["--corpus", "folder", "--train-root", "/nowhere/train"], "/nowhere/train, which is not a folder"),
         (["--corpus", "voxceleb"], "--voxceleb1-root is needed"),
         (["--nnet-config", "conf/nnet/none.yaml"], "conf/nnet/none.yaml"),
-        (["--vad-config", "conf/vad_no.conf"], "no file; choose one of: conf/vad.conf conf/vad_relative.conf"),
+        (["--vad-config", "conf/vad_no.conf"], "not a file; choose one of: conf/vad.conf conf/vad_relative.conf"),
         (["--nnet-opts", "pooling.name=lda"], 'pooling "lda" is unknown; choose one of: '),
         (["--inference", "step=5 mode=window"], 'inference.mode is "window"; choose one of: '),
     ],
@@ -155,10 +155,11 @@ def test_folder_corpora_have_copies_on_disk_where_training_cannot_make_them(
         (f"--nnet-config={config}", "has a section augment, which that of --augment-config would replace"),
     ):
         done = recipe(*fresh.options("--dry-run", given, augment=None))
-        assert len([line for line in done.stderr.splitlines() if why in line and "copies on disk in its" in line]) == 1
+        changed = [line for line in done.stderr.splitlines() if "copies are made on disk instead" in line]
+        assert len(changed) == 1 and why in changed[0]
         assert "stage 2: " in done.stdout and "data.source=wav" not in done.stdout
         assert why in recipe(*fresh.options("--dry-run", given, augment="online"), code=1).stderr
-        assert "copies on disk in its" not in recipe(*fresh.options("--dry-run", given, augment="ondisk")).stderr
+        assert "made on disk instead" not in recipe(*fresh.options("--dry-run", given, augment="ondisk")).stderr
     wav = ("--dry-run", f"--nnet-opts={LOGMEL}", "--nnet-opts=data.source=wav")
     assert "of another rate than the audio" in recipe(*fresh.options(*wav, augment=None), code=1).stderr
 
@@ -325,7 +326,7 @@ def test_a_place_that_cannot_be_written_to_is_named_once_before_anything_runs(
     done = recipe(*fresh.options(**{option: f"{tmp_path}/file/below"}), code=1)
     lines = [line for line in done.stderr.splitlines() if not line.startswith("environment: ")]
     assert lines == [
-        f"check_writable.py: --{option} is {tmp_path}/file/below: {tmp_path}/file is no directory;"
+        f"pipeline.sh: --{option} is {tmp_path}/file/below: {tmp_path}/file is not a directory;"
         f" give another --{option}, or mend that"
     ]
     assert not fresh.data.exists() and not fresh.exp.exists()

@@ -328,7 +328,7 @@ def test_a_moved_checkout_is_named_and_goes_on_once_the_old_place_leads_to_it(
     moved = own_checkout.rename(own_checkout.with_name("moved"))
     lines = recipe(*options, where=moved, code=1).stderr.splitlines()
     assert f"{own_checkout} was moved or copied to {moved}, and the tables hold absolute paths" in lines[-1]
-    assert lines[-1].startswith("stage_marker.py: data/corpus/mfcc/") and "stage 1/12" not in "".join(lines)
+    assert lines[-1].startswith("pipeline.sh: data/corpus/mfcc/") and "stage 1/12" not in "".join(lines)
     later = recipe(*options[:-1], "2", "--stage", "2", where=moved, code=1).stderr
     assert f"{own_checkout} was moved or copied to {moved}" in later
     own_checkout.symlink_to(moved)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from recipe.fingerprints import difference, fingerprint, tree_fingerprint
+from recipe.fingerprints import difference, path_fingerprint, tree_fingerprint
 
 from .conftest import Run, table
 
@@ -187,13 +187,13 @@ def test_a_fingerprint_that_is_none_is_a_change(tmp_path: Path, before: object) 
     scp = table(tmp_path, "feats.scp", "a raw.ark:5")
     for path in (scp, table(tmp_path, "text", "a b")):
         assert difference(path, before) == f"{path} changed"
-    assert difference(tmp_path, {"feats.scp": fingerprint(scp), "text": before}) == f"{tmp_path}/text changed"
+    assert difference(tmp_path, {"feats.scp": path_fingerprint(scp), "text": before}) == f"{tmp_path}/text changed"
 
 
 @pytest.mark.parametrize("name", ["\0", "x" * 5000, "", "\udcff"])
 def test_the_name_of_an_archive_may_be_anything(tmp_path: Path, name: str) -> None:
     scp = table(tmp_path, "feats.scp", "a raw.ark:5")
-    before = fingerprint(scp)
+    before = path_fingerprint(scp)
     assert isinstance(before, dict) and before["archives"] == {"raw.ark": "not there"}
     assert difference(scp, before) is None
     differs = difference(scp, {**before, "archives": {name: LARGE}})
@@ -244,7 +244,7 @@ def test_audio_that_is_gone_altogether_is_named_and_a_lost_file_is_not(tmp_path:
     shutil.rmtree(tmp_path / "audio")
     done = run(*check)
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"data/wav.scp: none of its files is there (first: {tmp_path}/audio/00.wav); was a disk" in done.stderr
+    assert f"data/wav.scp: none of its files exists (first: {tmp_path}/audio/00.wav); was a disk" in done.stderr
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
-from recipe.check_writable import check
+from recipe.check_writable import require_writable
 
 from .conftest import Run, content, table
 
@@ -30,7 +30,7 @@ def test_a_place_below_a_file_or_a_broken_link_is_refused(tmp_path: Path, run: R
     table(tmp_path, "file", "x")
     (tmp_path / "broken").symlink_to("nowhere")
     done = run(SCRIPT, "--exp", ".", "--data", place)
-    found = f"{place.split('/')[0]} is {'no directory' if 'file' in place else 'a link that leads nowhere'}"
+    found = f"{place.split('/')[0]} is {'not a directory' if 'file' in place else 'a link that leads nowhere'}"
     wanted = f"check_writable.py: --data is {place}: {found}; give another --data, or mend that\n"
     assert (done.returncode, done.stderr) == (1, wanted)
 
@@ -46,7 +46,7 @@ def test_what_the_system_says_is_passed_on(
     monkeypatch.setattr(tempfile, step, refuse)
     says = f"--exp is {tmp_path}/a: {tmp_path} cannot be written to: {os.strerror(number)}; give another --exp"
     with pytest.raises(InputError) as caught:
-        check("--exp", tmp_path / "a")
+        require_writable("--exp", tmp_path / "a")
     assert str(caught.value).startswith(says)
 
 

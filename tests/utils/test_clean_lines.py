@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,15 @@ def test_config_of_a_step_is_read_by_the_same_rule(root: Path, tmp_path: Path, e
 def test_the_recipes_file_of_a_corpus_is_read_by_the_same_rule(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "mini.conf"
     path.write_bytes(MARK + b"nj = 3\r\n# x\r\nmax_loss=0.5\r\n")
-    script = f"""called_from=$PWD; . utils/stage_functions.sh; . utils/pipeline_options.sh; parse_pipeline_options
-_read_corpus_conf {path}; printf '%q ' "${{option[nj]}}" "${{option[max-loss]}}\""""
-    command = ["bash", "-euo", "pipefail", "-c", script, "pipeline.sh"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    assert done.stdout == "3 0.5 "
+    script = f"""import sys; from pathlib import Path
+sys.argv[0] = "pipeline.sh"
+from recipe.command_line import Given
+from recipe.corpus_conf import read_corpus_conf
+given = Given(Path(), Path())
+read_corpus_conf({str(path)!r}, given)
+print(given.options().nj, given.options().max_loss)"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout == "3 0.5\n"
     assert done.stderr.splitlines() == [
         f"pipeline.sh: {path}: the file begins with a byte order mark; read without it",
         f"pipeline.sh: {path}: line ends are CRLF; read as if they were LF",

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from recipe import stage_times
-from recipe.stage_times import Job, Times, Typical, main, read_ledger, record
+from recipe.stage_times import TimedStage, Times, Typical, main, read_ledger, record_times
 
 from .conftest import Run
 
 TIMES = "utils/stage_times.py"
-ROLES = ["data=d", "mfcc=d/mfcc", "feats=d/fbank", "ready=d/fbank", "exp=e"]
+ROLES = ["data=d", "mfcc=d/mfcc", "feats=d/fbank", "prepared=d/fbank", "exp=e"]
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def say(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 def ran(stages: dict[int, tuple[str, float]]) -> None:
     for stage, (folder, seconds) in stages.items():
-        record(Path(folder), stage, Times(seconds, 2 * seconds))
+        record_times(Path(folder), stage, Times(seconds, 2 * seconds))
 
 
 WHOLE = {
@@ -50,7 +49,7 @@ def test_a_ledger_keeps_the_last_times_of_each_stage(place: Path, run: Run) -> N
 @pytest.mark.usefixtures("place")
 def test_what_ran_here_before_is_what_will_take_as_long(capsys: pytest.CaptureFixture[str]) -> None:
     ran(WHOLE)
-    record(Path("d/fbank"), 1, Times(7.0, 7.0))  # the stage 1 of features that are no MFCC
+    record_times(Path("d/fbank"), 1, Times(7.0, 7.0))  # the stage 1 of features that are no MFCC
     assert say(capsys, "left", "d", "0", *ROLES) == "about 5 min left in all"  # 285 s
     assert say(capsys, "left", "d/mfcc", "1", *ROLES) == "about 4 min left in all"  # 255 s
     assert say(capsys, "left", "d/fbank", "7", *ROLES) == "about 20 s left in all"  # 17 s
@@ -61,7 +60,7 @@ def test_what_ran_here_before_is_what_will_take_as_long(capsys: pytest.CaptureFi
 @pytest.mark.usefixtures("place")
 def test_stages_that_have_nothing_to_do_take_no_time(capsys: pytest.CaptureFixture[str]) -> None:
     ran({**WHOLE, 2: ("d/fbank", 4000.0), 3: ("d/fbank", 4000.0), 7: ("d/fbank", 4000.0)})
-    record(Path("d/fbank"), 1, Times(7.0, 7.0))
+    record_times(Path("d/fbank"), 1, Times(7.0, 7.0))
     assert say(capsys, "left", "d/fbank", "1", *ROLES, "--way", "online c.yaml") == "about 4 min left in all"  # 228 s
     skipped = ["--skip", " 2 3 4 5 6 7 "]
     assert say(capsys, "left", "d/fbank", "1", *ROLES, *skipped) == "about 20 s left in all"
@@ -73,7 +72,7 @@ def test_in_a_first_run_of_an_unknown_corpus_nothing_is_said_and_then_what_is_kn
 ) -> None:
     assert say(capsys, "left", "d", "0", *ROLES, "--corpus", "folder-full") == ""
     ran({stage: WHOLE[stage] for stage in (0, 1, 2, 3, 4, 5)})  # of another network on the same data
-    record(Path("d/fbank"), 1, Times(7.0, 7.0))
+    record_times(Path("d/fbank"), 1, Times(7.0, 7.0))
     without = "without what has not run here yet (stage 6 7 8 9 10 11 12)"
     assert say(capsys, "left", "d", "0", *ROLES) == f"about 1 min left, {without}"
     assert say(capsys, "left", "e", "6", *ROLES) == ""
@@ -94,15 +93,15 @@ def test_a_first_run_of_the_mini_corpus_is_estimated_by_what_its_stages_took(
     mini = ["--corpus", "mini-full", "--way", "online a.yaml  "]
     first = say(capsys, "left", "d", "0", *ROLES, *mini)
     assert first == "about 3 min left in all on a machine like the README's"  # 200 s
-    record(Path("d"), 0, Times(25.0, None))
+    record_times(Path("d"), 0, Times(25.0, None))
     assert say(capsys, "left", "d/mfcc", "1", *ROLES, *mini) == "about 8 min left in all"  # 2.5 times 190 s
-    record(Path("d/mfcc"), 1, Times(15.0, None))
+    record_times(Path("d/mfcc"), 1, Times(15.0, None))
     assert say(capsys, "left", "e", "6", *ROLES, *mini) == "about 5 min left in all"  # 40 s for 20: twice 150 s
 
 
 @pytest.mark.usefixtures("place", "typical")
 def test_another_network_or_augmentation_is_not_estimated_by_the_usual_ones(capsys: pytest.CaptureFixture[str]) -> None:
-    record(Path("d"), 0, Times(10.0, None))
+    record_times(Path("d"), 0, Times(10.0, None))
     other = ["--corpus", "mini-full", "--way", "online other.yaml"]
     without = "without what has not run here yet (stage 4 5 6 8)"
     assert say(capsys, "left", "d/mfcc", "1", *ROLES, *other) == f"about 1 min left, {without}"
@@ -112,24 +111,24 @@ def test_another_network_or_augmentation_is_not_estimated_by_the_usual_ones(caps
 def test_the_times_of_a_run_are_summed_by_clock_and_processor(capsys: pytest.CaptureFixture[str]) -> None:
     assert say(capsys, "total", *ROLES) == "not known"
     ran(WHOLE)
-    record(Path("d/fbank"), 1, Times(7.0, 7.0))
+    record_times(Path("d/fbank"), 1, Times(7.0, 7.0))
     training = "training 3:20 wall, 6:40 CPU"
     assert say(capsys, "total", *ROLES) == f"4:42 wall, 9:17 CPU; {training}"  # without stage 12
-    record(Path("d"), 0, Times(30.0, None))
+    record_times(Path("d"), 0, Times(30.0, None))
     (Path("d/mfcc") / stage_times.LEDGER).unlink()
     expected = f"4:32 wall, CPU time not known; {training}; without stage 1"
     assert say(capsys, "total", *ROLES) == expected
 
 
 def test_features_that_are_mfcc_have_one_stage_1() -> None:
-    folders = {role: Path(role) for role in ("data", "mfcc", "feats", "ready", "exp")}
-    assert Job(1, "feats") in stage_times.jobs_of_run(folders, set(), 12)
-    assert Job(1, "feats") not in stage_times.jobs_of_run({**folders, "feats": Path("mfcc")}, set(), 12)
+    folders = {role: Path(role) for role in ("data", "mfcc", "feats", "prepared", "exp")}
+    assert TimedStage(1, "feats") in stage_times.jobs_of_run(folders, set(), 12)
+    assert TimedStage(1, "feats") not in stage_times.jobs_of_run({**folders, "feats": Path("mfcc")}, set(), 12)
 
 
 @pytest.mark.parametrize("line", ["6\t4", "6 4 5", "x\t1\t2", "6\tx\t"])
 def test_a_damaged_ledger_is_named_with_its_line_and_ends_no_run(place: Path, run: Run, line: str) -> None:
-    record(Path("d"), 0, Times(1.0, None))
+    record_times(Path("d"), 0, Times(1.0, None))
     with (place / "d/.stages/times.tsv").open("a") as stream:
         stream.write(f"{line}\n")
     for words in (["left", "d", "0", *ROLES], ["total", *ROLES], ["record", "d", "6", "--seconds", "3"]):
@@ -162,26 +161,3 @@ def test_wrong_words_are_refused(run: Run, words: list[str]) -> None:
     assert done.returncode == 1 and "expected" in done.stderr
 
 
-SCRIPT = """
-set -euo pipefail
-. utils/stage_functions.sh
-first_stage=0 last_stage=12 force={force} dry_run=false trust_earlier=false
-run_facts=(data={folder} exp={folder}/exp)
-if stage 0 {folder} "nothing -> nothing"; then
-  timeout 10 bash -c 'i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done'
-  stage_done
-fi
-"""
-
-
-def test_a_stage_writes_its_times_down_and_says_what_is_left_when_it_runs_again(tmp_path: Path, root: Path) -> None:
-    said = ""
-    for force in ("false", "true"):
-        script = SCRIPT.format(folder=tmp_path, force=force)
-        done = subprocess.run(["bash", "-c", script], cwd=root, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        times = read_ledger(tmp_path)[0]
-        assert times.cpu is not None and 0.05 < times.cpu < 60
-        said += done.stderr
-    assert "stage 0/12: nothing -> nothing (never run)\n" in said
-    assert "stage 0/12: nothing -> nothing; about " in said and " left, without what has not run here yet" in said

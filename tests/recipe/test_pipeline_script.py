@@ -1,0 +1,118 @@
+"""pipeline.sh and utils/stage_functions.sh: short, without eval; how a stage begins and ends."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from recipe.bash_names import fields_for_bash
+from recipe.calls import cpu_seconds, working_directory
+from tests.helpers.own_processes import wait_until
+
+
+def test_the_recipe_is_short_and_evaluates_nothing(root: Path) -> None:
+    lines = (root / "pipeline.sh").read_text().splitlines()
+    assert len(lines) <= 150 and max(map(len, lines)) <= 120
+    for path in ("pipeline.sh", "utils/stage_functions.sh", "utils/recipe_calls.sh"):
+        text = (root / path).read_text()
+        assert "eval" not in text and max(map(len, text.splitlines())) <= 120
+
+
+ASK = """set -euo pipefail
+cd "$1"
+. utils/stage_functions.sh
+plan='a plan' dry_run=${dry:-false} exp=$2/exp force=false last_stage=12 next_stage=4
+stage_folder=$2/exp stage_marker=$2/exp/.stages/4.json announcement='stage 4/12: a -> b'
+ask() {
+  echo "ask $1 $2"
+  case $1 in again) next_stage=$again ;; completed) next_stage=7 ;; esac
+}
+"""
+RECIPE = """for number in 3 4 7; do
+  if stage $number; then
+    run echo "stage $number runs"
+    ls -A "$stage_folder/.stages"
+    stage_done
+  fi
+done
+"""
+
+
+def bash(root: Path, folder: Path, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    settings = [f"{name}={value}" for name, value in variables.items()]
+    command = ["env", *settings, "bash", "-c", script, "x", root, folder]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_next_stage_runs_under_its_lock_without_a_marker(root: Path, tmp_path: Path) -> None:
+    stages = tmp_path / "exp" / ".stages"
+    stages.mkdir(parents=True)
+    (stages / "4.json").write_text("{}")
+    done = bash(root, tmp_path, ASK + RECIPE.replace("3 4 7", "3 4"))
+    assert done.stdout == "stage 4 runs\nlock\nask completed 4\n"
+    assert done.stderr.endswith(" stage 4/12: a -> b\n") and done.returncode == 0
+    assert (stages / "lock").read_text().startswith("pid ")
+    assert (tmp_path / "exp" / "plan.yaml").read_text() == "a plan"
+
+
+@pytest.mark.parametrize(("again", "runs"), [("4", True), ("7", False)])
+def test_a_stage_that_was_waited_for_is_checked_again(root: Path, tmp_path: Path, again: str, runs: bool) -> None:
+    lock = tmp_path / "exp" / ".stages" / "lock"
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as holder, (tmp_path / "out").open("w") as out:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        script = ASK + RECIPE.replace("3 4 7", "4")
+        command = ["env", f"again={again}", "bash", "-c", script, "x", root, tmp_path]
+        process = subprocess.Popen(command, stdout=out)
+        wait_until(lambda: "ask waiting 4" in (tmp_path / "out").read_text(), "it waits")
+        assert process.poll() is None
+    assert process.wait(timeout=60) == 0
+    said = (tmp_path / "out").read_text()
+    assert "ask again 4" in said and ("stage 4 runs" in said) is runs
+
+
+def test_a_dry_run_prints_the_commands_with_every_stage_and_runs_nothing(root: Path, tmp_path: Path) -> None:
+    script = ASK + 'planned=(3 7) described=(three seven)\nif stage 3; then run touch "$2/a b"; stage_done; fi\n'
+    script += "if stage 4; then run false; fi\nif stage 7; then run true; fi\n"
+    done = bash(root, tmp_path, script, dry="true")
+    assert done.stdout == f"three\n    command touch {tmp_path}/a\\ b\nseven\n    command true\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_reach_bash_whatever_they_hold(root: Path, tmp_path: Path) -> None:
+    values = {"plain": "a $(b)\n'c' \udcff", "none": None, "yes": True, "list_of": ("x y", "", "*"), "empty": ()}
+    (tmp_path / "fields").write_bytes(fields_for_bash(values))
+    (tmp_path / "utils").mkdir()
+    (tmp_path / "utils" / "recipe.py").write_text(
+        "import os, sys\nos.write(3, open('fields', 'rb').read())\nprint('said')\nsys.exit(7)\n"
+    )
+    script = f'. {root}/utils/stage_functions.sh; cd "$2"; ask x || echo "code $?"; '
+    script += 'printf "<%s>" "$plain" "$none" "$yes" "${list_of[@]}" "${#empty[@]}"'
+    done = subprocess.run(["bash", "-euc", script, "x", root, tmp_path], capture_output=True, check=True)
+    assert done.stdout == b"said\ncode 7\n<a $(b)\n'c' \xff><-><true><x y><><*><0>"
+
+
+def test_a_checkout_that_is_reached_by_a_link_has_the_links_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    monkeypatch.chdir(tmp_path / "link")
+    for pwd, found in (("link", "link"), ("nowhere", "real"), (".", "real")):
+        monkeypatch.setenv("PWD", str(tmp_path / pwd))
+        assert working_directory() == tmp_path / found
+
+
+def test_cpu_time_is_that_of_the_processes_a_shell_has_waited_for(tmp_path: Path) -> None:
+    burn = "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done"
+    script = f"before=$(< /proc/$$/stat); bash -c '{burn}'; echo $$; echo \"$before\"; read -r _"
+    with subprocess.Popen(["bash", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
+        assert shell.stdout is not None
+        pid, before = int(shell.stdout.readline()), shell.stdout.readline()
+        seconds = cpu_seconds(pid, before)
+        shell.communicate("\n")
+    assert seconds is not None and 0.05 < seconds < 60
+    assert cpu_seconds(pid, "") is None
