@@ -119,7 +119,7 @@ def write_corpus(folder: Path, pauses: float, rooms: int, seed: int) -> Path:
 def open_section(lists_dir: Path, augment: str, features: str, seed: int) -> tuple[WaveChunks, BatchPlanner]:
     """The maker of chunks with a section, and what plans them."""
     conf = ROOT / "conf" / f"{features}.conf"
-    settings = [f"features={{type: {features}, config: {conf}, dim: {BINS}}}", "data.source=wav"]
+    settings = [f"features={{type: {features}, config: {conf}, dim: {BINS}}}", "data.source=audio"]
     settings += [f"data.chunk_frames={FRAMES}", f"training.seed={seed}"]
     settings += [f"augment={augment}"] if augment else []
     config = load(ROOT / "conf" / "nnet" / "mini.yaml", settings)

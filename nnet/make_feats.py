@@ -1,6 +1,6 @@
 """Make features of the kinds that Kaldi has not, from a table of waves:
 
-    python3 -m nnet.make_feats <logmel|librosa_mfcc|wave> [options] <wav-rspecifier> <feats-wspecifier>
+    python3 -m nnet.make_feats <logmel|librosa_mfcc|samples> [options] <wav-rspecifier> <feats-wspecifier>
 
 It answers as compute-mfcc-feats does: options in Kaldi's form (--config=conf/logmel.conf), counts of what went in and
 came out, a warning with the name of each utterance that fails. Audio of another rate is resampled as utils/to_wav.py
@@ -51,15 +51,18 @@ class MakeLibrosaMfccOptions(LibrosaMfccOptions, TableOptions):
 
 
 @dataclass
-class MakeWaveOptions(WaveOptions, TableOptions):
-    """The options of `make_feats wave`."""
+class MakeSamplesOptions(WaveOptions, TableOptions):
+    """The options of `make_feats samples`."""
 
 
 OPTIONS: dict[str, type[Any]] = {
     "logmel": MakeLogmelOptions,
     "librosa_mfcc": MakeLibrosaMfccOptions,
-    "wave": MakeWaveOptions,
+    "samples": MakeSamplesOptions,
 }
+
+
+EARLIER_NAMES = {"wave": "samples"}
 
 
 def features_of(wave: Wave, options: Any, kind: InputKind) -> NDArray[np.float32]:
@@ -128,7 +131,7 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; its exit codes are those of minikaldi's commands."""
     words = sys.argv[1:] if arguments is None else arguments
-    declared = COMMANDS.get(words[0]) if words else None
+    declared = COMMANDS.get(EARLIER_NAMES.get(words[0], words[0])) if words else None
     if declared is None:
         kinds = "".join(f"  {name:<14}{kind.about}\n" for name, kind in INPUTS.items())
         usage = f"python3 -m nnet.make_feats <type> [options] <wav-rspecifier> <feats-wspecifier>\nTypes:\n{kinds}"

@@ -11,7 +11,7 @@ on both sides. Were twins on both sides, the held-out score would measure memory
 utt2uniq, and those whose names say so: see nnet/data/copies.py.
 The same seed gives the same lists, whatever the order of the input lines.
 
-With --audio-dir the lists serve training from audio too (data.source wav): see nnet/data/wave_lists.py for
+With --audio-dir the lists serve training from audio too (data.source audio): see nnet/data/wave_lists.py for
 the files that are added. The features then serve validation, and utt2num_frames still counts their voiced frames.
 """
 
@@ -210,7 +210,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--max-pairs", type=int, default=10000, help="target pairs, and nontarget pairs, at most")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--audio-dir", type=Path, metavar="DIR", help="with wav.scp, vad.scp, maybe segments: for data.source wav"
+        "--audio-dir", type=Path, metavar="DIR", help="with wav.scp, vad.scp, maybe segments: for data.source audio"
     )
     for kind in ("noise", "music", "speech"):
         parser.add_argument(f"--{kind}-dir", type=Path, metavar="DIR", help=f"{kind}: wav.scp, reco2dur, utt2spk")

@@ -1,6 +1,6 @@
 """Augmentation while training reads: the options of each step, and the tables of their names. numpy only, no torch.
 
-A step of `wave` is a class made as ``Step(options, material)``; its ``apply(signals, rngs)`` maps signals (waves, see
+A step of `audio` is a class made as ``Step(options, material)``; its ``apply(signals, rngs)`` maps signals (waves, see
 signal.py) to signals, and what becomes of signal n depends on it and on generator n alone. A step of `features` is a
 function ``(frames, options, rng) -> frames``. To add one: its function in the file of its kind, its options and its
 line in the table here, a test. How the section is read: schema.py.
@@ -215,7 +215,7 @@ class ClippingOptions:
         _rising("db", self.db, 0, "in dB, from 0 on")
 
 
-WAVE_STEPS: OptionTable = {
+AUDIO_STEPS: OptionTable = {
     "babble": BabbleOptions,
     "clean": CleanOptions,
     "clipping": ClippingOptions,
@@ -285,17 +285,17 @@ class OneOf:
 
 @dataclass(frozen=True)
 class AugmentOptions:
-    """The section `augment`. speed: None for none. wave, features: steps in order, each drawn for each chunk."""
+    """The section `augment`. speed: None for none. audio, features: steps in order, each drawn for each chunk."""
 
     speed: SpeedOptions | None = None
-    wave: tuple[Step | OneOf, ...] = ()
+    audio: tuple[Step | OneOf, ...] = ()
     features: tuple[Step, ...] = ()
 
     @property
     def needs_audio(self) -> bool:
         """Whether features alone are not enough."""
-        return bool(self.speed or self.wave)
+        return bool(self.speed or self.audio)
 
-    def wave_steps(self) -> list[Step]:
-        """All steps of `wave`, the members of one_of among them."""
-        return [step for each in self.wave for step in (each.members if isinstance(each, OneOf) else (each,))]
+    def audio_steps(self) -> list[Step]:
+        """All steps of `audio`, the members of one_of among them."""
+        return [step for each in self.audio for step in (each.members if isinstance(each, OneOf) else (each,))]

@@ -1,4 +1,4 @@
-"""The steps of the section `wave` in order, each with its probability, over the signals of a batch."""
+"""The steps of the section `audio` in order, each with its probability, over the signals of a batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from common.options import name_of
-from nnet.augment import WAVE_STEPS, AugmentOptions, OneOf, Step
+from nnet.augment import AUDIO_STEPS, AugmentOptions, OneOf, Step
 from nnet.augment.material import Material
 from nnet.augment.signal import Signal
 
@@ -49,7 +49,7 @@ def make_step(options: Any, material: Material) -> WaveStep:
 
 
 class Chain:
-    """The section `wave` of an experiment.
+    """The section `augment.audio` of an experiment.
 
     Args:
         options: the section `augment`.
@@ -58,7 +58,7 @@ class Chain:
     """
 
     def __init__(self, options: AugmentOptions, material: Material, costs: Costs) -> None:
-        self._entries = [_Entry(entry, material, costs) for entry in options.wave]
+        self._entries = [_Entry(entry, material, costs) for entry in options.audio]
         rooms = [place for place, entry in enumerate(self._entries) if "room" in entry.names]
         self._last_room = rooms[-1] if rooms else -1
 
@@ -78,7 +78,7 @@ class _Entry:
         members = entry.members if isinstance(entry, OneOf) else (Step(entry.options),)
         self._probability = entry.probability if isinstance(entry, OneOf) else entry.share
         self._steps = [make_step(member.options, material) for member in members]
-        self.names = [name_of(WAVE_STEPS, member.options) for member in members]
+        self.names = [name_of(AUDIO_STEPS, member.options) for member in members]
         sums = np.cumsum([member.share for member in members])
         self._sums, self._costs = sums / sums[-1], costs
 

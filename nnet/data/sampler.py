@@ -19,7 +19,7 @@ from nnet.data.groups import Groups, SpeakerIndex, Triplets
 from nnet.data.lists import Utterances
 
 IntArray = npt.NDArray[np.int64]
-Balance = Literal["none", "speakers", "seed", "groups", "triplets"]
+Balance = Literal["none", "speakers", "jl", "groups", "triplets"]
 
 # Independent random streams of one seed.
 _CHUNKS, _PASSES, _ORDER, AUGMENTATION, MASKS, _UTTERANCES = 0, 1, 2, 3, 4, 5
@@ -42,7 +42,7 @@ class BatchPlan:
 
 
 def repetitions(counts: IntArray) -> IntArray:
-    """How often each utterance of a speaker appears in a pass of `seed` balance: max(1, half // count).
+    """How often each utterance of a speaker appears in a pass of `jl` balance: max(1, half // count).
 
     half = (largest count + 1) // 2. Rare speakers are boosted, frequent ones never cut: 400, 200, 150, 100, 60 and 10
     utterances become 400, 200, 150, 200, 180 and 200.
@@ -59,7 +59,7 @@ class BatchPlanner:
 
     Balance `speakers`: each pass visits all speakers in a new random order, so that no speaker comes twice before all
     have come once; visit n to a speaker takes the n-th of its utterances in a fixed random order, round and round.
-    Balance `none` and `seed`: each pass visits all utterances in a new random order, `seed` with repetitions.
+    Balance `none` and `jl`: each pass visits all utterances in a new random order, `jl` with repetitions.
     Balance `groups`: rows n M … n M + M − 1 are different utterances of the n-th speaker, M = utterances_per_speaker;
     no speaker comes twice in a batch, and all come equally often. Speakers with fewer than M utterances are left out.
     Balance `triplets`: rows 3i, 3i + 1, 3i + 2 are an utterance, another one of the same speaker, and one of another
@@ -108,7 +108,7 @@ class BatchPlanner:
             self._by_speaker = shuffled[np.argsort(utterances.speakers[shuffled], kind="stable")]
             self._counts, self._first = counts, np.cumsum(counts) - counts
             self._entries = np.flatnonzero(counts)  # speakers
-        elif balance == "seed":
+        elif balance == "jl":
             self._entries = np.repeat(np.arange(len(utterances)), repetitions(counts)[utterances.speakers])
         else:
             self._entries = np.arange(len(utterances))

@@ -1,6 +1,6 @@
 """Training chunks from audio: cropped, augmented and turned into features while they are read.
 
-crop → speed → the steps of the section `augment.wave` → 16 bits, as a file would hold → features → sliding mean →
+crop → speed → the steps of the section `augment.audio` → 16 bits, as a file would hold → features → sliding mean →
 voiced frames; the last two where the section `features` has them. What is drawn for chunk n of step k depends on
 (seed, k, n) alone, whoever reads it, and whenever.
 """
@@ -73,7 +73,7 @@ class WaveChunks:
             noises["speech"] = NoiseSet(self._utterances, lists.train.speakers, lists.speaker_ids, what)
         material = Material(rate, reader, noises, audio.rirs, cache_bytes, self.notes)
         self._chain = Chain(config.augment, material, self.costs)
-        rooms = [step.options for step in config.augment.wave_steps() if isinstance(step.options, RoomOptions)]
+        rooms = [step.options for step in config.augment.audio_steps() if isinstance(step.options, RoomOptions)]
         self._before = int(max((room.context for room in rooms), default=0.0) * rate)
 
     def chunks(self, plan: BatchPlan) -> FloatArray:
@@ -195,7 +195,7 @@ def open_waves(
     """What training from audio reads.
 
     Args:
-        config: the experiment, with data.source wav.
+        config: the experiment, with data.source audio.
         lists: the training lists, as read.
         lists_dir: where they are.
         features_conf: the Kaldi option file of the features.

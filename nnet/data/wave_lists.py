@@ -187,7 +187,7 @@ def read_audio_lists(lists_dir: Path, utterances: Utterances) -> AudioLists:
     missing = [name for name in ("wav.scp", "vad.scp") if not (lists_dir / name).is_file()]
     if missing:
         raise InputError(
-            f"{lists_dir}: no {', '.join(missing)}, which data.source wav reads; make the lists with python3 -m"
+            f"{lists_dir}: no {', '.join(missing)}, which data.source audio reads; make the lists with python3 -m"
             " nnet.make_lists --audio-dir <data directory with wav.scp and vad.scp>"
         )
     utt_ids = [utterances.utt_ids[utt] for utt in range(len(utterances))]

@@ -79,7 +79,7 @@ class ResidualLstmOptions(ScaledInputOptions):
 
 @dataclass(frozen=True)
 class ConvGruOptions(EncoderOptions):
-    """Seven convolutions on the waveform (features.type wave), then a GRU in both directions.
+    """Seven convolutions on the waveform (features.type samples), then a GRU in both directions.
 
     channels: of each convolution. width: H of each direction of the GRU. layers: of the GRU. dropout: between those,
     in training.

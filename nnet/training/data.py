@@ -25,7 +25,7 @@ class TrainingData:
 
 
 def read_data(config: Config, lists_dir: Path, features_conf: Path) -> TrainingData:
-    """The lists and, where the experiment has data.source wav, the audio that they name.
+    """The lists and, where the experiment has data.source audio, the audio that they name.
 
     Raises:
         InputError: a file is missing, malformed or does not fit the others.

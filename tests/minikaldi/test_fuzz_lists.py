@@ -237,7 +237,7 @@ def test_yaml_that_no_experiment_needs_is_refused_with_its_line(text: str, said:
 
 def test_a_yaml_file_that_is_no_utf8_names_line_and_byte(tmp_path: Path) -> None:
     (tmp_path / "input").write_bytes(b"a: 1\nb: \xff\n")
-    with pytest.raises(ConfigError, match="input:2: byte 8 of the file is no UTF-8"):
+    with pytest.raises(ConfigError, match="input:2: byte 8 of the file is not UTF-8"):
         load(tmp_path / "input")
 
 

@@ -34,7 +34,7 @@ def gain(db: float) -> GainOptions:
 def through(entries: tuple[Step | OneOf, ...], count: int = 1, costs: Costs | None = None) -> list[float]:
     """Gain in dB that each of `count` equal signals got."""
     material = Material(16000.0, AudioReader(16000, 0), {}, (), 0)
-    chain = Chain(AugmentOptions(wave=entries), material, costs or Costs())
+    chain = Chain(AugmentOptions(audio=entries), material, costs or Costs())
     done = chain.apply([Signal(WAVE)] * count, rngs(count))
     return [round(10 * np.log10(power(signal.samples) / power(WAVE)), 2) for signal in done]
 
@@ -71,7 +71,7 @@ def test_the_context_is_kept_up_to_the_last_room_and_no_further(tmp_path: Path) 
     material = Material(16000.0, AudioReader(16000, 10**6), {}, rirs, 10**6)
     signal = Signal(WAVE, context=1000)
     for wave in ((Step(RoomOptions(), 0.5), Step(gain(0))), (Step(gain(0)),), ()):
-        chain = Chain(AugmentOptions(wave=wave), material, Costs())
+        chain = Chain(AugmentOptions(audio=wave), material, Costs())
         done = chain.apply([signal] * 8, rngs(8))
         assert all(each.context == 0 and len(each.samples) == 2000 for each in done)
 

@@ -30,7 +30,7 @@ UTTS = (0, 7, 20)
 
 def online(corpus: Any, wave_steps: str, utt: int) -> np.ndarray:
     """The features of a whole utterance through the steps."""
-    config = load(corpus.config, [f"augment.wave={wave_steps}"])
+    config = load(corpus.config, [f"augment.audio={wave_steps}"])
     chunks, lists, _ = open_waves(config, read_lists(corpus.lists), corpus.lists, corpus.features_conf)
     length = int(lists.train.num_frames[utt])
     rows: np.ndarray = chunks.chunks(BatchPlan(1, length, np.array([utt]), np.array([0])))[0]

@@ -241,7 +241,7 @@ def test_a_config_that_differs_in_inference_alone_is_told_how_to_use_it(
 
 def test_pieces_too_short_for_an_encoder_that_lengthens_nothing_are_refused(tiny_corpus: Any) -> None:
     wave = (
-        "features={type: wave, config: conf/wave.conf, dim: 160, cmvn: false, vad: false}",
+        "features={type: samples, config: conf/samples.conf, dim: 160, cmvn: false, vad: false}",
         "encoder={name: convgru, channels: 8, width: 8}",
         "pooling={name: mean}",
     )

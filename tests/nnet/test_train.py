@@ -60,7 +60,7 @@ def test_the_log_and_the_curve_tell_the_pace_and_the_wait_for_data(
 
 
 AUGMENT = (
-    "augment={speed: {factors: [0.9, 1.1]}, wave: [{name: room, probability: 0.5}, {one_of: [{name: noise},"
+    "augment={speed: {factors: [0.9, 1.1]}, audio: [{name: room, probability: 0.5}, {one_of: [{name: noise},"
     " {name: babble, voices: [1, 2]}]}], features: [{name: time_mask, probability: 0.5}]}"
 )
 
@@ -81,10 +81,10 @@ def test_training_from_audio_stopped_and_resumed_equals_an_uninterrupted_one(aud
 def test_another_augmentation_or_other_noises_do_not_take_up_a_run(
     audio_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = ("augment.wave=[{name: noise}]", "training.steps=3")
+    settings = ("augment.audio=[{name: noise}]", "training.steps=3")
     assert main(audio_corpus.command(tmp_path / "exp", *settings)) == 0
-    assert main(audio_corpus.command(tmp_path / "exp", "augment.wave=[{name: music}]", "training.steps=3")) == 1
-    assert "was trained with another config: augment.wave" in caplog.text
+    assert main(audio_corpus.command(tmp_path / "exp", "augment.audio=[{name: music}]", "training.steps=3")) == 1
+    assert "was trained with another config: augment.audio" in caplog.text
     noises = audio_corpus.lists / "noise.list"
     noises.write_text("".join(noises.read_text().splitlines(keepends=True)[1:]))
     caplog.clear()
@@ -112,7 +112,7 @@ def test_audio_that_cannot_be_used_stops_training_with_its_name(
         assert "cannot read" in caplog.text and "/nowhere/s" in caplog.text and "Traceback" not in caplog.text
     (audio_corpus.lists / "vad.scp").unlink()
     assert main(audio_corpus.command(tmp_path / "exp")) == 1
-    assert "no vad.scp, which data.source wav reads" in caplog.text
+    assert "no vad.scp, which data.source audio reads" in caplog.text
 
 
 def test_masks_hide_parts_of_features_that_are_read_too(tiny_corpus: Any, tmp_path: Path) -> None:

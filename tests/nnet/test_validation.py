@@ -88,7 +88,7 @@ def test_a_held_out_utterance_too_short_for_the_encoder_is_told_before_training(
     short = valid.utt_ids[3]
     lines = [f"{short} 2" if line.split()[0] == short else line for line in table.read_text().splitlines()]
     table.write_text("\n".join(lines) + "\n")
-    section = "features={type: wave, config: conf/wave.conf, dim: 160, cmvn: false}"
+    section = "features={type: samples, config: conf/samples.conf, dim: 160, cmvn: false}"
     settings = (section, "encoder={name: convgru, width: 4, channels: 4, layers: 1}")
     assert train(tiny_corpus.command(tmp_path / "exp", *settings)) == 1
     assert f"{short}: held out, 2 frames, but this encoder needs 3; 1 such utterances" in caplog.text

@@ -23,7 +23,7 @@ from nnet.make_lists import make_lists
 from tests.nnet.helpers.audio_corpus import make_no_sil, run, voice, write_waves
 
 ALL_ON = (
-    "augment={speed: {factors: [0.9, 1.1]}, wave: [{name: room, probability: 0.6, context: 0.1}, {one_of: ["
+    "augment={speed: {factors: [0.9, 1.1]}, audio: [{name: room, probability: 0.6, context: 0.1}, {one_of: ["
     "{name: noise}, {name: music}, {name: babble, voices: [1, 3]}, {name: clean}], probability: 0.8},"
     " {one_of: [{name: telephone}, {name: low_pass}, {name: companding}], probability: 0.5},"
     " {name: clipping, probability: 0.3}, {name: gain, probability: 0.3}],"
@@ -255,12 +255,12 @@ def test_features_with_other_voice_activity_are_told(audio_corpus: Any) -> None:
 def test_a_step_without_its_material_says_how_to_get_it(audio_corpus: Any, step: str, file: str, option: str) -> None:
     (audio_corpus.lists / file).unlink()
     with pytest.raises(InputError, match=f'"{step}" needs {file} in the lists directory.*{option}'):
-        opened(audio_corpus, f"augment={{wave: [{{name: {step}}}]}}")
+        opened(audio_corpus, f"augment={{audio: [{{name: {step}}}]}}")
 
 
 def test_lists_without_audio_say_how_to_get_it(audio_corpus: Any) -> None:
     (audio_corpus.lists / "wav.scp").unlink()
-    with pytest.raises(InputError, match=r"no wav\.scp, which data\.source wav reads.*--audio-dir"):
+    with pytest.raises(InputError, match=r"no wav\.scp, which data\.source audio reads.*--audio-dir"):
         opened(audio_corpus)
 
 
@@ -270,7 +270,7 @@ def test_features_of_other_columns_than_the_experiment_has_are_refused(audio_cor
 
 
 def test_what_is_odd_is_logged_once(audio_corpus: Any, caplog: pytest.LogCaptureFixture) -> None:
-    loud = "augment={wave: [{name: gain, db: [40, 40]}]}"
+    loud = "augment={audio: [{name: gain, db: [40, 40]}]}"
     chunks, lists, config = opened(audio_corpus, loud, "training.steps=5", "data.workers=2")
     with caplog.at_level("WARNING"):
         list(training_batches(lists.train, config, 1, False, chunks))

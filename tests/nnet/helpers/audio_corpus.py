@@ -15,7 +15,7 @@ from nnet.make_lists import make_lists
 from tests.nnet.helpers.tiny_corpus import CONFIG, TinyCorpus
 
 RATE = 16000
-AUDIO_CONFIG = CONFIG.replace("chunk_frames: [20, 60]", "chunk_frames: [20, 60], source: wav")
+AUDIO_CONFIG = CONFIG.replace("chunk_frames: [20, 60]", "chunk_frames: [20, 60], source: audio")
 AUDIO_CONF = "--sample-frequency=16000\n--num-mel-bins=8\n--snip-edges=false\n--dither=0\n"
 
 
