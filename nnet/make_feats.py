@@ -32,7 +32,7 @@ LOG_EVERY = 10  # utterances, as Kaldi does
 
 
 @dataclass
-class TableOptions:
+class MakeFeatsOptions:
     """What is read and written beside the features' own options."""
 
     channel: int = option(-1, "Channel to use, counted from 0; -1: the wave should be mono, else its first channel")
@@ -41,17 +41,17 @@ class TableOptions:
 
 
 @dataclass
-class MakeLogmelOptions(LogmelOptions, TableOptions):
+class MakeLogmelOptions(LogmelOptions, MakeFeatsOptions):
     """The options of `make_feats logmel`."""
 
 
 @dataclass
-class MakeLibrosaMfccOptions(LibrosaMfccOptions, TableOptions):
+class MakeLibrosaMfccOptions(LibrosaMfccOptions, MakeFeatsOptions):
     """The options of `make_feats librosa_mfcc`."""
 
 
 @dataclass
-class MakeSamplesOptions(WaveOptions, TableOptions):
+class MakeSamplesOptions(WaveOptions, MakeFeatsOptions):
     """The options of `make_feats samples`."""
 
 
@@ -70,7 +70,7 @@ def features_of(wave: Wave, options: Any, kind: InputKind) -> NDArray[np.float32
 
     Args:
         wave: at any rate.
-        options: of the kind, and TableOptions.
+        options: of the kind, and MakeFeatsOptions.
         kind: which features.
 
     Raises:

@@ -21,15 +21,16 @@ import argparse
 import logging
 import os
 import shutil
-import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import InputError
+from common.program import run_program
 from nnet.data.copies import Sources, find_sources
-from nnet.data.hold_out import HoldOutOptions, Split, Utterance, draw_trials, split_by_recording
-from nnet.data.lists import look_up, read_int_table, read_table
+from nnet.data.hold_out import HoldOutOptions, SourcedUtterance, Split, draw_trials, split_by_recording
+from nnet.data.lists import look_up, read_id_table, read_int_table
 from nnet.data.wave_lists import AUDIO_FILES, AudioSources, audio_contents
 
 log = logging.getLogger("make_lists")
@@ -41,7 +42,7 @@ class DataDir:
 
     feats: dict[str, str]
     num_frames: dict[str, int]
-    utterances: list[Utterance]
+    utterances: list[SourcedUtterance]
 
 
 def read_data_dir(data_dir: Path) -> DataDir:
@@ -50,9 +51,9 @@ def read_data_dir(data_dir: Path) -> DataDir:
     Raises:
         InputError: a file is missing, malformed, or lacks an utterance of feats.scp.
     """
-    feats = read_table(data_dir / "feats.scp")
+    feats = read_id_table(data_dir / "feats.scp")
     num_frames = read_int_table(data_dir / "utt2num_frames")
-    utt2spk = read_table(data_dir / "utt2spk")
+    utt2spk = read_id_table(data_dir / "utt2spk")
     utt2rec = _optional(data_dir / "utt2rec")
     look_up(num_frames, feats, data_dir / "utt2num_frames")
     look_up(utt2spk, feats, data_dir / "utt2spk")
@@ -62,14 +63,14 @@ def read_data_dir(data_dir: Path) -> DataDir:
         log.warning("warning: %s", warning)
     recordings = _recordings(sources, utt2rec, data_dir)
     utterances = [
-        Utterance(utt_id, spk_id, recordings[source], utt_id in sources.clean)
+        SourcedUtterance(utt_id, spk_id, recordings[source], utt_id in sources.clean)
         for (utt_id, spk_id), source in zip(ordered.items(), sources.of.values(), strict=True)
     ]
     return DataDir(feats, num_frames, utterances)
 
 
 def _optional(path: Path) -> dict[str, str] | None:
-    return read_table(path) if path.is_file() else None
+    return read_id_table(path) if path.is_file() else None
 
 
 def _recordings(sources: Sources, utt2rec: dict[str, str] | None, data_dir: Path) -> dict[str, str]:
@@ -88,7 +89,7 @@ def _recordings(sources: Sources, utt2rec: dict[str, str] | None, data_dir: Path
     return recordings
 
 
-def drop_utterances(data: DataDir, min_frames: int, min_utts: int) -> tuple[list[Utterance], dict[str, str]]:
+def drop_utterances(data: DataDir, min_frames: int, min_utts: int) -> tuple[list[SourcedUtterance], dict[str, str]]:
     """Leave out short utterances, then speakers with few of those that remain (augmented copies count, as in Kaldi).
 
     Returns:
@@ -200,9 +201,9 @@ def _num_lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
-def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="nnet.make_lists", description="Make training and held-out lists.")
+    parser = argparse.ArgumentParser(prog="python3 -m nnet.make_lists", description="Make training and held-out lists.")
     parser.add_argument("--min-frames", type=int, default=100, help="drop shorter utterances (default %(default)s)")
     parser.add_argument("--min-utts", type=int, default=2, help="drop speakers with fewer (default %(default)s)")
     parser.add_argument("--valid-share", type=float, default=0.1, help="share of clean utterances to hold out")
@@ -217,24 +218,18 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rir-sets", type=Path, metavar="FILE", help="rooms: lines `weight, rir-list`")
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("out_dir", type=Path)
-    return parser.parse_args(arguments)
+    return parser.parse_args(argv)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the program; returns its exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-    options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
-    try:
-        hold_out = HoldOutOptions(options.valid_share, options.max_valid, options.max_pairs, options.seed)
-        sources = AudioSources(
-            options.audio_dir, options.noise_dir, options.music_dir, options.speech_dir, options.rir_sets
-        )
-        make_lists(options.data_dir, options.out_dir, options.min_frames, options.min_utts, hold_out, sources)
-    except (InputError, OSError) as error:
-        log.error("%s", error)
-        return 1
-    return 0
+def main(argv: Sequence[str]) -> None:
+    """Make the lists; raises InputError as `make_lists`."""
+    options = parse_arguments(argv)
+    hold_out = HoldOutOptions(options.valid_share, options.max_valid, options.max_pairs, options.seed)
+    sources = AudioSources(
+        options.audio_dir, options.noise_dir, options.music_dir, options.speech_dir, options.rir_sets
+    )
+    make_lists(options.data_dir, options.out_dir, options.min_frames, options.min_utts, hold_out, sources)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main, "%(name)s: %(message)s")

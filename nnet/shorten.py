@@ -14,11 +14,10 @@ lde3 was right about 7 % of its chunks after 1,820, where lde1, with softmax, wa
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import Any
 
-from common.options import ConfigError
+from common.program import run_program
 from nnet.config.experiment import Config, get, load
 from nnet.config.overrides import add_arguments
 from nnet.config.sections import DataOptions
@@ -80,26 +79,19 @@ def _shorter_schedule(schedule: Any, before: int, now: int) -> dict[str, object]
     return changes
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The program; exit status 1 for a config that cannot be used."""
+def main(argv: Sequence[str]) -> None:
+    """Print the changes; raises ConfigError for a config that cannot be used."""
     about = "Print what of an experiment's YAML is changed so that it trains in fewer steps."
     parser = argparse.ArgumentParser(prog="python3 -m nnet.shorten", description=about)
     parser.add_argument("--config", metavar="FILE", required=True, help="the experiment, e.g. conf/nnet/lde3.yaml")
     add_arguments(parser, "what else is changed; may be repeated")
     parser.add_argument("--max-steps", metavar="N", type=int, required=True, help="the steps of the shorter run")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(argv)
     if options.max_steps < 1:
-        parser.error(f"--max-steps is {options.max_steps}; expected 1 or more")
-    try:
-        config = load(options.config, options.overrides)
-        changes = shortened(config, options.max_steps)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for key, value in changes.items():
+        parser.error(f"--max-steps is {options.max_steps}; expected an integer >= 1")
+    for key, value in shortened(load(options.config, options.overrides), options.max_steps).items():
         print(f"{key}={value}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -14,7 +14,7 @@ from minikaldi.featbin.extract_segments import TO_THE_END
 from nnet.augment.audio import Audio, AudioReader
 from nnet.augment.signal import FloatArray
 from nnet.data.lists import StringTable
-from nnet.data.wave_lists import AudioLists, NoiseEntry, RirEntry
+from nnet.data.wave_lists import AudioLists, NoiseLine, RirLine
 
 MAX_OVERSHOOT = 0.5  # seconds by which a segment may end behind its recording, as extract-segments allows
 FEW_TRIES = 20
@@ -103,7 +103,7 @@ class Source(Protocol):
 class NoiseFiles:
     """The files of noise.list, music.list or speech.list."""
 
-    def __init__(self, entries: Sequence[NoiseEntry], reader: AudioReader) -> None:
+    def __init__(self, entries: Sequence[NoiseLine], reader: AudioReader) -> None:
         self._entries, self._reader = entries, reader
 
     def name(self, number: int) -> str:
@@ -158,7 +158,7 @@ class Material:
     sample_rate: float
     reader: AudioReader
     noises: dict[str, NoiseSet]
-    rirs: tuple[RirEntry, ...]
+    rirs: tuple[RirLine, ...]
     cache_bytes: int
     notes: Notes = field(default_factory=Notes)
 

@@ -21,7 +21,7 @@ from nnet.augment import Step
 from nnet.augment.masks import apply_masks
 from nnet.augment.material import Notes
 from nnet.config.experiment import Config
-from nnet.data.lists import Utterances
+from nnet.data.lists import UtteranceList
 from nnet.data.loaders import Loaded, Loaders, read_here
 from nnet.data.sampler import MASKS, BatchPlan, BatchPlanner
 
@@ -44,7 +44,7 @@ class Batch(NamedTuple):
     seconds: float = 0.0
 
 
-def read_frames(utterances: Utterances, utt: int, start: int, num_frames: int, dim: int) -> FloatMatrix:
+def read_frames(utterances: UtteranceList, utt: int, start: int, num_frames: int, dim: int) -> FloatMatrix:
     """Frames of one utterance, repeated from its beginning where it ends before there are enough.
 
     Args:
@@ -103,7 +103,7 @@ class ChunkSource(Protocol):
 class FeatureChunks:
     """Chunks of features in archives."""
 
-    def __init__(self, utterances: Utterances, dim: int) -> None:
+    def __init__(self, utterances: UtteranceList, dim: int) -> None:
         self.notes = Notes()
         self._utterances, self._dim = utterances, dim
 
@@ -170,7 +170,7 @@ class Feed:
 
 
 def training_batches(
-    utterances: Utterances,
+    utterances: UtteranceList,
     config: Config,
     first: int,
     pin_memory: bool,

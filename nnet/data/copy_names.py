@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from nnet.data.hold_out import source_of
+from nnet.data.hold_out import source_by_name
 
 MIN_PAIRS = 2  # originals that a form must turn into copies: one pair of such names may be chance
 MIN_SHARE = 0.1  # of all utterances, where it is not set off by `-`, `_` and the like (`yes` and `yesterday`)
@@ -41,7 +41,7 @@ class Affixes:
         """The id without those, without what the recipe gives, and without what copies have within."""
         speaker = self.utt2spk.get(utt_id)
         while True:
-            shorter = source_of(utt_id) or self._once(utt_id, speaker) or self._without_inner(utt_id, speaker)
+            shorter = source_by_name(utt_id) or self._once(utt_id, speaker) or self._without_inner(utt_id, speaker)
             if shorter is None:
                 return utt_id
             utt_id = shorter

@@ -24,7 +24,7 @@ MIN_SPEAKERS = 5  # with fewer, the held-out error rate is mostly chance; a smal
 
 
 @dataclass(frozen=True)
-class Utterance:
+class SourcedUtterance:
     """An utterance, its speaker, its source recording, and whether it is an original, not an augmented copy."""
 
     utt_id: str
@@ -61,12 +61,12 @@ class HoldOutOptions:
 class Split:
     """Training and held-out utterances; `twins` are augmented copies of held-out ones, used on neither side."""
 
-    train: list[Utterance]
-    valid: list[Utterance]
-    twins: list[Utterance]
+    train: list[SourcedUtterance]
+    valid: list[SourcedUtterance]
+    twins: list[SourcedUtterance]
 
 
-def source_of(utt_id: str) -> str | None:
+def source_by_name(utt_id: str) -> str | None:
     """The id without its speed prefix and augmentation suffix; None where it has neither."""
     source = SPEED_PREFIX.sub("", utt_id, count=1) if SPEED_PREFIX.match(utt_id) else utt_id
     for suffix in AUGMENTATION_SUFFIXES:
@@ -76,7 +76,7 @@ def source_of(utt_id: str) -> str | None:
     return None if source == utt_id else source
 
 
-def split_by_recording(utterances: Sequence[Utterance], options: HoldOutOptions) -> Split:
+def split_by_recording(utterances: Sequence[SourcedUtterance], options: HoldOutOptions) -> Split:
     """Hold out whole recordings of some speakers.
 
     Speakers come in a random order, until `share` of the clean utterances are held out, or `max_valid`. Each gives
@@ -97,7 +97,7 @@ def split_by_recording(utterances: Sequence[Utterance], options: HoldOutOptions)
     return Split([u for u in utterances if u.rec_id not in held_out], valid, twins)
 
 
-def _choose_recordings(utterances: Sequence[Utterance], options: HoldOutOptions) -> set[str]:
+def _choose_recordings(utterances: Sequence[SourcedUtterance], options: HoldOutOptions) -> set[str]:
     clean_counts: dict[str, int] = defaultdict(int)
     speakers_of: dict[str, set[str]] = defaultdict(set)
     for u in utterances:
@@ -138,7 +138,7 @@ def _some(own: Sequence[str], clean_counts: Mapping[str, int], share: float) -> 
     return own[:number]
 
 
-def draw_trials(valid: Sequence[Utterance], options: HoldOutOptions) -> list[tuple[str, str, bool]]:
+def draw_trials(valid: Sequence[SourcedUtterance], options: HoldOutOptions) -> list[tuple[str, str, bool]]:
     """Target pairs across recordings and ten times as many nontarget pairs, each pair once, in order of the ids.
 
     Returns:
@@ -154,7 +154,7 @@ def draw_trials(valid: Sequence[Utterance], options: HoldOutOptions) -> list[tup
     return sorted((valid[a].utt_id, valid[b].utt_id, target) for a, b, target in pairs)
 
 
-def _target_pairs(valid: Sequence[Utterance]) -> list[tuple[int, int]]:
+def _target_pairs(valid: Sequence[SourcedUtterance]) -> list[tuple[int, int]]:
     places: dict[str, list[int]] = defaultdict(list)
     for place, u in enumerate(valid):
         places[u.spk_id].append(place)
@@ -162,7 +162,7 @@ def _target_pairs(valid: Sequence[Utterance]) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairs if valid[a].rec_id != valid[b].rec_id]
 
 
-def _nontarget_pairs(valid: Sequence[Utterance], wanted: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+def _nontarget_pairs(valid: Sequence[SourcedUtterance], wanted: int, rng: np.random.Generator) -> list[tuple[int, int]]:
     """`wanted` different pairs of two speakers, or all there are."""
     counts = np.unique([u.spk_id for u in valid], return_counts=True)[1] if valid else np.zeros(1, np.int64)
     possible = int((len(valid) ** 2 - (counts**2).sum()) // 2)

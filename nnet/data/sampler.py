@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from common.errors import InputError
 from nnet.data.groups import Groups, SpeakerIndex, Triplets
-from nnet.data.lists import Utterances
+from nnet.data.lists import UtteranceList
 
 IntArray = npt.NDArray[np.int64]
 Balance = Literal["none", "speakers", "jl", "groups", "triplets"]
@@ -82,7 +82,7 @@ class BatchPlanner:
 
     def __init__(
         self,
-        utterances: Utterances,
+        utterances: UtteranceList,
         chunk_frames: tuple[int, int],
         batch_size: int,
         balance: Balance,

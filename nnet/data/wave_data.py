@@ -32,7 +32,7 @@ TOGETHER = 64  # chunks made at once: enough for the FFTs' vector registers, few
 
 
 @dataclass(frozen=True)
-class Cut:
+class ChunkCut:
     """What a chunk is made of. utt: its utterance, without speed copies. before: samples that precede the crop."""
 
     utt: int
@@ -114,7 +114,7 @@ class WaveChunks:
             for chunk, cut, rows in zip(chunks, cuts, feats, strict=True):
                 chunk[:] = without_mean(rows, self._cmn_window)[cut.crop.rows]
 
-    def _cut(self, place: int, start: int, length: int, rng: np.random.Generator) -> Cut:
+    def _cut(self, place: int, start: int, length: int, rng: np.random.Generator) -> ChunkCut:
         copy, utt = divmod(place, len(self._audio.recordings))
         factor = self._factor(copy, rng)
         if copy == 0:
@@ -128,7 +128,7 @@ class WaveChunks:
         frames, all_of_them = chunk_frames(voiced, start, length)
         # A chunk with all voiced frames is the whole utterance: the mean is then taken over its pauses at the ends too.
         part = crop(frames, len(voiced) if all_of_them else self._data.cmn_context, num_samples, framing)
-        return Cut(utt, factor, audio, part, min(self._before, part.start))
+        return ChunkCut(utt, factor, audio, part, min(self._before, part.start))
 
     def _factor(self, copy: int, rng: np.random.Generator) -> float:
         """The speed of a copy or, where copies are no speakers of their own, one that is drawn."""
@@ -167,7 +167,7 @@ class WaveChunks:
             )
         return voiced
 
-    def _read(self, cut: Cut) -> FloatArray:
+    def _read(self, cut: ChunkCut) -> FloatArray:
         """The samples that the cut needs; at another speed, those of the original, zeros over its ends."""
         first, last = cut.crop.start - cut.before, cut.crop.stop
         if cut.factor != 1.0:
@@ -184,7 +184,7 @@ class WaveChunks:
     def _speaker(self, utt: int) -> str:
         return self._lists.speaker_ids[self._lists.train.speakers[utt]]
 
-    def _framed(self, cut: Cut, signal: Signal) -> FloatArray:
+    def _framed(self, cut: ChunkCut, signal: Signal) -> FloatArray:
         """The samples of the cut's frames: at an end of the utterance, with what the features have beyond it."""
         return self.maker.framing.extended(signal.samples, cut.crop.left, cut.crop.right)
 

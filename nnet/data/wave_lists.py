@@ -25,7 +25,7 @@ from minikaldi.copies.noises import read_noises
 from minikaldi.copies.rooms import RIR_OPTIONS, make_rir, read_line, smoothed
 from minikaldi.data_dir.directory import read_segments
 from minikaldi.featbin.extract_segments import TO_THE_END, UnusableSegmentError, parse_segment
-from nnet.data.lists import StringTable, Utterances, look_up, read_table
+from nnet.data.lists import StringTable, UtteranceList, look_up, read_id_table
 
 NOISE_KINDS = ("noise", "music", "speech")
 AUDIO_FILES = ("wav.scp", "segments", "vad.scp", *(f"{kind}.list" for kind in NOISE_KINDS), "rir.list")
@@ -72,7 +72,7 @@ def audio_contents(train_ids: Sequence[str], sources: AudioSources) -> dict[str,
 
 
 def _utterance_contents(train_ids: Sequence[str], audio_dir: Path) -> dict[str, list[str]]:
-    wav_scp, vad_scp = read_table(audio_dir / "wav.scp"), read_table(audio_dir / "vad.scp")
+    wav_scp, vad_scp = read_id_table(audio_dir / "wav.scp"), read_id_table(audio_dir / "vad.scp")
     look_up(vad_scp, train_ids, audio_dir / "vad.scp")
     contents = {"vad.scp": [f"{utt_id} {vad_scp[utt_id]}" for utt_id in train_ids]}
     recordings: Iterable[str] = train_ids
@@ -131,7 +131,7 @@ def _rirs_of_set(rir_sets: Path, text: str, weight: float, path: str) -> list[st
 
 
 @dataclass(frozen=True)
-class NoiseEntry:
+class NoiseLine:
     """A line of noise.list, music.list or speech.list."""
 
     noise_id: str
@@ -140,7 +140,7 @@ class NoiseEntry:
 
 
 @dataclass(frozen=True)
-class RirEntry:
+class RirLine:
     """A line of rir.list."""
 
     rir_id: str
@@ -161,8 +161,8 @@ class AudioLists:
     ends: npt.NDArray[np.float64]
     channels: npt.NDArray[np.int16]
     vad: StringTable
-    noises: dict[str, tuple[NoiseEntry, ...]]
-    rirs: tuple[RirEntry, ...]
+    noises: dict[str, tuple[NoiseLine, ...]]
+    rirs: tuple[RirLine, ...]
 
     def digest(self) -> str:
         """A hash of what augmentation draws from, whatever the paths: a resumed run is to draw the same."""
@@ -174,7 +174,7 @@ class AudioLists:
         return digest.hexdigest()
 
 
-def read_audio_lists(lists_dir: Path, utterances: Utterances) -> AudioLists:
+def read_audio_lists(lists_dir: Path, utterances: UtteranceList) -> AudioLists:
     """Read what `make_lists --audio-dir` wrote.
 
     Args:
@@ -191,7 +191,7 @@ def read_audio_lists(lists_dir: Path, utterances: Utterances) -> AudioLists:
             " nnet.make_lists --audio-dir <data directory with wav.scp and vad.scp>"
         )
     utt_ids = [utterances.utt_ids[utt] for utt in range(len(utterances))]
-    wav_scp, vad_scp = read_table(lists_dir / "wav.scp"), read_table(lists_dir / "vad.scp")
+    wav_scp, vad_scp = read_id_table(lists_dir / "wav.scp"), read_id_table(lists_dir / "vad.scp")
     look_up(vad_scp, utt_ids, lists_dir / "vad.scp")
     places = _segments(lists_dir / "segments", utt_ids)
     look_up(wav_scp, (rec_id for rec_id, _, _, _ in places), lists_dir / "wav.scp")
@@ -210,7 +210,7 @@ def _segments(path: Path, utt_ids: Sequence[str]) -> list[tuple[str, float, floa
     """(rec_id, start, end, channel) of each utterance; without the file an utterance is a recording."""
     if not path.is_file():
         return [(utt_id, 0.0, TO_THE_END, 0) for utt_id in utt_ids]
-    table = read_table(path)
+    table = read_id_table(path)
     look_up(table, utt_ids, path)
     try:
         segments = [parse_segment(f"{utt_id} {table[utt_id]}") for utt_id in utt_ids]
@@ -222,7 +222,7 @@ def _segments(path: Path, utt_ids: Sequence[str]) -> list[tuple[str, float, floa
 def _fields(path: Path, expected: str) -> list[list[str]]:
     """The lines of a table of files: as many fields as `expected` has words, the last with its blanks."""
     width = len(expected.split())
-    lines = [[key, *fields_of(value, width - 2)] for key, value in read_table(path).items()]
+    lines = [[key, *fields_of(value, width - 2)] for key, value in read_id_table(path).items()]
     wrong = [fields for fields in lines if len(fields) != width]
     if wrong:
         raise InputError(f"{path}: found {' '.join(wrong[0])!r}, expected `{expected}`")
@@ -231,13 +231,13 @@ def _fields(path: Path, expected: str) -> list[list[str]]:
     return lines
 
 
-def _read_noise_list(path: Path) -> tuple[NoiseEntry, ...]:
-    return tuple(NoiseEntry(*fields) for fields in _fields(path, "noise_id spk_id rxfilename"))
+def _read_noise_list(path: Path) -> tuple[NoiseLine, ...]:
+    return tuple(NoiseLine(*fields) for fields in _fields(path, "noise_id spk_id rxfilename"))
 
 
-def _read_rir_list(path: Path) -> tuple[RirEntry, ...]:
+def _read_rir_list(path: Path) -> tuple[RirLine, ...]:
     lines = _fields(path, "rir_id room_id weight rxfilename")
     for rir_id, _, weight, _ in lines:
         if not _positive(weight):
             raise InputError(f"{path}: {rir_id} has the weight {weight!r}, expected a number above 0")
-    return tuple(RirEntry(rir_id, float(weight), rxfilename) for rir_id, _, weight, rxfilename in lines)
+    return tuple(RirLine(rir_id, float(weight), rxfilename) for rir_id, _, weight, rxfilename in lines)

@@ -43,7 +43,7 @@ def override_inference(options: InferenceOptions, overrides: Sequence[str]) -> I
 
 
 @dataclass(frozen=True)
-class Cut:
+class Windows:
     """The windows of one utterance.
 
     spans: (start, stop) of each, in frames of what `lengthened` makes of the utterance. left_out: frames at the end
@@ -55,7 +55,7 @@ class Cut:
     whole: bool = False
 
 
-def cut(num_frames: int, options: InferenceOptions, min_frames: int = 1) -> Cut:
+def cut_windows(num_frames: int, options: InferenceOptions, min_frames: int = 1) -> Windows:
     """The windows of an utterance.
 
     Args:
@@ -67,29 +67,29 @@ def cut(num_frames: int, options: InferenceOptions, min_frames: int = 1) -> Cut:
         One span or more; none where the utterance is shorter than a window and such are dropped.
     """
     if options.mode == "whole":
-        return Cut([(0, num_frames)])
+        return Windows([(0, num_frames)])
     if options.mode == "slices":
         first = max(0, num_frames - slices_frames(options)) // 2
         starts = [first + number * options.step for number in range(options.count)]
-        return Cut([(start, start + options.window) for start in starts])
+        return Windows([(start, start + options.window) for start in starts])
     if num_frames < options.window:
-        return Cut([(0, num_frames)] if options.short == "whole" else [], whole=options.short == "whole")
+        return Windows([(0, num_frames)] if options.short == "whole" else [], whole=options.short == "whole")
     return _sliding(num_frames, options, min_frames)
 
 
-def _sliding(num_frames: int, options: InferenceOptions, min_frames: int) -> Cut:
+def _sliding(num_frames: int, options: InferenceOptions, min_frames: int) -> Windows:
     """Windows each `step` frames, and what becomes of the tail."""
     complete = (num_frames - options.window) // options.step + 1
     spans = [(number * options.step, number * options.step + options.window) for number in range(complete)]
     left_out = num_frames - spans[-1][1]
     tail = complete * options.step  # where the first incomplete window begins; windows that are apart may leave none
     if options.tail == "drop" or left_out == 0 or tail >= num_frames:
-        return Cut(spans, left_out)
+        return Windows(spans, left_out)
     if options.tail == "shift":
-        return Cut([*spans, (num_frames - options.window, num_frames)])
+        return Windows([*spans, (num_frames - options.window, num_frames)])
     if num_frames - tail < min_frames:
-        return Cut(spans, left_out)
-    return Cut([*spans, (tail, num_frames)])
+        return Windows(spans, left_out)
+    return Windows([*spans, (tail, num_frames)])
 
 
 def slices_frames(options: InferenceOptions) -> int:
@@ -124,7 +124,7 @@ class WindowCounts:
     tail_frames: int = 0
     reflected: int = 0
 
-    def add(self, cuts: Sequence[Cut], num_frames: Sequence[int], options: InferenceOptions) -> None:
+    def add(self, cuts: Sequence[Windows], num_frames: Sequence[int], options: InferenceOptions) -> None:
         """Count utterances of these lengths."""
         self.utterances += len(cuts)
         self.windows += sum(len(each.spans) for each in cuts)

@@ -80,7 +80,7 @@ class DamagedError(InputError):
     """A file that is no sound checkpoint: cut, changed, or not written by nnet.train."""
 
 
-def save(path: Path, checkpoint: Checkpoint, before_rename: Callable[[], None] | None = None) -> None:
+def save_checkpoint(path: Path, checkpoint: Checkpoint, before_rename: Callable[[], None] | None = None) -> None:
     """Write a checkpoint; a reader sees the old file or the new one, never a part, even if the machine stops.
 
     Args:
@@ -98,7 +98,7 @@ def save(path: Path, checkpoint: Checkpoint, before_rename: Callable[[], None] |
     write_whole(path, buffer.getbuffer(), before_rename)
 
 
-def load(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint; its tensors are on the CPU.
 
     Raises:
@@ -108,7 +108,7 @@ def load(path: Path) -> Checkpoint:
     content = _read(path)
     unsealed = checksum.has_no_checksum(content)
     try:
-        checksum.check(content)
+        checksum.verify(content)
         values = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except InputError as error:
         raise DamagedError(f"{path}: cannot be read as a checkpoint: {error}") from error

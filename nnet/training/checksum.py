@@ -35,7 +35,7 @@ def has_no_checksum(content: bytes) -> bool:
     return content.startswith(_BEGIN) and end.startswith(_END) and end.endswith(b"\0\0")
 
 
-def check(content: bytes) -> None:
+def verify(content: bytes) -> None:
     """Check the bytes of a file against its checksum; one that was written without is not looked into.
 
     Raises:

@@ -17,7 +17,7 @@ from nnet.config.experiment import Config, from_mapping
 from nnet.config.paths import located
 from nnet.config.sections import PARTS
 from nnet.model import SpeakerNet
-from nnet.training.checkpoint import REMOVED, Checkpoint, file_hash, load
+from nnet.training.checkpoint import REMOVED, Checkpoint, file_hash, load_checkpoint
 
 log = logging.getLogger("train")
 
@@ -47,7 +47,7 @@ def take_start(net: SpeakerNet, config: Config, speaker_ids: Sequence[str], feat
     if config.training.start_from is None:
         return ""
     path, parts = located(config.training.start_from), config.training.start_from_parts
-    state = load(path)
+    state = load_checkpoint(path)
     _check_features(path, state, config, features_conf)
     wanted = _of_parts(net.state_dict(), parts)
     given = dict(_of_parts(state.model, parts))

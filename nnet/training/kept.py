@@ -16,7 +16,7 @@ from pathlib import Path
 from common.errors import InputError, why
 from common.whole_files import write_whole
 from nnet.config.experiment import from_mapping, to_mapping
-from nnet.training.checkpoint import REMOVED, Checkpoint, DamagedError, load, same_run, save
+from nnet.training.checkpoint import REMOVED, Checkpoint, DamagedError, load_checkpoint, same_run, save_checkpoint
 
 log = logging.getLogger("train")
 
@@ -29,7 +29,7 @@ def save_last(exp: Path, state: Checkpoint, keep: int) -> None:
     Raises:
         InputError: it cannot be written; the earlier ones are untouched.
     """
-    save(exp / "last.pt", state, lambda: _make_room(exp, keep))
+    save_checkpoint(exp / "last.pt", state, lambda: _make_room(exp, keep))
 
 
 def newest(exp: Path) -> tuple[Path, Checkpoint] | None:
@@ -49,7 +49,7 @@ def newest(exp: Path) -> tuple[Path, Checkpoint] | None:
     damaged: list[str] = []
     for path in filter(Path.is_file, [last, *older, exp / "best.pt"]):
         try:
-            state = load(path)
+            state = load_checkpoint(path)
         except DamagedError as error:
             damaged.append(str(error))
             continue
@@ -115,7 +115,7 @@ def mend_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None
 
 
 def _is_of_run(best: Path, state: Checkpoint) -> bool:
-    found = load(best)
+    found = load_checkpoint(best)
     fill_in_options(found, best)
     return same_run(found, state)
 
@@ -128,7 +128,7 @@ def fill_in_options(state: Checkpoint, path: Path) -> None:
 
 def _step_of(path: Path) -> int | None:
     try:
-        return load(path).step if path.is_file() else None
+        return load_checkpoint(path).step if path.is_file() else None
     except DamagedError:
         return None
 

@@ -29,7 +29,7 @@ log = logging.getLogger("train")
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """What is trained, on what, and where the result goes, of which the lock is held.
 
     source: of the chunks, None for the lists' features.
@@ -46,7 +46,7 @@ class Run:
     state: Checkpoint  # what last.pt holds or will hold; its tensors are those of the last save
 
 
-def prepare(config: Config, data: TrainingData, lock: ExpLock, device: torch.device) -> Run:
+def prepare(config: Config, data: TrainingData, lock: ExpLock, device: torch.device) -> TrainingRun:
     """A fresh run, or the one that last.pt in the locked directory holds.
 
     Raises:
@@ -88,22 +88,22 @@ def prepare(config: Config, data: TrainingData, lock: ExpLock, device: torch.dev
         state = Checkpoint(0, {}, {}, rng, to_mapping(config), speaker_ids, digest, features_conf, precision)
         state.start_hash = start_hash
     warn_of_emulation(net, state.precision, device)
-    return Run(config, lists, data.source, exp, lock, device, net, optimizer, state)
+    return TrainingRun(config, lists, data.source, exp, lock, device, net, optimizer, state)
 
 
-def valid_frames(run: Run) -> int:
+def valid_frames(run: TrainingRun) -> int:
     """Frames that a validation embeds."""
     lengths = run.lists.valid.num_frames.clip(max=run.config.data.valid_batch_frames)
     return int(lengths.sum()) if len(run.lists.trials) else 0
 
 
-def describe_compute(run: Run) -> tuple[str, str]:
+def describe_compute(run: TrainingRun) -> tuple[str, str]:
     """The device and the precision, in words."""
     emulated = emulation(run.net, run.state.precision, run.device)
     return describe_device(run.device), run.state.precision + (f" ({emulated})" if emulated else "")
 
 
-def describe(run: Run) -> str:
+def run_summary(run: TrainingRun) -> str:
     """One line about the run."""
     parameters = sum(p.numel() for p in run.net.parameters())
     return (
@@ -112,7 +112,7 @@ def describe(run: Run) -> str:
     )
 
 
-def update_state(run: Run, step: int, meter: Meter, seconds: float) -> None:
+def update_state(run: TrainingRun, step: int, meter: Meter, seconds: float) -> None:
     """Bring the state that is saved up to date."""
     state = run.state
     state.step, state.meter, state.seconds = step, meter.as_dict(), seconds
@@ -120,7 +120,7 @@ def update_state(run: Run, step: int, meter: Meter, seconds: float) -> None:
     state.rng = ckpt.rng_state(run.device)
 
 
-def save_state(run: Run, best: bool) -> None:
+def save_state(run: TrainingRun, best: bool) -> None:
     """Write last.pt and, where the model is the best so far, best.pt.
 
     Raises:
@@ -129,5 +129,5 @@ def save_state(run: Run, best: bool) -> None:
     run.lock.check()
     # Without held-out trials nothing tells the better model: the last one is taken for the best.
     if best or (run.state.step and not len(run.lists.trials)):
-        ckpt.save(run.exp / "best.pt", run.state)
+        ckpt.save_checkpoint(run.exp / "best.pt", run.state)
     save_last(run.exp, run.state, run.config.training.keep_last)

@@ -11,14 +11,14 @@ from torch.nn import functional
 
 from common.errors import InputError
 from nnet.data.batches import read_frames
-from nnet.data.lists import TrainingLists, Trials, Utterances
+from nnet.data.lists import HeldOutTrials, TrainingLists, UtteranceList
 from nnet.inference.embed import batches_by_length, embed_batch
 from nnet.model import SpeakerNet
 from scoring.metrics import eer
 
 
 def embed_utterances(
-    net: SpeakerNet, utterances: Utterances, dim: int, max_frames: int, device: torch.device
+    net: SpeakerNet, utterances: UtteranceList, dim: int, max_frames: int, device: torch.device
 ) -> torch.Tensor:
     """Embeddings of a list, of each utterance's first `max_frames` frames, or fewer where the encoder asks for it.
 
@@ -43,7 +43,7 @@ def embed_utterances(
     return embeddings
 
 
-def check_lengths(net: SpeakerNet, utterances: Utterances, max_frames: int) -> None:
+def check_lengths(net: SpeakerNet, utterances: UtteranceList, max_frames: int) -> None:
     """Check before training that the network can embed what `embed_utterances` will give it.
 
     Raises:
@@ -61,7 +61,7 @@ def check_lengths(net: SpeakerNet, utterances: Utterances, max_frames: int) -> N
         )
 
 
-def cosine_eer(embeddings: torch.Tensor, trials: Trials) -> float:
+def cosine_eer(embeddings: torch.Tensor, trials: HeldOutTrials) -> float:
     """Equal error rate, a share, of cosine scores of embeddings (N, E) from which their mean was taken.
 
     Raises:

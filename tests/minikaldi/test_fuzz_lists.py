@@ -23,7 +23,7 @@ from local.make_rirs import read_list
 from local.minicorpus.config import ConfigError as MiniConfigError
 from local.minicorpus.config import read_config
 from local.minicorpus.store import stored
-from local.trials import read_trials as read_any_trials
+from local.trials import read_valid_trials as read_any_trials
 from minikaldi.copies.noises import read_noises
 from minikaldi.copies.rooms import NOISE_OPTIONS, RIR_OPTIONS, make_noise, make_rir, read_sets
 from minikaldi.copies.speed import segment_lines
@@ -33,13 +33,13 @@ from minikaldi.data_dir.validate import validate
 from minikaldi.featbin.compute_mfcc_feats import main as compute_mfcc_feats
 from minikaldi.options import parse
 from nnet.config.experiment import load
-from nnet.data.lists import StringTable, read_int_table, read_trials
-from nnet.data.lists import read_table as read_list_table
+from nnet.data.lists import StringTable, read_int_table, read_valid_trials
+from nnet.data.lists import read_id_table as read_list_table
 from nnet.training.curve import CURVE_HEADER, Curve
 from recipe.markers import check as check_marker
 from scoring.trial_sets import model_speakers
 from scoring.trials import read_scores, write_trials
-from scoring.trials import read_trials as read_scored_trials
+from scoring.trials import read_valid_trials as read_scored_trials
 from tests.minikaldi.helpers.fuzzing import Refusal, cuts, damaged, memory_limit, refusal_or_value
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -153,7 +153,7 @@ READERS = [
     Reader("manifest", lambda path: stored(path.parent, path.name, "abc"), MANIFEST, InputError),
     Reader("training list", read_list_table, TABLE, InputError),
     Reader("integers", read_int_table, b"utt1 100\nutt2 20\nutt3 -3\n", InputError),
-    Reader("held-out trials", lambda path: read_trials(path, ["utt1", "utt2", "utt3"]), TRIALS, InputError),
+    Reader("held-out trials", lambda path: read_valid_trials(path, ["utt1", "utt2", "utt3"]), TRIALS, InputError),
     Reader("curve", kept_curve, f"{CURVE_HEADER}\n1\t0.5\n2\t0.4\n".encode(), InputError),
     Reader("trials", read_scored_trials, TRIALS, InputError),
     Reader("VoxCeleb trials", read_scored_trials, b"1 a/1.wav a/2.wav\r\n0 a/1.wav b/1.wav\r\n", InputError),

@@ -16,7 +16,7 @@ from nnet.augment.chain import Chain, Costs
 from nnet.augment.features import read_feature_maker, without_mean
 from nnet.augment.material import Material
 from nnet.augment.signal import Signal, power
-from nnet.data.wave_lists import RirEntry
+from nnet.data.wave_lists import RirLine
 from tests.nnet.helpers.audio_corpus import write_waves
 
 RNG = np.random.default_rng(0)
@@ -67,7 +67,7 @@ def test_what_a_signal_draws_does_not_depend_on_the_others() -> None:
 
 def test_the_context_is_kept_up_to_the_last_room_and_no_further(tmp_path: Path) -> None:
     write_waves(tmp_path / "r", {"r": np.array([20000.0, 0, 500])})
-    rirs = (RirEntry("r", 1.0, f"{tmp_path}/r/audio/r.wav"),)
+    rirs = (RirLine("r", 1.0, f"{tmp_path}/r/audio/r.wav"),)
     material = Material(16000.0, AudioReader(16000, 10**6), {}, rirs, 10**6)
     signal = Signal(WAVE, context=1000)
     for wave in ((Step(RoomOptions(), 0.5), Step(gain(0))), (Step(gain(0)),), ()):

@@ -15,7 +15,7 @@ from nnet.augment.audio import AudioReader, DecodedAudio
 from nnet.augment.material import Material, NoiseFiles, NoiseSet
 from nnet.augment.noise import Babble, Music, Noise, Piece, draw_level, mixed, passage_of
 from nnet.augment.signal import Signal
-from nnet.data.wave_lists import NoiseEntry
+from nnet.data.wave_lists import NoiseLine
 from tests.nnet.helpers.audio_corpus import voice, write_waves
 
 RATE = 16000.0
@@ -91,7 +91,7 @@ def make_material(folder: Path, waves: dict[str, np.ndarray], speakers: dict[str
     """Files of one kind, by the speakers given, else by speakers of their own names."""
     write_waves(folder, waves)
     reader = AudioReader(RATE, 10**7)
-    entries = [NoiseEntry(name, speakers.get(name, name), f"{folder}/audio/{name}.wav") for name in waves]
+    entries = [NoiseLine(name, speakers.get(name, name), f"{folder}/audio/{name}.wav") for name in waves]
     ids = sorted({entry.spk_id for entry in entries})
     numbers = np.array([ids.index(entry.spk_id) for entry in entries], np.int32)
     return Material(RATE, reader, {kind: NoiseSet(NoiseFiles(entries, reader), numbers, ids, "the list")}, (), 10**6)

@@ -12,7 +12,7 @@ import torch
 from nnet.losses.triplet import Triplet
 from nnet.train import main
 from nnet.training import curve as curve_module
-from nnet.training.checkpoint import load, save
+from nnet.training.checkpoint import load_checkpoint, save_checkpoint
 from nnet.training.curve import Curve, Meter, Pace, Stopwatch
 from tests.nnet.helpers.training_runs import curve
 
@@ -52,9 +52,9 @@ def test_a_checkpoint_with_such_a_meter_is_taken_up(tiny_corpus: Any, tmp_path: 
         patch.setattr("nnet.train.timed", lambda batches: ((b, 0.0) for b in batches if b.step < 3 or 1 / 0))
         with pytest.raises(ZeroDivisionError):
             main(tiny_corpus.command(tmp_path / "parts", *settings, "training.steps=6"))
-    state = load(tmp_path / "parts" / "last.pt")
+    state = load_checkpoint(tmp_path / "parts" / "last.pt")
     assert state.step == 2 and state.meter.pop("decisions") == state.meter["chunks"] == 16
-    save(tmp_path / "parts" / "last.pt", state)
+    save_checkpoint(tmp_path / "parts" / "last.pt", state)
     assert main(tiny_corpus.command(tmp_path / "parts", *settings, "training.steps=6")) == 0
     assert curve(tmp_path / "whole") == curve(tmp_path / "parts")
 

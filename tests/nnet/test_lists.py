@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from nnet.data.hold_out import HoldOutOptions, draw_trials, source_of
-from nnet.data.lists import LIST_FILES, StringTable, read_lists, read_table
+from nnet.data.hold_out import HoldOutOptions, draw_trials, source_by_name
+from nnet.data.lists import LIST_FILES, StringTable, read_id_table, read_lists
 from nnet.make_lists import main, make_lists
+from tests.nnet.helpers.refusals import refusal
 
 SUFFIXES = ("", "-noise", "-reverb")
 
@@ -38,30 +39,30 @@ def write(path: Path, lines: list[str]) -> None:
 
 def run(data: Path, out: Path, min_frames: int = 100, **hold_out: float) -> dict[str, dict[str, str]]:
     make_lists(data, out, min_frames, 2, HoldOutOptions(**hold_out))  # type: ignore[arg-type]
-    return {name: read_table(out / name) for name in LIST_FILES if name != "valid.trials"}
+    return {name: read_id_table(out / name) for name in LIST_FILES if name != "valid.trials"}
 
 
 def recording(utt_id: str) -> str:
-    return (source_of(utt_id) or utt_id).rsplit("-", 1)[0]
+    return (source_by_name(utt_id) or utt_id).rsplit("-", 1)[0]
 
 
 def test_no_recording_is_on_both_sides_and_valid_is_clean(tmp_path: Path) -> None:
     made = run(write_data_dir(tmp_path / "data"), tmp_path / "lists", share=0.2)
     train, valid = made["train.scp"], made["valid.scp"]
     assert valid and not {recording(u) for u in train} & {recording(u) for u in valid}
-    assert all(source_of(utt_id) is None for utt_id in valid)
+    assert all(source_by_name(utt_id) is None for utt_id in valid)
 
 
 def test_without_utt2rec_an_augmented_twin_follows_its_source(tmp_path: Path) -> None:
     made = run(write_data_dir(tmp_path / "data", with_rec=False), tmp_path / "lists")
-    assert not {source_of(u) or u for u in made["train.scp"]} & set(made["valid.scp"])
+    assert not {source_by_name(u) or u for u in made["train.scp"]} & set(made["valid.scp"])
 
 
 def test_every_utterance_is_accounted_for_once(tmp_path: Path) -> None:
     data = write_data_dir(tmp_path / "data")
     made = run(data, tmp_path / "lists")
     parts = [*made["train.scp"], *made["valid.scp"], *made["dropped"]]
-    assert sorted(parts) == sorted(read_table(data / "feats.scp"))
+    assert sorted(parts) == sorted(read_id_table(data / "feats.scp"))
     twins = [utt_id for utt_id, reason in made["dropped"].items() if reason == "twin_of_valid"]
     assert len(twins) == 2 * len(made["valid.scp"])
 
@@ -80,7 +81,7 @@ def test_about_the_asked_share_is_held_out(tmp_path: Path) -> None:
 def test_a_speed_copy_of_a_held_out_recording_is_on_neither_side(tmp_path: Path) -> None:
     data = write_data_dir(tmp_path / "data")
     for name in ("feats.scp", "utt2num_frames", "utt2spk"):
-        table = read_table(data / name)
+        table = read_id_table(data / name)
         faster = {f"sp1.1-{utt}": (f"sp1.1-{value}" if name == "utt2spk" else value) for utt, value in table.items()}
         write(data / name, [f"{utt} {value}" for utt, value in {**table, **faster}.items()])
     made = run(data, tmp_path / "lists")
@@ -108,7 +109,7 @@ def test_the_cap_on_pairs_holds_for_both_kinds(tmp_path: Path) -> None:
 
 def test_short_utterances_go_before_speakers_are_counted(tmp_path: Path) -> None:
     data = write_data_dir(tmp_path / "data", with_rec=False)
-    frames = read_table(data / "utt2num_frames")
+    frames = read_id_table(data / "utt2num_frames")
     frames.update({utt_id: "99" for utt_id in frames if utt_id.startswith("s0-") and utt_id != "s0-r0-0"})
     write(data / "utt2num_frames", [f"{utt_id} {count}" for utt_id, count in frames.items()])
     made = run(data, tmp_path / "lists")
@@ -152,16 +153,18 @@ def test_too_few_recordings_to_hold_out_is_an_error_with_the_mend(tmp_path: Path
 def test_a_recording_of_two_speakers_stays_in_training(tmp_path: Path) -> None:
     data = write_data_dir(tmp_path / "data")
     shared = {"s0-r0": "shared", "s1-r0": "shared"}
-    recs = read_table(data / "utt2rec")
+    recs = read_id_table(data / "utt2rec")
     write(data / "utt2rec", [f"{utt} {shared.get(rec, rec)}" for utt, rec in recs.items()])
     made = run(data, tmp_path / "lists", share=0.5)
     assert {"s0-r0-0", "s1-r0-1"} <= set(made["train.scp"])
 
 
 def test_nontargets_are_all_pairs_where_fewer_exist_than_targets() -> None:
-    from nnet.data.hold_out import Utterance
+    from nnet.data.hold_out import SourcedUtterance
 
-    valid = [Utterance(f"a{n}", "a", f"a{n}", True) for n in range(6)] + [Utterance("b0", "b", "b0", True)]
+    valid = [SourcedUtterance(f"a{n}", "a", f"a{n}", True) for n in range(6)] + [
+        SourcedUtterance("b0", "b", "b0", True)
+    ]
     trials = draw_trials(valid, HoldOutOptions())
     assert sum(target for *_, target in trials) == 15
     assert sum(not target for *_, target in trials) == 6
@@ -178,12 +181,12 @@ def test_nontargets_are_all_pairs_where_fewer_exist_than_targets() -> None:
     ],
 )
 def test_bad_tables_are_errors_that_name_file_and_line(
-    tmp_path: Path, name: str, lines: list[str], message: str, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, name: str, lines: list[str], message: str
 ) -> None:
     data = write_data_dir(tmp_path / "data")
     write(data / name, lines)
-    assert main([str(data), str(tmp_path / "lists")]) == 1
-    assert message in caplog.text
+    message = refusal(main, [str(data), str(tmp_path / "lists")])
+    assert message in message
     assert not (tmp_path / "lists").exists()
 
 

@@ -7,16 +7,16 @@ import time
 import numpy as np
 import pytest
 
-from nnet.data.lists import StringTable, Utterances
+from nnet.data.lists import StringTable, UtteranceList
 from nnet.data.sampler import Balance, BatchPlan, BatchPlanner, repetitions
 
 BALANCES: tuple[Balance, ...] = ("none", "speakers", "jl", "groups", "triplets")
 
 
-def utterances(counts: list[int], frames: int = 500) -> Utterances:
+def utterances(counts: list[int], frames: int = 500) -> UtteranceList:
     speakers = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     names = StringTable(str(n) for n in range(len(speakers)))
-    return Utterances(names, names, np.full(len(speakers), frames, np.int32), speakers)
+    return UtteranceList(names, names, np.full(len(speakers), frames, np.int32), speakers)
 
 
 def planner(counts: list[int], batch_size: int = 6, balance: Balance = "speakers", seed: int = 1) -> BatchPlanner:

@@ -12,7 +12,7 @@ import torch
 
 from common.errors import InputError
 from nnet.config.experiment import load
-from nnet.data.lists import Trials, read_lists
+from nnet.data.lists import HeldOutTrials, read_lists
 from nnet.inference.embed import batches_by_length
 from nnet.model import SpeakerNet, build
 from nnet.train import main as train
@@ -21,9 +21,9 @@ from nnet.training.validation import check_lengths, cosine_eer, embed_utterances
 CPU = torch.device("cpu")
 
 
-def trials(*pairs: tuple[int, int, bool]) -> Trials:
+def trials(*pairs: tuple[int, int, bool]) -> HeldOutTrials:
     enroll, test, target = zip(*pairs, strict=True)
-    return Trials(np.array(enroll, np.int32), np.array(test, np.int32), np.array(target))
+    return HeldOutTrials(np.array(enroll, np.int32), np.array(test, np.int32), np.array(target))
 
 
 @pytest.fixture
@@ -108,6 +108,6 @@ def test_an_encoder_that_lengthens_takes_held_out_utterances_of_any_length(tiny_
 
 def test_a_list_without_trials_has_no_error_rate(tiny_corpus: Any, net: SpeakerNet) -> None:
     lists = read_lists(tiny_corpus.lists)
-    nothing = Trials(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, bool))
+    nothing = HeldOutTrials(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, bool))
     without = type(lists)(lists.train, lists.valid, lists.speaker_ids, nothing)
     assert valid_eer(net, without, 8, 300, CPU) is None

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from nnet.extract import load_weights
+from nnet.inference.loading import load_weights
 from nnet.model import SpeakerNet, build
 from nnet.published.convert import Imported, convert
 from nnet.published.reading import SourceFile
