@@ -35,20 +35,20 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def test_a_byte_that_is_flipped_anywhere_is_noticed(content: bytes) -> None:
-    checksum.check(content)
+    checksum.verify(content)
     for place in range(len(content)):
         flipped = bytearray(content)
         flipped[place] ^= 1 << place % 8
         with pytest.raises(InputError):
-            checksum.check(bytes(flipped))
+            checksum.verify(bytes(flipped))
 
 
 def test_a_cut_anywhere_is_noticed(content: bytes) -> None:
     for size in range(len(content)):
         with pytest.raises(InputError):
-            checksum.check(content[:size])
+            checksum.verify(content[:size])
     with pytest.raises(InputError):
-        checksum.check(content + b"\0")
+        checksum.verify(content + b"\0")
 
 
 def test_the_checksum_is_the_archives_comment_and_that_of_sha256sum(content: bytes, tmp_path: Path) -> None:

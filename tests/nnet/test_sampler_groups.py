@@ -234,7 +234,7 @@ def test_a_large_corpus_costs_no_time_per_step(balance: Balance) -> None:
         ),
         (["data.balance=groups", "data.batch_size=4"], "data.batch_size is 4; expected a multiple of"),
         (["data.balance=triplets", "data.batch_size=64"], "data.batch_size is 64; expected a multiple of 3"),
-        (["data.utterances_per_speaker=1"], "data.utterances_per_speaker is 1; expected at least 2"),
+        (["data.utterances_per_speaker=1"], "data.utterances_per_speaker is 1; expected >= 2"),
     ],
 )
 def test_batches_that_cannot_be_laid_out_are_refused(

@@ -310,7 +310,7 @@ def test_a_truncated_archive_names_utterance_and_file(tiny_corpus: Any, tmp_path
     ark = tiny_corpus.root / "feats.ark"
     ark.write_bytes(ark.read_bytes()[:2000])
     message = refusal(main, tiny_corpus.command(tmp_path / "exp"))
-    assert "nnet.train: s" in message and "cannot read frames" in message and "feats.ark:" in message
+    assert message.startswith("s") and "cannot read frames" in message and "feats.ark:" in message
     ark.unlink()
     message = refusal(main, tiny_corpus.command(tmp_path / "exp"))
     assert "No such file" in message
