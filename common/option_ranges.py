@@ -13,7 +13,7 @@ REQUIRED: Any = dataclasses.MISSING
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Which values of a number are allowed; None is no bound."""
+    """The values that are allowed for a number; a bound of None is not checked."""
 
     least: float | None = None
     most: float | None = None
@@ -34,7 +34,7 @@ class Range:
 
 
 ANY = Range()
-"""No bound."""
+"""Every value is allowed."""
 
 
 def option(

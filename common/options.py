@@ -1,7 +1,7 @@
 """From a YAML mapping to a frozen dataclass, strictly: an unknown key, a wrong type or a missing value is an error.
 
 An option set is a frozen dataclass; the field's annotation is its type. Known annotations: ``bool``, ``int``,
-``float``, ``str``, ``Literal["a", "b"]``, ``X | None``, ``tuple[int, int]`` (one number stands for both),
+``float``, ``str``, ``Literal["a", "b"]``, ``X | None``, ``tuple[int, int]`` (one number counts for both),
 ``tuple[int, ...]``, and ``tuple[W, ...]`` of a subclass W of ``Weighted``.
 A field made by ``option`` carries its sentence and its range; a subclass of ``OptionSet`` checks the ranges.
 A set that is chosen by name (a pooling, a schedule) is an entry of a table ``name -> dataclass``.

@@ -43,8 +43,8 @@ def write_experiment(exp: Path, source: SourceFile, imported: Imported) -> None:
     """
     taken = [name for name in ("best.pt", "last.pt", "config.yaml") if (exp / name).exists()]
     if taken:
-        mend = "give another directory, or remove these files"
-        raise InputError(f"{exp}: has {', '.join(taken)} already; {mend}")
+        todo = "give another directory, or remove these files"
+        raise InputError(f"{exp}: has {', '.join(taken)} already; {todo}")
     features_conf = _features_conf(imported.config.features.config)
     try:
         exp.mkdir(parents=True, exist_ok=True)

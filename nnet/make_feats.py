@@ -1,9 +1,9 @@
-"""Make features of the kinds that Kaldi has not, from a table of waves:
+"""Make features of types that Kaldi does not have, from a table of waves:
 
     python3 -m nnet.make_feats <logmel|librosa_mfcc|samples> [options] <wav-rspecifier> <feats-wspecifier>
 
-It answers as compute-mfcc-feats does: options in Kaldi's form (--config=conf/logmel.conf), counts of what went in and
-came out, a warning with the name of each utterance that fails. Audio of another rate is resampled as utils/to_wav.py
+It works like compute-mfcc-feats: options in Kaldi's form (--config=conf/logmel.conf), the number of utterances read and
+written, a warning with the name of each utterance that fails. Audio of another rate is resampled as utils/to_wav.py
 does. Without torch.
 """
 
@@ -33,7 +33,7 @@ LOG_EVERY = 10  # utterances, as Kaldi does
 
 @dataclass
 class MakeFeatsOptions:
-    """What is read and written beside the features' own options."""
+    """Options of the tables, besides those of the features."""
 
     channel: int = option(-1, "Channel to use, counted from 0; -1: the wave should be mono, else its first channel")
     min_duration: float = option(0.0, "Shortest wave in seconds that is processed")
@@ -74,7 +74,7 @@ def features_of(wave: Wave, options: Any, kind: InputKind) -> NDArray[np.float32
         kind: which features.
 
     Raises:
-        KaldiError: no such channel, too short, or samples that are no numbers.
+        KaldiError: no such channel, too short, or samples that are not finite.
     """
     if wave.duration < options.min_duration:
         raise KaldiError(f"lasts {wave.duration:g} s, --min-duration is {options.min_duration:g}")
@@ -89,7 +89,7 @@ def features_of(wave: Wave, options: Any, kind: InputKind) -> NDArray[np.float32
 
 
 def make_table(kind: InputKind, run: Run, options: Any, args: list[str]) -> int:
-    """Reads waves, writes features; an utterance that fails is warned of and counted. 0 where at least one was done."""
+    """Reads waves, writes features; an utterance that fails gets a warning. Returns 0 if at least one was done."""
     options.check()
     num_utts = num_done = 0
     with ExitStack() as stack:

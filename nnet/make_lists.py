@@ -2,14 +2,14 @@
 
     python3 -m nnet.make_lists [options] <data-dir> <out-dir>
 
-The data directory has feats.scp, utt2num_frames, utt2spk and, where there are copies, utt2uniq (`copy source`) and,
-where the corpus knows its recordings, utt2rec. The output directory gets train.scp valid.scp utt2num_frames utt2spk
+The data directory has feats.scp, utt2num_frames, utt2spk; with copies also utt2uniq (`copy source`); and utt2rec if the
+corpus knows its recordings. The output directory gets train.scp valid.scp utt2num_frames utt2spk
 spk2int valid.trials dropped, all at once.
 
 The split is by source recording: an augmented copy belongs to the recording of its clean utterance, and no recording is
 on both sides. Were twins on both sides, the held-out score would measure memory. The copies are those of the table
 utt2uniq, and those whose names say so: see nnet/data/copies.py.
-The same seed gives the same lists, whatever the order of the input lines.
+The same seed gives the same lists; the order of the input lines does not matter.
 
 With --audio-dir the lists serve training from audio too (data.source audio): see nnet/data/wave_lists.py for
 the files that are added. The features then serve validation, and utt2num_frames still counts their voiced frames.
@@ -74,7 +74,7 @@ def _optional(path: Path) -> dict[str, str] | None:
 
 
 def _recordings(sources: Sources, utt2rec: dict[str, str] | None, data_dir: Path) -> dict[str, str]:
-    """The recording of each source: its own, or that of a copy where the source is not here."""
+    """The recording of each source: its own, or that of a copy if the source is not in the data."""
     if utt2rec is None:
         return {source: source for source in sources.of.values()}
     recordings: dict[str, str] = {}
@@ -152,7 +152,7 @@ def make_lists(
     hold_out: HoldOutOptions,
     sources: AudioSources | None = None,
 ) -> None:
-    """The whole program; `sources` where the lists are to serve training from audio.
+    """The whole program; `sources` is given for lists to train from audio.
 
     Raises:
         InputError: bad input, nothing left to train on, or too few recordings to hold out.
@@ -197,7 +197,7 @@ def _report(
 
 
 def _num_lines(path: Path) -> int:
-    """Lines of a file, 0 where it is not there."""
+    """Lines of a file, 0 if it does not exist."""
     return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 

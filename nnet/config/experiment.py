@@ -99,10 +99,10 @@ def to_yaml(config: Config) -> str:
 def get(config: Config, key: str) -> Any:
     """The value of a dotted key, `features.type` or `pooling.name`; a whole section without a dot.
 
-    features.frame_rate, frames per second, and features.columns are no options: the features' option file says them.
+    features.frame_rate (frames per second) and features.columns are not options: the features' option file has them.
 
     Raises:
-        ConfigError: an unknown key, an option file that cannot be used, or one of other columns than features.dim.
+        ConfigError: an unknown key, an option file that cannot be used, or whose columns are not features.dim.
     """
     if key in ("features.frame_rate", "features.columns"):
         return _of_option_file(config.features, key)
@@ -116,7 +116,7 @@ def get(config: Config, key: str) -> Any:
 
 
 def _of_option_file(features: FeatureOptions, key: str) -> float:
-    # Here, as all other keys do without numpy and the features' code.
+    # Imported here: all other keys need neither numpy nor the features' code.
     from common.errors import KaldiError
     from nnet.features.frame_rate import frame_rate, num_columns
 

@@ -67,7 +67,7 @@ class Split:
 
 
 def source_by_name(utt_id: str) -> str | None:
-    """The id without its speed prefix and augmentation suffix; None where it has neither."""
+    """The id without its speed prefix and augmentation suffix; None if it has neither."""
     source = SPEED_PREFIX.sub("", utt_id, count=1) if SPEED_PREFIX.match(utt_id) else utt_id
     for suffix in AUGMENTATION_SUFFIXES:
         if source.endswith(suffix) and len(source) > len(suffix):
@@ -112,7 +112,7 @@ def _choose_recordings(utterances: Sequence[SourcedUtterance], options: HoldOutO
     if len(able) < 2:
         most = max((len(own) for own in recordings.values()), default=0)
         raise InputError(
-            f"{len(able)} speakers have three or more recordings (the most is {most}), expected two speakers at least:"
+            f"{len(able)} speakers have three or more recordings (the most is {most}), expected >= 2 such speakers:"
             " two recordings of each are held out and one trained on; give more data, remove utt2rec to split by"
             " utterance, or train without validation by --valid-share 0"
         )
@@ -142,7 +142,7 @@ def draw_trials(valid: Sequence[SourcedUtterance], options: HoldOutOptions) -> l
     """Target pairs across recordings and ten times as many nontarget pairs, each pair once, in order of the ids.
 
     Returns:
-        (enroll_id, test_id, is target); empty where nothing is held out.
+        (enroll_id, test_id, is target); empty if nothing is held out.
     """
     rng = np.random.default_rng([options.seed, 1])
     targets = _target_pairs(valid)

@@ -44,12 +44,12 @@ def read_int_table(path: Path) -> dict[str, int]:
     """Lines `id integer`.
 
     Raises:
-        InputError: as in `read_id_table`, or a value that is no whole number.
+        InputError: as in `read_id_table`, or a value that is not an integer.
     """
     table = read_id_table(path)
     for key, value in table.items():
         if not _WHOLE_NUMBER.fullmatch(value):
-            raise InputError(f"{path}: {key} has {value!r}, expected a whole number of at most nine digits")
+            raise InputError(f"{path}: {key} has {value!r}, expected an integer of at most nine digits")
     return {key: int(value) for key, value in table.items()}
 
 
@@ -57,7 +57,7 @@ def look_up(table: dict[str, str] | dict[str, int], keys: Iterable[str], path: P
     """Check that `table`, read from `path`, has all the keys.
 
     Raises:
-        InputError: with the count of those that are missing and the first.
+        InputError: names the first that is missing, and how many are.
     """
     missing = [key for key in keys if key not in table]
     if missing:
@@ -149,8 +149,8 @@ def with_speed_copies(lists: TrainingLists, factors: Sequence[float]) -> Trainin
     """The lists with virtual copies of the training utterances at other speeds, as speakers of their own.
 
     Copy c (from 1 on) of utterance n of N is utterance c N + n, and its speaker c S + s: `sp0.9-<utt>` of
-    `sp0.9-<spk>`. A copy's voiced frames are counted as those of the original over the factor, rounded down; who reads
-    it maps the original's voice activity, and may find a few more or fewer.
+    `sp0.9-<spk>`. A copy's voiced frames are counted as those of the original over the factor, rounded down; the
+    reader maps the original's voice activity, and may find a few more or fewer.
 
     Args:
         lists: N training utterances of S speakers.
@@ -206,7 +206,7 @@ def _utterances(
     empty = [utt_id for utt_id in scp if num_frames[utt_id] < 1]
     if empty:
         found = f"{empty[0]} has {num_frames[empty[0]]} frames"
-        raise InputError(f"{lists_dir}/utt2num_frames: {found}, expected 1 or more")
+        raise InputError(f"{lists_dir}/utt2num_frames: {found}, expected >= 1")
     unknown = [utt_id for utt_id in scp if utt2spk[utt_id] not in spk2int]
     if unknown:
         raise InputError(f"{lists_dir}/spk2int: no speaker {utt2spk[unknown[0]]} (of {unknown[0]})")

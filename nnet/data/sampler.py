@@ -1,7 +1,7 @@
 """Which chunks a training batch is made of: a pure function of the seed and the step.
 
 So a run resumed at step k sees what the uninterrupted run sees, and the number of loader processes changes nothing.
-The chunk length is part of the plan: it varies from batch to batch whoever reads the data.
+The chunk length is part of the plan: it varies from batch to batch, and does not depend on the reader.
 
 The work per step depends on the batch, not on the corpus; only when a new pass begins is a permutation drawn.
 """
@@ -63,7 +63,7 @@ class BatchPlanner:
     Balance `groups`: rows n M … n M + M − 1 are different utterances of the n-th speaker, M = utterances_per_speaker;
     no speaker comes twice in a batch, and all come equally often. Speakers with fewer than M utterances are left out.
     Balance `triplets`: rows 3i, 3i + 1, 3i + 2 are an utterance, another one of the same speaker, and one of another
-    speaker. All speakers come equally often as the first, but for those with one utterance, which are the third alone.
+    speaker. All speakers come equally often as the first, except those with one utterance, which only come third.
 
     Args:
         utterances: the training list.
@@ -123,7 +123,7 @@ class BatchPlanner:
         rng = np.random.default_rng([self._seed, _CHUNKS, step])
         chunk = int(rng.integers(self._min_chunk, self._max_chunk + 1))
         frames = self._num_frames[utts].astype(np.int64)
-        # Where the chunk fits, all its places; where it is longer than the utterance, any frame may be the first.
+        # If the chunk fits, all its places; if it is longer than the utterance, any frame may be the first.
         places = np.where(frames >= chunk, frames - chunk + 1, frames)
         starts = (rng.random(self._batch_size) * places).astype(np.int64)
         return BatchPlan(step, chunk, utts, starts)
@@ -153,7 +153,7 @@ class BatchPlanner:
                 f" utterances each, but {len(eligible)} of {len(index.with_at_least(1))} training speakers have {size}"
                 f" or more; lower data.utterances_per_speaker{room}"
             )
-        self._say_left_out(index, eligible, f"fewer than {size} utterances (data.utterances_per_speaker)", "left out")
+        self._note_left_out(index, eligible, f"fewer than {size} utterances (data.utterances_per_speaker)", "left out")
         return Groups(index, eligible, needed, size, (self._seed, _PASSES))
 
     def _triplets(self, index: SpeakerIndex) -> Triplets:
@@ -163,10 +163,10 @@ class BatchPlanner:
                 "data.balance triplets: needs two training speakers, one of them with two utterances or more;"
                 f" {len(eligible)} of {speakers} have so many; take more data, or another data.balance and loss"
             )
-        self._say_left_out(index, eligible, "one utterance", "only ever the negatives of triplets")
+        self._note_left_out(index, eligible, "one utterance", "used only as negatives of triplets")
         return Triplets(index, eligible, self._batch_size // 3, (self._seed, _PASSES))
 
-    def _say_left_out(self, index: SpeakerIndex, eligible: IntArray, why: str, what: str) -> None:
+    def _note_left_out(self, index: SpeakerIndex, eligible: IntArray, why: str, what: str) -> None:
         speakers = len(index.with_at_least(1))
         few = speakers - len(eligible)
         if few:

@@ -1,8 +1,8 @@
 """Training chunks from audio: cropped, augmented and turned into features while they are read.
 
 crop → speed → the steps of the section `augment.audio` → 16 bits, as a file would hold → features → sliding mean →
-voiced frames; the last two where the section `features` has them. What is drawn for chunk n of step k depends on
-(seed, k, n) alone, whoever reads it, and whenever.
+voiced frames; the last two if the section `features` has them. What is drawn for chunk n of step k depends on
+(seed, k, n) only, not on the reader or the time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,15 @@ TOGETHER = 64  # chunks made at once: enough for the FFTs' vector registers, few
 
 @dataclass(frozen=True)
 class ChunkCut:
-    """What a chunk is made of. utt: its utterance, without speed copies. before: samples that precede the crop."""
+    """What a chunk is made of.
+
+    Attributes:
+        utt: its utterance, without speed copies.
+        factor: its speed.
+        audio: the utterance's audio.
+        crop: the samples and frames of the chunk.
+        before: samples that precede the crop.
+    """
 
     utt: int
     factor: float
@@ -131,7 +139,7 @@ class WaveChunks:
         return ChunkCut(utt, factor, audio, part, min(self._before, part.start))
 
     def _factor(self, copy: int, rng: np.random.Generator) -> float:
-        """The speed of a copy or, where copies are no speakers of their own, one that is drawn."""
+        """The speed of a copy or, if copies are not speakers of their own, one that is drawn."""
         speed = self._augment.speed
         if speed is None:
             return 1.0
@@ -146,7 +154,7 @@ class WaveChunks:
         if self._all_frames:
             if in_audio != listed:
                 raise InputError(
-                    f"{name}: the audio has {in_audio} frames, utt2num_frames says {listed}; make the lists anew"
+                    f"{name}: the audio has {in_audio} frames, utt2num_frames says {listed}; make the lists again"
                 )
             return np.ones(in_audio, bool)
         try:
@@ -157,13 +165,13 @@ class WaveChunks:
             voiced = voiced[:-1]
         if len(voiced) != in_audio:
             raise InputError(
-                f"{name}: {rxfilename} has {len(voiced)} frames, the audio {in_audio}; make the voice activity anew of"
-                " this audio, with the frame options of the features"
+                f"{name}: {rxfilename} has {len(voiced)} frames, the audio {in_audio}; make the voice activity of this"
+                " audio again, with the frame options of the features"
             )
         if np.count_nonzero(voiced) != listed:
             raise InputError(
                 f"{name}: {rxfilename} marks {np.count_nonzero(voiced)} frames voiced, utt2num_frames says {listed};"
-                " make the lists anew"
+                " make the lists again"
             )
         return voiced
 
@@ -201,7 +209,7 @@ def open_waves(
         features_conf: the Kaldi option file of the features.
 
     Returns:
-        The maker of chunks; the lists, with speed copies as new speakers where the experiment has them; a hash of what
+        The maker of chunks; the lists, with speed copies as new speakers if the experiment has them; a hash of what
         is drawn from.
 
     Raises:

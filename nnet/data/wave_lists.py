@@ -1,9 +1,9 @@
 """What a lists directory holds for training from audio: recordings, voice activity, noises, voices and rooms.
 
     wav.scp      rec_id rxfilename                            of the training utterances
-    segments     utt_id rec_id start end [channel]            where the data directory has them
+    segments     utt_id rec_id start end [channel]            if the data directory has them
     vad.scp      utt_id rxfilename                            one decision for each frame of the whole utterance
-    noise.list   noise_id spk_id rxfilename                   so too music.list and speech.list
+    noise.list   noise_id spk_id rxfilename                   likewise music.list and speech.list
     rir.list     rir_id room_id weight rxfilename
 
 Without torch. The readers of data directories are those of the recipe's augmentation on disk.
@@ -36,7 +36,12 @@ SMOOTHING = 0.3  # Kaldi's default of --rir-smoothing-weight
 class AudioSources:
     """Where make_lists finds audio; None for what is not given.
 
-    audio_dir: the data directory with wav.scp, vad.scp and perhaps segments. The others as steps/augment_data.sh.
+    Attributes:
+        audio_dir: the data directory with wav.scp, vad.scp and perhaps segments.
+        noise_dir: noises, as for steps/augment_data.sh.
+        music_dir: music, so too.
+        speech_dir: speech, so too.
+        rir_sets: the file of lists of impulse responses.
     """
 
     audio_dir: Path | None = None
@@ -47,7 +52,7 @@ class AudioSources:
 
     def __post_init__(self) -> None:
         if self.audio_dir is None and any((self.noise_dir, self.music_dir, self.speech_dir, self.rir_sets)):
-            raise InputError("noises and rooms are of use with audio alone: give --audio-dir too")
+            raise InputError("noises and rooms need audio: give --audio-dir too")
 
 
 def audio_contents(train_ids: Sequence[str], sources: AudioSources) -> dict[str, list[str]]:
@@ -150,10 +155,16 @@ class RirLine:
 
 @dataclass(frozen=True)
 class AudioLists:
-    """Audio of the training utterances, in their order, and what is put to it.
+    """Audio of the training utterances, in their order, and what is added to it.
 
-    recordings, vad: rxfilenames. starts, ends: float64 (N,), seconds in the recording; an end of -1 is its end.
-    channels: int16 (N,). speakers: ids. noises: those of "noise", "music" and "speech" that are there.
+    Attributes:
+        recordings: rxfilenames of N recordings.
+        starts: float64 (N,), seconds in the recording.
+        ends: float64 (N,), seconds in the recording; -1 is its end.
+        channels: int16 (N,).
+        vad: rxfilenames of N decisions on voice activity.
+        noises: the lists of "noise", "music" and "speech" that exist.
+        rirs: impulse responses.
     """
 
     recordings: StringTable
@@ -165,7 +176,7 @@ class AudioLists:
     rirs: tuple[RirLine, ...]
 
     def digest(self) -> str:
-        """A hash of what augmentation draws from, whatever the paths: a resumed run is to draw the same."""
+        """A hash of what augmentation draws from, without the paths: a resumed run must draw the same."""
         digest = hashlib.sha256(self.starts.tobytes() + self.ends.tobytes())
         for kind in sorted(self.noises):
             names = [f"{entry.noise_id} {entry.spk_id}" for entry in self.noises[kind]]
@@ -227,7 +238,7 @@ def _fields(path: Path, expected: str) -> list[list[str]]:
     if wrong:
         raise InputError(f"{path}: found {' '.join(wrong[0])!r}, expected `{expected}`")
     if not lines:
-        raise InputError(f"{path}: is empty, expected lines `{expected}`; make the lists anew")
+        raise InputError(f"{path}: is empty, expected lines `{expected}`; make the lists again")
     return lines
 
 

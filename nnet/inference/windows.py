@@ -1,4 +1,4 @@
-"""Which frames of an utterance are embedded: all of them at once, or windows of them whose embeddings are averaged.
+"""Which frames of an utterance are embedded: all at once, or windows whose embeddings are averaged.
 
 Source: sliding windows of 100 frames each 50, as SpeakerRecognitionFromScratch scores with; of 150 each 75, as
 kaldi_voxceleb_pytorch diarizes with; slices from the middle, as Speaker_Embedding_Torch has them (5 of 240, 120 apart).
@@ -24,7 +24,7 @@ def override_inference(options: InferenceOptions, overrides: Sequence[str]) -> I
 
     Args:
         options: as they were saved.
-        overrides: each one or several `key=value`, parted by spaces.
+        overrides: each one or several `key=value`, separated by spaces.
 
     Raises:
         ConfigError: no `key=value`, an unknown key or a wrong value.
@@ -46,8 +46,10 @@ def override_inference(options: InferenceOptions, overrides: Sequence[str]) -> I
 class Windows:
     """The windows of one utterance.
 
-    spans: (start, stop) of each, in frames of what `lengthened` makes of the utterance. left_out: frames at the end
-    that are in no window. whole: the utterance is shorter than a window and embedded as it is.
+    Attributes:
+        spans: (start, stop) of each, in frames of what `lengthened` makes of the utterance.
+        left_out: frames at the end that are in no window.
+        whole: the utterance is shorter than a window and embedded as it is.
     """
 
     spans: list[tuple[int, int]]
@@ -64,7 +66,7 @@ def cut_windows(num_frames: int, options: InferenceOptions, min_frames: int = 1)
         min_frames: an incomplete window with fewer frames is left out, as the network cannot embed it.
 
     Returns:
-        One span or more; none where the utterance is shorter than a window and such are dropped.
+        One span or more; none if the utterance is shorter than a window and such are dropped.
     """
     if options.mode == "whole":
         return Windows([(0, num_frames)])
@@ -78,7 +80,7 @@ def cut_windows(num_frames: int, options: InferenceOptions, min_frames: int = 1)
 
 
 def _sliding(num_frames: int, options: InferenceOptions, min_frames: int) -> Windows:
-    """Windows each `step` frames, and what becomes of the tail."""
+    """Windows each `step` frames, and what happens to the tail."""
     complete = (num_frames - options.window) // options.step + 1
     spans = [(number * options.step, number * options.step + options.window) for number in range(complete)]
     left_out = num_frames - spans[-1][1]
@@ -98,7 +100,7 @@ def slices_frames(options: InferenceOptions) -> int:
 
 
 def lengthened(rows: Rows, options: InferenceOptions) -> Rows:
-    """The frames that spans are of: the utterance, in mode `slices` reflected at both ends where it is too short.
+    """The frames that spans are of: the utterance, in mode `slices` reflected at both ends if it is too short.
 
     The first and the last frame are not repeated: 0 1 2 becomes 2 1 0 1 2 1 0; of one frame all are that frame.
 
@@ -114,8 +116,16 @@ def lengthened(rows: Rows, options: InferenceOptions) -> Rows:
 
 @dataclass
 class WindowCounts:
-    """What utterances were cut into. shorter: those that are shorter than a window. tails: those whose last frames are
-    in no window, of tail_frames frames. reflected: those that were too short for all slices."""
+    """What utterances were cut into.
+
+    Attributes:
+        utterances: how many.
+        windows: how many.
+        shorter: utterances shorter than a window.
+        tails: utterances whose last frames are in no window.
+        tail_frames: these frames.
+        reflected: utterances that were too short for all slices.
+    """
 
     utterances: int = 0
     windows: int = 0

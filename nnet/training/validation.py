@@ -1,6 +1,6 @@
 """The number that chooses the best model: the equal error rate over trials of held-out utterances.
 
-Accuracy on known speakers goes on rising while the embedding gets worse for new ones; trials measure what is wanted.
+Accuracy on known speakers goes on rising while the embedding gets worse for new ones; trials measure the embedding.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scoring.metrics import eer
 def embed_utterances(
     net: SpeakerNet, utterances: UtteranceList, dim: int, max_frames: int, device: torch.device
 ) -> torch.Tensor:
-    """Embeddings of a list, of each utterance's first `max_frames` frames, or fewer where the encoder asks for it.
+    """Embeddings of a list, of each utterance's first `max_frames` frames, or fewer if the encoder asks for it.
 
     Args:
         net: the network; left in the mode in which it was.
@@ -75,7 +75,7 @@ def cosine_eer(embeddings: torch.Tensor, trials: HeldOutTrials) -> float:
 
 
 def valid_eer(net: SpeakerNet, lists: TrainingLists, dim: int, max_frames: int, device: torch.device) -> float | None:
-    """Equal error rate over the held-out trials, a share; None where there are none."""
+    """Equal error rate over the held-out trials, a share; None if there are none."""
     if not len(lists.trials):
         return None
     return cosine_eer(embed_utterances(net, lists.valid, dim, max_frames, device), lists.trials)

@@ -100,7 +100,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_by_name(tmp_path: Path, content
 
 def test_another_programs_file_is_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": {}}, tmp_path / "last.pt")
-    with pytest.raises(InputError, match=r"is no checkpoint of nnet\.train"):
+    with pytest.raises(InputError, match=r"is not a checkpoint of nnet\.train"):
         load_checkpoint(tmp_path / "last.pt")
 
 
@@ -109,33 +109,33 @@ def test_another_format_is_refused_whatever_its_type(format: Any, tmp_path: Path
     save_checkpoint(tmp_path / "last.pt", checkpoint())
     content = torch.load(tmp_path / "last.pt", weights_only=True)
     torch.save({**content, "format": format}, tmp_path / "last.pt")
-    with pytest.raises(InputError, match=r"last\.pt: is no checkpoint of nnet\.train in format 1"):
+    with pytest.raises(InputError, match=r"last\.pt: is not a checkpoint of nnet\.train in format 1"):
         load_checkpoint(tmp_path / "last.pt")
 
 
 WRONG_FIELDS = [
-    ("step", "7", "its step is '7', but step is to be a whole number"),
+    ("step", "7", "its step is '7', expected an integer"),
     ("step", True, "its step is True, but"),
-    ("model", [], "its model is of type list, but model is to be names and tensors"),
+    ("model", [], "its model is of type list, expected names and tensors"),
     ("model", {"weight": 1.5}, r"its model\.weight is 1\.5"),
     ("model", {"weight": torch.zeros(3, device="meta")}, r"its model\.weight is a tensor of float32 on meta"),
     ("optimizer", [1], "its optimizer is of type list"),
-    ("optimizer", {"state": {}}, "its optimizer is of type dict, but optimizer is to be a state of torch's"),
+    ("optimizer", {"state": {}}, "its optimizer is of type dict, expected a state of torch's"),
     ("rng", {"cpu": torch.zeros(3)}, r"its rng\.cpu is a tensor of float32 on cpu"),
-    ("config", [], "its config is of type list, but config is to be sections with options"),
+    ("config", [], "its config is of type list, expected sections with options"),
     ("config", {"data": [1]}, r"its config\.data is of type list"),
     ("config", {1: {}}, "its config is of type dict"),
-    ("speaker_ids", "ab", "its speaker_ids is 'ab', but speaker_ids is to be a list of names"),
+    ("speaker_ids", "ab", "its speaker_ids is 'ab', expected a list of names"),
     ("speaker_ids", ["a", 2], r"its speaker_ids\[1\] is 2"),
     ("list_digest", None, "its list_digest is None"),
     ("features_conf", bytearray(), "its features_conf is of type bytearray"),
     ("precision", 32, "its precision is 32"),
-    ("best_eer", torch.tensor(0.1), "its best_eer is a tensor of float32 on cpu, but best_eer is to be a number or"),
+    ("best_eer", torch.tensor(0.1), "its best_eer is a tensor of float32 on cpu, expected a number or"),
     ("best_step", 1.0, "its best_step is 1.0"),
     ("meter", {"loss": "1"}, r"its meter\.loss is '1'"),
-    ("meter", {"cost": 1.0}, r"its meter\.cost is 1\.0, but meter is to be numbers under chunks, correct, decisions"),
+    ("meter", {"cost": 1.0}, r"its meter\.cost is 1\.0, expected numbers under chunks, correct, decisions"),
     ("seconds", None, "its seconds is None"),
-    ("valid_eers", {"5": 0.1}, "its valid_eers is of type dict, but valid_eers is to be steps and numbers"),
+    ("valid_eers", {"5": 0.1}, "its valid_eers is of type dict, expected steps and numbers"),
     ("valid_eers", {5: None}, r"its valid_eers\.5 is None"),
     ("start_hash", 0, "its start_hash is 0"),
     ("torch_version", (2, 13), "its torch_version is of type tuple"),
@@ -199,4 +199,4 @@ def test_the_same_run_is_taken_up_even_with_other_loaders() -> None:
 def test_another_run_is_refused_with_what_differs_and_the_way_out(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message) as error:
         check(checkpoint(), **changes)
-    assert "to start anew" in str(error.value)
+    assert "to start again" in str(error.value)

@@ -238,7 +238,7 @@ def test_a_config_that_differs_in_inference_alone_is_told_how_to_use_it(exp: Pat
     message = refusal(
         train, tiny_corpus.command(exp, "training.steps=3", "inference={mode: slices, window: 30, step: 15}")
     )
-    assert "inference.mode (was 'windows', now 'slices'); embeddings are taken otherwise without" in message
+    assert "inference.mode (was 'windows', now 'slices'); this needs no training" in message
 
 
 def test_pieces_too_short_for_an_encoder_that_lengthens_nothing_are_refused(tiny_corpus: Any) -> None:

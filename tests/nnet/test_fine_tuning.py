@@ -101,7 +101,8 @@ def test_all_sub_centres_follow_their_speaker(tiny_corpus: Any, tmp_path: Path) 
 def test_a_new_speaker_has_no_class_weights(tiny_corpus: Any, start: Path) -> None:
     with pytest.raises(InputError) as caught:
         begin(tiny_corpus, start, ["s0", "new", "s2", "newer"])
-    assert "has no class weights for 2 of the 4 speakers (first: new); begin the loss anew: " in str(caught.value)
+    message = str(caught.value)
+    assert "has no class weights for 2 of the 4 speakers (first: new); start the loss from random weights: " in message
     assert "training.start_from_parts=[encoder, pooling, embedding, head]" in str(caught.value)
 
 
@@ -226,7 +227,7 @@ def test_the_large_margin_yaml_goes_on_where_the_mini_yaml_ended(
     assert main(command("mini_large_margin.yaml", "tuned", *tuned)) == 0
     state, before = load_checkpoint(tmp_path / "tuned" / "last.pt"), load_checkpoint(best)
     assert state.config["loss"]["margin"] == 0.4 > before.config["loss"]["margin"]
-    assert state.step == 8 and set(state.valid_eers) == {4, 8}  # steps and error rates begin anew
+    assert state.step == 8 and set(state.valid_eers) == {4, 8}  # steps and error rates start again
     assert "not taken 0: none" in caplog.text
     # rates of at most 1e-4 over 8 steps of Adam: no weight is further than 8e-4 from where it began
     moved = [(state.model[name] - before.model[name]).abs().max().item() for name in ("embedding.weight",)]

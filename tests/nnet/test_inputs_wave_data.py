@@ -124,7 +124,7 @@ def test_what_does_not_fit_is_refused_with_its_name(audio_corpus: Any, root: Pat
     conf = root / "conf" / "samples.conf"
     lists_dir = prepared(audio_corpus, "samples", conf, True, 20)
     all_frames, lists = opened(audio_corpus, WAVE.replace("cmvn", "vad: false, cmvn"), conf, lists_dir)
-    with pytest.raises(InputError, match=r"the audio has \d+ frames, utt2num_frames says \d+; make the lists anew"):
+    with pytest.raises(InputError, match=r"the audio has \d+ frames, utt2num_frames says \d+; make the lists again"):
         for plan in plans(lists, (20, 60)):
             all_frames.chunks(plan)
     vad = audio_corpus.root / "longer.ark"
@@ -132,5 +132,5 @@ def test_what_does_not_fit_is_refused_with_its_name(audio_corpus: Any, root: Pat
         for utt in range(len(lists.train)):
             table.write(lists.train.utt_ids[utt], np.ones(400))
     chunks, _ = opened(audio_corpus, WAVE, conf, lists_dir)
-    with pytest.raises(InputError, match=r"has 400 frames, the audio \d+; make the voice activity anew"):
+    with pytest.raises(InputError, match=r"has 400 frames, the audio \d+; make the voice activity of this audio again"):
         chunks.chunks(BatchPlan(1, 20, np.array([0]), np.array([0])))

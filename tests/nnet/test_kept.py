@@ -176,7 +176,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_training_goes_on_from_the_one_b
     assert warnings[0].startswith(f"{exp}/last.pt: ")
     assert warnings[0].endswith("; passed over, going on from last-1.pt, step 10")
     assert warnings[1] == f"{exp}/last.pt: kept as last.pt.damaged"
-    assert f"taking up {exp}/last-1.pt after step 10 of 20" in caplog.text
+    assert f"resuming {exp}/last-1.pt after step 10 of 20" in caplog.text
     assert (exp / "last.pt.damaged").read_bytes() == damaged
     assert equal_states(load_checkpoint(whole / "last.pt"), load_checkpoint(exp / "last.pt"))
     assert equal_states(load_checkpoint(whole / "best.pt"), load_checkpoint(exp / "best.pt"))
@@ -216,7 +216,7 @@ def test_a_run_of_which_nothing_sound_is_left_is_refused_and_all_of_it_named(tin
     before = names(exp)
     message = refusal(main, tiny_corpus.command(exp))
     assert all(f"{exp}/{name}: cannot be read" in message for name in ("last.pt", "last-1.pt", "best.pt"))
-    assert f"no sound checkpoint is left in {exp}: remove last.pt and best.pt there to start anew" in message
+    assert f"no intact checkpoint is left in {exp}: remove last.pt and best.pt there to start again" in message
     assert names(exp) == before
 
 

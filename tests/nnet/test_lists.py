@@ -175,7 +175,7 @@ def test_nontargets_are_all_pairs_where_fewer_exist_than_targets() -> None:
     [
         ("utt2spk", ["s0-r0-0 s0", "s0-r0-0 s0"], "utt2spk:2: the id s0-r0-0 occurs twice"),
         ("utt2spk", ["s0-r0-0 s0"], "utt2spk: 287 utterances"),
-        ("utt2num_frames", ["s0-r0-0 many"], "s0-r0-0 has 'many', expected a whole number"),
+        ("utt2num_frames", ["s0-r0-0 many"], "s0-r0-0 has 'many', expected an integer"),
         ("feats.scp", ["s0-r0-0"], "feats.scp:1: found 's0-r0-0' alone"),
         ("utt2rec", ["x y"], "utt2rec: no recording of s0-r0-0"),
     ],

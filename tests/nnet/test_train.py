@@ -213,7 +213,7 @@ def test_another_config_does_not_take_up_a_run(tiny_corpus: Any, tmp_path: Path)
     assert main(tiny_corpus.command(tmp_path / "exp", "training.steps=5")) == 0
     before = (tmp_path / "exp" / "last.pt").read_bytes()
     message = refusal(main, tiny_corpus.command(tmp_path / "exp", "training.steps=5", "embedding.dim=7"))
-    assert "embedding.dim (was 6, now 7)" in message and "to start anew" in message
+    assert "embedding.dim (was 6, now 7)" in message and "to start again" in message
     assert (tmp_path / "exp" / "last.pt").read_bytes() == before
     assert "dim: 6" in (tmp_path / "exp" / "config.yaml").read_text()
     assert main(tiny_corpus.command(tmp_path / "exp", "training.steps=5", "data.workers=1")) == 0

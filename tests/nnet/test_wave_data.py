@@ -222,7 +222,7 @@ def cut_short(corpus: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (other_vad, r"has 3 frames, the audio \d+; make the voice activity anew"),
+        (other_vad, r"has 3 frames, the audio \d+; make the voice activity of this audio again"),
         (at_8_khz, r"is 8000 Hz, --sample-frequency of the features is 16000; name it as `utils"),
         (cut_short, r"promises 1000 bytes more than there are"),
         (rewrite("wav.scp", lambda text: text.replace("/train/audio", "/nowhere")), r"cannot read .*nowhere"),
@@ -244,7 +244,7 @@ def test_features_with_other_voice_activity_are_told(audio_corpus: Any) -> None:
     path = audio_corpus.lists / "utt2num_frames"
     path.write_text("".join(f"{line.split()[0]} 25\n" for line in path.read_text().splitlines()))
     chunks, _, _ = opened(audio_corpus)
-    with pytest.raises(InputError, match=r"marks \d+ frames voiced, utt2num_frames says 25; make the lists anew"):
+    with pytest.raises(InputError, match=r"marks \d+ frames voiced, utt2num_frames says 25; make the lists again"):
         chunks.chunks(BatchPlan(1, 20, np.array([0]), np.array([0])))
 
 

@@ -220,7 +220,7 @@ def test_a_run_killed_in_stages_3_and_6_ends_as_one_that_was_not(
 
     done = recipe(*finished.options())
     assert stages_run(done) == [6, 7, 8, 9, 10, 11, 12]
-    assert "taking up" in (finished.exp / "log" / "train.log").read_text()
+    assert "resuming" in (finished.exp / "log" / "train.log").read_text()
     assert contents(finished.data / "fbank" / "lists") == lists
     assert scores(finished.exp) == wanted
     assert figures(finished.exp) == table
