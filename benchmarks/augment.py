@@ -112,7 +112,7 @@ def write_corpus(folder: Path, pauses: float, rooms: int, seed: int) -> Path:
     (folder / "rir_list").write_text("".join(rirs))
     (folder / "rir_sets").write_text(f"1, {folder}/rir_list\n")
     sources = AudioSources(folder / "train", folder / "noise", folder / "music", None, folder / "rir_sets")
-    make_lists(folder / "train", folder / "lists", FRAMES, 2, HoldOutOptions(share=0.0), sources)
+    make_lists(folder / "train", folder / "lists", FRAMES, 2, HoldOutOptions(valid_share=0.0), sources)
     return folder / "lists"
 
 

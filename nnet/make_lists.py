@@ -19,15 +19,16 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from common.errors import InputError
+from common.options import OptionError, range_of, sentence_of
 from common.program import run_program
+from common.whole_files import hidden_name, remove_leftovers, signals_held, write_files
 from nnet.data.copies import Sources, find_sources
 from nnet.data.hold_out import HoldOutOptions, SourcedUtterance, Split, draw_trials, split_by_recording
 from nnet.data.lists import look_up, read_id_table, read_int_table
@@ -119,29 +120,35 @@ def list_contents(data: DataDir, split: Split, trials: list[tuple[str, str, bool
 
 
 def write_directory(out_dir: Path, contents: dict[str, list[str]]) -> None:
-    """Write the files to a temporary directory and put it in the place of `out_dir`; other files there are kept.
+    """Write the files to a hidden directory and put it in the place of `out_dir`; other files there are kept.
 
-    Of an earlier run's audio lists nothing is kept: they would not be those of these utterances.
+    An earlier run's audio lists are not kept: they would not be those of these utterances.
     """
     out_dir.parent.mkdir(parents=True, exist_ok=True)
-    fresh = out_dir.with_name(f"{out_dir.name}.tmp{os.getpid()}")
-    stale = out_dir.with_name(f"{out_dir.name}.old{os.getpid()}")
+    remove_leftovers(out_dir.parent, out_dir.name)
+    fresh = out_dir.with_name(hidden_name(out_dir.name))
     fresh.mkdir()
     try:
-        for name, lines in contents.items():
-            text = "".join(f"{line}\n" for line in lines)
-            (fresh / name).write_text(text, encoding="utf-8", errors="surrogateescape")
-    except OSError:
+        write_files((str(fresh / name), lines) for name, lines in contents.items())
+    except BaseException:
         shutil.rmtree(fresh)
         raise
-    if out_dir.exists():
-        for other in out_dir.iterdir():
-            if other.name not in contents and other.name not in AUDIO_FILES:
-                other.rename(fresh / other.name)
-        out_dir.rename(stale)
+    with signals_held():
+        _replace_directory(out_dir, fresh, {*contents, *AUDIO_FILES})
+
+
+def _replace_directory(out_dir: Path, fresh: Path, replaced: set[str]) -> None:
+    """Rename `fresh` to `out_dir`; files of an earlier `out_dir` are kept, except those in `replaced`."""
+    if not out_dir.exists():
+        fresh.rename(out_dir)
+        return
+    earlier = fresh.with_name(f"{fresh.name}.earlier")
+    out_dir.rename(earlier)
     fresh.rename(out_dir)
-    if stale.exists():
-        shutil.rmtree(stale)
+    for path in earlier.iterdir():
+        if path.name not in replaced:
+            path.rename(out_dir / path.name)
+    shutil.rmtree(earlier)
 
 
 def make_lists(
@@ -206,10 +213,9 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m nnet.make_lists", description="Make training and held-out lists.")
     parser.add_argument("--min-frames", type=int, default=100, help="drop shorter utterances (default %(default)s)")
     parser.add_argument("--min-utts", type=int, default=2, help="drop speakers with fewer (default %(default)s)")
-    parser.add_argument("--valid-share", type=float, default=0.1, help="share of clean utterances to hold out")
-    parser.add_argument("--max-valid", type=int, default=2000, help="hold out about this many at most")
-    parser.add_argument("--max-pairs", type=int, default=10000, help="target pairs, and nontarget pairs, at most")
-    parser.add_argument("--seed", type=int, default=1)
+    for field in fields(HoldOutOptions):
+        about = f"{sentence_of(field)}, {range_of(field)} (default %(default)s)"
+        parser.add_argument(_flag(field.name), type=type(field.default), default=field.default, help=about)
     parser.add_argument(
         "--audio-dir", type=Path, metavar="DIR", help="with wav.scp, vad.scp, maybe segments: for data.source audio"
     )
@@ -221,10 +227,18 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def _flag(name: str) -> str:
+    """`--valid-share` of `valid_share`."""
+    return f"--{name.replace('_', '-')}"
+
+
 def main(argv: Sequence[str]) -> None:
     """Make the lists; raises InputError as `make_lists`."""
     options = parse_arguments(argv)
-    hold_out = HoldOutOptions(options.valid_share, options.max_valid, options.max_pairs, options.seed)
+    try:
+        hold_out = HoldOutOptions(options.valid_share, options.max_valid, options.max_pairs, options.seed)
+    except OptionError as error:
+        raise InputError(f"{_flag(error.key)} {error.message}") from error
     sources = AudioSources(
         options.audio_dir, options.noise_dir, options.music_dir, options.speech_dir, options.rir_sets
     )

@@ -15,6 +15,7 @@ from itertools import combinations
 import numpy as np
 
 from common.errors import InputError
+from common.options import OptionSet, option
 
 AUGMENTATION_SUFFIXES = ("-reverb", "-noise", "-music", "-babble")
 SPEED_PREFIX = re.compile(r"sp\d+(\.\d+)?-(?=.)")  # sp0.9-<utt_id>: a copy at another speed, a speaker of its own
@@ -34,27 +35,15 @@ class SourcedUtterance:
 
 
 @dataclass(frozen=True)
-class HoldOutOptions:
-    """How much to hold out.
+class HoldOutOptions(OptionSet):
+    """How much to hold out; options of `nnet.make_lists`."""
 
-    Args:
-        share: share of the clean utterances, 0 (train without validation) to 0.5.
-        max_valid: about this many utterances at most.
-        max_pairs: target pairs at most, and nontarget pairs at most.
-        seed: the same seed gives the same choice.
-    """
-
-    share: float = 0.1
-    max_valid: int = 2000
-    max_pairs: int = 10000
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.share <= 0.5:
-            raise InputError(f"--valid-share is {self.share}, expected 0 to 0.5")
-        for name, value in (("--max-valid", self.max_valid), ("--max-pairs", self.max_pairs), ("--seed", self.seed)):
-            if value < 0 or (value == 0 and name != "--seed"):
-                raise InputError(f"{name} is {value}, expected more")
+    valid_share: float = option(
+        0.1, "share of clean utterances to hold out; 0: train without validation", least=0, most=0.5
+    )
+    max_valid: int = option(2000, "utterances to hold out at most, approximately", least=1)
+    max_pairs: int = option(10000, "target pairs at most, and nontarget pairs at most", least=1)
+    seed: int = option(1, "random seed of the choice", least=0)
 
 
 @dataclass(frozen=True)
@@ -79,9 +68,9 @@ def source_by_name(utt_id: str) -> str | None:
 def split_by_recording(utterances: Sequence[SourcedUtterance], options: HoldOutOptions) -> Split:
     """Hold out whole recordings of some speakers.
 
-    Speakers come in a random order, until `share` of the clean utterances are held out, or `max_valid`. Each gives
-    `share` of its recordings, but at least two, and up to half of them while they hold fewer than four utterances.
-    A recording of several speakers stays in training.
+    Speakers come in a random order, until `valid_share` of the clean utterances are held out, or `max_valid`. Each
+    gives that share of its recordings, but at least two, and up to half of them while they hold fewer than four
+    utterances. A recording of several speakers stays in training.
 
     Args:
         utterances: in order of their ids, which is also the order of each part of the result.
@@ -90,7 +79,7 @@ def split_by_recording(utterances: Sequence[SourcedUtterance], options: HoldOutO
         InputError: fewer than two speakers have three recordings.
     """
     held_out: set[str] = set()
-    if options.share > 0:
+    if options.valid_share > 0:
         held_out = _choose_recordings(utterances, options)
     valid = [u for u in utterances if u.clean and u.rec_id in held_out]
     twins = [u for u in utterances if not u.clean and u.rec_id in held_out]
@@ -117,14 +106,14 @@ def _choose_recordings(utterances: Sequence[SourcedUtterance], options: HoldOutO
             " utterance, or train without validation by --valid-share 0"
         )
     rng = np.random.default_rng(options.seed)
-    wanted = min(options.share * sum(clean_counts.values()), options.max_valid)
+    wanted = min(options.valid_share * sum(clean_counts.values()), options.max_valid)
     held_out: set[str] = set()
     count = 0
     for done, index in enumerate(rng.permutation(len(able))):
         if count >= wanted and done >= MIN_SPEAKERS:
             break
         own = recordings[able[index]]
-        chosen = _some([own[place] for place in rng.permutation(len(own))], clean_counts, options.share)
+        chosen = _some([own[place] for place in rng.permutation(len(own))], clean_counts, options.valid_share)
         held_out.update(chosen)
         count += sum(clean_counts[rec_id] for rec_id in chosen)
     return held_out

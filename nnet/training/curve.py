@@ -78,7 +78,8 @@ class Curve:
     def add(self, step: int, meter: Meter, lr: float, eer: float | None, pace: Pace) -> None:
         """Append a line; it is on disk when this returns.
 
-        The last three columns are times, which differ from run to run. The accuracy is empty if no decision was made, the EER if none was computed.
+        The accuracy is empty if no decision was made, the EER if none was computed. The last three columns are times,
+        which differ from run to run.
         """
         accuracy, shown = ("" if share is None else f"{share:.6f}" for share in (meter.accuracy, eer))
         times = f"{pace.seconds:.1f}\t{pace.chunks_per_second:.1f}\t{pace.data_wait:.3f}"

@@ -77,8 +77,8 @@ def _set_aside(bad: Path) -> None:
 def mend_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None:
     """Make sure that the best model is there.
 
-    If best.pt is damaged, missing or of another run, it is written again from a kept checkpoint of its step. If there is
-    none, the best of the coming steps will take its place.
+    If best.pt is damaged, missing or of another run, it is written again from a kept checkpoint of its step. Without
+    one, the best of the coming steps will take its place.
 
     Args:
         exp: the experiment directory.

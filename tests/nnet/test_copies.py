@@ -46,7 +46,7 @@ def copies(prefix: str = "", suffix: str = "", of_speaker: bool = False) -> dict
 
 def leaked(data: Path, out: Path, sources: Mapping[str, str]) -> set[str]:
     """The held-out sources of which something is trained on."""
-    make_lists(data, out, 100, 2, HoldOutOptions(share=0.3))
+    make_lists(data, out, 100, 2, HoldOutOptions(valid_share=0.3))
     valid = {sources[utt] for utt in read_id_table(out / "valid.scp")}
     assert len(valid) >= 4
     return valid & {sources[utt] for utt in read_id_table(out / "train.scp")}
@@ -105,7 +105,7 @@ def test_second_takes_words_and_other_speakers_are_no_copies(
     utts |= {f"s{spk}-take{number}": f"s{spk}" for spk in range(4) for number in (1, 2, 10)}
     utts |= {f"s6-u{number}": "s6" for number in range(6)} | {"s6": "s6"}    # one such name is chance
     data = write_data(tmp_path / "data", utts)
-    make_lists(data, tmp_path / "lists", 100, 2, HoldOutOptions(share=0.3))
+    make_lists(data, tmp_path / "lists", 100, 2, HoldOutOptions(valid_share=0.3))
     assert "look like copies" not in caplog.text
     assert not (tmp_path / "lists" / "dropped").read_text()
 

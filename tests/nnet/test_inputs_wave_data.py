@@ -44,7 +44,7 @@ def prepared(corpus: Any, kind: str, conf: Path, voiced: bool, min_frames: int) 
     run("copy-feats", f"--write-num-frames=ark,t:{out}/utt2num_frames", raw, feats)
     (out / "utt2spk").write_text((corpus.data / "utt2spk").read_text())
     sources = AudioSources(corpus.data, corpus.root / "noise", corpus.root / "music", None, corpus.root / "rir_sets")
-    make_lists(out, lists, min_frames, 2, HoldOutOptions(share=0.2), sources)
+    make_lists(out, lists, min_frames, 2, HoldOutOptions(valid_share=0.2), sources)
     return lists
 
 

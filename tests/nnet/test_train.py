@@ -327,7 +327,7 @@ def test_without_held_out_trials_the_last_model_is_the_best(
     from nnet.data.hold_out import HoldOutOptions
     from nnet.make_lists import make_lists
 
-    make_lists(tiny_corpus.root, tiny_corpus.lists, 15, 2, HoldOutOptions(share=0.0))
+    make_lists(tiny_corpus.root, tiny_corpus.lists, 15, 2, HoldOutOptions(valid_share=0.0))
     caplog.set_level("INFO")
     assert main(tiny_corpus.command(tmp_path / "exp", "training.steps=5")) == 0
     assert load_checkpoint(tmp_path / "exp" / "best.pt").step == 5

@@ -56,7 +56,7 @@ def test_chunks_are_those_of_the_features_where_the_mean_has_its_window(audio_co
     """Within 30 frames of the chunk a centred window of 60 sees what it saw in the whole utterance, ends apart."""
     no_sil, lists_dir = audio_corpus.root / "no_sil_60", audio_corpus.root / "lists_60"
     make_no_sil(audio_corpus.data, no_sil, window=60)
-    make_lists(no_sil, lists_dir, 20, 2, HoldOutOptions(share=0.2), AudioSources(audio_corpus.data))
+    make_lists(no_sil, lists_dir, 20, 2, HoldOutOptions(valid_share=0.2), AudioSources(audio_corpus.data))
     config = load(audio_corpus.config, ["data.cmn_window=60", "data.cmn_context=60"])
     chunks, lists, _ = open_waves(config, read_lists(lists_dir), lists_dir, audio_corpus.features_conf)
     feats, planner = FeatureChunks(lists.train, 8), BatchPlanner(lists.train, (20, 60), 8, "speakers", 3)
@@ -174,7 +174,7 @@ def by_segments(audio_corpus: Any) -> Any:
 def test_segments_of_a_recording_are_read_as_utterances_of_their_own(by_segments: Any) -> None:
     lists_dir = by_segments.root / "lists_long"
     sources = AudioSources(by_segments.root / "long")
-    make_lists(by_segments.no_sil, lists_dir, 20, 2, HoldOutOptions(share=0.2), sources)
+    make_lists(by_segments.no_sil, lists_dir, 20, 2, HoldOutOptions(valid_share=0.2), sources)
     assert (lists_dir / "segments").is_file()
     config = load(by_segments.config)
     cut, lists, _ = open_waves(config, read_lists(lists_dir), lists_dir, by_segments.features_conf)

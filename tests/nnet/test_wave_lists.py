@@ -53,7 +53,7 @@ def test_what_was_written_is_read_back(audio_corpus: Any) -> None:
 
 
 def test_lists_made_without_audio_drop_that_of_earlier_ones(audio_corpus: Any) -> None:
-    make_lists(audio_corpus.no_sil, audio_corpus.lists, 20, 2, HoldOutOptions(share=0.2))
+    make_lists(audio_corpus.no_sil, audio_corpus.lists, 20, 2, HoldOutOptions(valid_share=0.2))
     assert not [name for name in AUDIO_FILES if (audio_corpus.lists / name).exists()]
 
 

@@ -77,7 +77,7 @@ def make_audio_corpus(tmp_path: Path) -> AudioCorpus:
     (tmp_path / "rir_list").write_text("".join(rirs))
     (tmp_path / "rir_sets").write_text(f"1, {tmp_path}/rir_list\n")
     sources = AudioSources(data, tmp_path / "noise", tmp_path / "music", None, tmp_path / "rir_sets")
-    make_lists(no_sil, lists, 20, 2, HoldOutOptions(share=0.2), sources)
+    make_lists(no_sil, lists, 20, 2, HoldOutOptions(valid_share=0.2), sources)
     (tmp_path / "tiny.yaml").write_text(AUDIO_CONFIG)
     return AudioCorpus(tmp_path, lists, tmp_path / "tiny.yaml", conf, data, no_sil)
 
