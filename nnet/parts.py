@@ -3,7 +3,7 @@
 A part derives from its base class here and passes what it says of itself to the base's constructor, by keyword: a
 missing or misspelt attribute is an error as soon as the part is made. The option sets have base classes of their own,
 which load without torch: ``nnet.encoders.options.EncoderOptions``, ``nnet.pooling.PoolingOptions`` and
-``nnet.losses.LossOptions``; a schedule computes nothing with torch, so ``nnet.training.schedule_base.Schedule`` is both.
+``nnet.losses.LossOptions``. A schedule needs no torch: ``nnet.training.schedule_base.Schedule`` is options and formula.
 """
 
 from __future__ import annotations
