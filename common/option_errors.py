@@ -48,12 +48,6 @@ def require(condition: bool, key: str, found: object, expected: str) -> None:
         raise OptionError(key, f"is {show(found)}; expected {expected}")
 
 
-def at_least(minimum: float, **values: float | None) -> None:
-    """Raise OptionError unless each value that is set is at least `minimum`."""
-    for key, value in values.items():
-        require(value is None or value >= minimum, key, value, f">= {minimum}")
-
-
 def show(value: object) -> str:
     """A value as YAML would show it: strings in double quotes, lists in brackets, true, false, null in lower case."""
     if value is None:

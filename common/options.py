@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Literal, TypeVar
 
-from common.option_errors import ConfigError, OptionError, UnknownKeyError, at_least, choices, require, show
+from common.option_errors import ConfigError, OptionError, UnknownKeyError, choices, require, show
 from common.option_ranges import ANY, REQUIRED, Range, check_ranges, option, range_of, sentence_of
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "OptionTable",
     "UnknownKeyError",
     "Weighted",
-    "at_least",
     "choices",
     "describe",
     "name_of",

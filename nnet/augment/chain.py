@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from time import process_time
-from typing import Any, Protocol
 
 import numpy as np
 
-from common.options import name_of
-from nnet.augment import AUDIO_STEPS, AugmentOptions, OneOf, Step
+from common.options import name_of, part_of
+from nnet.augment import AUDIO_STEPS, AugmentOptions, OneOf, Step, WaveStepOptions
 from nnet.augment.material import Material
 from nnet.augment.signal import Signal
-
-
-class WaveStep(Protocol):
-    """A step: what becomes of signal n depends on it and on generator n alone."""
-
-    def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
-        """The signals, changed; those given are left as they are."""
+from nnet.augment.wave_step import WaveStep
 
 
 class Costs:
-    """CPU seconds by what they were spent on. It never touches a number of the result."""
+    """CPU seconds by what they were spent on; they change no number of the result."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -37,14 +29,13 @@ class Costs:
         self.seconds[what] = self.seconds.get(what, 0.0) + process_time() - begin
 
 
-def make_step(options: Any, material: Material) -> WaveStep:
+def make_step(options: WaveStepOptions, material: Material) -> WaveStep:
     """The step of an option set.
 
     Raises:
         InputError: the lists lack what it draws from.
     """
-    module, _, name = options.implementation.partition(":")
-    step: WaveStep = getattr(import_module(module), name)(options, material)
+    step: WaveStep = part_of(options)(options, material)
     return step
 
 
@@ -63,7 +54,7 @@ class Chain:
         self._last_room = rooms[-1] if rooms else -1
 
     def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
-        """The signals after all steps, without context: behind the last room it is only a burden."""
+        """The signals after all steps, without context: after the last room it is not used."""
         for place, entry in enumerate(self._entries):
             if place == self._last_room + 1:
                 signals = [signal.without_context() for signal in signals]

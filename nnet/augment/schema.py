@@ -80,12 +80,12 @@ def _step(table: OptionTable, key: str, item: object, share: str) -> Step:
 
 
 def _share(item: object, key: str, name: str) -> float:
-    """The probability, or the weight, of an entry; 1 where it has none."""
+    """The probability, or the weight, of an entry; 1 if it has none."""
     value = item.get(name, 1.0) if isinstance(item, Mapping) else 1.0
     share: float = read_value(float, f"{key}.{name}", value)
     limit = 1.0 if name == "probability" else float("inf")
     if not 0 <= share <= limit or share == float("inf"):
-        expected = "a number from 0 to 1" if name == "probability" else "a number of at least 0"
+        expected = "a number >= 0 and <= 1" if name == "probability" else "a number >= 0"
         raise OptionError(f"{key}.{name}", f"is {show(value)}; expected {expected}")
     return share
 
@@ -123,6 +123,6 @@ def list_augment() -> Iterator[str]:
         yield f"        {{name: {name}}}"
         yield from option_lines(options, 12)
     yield "    features: a list, each {name, probability, options}"
-    for name, options in FEATURE_STEPS.items():
+    for name, masks in FEATURE_STEPS.items():
         yield f"        {{name: {name}}}"
-        yield from option_lines(options, 12)
+        yield from option_lines(masks, 12)

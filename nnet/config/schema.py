@@ -19,7 +19,7 @@ from nnet.config.sections import (
 from nnet.encoders import ENCODERS
 from nnet.losses import LOSSES
 from nnet.pooling import POOLINGS
-from nnet.training.optimizers import OPTIMIZERS
+from nnet.training.optimizer_options import OPTIMIZERS
 from nnet.training.schedules import SCHEDULES
 
 # Section -> its option set, or the table of names from which its key `name` chooses one.
@@ -64,9 +64,9 @@ class Config:
                 if given:
                     message = "changes audio, but data.source is feats; set data.source=audio, or remove it"
                     raise OptionError(f"{AUGMENT}.{part}", message)
-        layout, balance = self.loss.layout, self.data.balance
-        if layout not in ("any", balance):
-            message = f'is "{balance}"; the loss compares utterances with one another and needs "{layout}"'
+        needed, balance = self.loss.balance, self.data.balance
+        if needed not in ("any", balance):
+            message = f'is "{balance}"; the loss compares utterances with one another and needs "{needed}"'
             raise OptionError("data.balance", message)
 
 

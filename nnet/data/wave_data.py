@@ -20,7 +20,7 @@ from nnet.augment.audio import Audio, AudioReader
 from nnet.augment.chain import Chain, Costs
 from nnet.augment.crop import Crop, chunk_frames, crop, speed_length, voiced_at
 from nnet.augment.features import FeatureMaker, InputFeatures, read_feature_maker, without_mean
-from nnet.augment.material import Material, NoiseSet, Notes, Utterances, noise_sets
+from nnet.augment.material import Material, NoisePool, Notes, UtteranceAudio, noise_sets
 from nnet.augment.signal import FloatArray, Signal
 from nnet.augment.speed import Passage, change_speed, passage
 from nnet.config.experiment import Config
@@ -74,11 +74,11 @@ class WaveChunks:
         rate, cache_bytes = maker.sample_frequency, config.data.audio_cache_mb * 1_000_000
         reader = AudioReader(rate, cache_bytes)
         assert isinstance(lists.train.utt_ids, StringTable)
-        self._utterances = Utterances(audio, lists.train.utt_ids, reader)
+        self._utterances = UtteranceAudio(audio, lists.train.utt_ids, reader)
         noises = noise_sets(audio, reader)
         if "speech" not in noises and len(set(lists.train.speakers.tolist())) > 1:
             what = "the training utterances"
-            noises["speech"] = NoiseSet(self._utterances, lists.train.speakers, lists.speaker_ids, what)
+            noises["speech"] = NoisePool(self._utterances, lists.train.speakers, lists.speaker_ids, what)
         material = Material(rate, reader, noises, audio.rirs, cache_bytes, self.notes)
         self._chain = Chain(config.augment, material, self.costs)
         rooms = [step.options for step in config.augment.audio_steps() if isinstance(step.options, RoomOptions)]

@@ -12,7 +12,7 @@ from minikaldi.feat.reverberate import early_response, power
 from nnet.augment import RoomOptions
 from nnet.augment.audio import AudioReader
 from nnet.augment.material import Material
-from nnet.augment.room import Room, least_length, make_response, response_spectra, reverberated
+from nnet.augment.room import Room, least_length, make_response, put_in_rooms, response_spectra
 from nnet.augment.signal import Signal
 from nnet.augment.spectra import fast_length
 from nnet.data.wave_lists import RirLine
@@ -30,7 +30,7 @@ def in_room(signal: Signal, response: np.ndarray = ROOM, length: int = 0) -> Sig
     made = make_response(response, RATE)
     assert made is not None
     length = length or fast_length(least_length(signal, made))
-    return reverberated([signal], [made], response_spectra([made], length), length)[0]
+    return put_in_rooms([signal], [made], response_spectra([made], length), length)[0]
 
 
 def slow(speech: np.ndarray, response: np.ndarray = ROOM) -> np.ndarray:

@@ -10,6 +10,30 @@ from nnet.config.experiment import load
 from nnet.shorten import main, shortened, smaller_batch
 from tests.nnet.helpers.refusals import refusal
 
+CONF = Path(__file__).resolve().parents[2] / "conf" / "nnet"
+# What --max-steps changes of each YAML: steps -> rows of a batch, chunk, and what else counts in steps.
+LDE = {300: "32 [100,200] warmup_steps=30 factor=0.06124", 2000: "32 [100,200] warmup_steps=200 factor=0.1581"}
+LONG = {300: "32 [100,200]", 2000: "32 [100,200]"}
+WARMED_UP = {300: "32 [100,200] warmup_steps=30", 2000: "32 [100,200] warmup_steps=200"}
+CHANGES: dict[str, dict[int, str]] = {
+    "att": LDE,
+    "bilstm_triplet": {300: "30 [31,60]", 2000: ""},
+    "convgru_ge2e": {300: "32 [75,150]", 2000: ""},
+    "ecapa": LONG,
+    "gru_ge2e": {300: "32 [86,172]", 2000: ""},
+    **{f"lde{row}": LDE for row in range(1, 8)},
+    "mini": {300: "32 [100,200]", 2000: ""},
+    "mini_large_margin": {300: "", 2000: ""},
+    "resnet18_attentive": LONG,
+    "resnet34_aam": LONG,
+    "small": LONG,
+    "transformer_ge2e": {300: "30 [64,96] base_steps=200", 2000: ""},
+    "transformer_triplet": {300: "32 [31,60]", 2000: ""},
+    "xvector": WARMED_UP,
+    "xvector_asoftmax": LONG,
+    "xvector_attentive": WARMED_UP,
+}
+
 
 def words(config: Path, steps: int, *settings: str) -> list[str]:
     """`section.key=value` of a YAML in fewer steps."""
@@ -22,6 +46,28 @@ def words(config: Path, steps: int, *settings: str) -> list[str]:
 )
 def test_smaller_batches_hold_whole_groups(root: Path, name: str, rows: float, expected: int) -> None:
     assert smaller_batch(load(root / "conf" / "nnet" / f"{name}.yaml").data, rows) == expected
+
+
+@pytest.mark.parametrize("steps", [300, 2000])
+@pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_yaml_changes_as_it_always_did(path: Path, steps: int) -> None:
+    expected = []
+    if CHANGES[path.stem][steps]:
+        rows, chunk, *scheduled = CHANGES[path.stem][steps].split()
+        every = {300: 50, 2000: 333}[steps]
+        training = (f"steps={steps}", f"valid_every={every}", f"save_every={every}", "log_every=20")
+        expected = [f"training.{word}" for word in training]
+        expected += [f"data.batch_size={rows}", f"data.chunk_frames={chunk}"]
+        expected += [f"schedule.{word}" for word in scheduled]
+    assert words(path, steps) == expected
+
+
+def test_a_margin_that_grows_within_a_sum_is_shortened_too() -> None:
+    grows = "loss={name: sum, losses: [{name: aam, margin_steps: [600, 1200]}, {name: ge2e}]}"
+    changed = words(CONF / "convgru_ge2e.yaml", 120, grows)
+    assert " " not in changed[-1]
+    loss = load(CONF / "convgru_ge2e.yaml", [grows, *changed]).loss
+    assert [getattr(each.options, "margin_steps", None) for each in loss.losses] == [(60, 120), None]
 
 
 def test_a_run_of_no_more_steps_keeps_all(root: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_held_out_utterance_too_short_for_the_encoder_is_told_before_training(
 def test_an_encoder_that_lengthens_takes_held_out_utterances_of_any_length(tiny_corpus: Any, net: SpeakerNet) -> None:
     valid = read_lists(tiny_corpus.lists).valid
     check_lengths(net, replace(valid, num_frames=np.ones_like(valid.num_frames)), 1)
-    net.encoder.pad_short = False  # type: ignore[assignment]
+    net.encoder.pads_short = False
     with pytest.raises(InputError, match=f"1 frames, but this encoder needs 15; {len(valid)} such"):
         check_lengths(net, replace(valid, num_frames=np.ones_like(valid.num_frames)), 300)
 
