@@ -115,7 +115,7 @@ def test_another_format_is_refused_whatever_its_type(format: Any, tmp_path: Path
 
 WRONG_FIELDS = [
     ("step", "7", "its step is '7', expected an integer"),
-    ("step", True, "its step is True, but"),
+    ("step", True, "its step is True, expected"),
     ("model", [], "its model is of type list, expected names and tensors"),
     ("model", {"weight": 1.5}, r"its model\.weight is 1\.5"),
     ("model", {"weight": torch.zeros(3, device="meta")}, r"its model\.weight is a tensor of float32 on meta"),
@@ -168,7 +168,7 @@ def test_a_state_of_a_network_and_of_its_optimizer_passes_as_torch_gives_it(tmp_
 
 @pytest.mark.parametrize(
     ("state", "says"),
-    [({}, "has no state of the CPU's"), ({"cpu": torch.zeros(3, dtype=torch.uint8)}, "is no state of torch's")],
+    [({}, "has no state of the CPU's"), ({"cpu": torch.zeros(3, dtype=torch.uint8)}, "is not a state of torch's")],
 )
 def test_generators_are_not_restored_from_what_is_no_state(state: dict[str, torch.Tensor], says: str) -> None:
     with pytest.raises(InputError, match=says):

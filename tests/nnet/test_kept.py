@@ -202,7 +202,7 @@ def test_a_run_without_its_last_checkpoint_starts_again_and_says_which_one_is_th
     stopped_run(tiny_corpus, exp)
     (exp / "last.pt").unlink()
     stopped_run(tiny_corpus, exp, 5)
-    assert f"{exp}/last.pt is not there: starting with step 1 (copy {exp}/last-1.pt to it" in caplog.text
+    assert f"{exp}/last.pt does not exist: starting with step 1 (copy {exp}/last-1.pt to it" in caplog.text
     assert [name for name in names(exp) if name.startswith("last")] == ["last.pt"]  # the other run's is gone
     assert main(tiny_corpus.command(exp)) == 0
     assert equal_states(load_checkpoint(whole / "last.pt"), load_checkpoint(exp / "last.pt"))

@@ -135,7 +135,7 @@ def test_a_speaker_with_one_utterance_is_only_ever_a_negative() -> None:
     assert set(triplets[:, 0].tolist()) == {0, 2}
     assert set(triplets[:, 2].tolist()) == {0, 1, 2, 3}
     (note,) = plan.notes
-    assert note == "2 of 4 speakers have one utterance and are only ever the negatives of triplets (2 utterances)"
+    assert note == "2 of 4 speakers have one utterance and are used only as negatives of triplets (2 utterances)"
 
 
 @pytest.mark.parametrize(("counts", "num_triplets"), [([5, 2, 9, 3], 3), ([2, 2], 8), ([4] * 9, 9), ([3, 1, 7], 5)])
