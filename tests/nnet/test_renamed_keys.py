@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from pathlib import Path
 
@@ -11,14 +10,12 @@ import pytest
 from common.options import ConfigError
 from nnet.config import renamed_keys
 from nnet.config.experiment import Config, from_mapping, load, to_mapping
-from nnet.encoders import ENCODERS
-from tests.nnet.helpers.tiny_corpus import CONFIG
+from nnet.train import main as train
+from nnet.training.checkpoint import load_checkpoint, save_checkpoint
+from tests.nnet.helpers.refusals import refusal
+from tests.nnet.helpers.tiny_corpus import CONFIG, TinyCorpus
 
 ROOM = "[{name: room}]"
-needs_variant = pytest.mark.skipif(
-    "variant" not in {field.name for field in dataclasses.fields(ENCODERS["tdnn"])},
-    reason="the encoders have no option `variant` yet: branch w-parts",
-)
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +106,6 @@ def test_an_error_in_an_old_key_is_blamed_on_the_override(path: Path) -> None:
         load(path, ["augment.wave=[{name: rom}]"])
 
 
-@needs_variant
 @pytest.mark.parametrize(("name", "variant"), [("tdnn", "sc"), ("resnet34", "jl"), ("densenet62", "jl")])
 def test_seed_compatible_is_the_variant_of_the_system(path: Path, name: str, variant: str) -> None:
     old = load(path, [f"encoder={{name: {name}, seed_compatible: true}}"])
@@ -119,9 +115,21 @@ def test_seed_compatible_is_the_variant_of_the_system(path: Path, name: str, var
     assert plain == load(path, [f"encoder={{name: {name}}}"])
 
 
-@needs_variant
 def test_seed_compatible_in_an_override_replaces_the_variant_of_the_file(path: Path) -> None:
     encoder = "encoder={name: tdnn, variant: sc}"
     assert load(path, [encoder, "encoder.seed_compatible=false"]) == load(path, ["encoder={name: tdnn}"])
     with pytest.raises(ConfigError, match=r'encoder\.seed_compatible is "x"; expected true or false'):
         load(path, [encoder, "encoder.seed_compatible=x"])
+
+
+def test_a_run_of_an_earlier_version_is_resumed_by_either_name(tiny_corpus: TinyCorpus, tmp_path: Path) -> None:
+    exp, steps = tmp_path / "exp", "training.steps=4"
+    assert train(tiny_corpus.command(exp, steps, "data.balance=jl")) == 0
+    for name in ("last.pt", "best.pt"):
+        state = load_checkpoint(exp / name)
+        state.config["data"]["balance"] = "seed"
+        save_checkpoint(exp / name, state)
+    for balance in ("seed", "jl"):
+        assert train(tiny_corpus.command(exp, steps, f"data.balance={balance}")) == 0
+    message = refusal(train, tiny_corpus.command(exp, steps, "data.balance=none"))
+    assert "was trained with another config: data.balance (was 'jl', now 'none')" in message
