@@ -33,6 +33,7 @@ def when_asked_to_end(first: Callable[[int], None], again: Callable[[int], None]
     begun: list[float] = []
 
     def receive(number: int, _: FrameType | None) -> None:
+        """Call `first` once, and `again` for signals that are not a late copy of the first."""
         now = time.monotonic()
         if not begun:
             begun.append(now)

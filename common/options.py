@@ -2,7 +2,7 @@
 
 An option set is a frozen dataclass; the field's annotation is its type. Known annotations: ``bool``, ``int``,
 ``float``, ``str``, ``Literal["a", "b"]``, ``X | None``, ``tuple[int, int]`` (one number counts for both),
-``tuple[int, ...]``, and ``tuple[W, ...]`` of a subclass W of ``Weighted``.
+``tuple[int, ...]``, ``tuple[W, ...]`` of a subclass W of ``Weighted``, ``dict[str, X]``, and another option set.
 A field made by ``option`` carries its sentence and its range; a subclass of ``OptionSet`` checks the ranges.
 A set that is chosen by name (a pooling, a schedule) is an entry of a table ``name -> dataclass``.
 Rules over several fields are checked in ``__post_init__``, with ``require``.
@@ -133,6 +133,11 @@ def name_of(table: OptionTable, options: object) -> str:
 def parse(options_class: type[Options], section: str, mapping: object) -> Options:
     """`options_class` filled from `mapping`; what the mapping leaves out has the default of the class.
 
+    Args:
+        options_class: the option set.
+        section: its dotted name, with which keys in messages begin; "" for a whole file.
+        mapping: the values as YAML gives them.
+
     Raises:
         OptionError: an unknown or missing key, a value of the wrong type, or one that the class itself refuses.
     """
@@ -142,19 +147,24 @@ def parse(options_class: type[Options], section: str, mapping: object) -> Option
     fields = {field.name: field for field in dataclasses.fields(options_class)}  # type: ignore[arg-type]
     for key in mapping:
         if key not in fields:
-            raise UnknownKeyError(f"{section}.{key}", choices(str(key), fields))
+            raise UnknownKeyError(_dotted(section, key), choices(str(key), fields))
     for key, field in fields.items():
         if key not in mapping and field.default is dataclasses.MISSING:
-            raise OptionError(f"{section}.{key}", f"is missing; expected {describe(hints[key], range_of(field))}")
+            raise OptionError(_dotted(section, key), f"is missing; expected {describe(hints[key], range_of(field))}")
     values = {
-        key: read_value(hints[key], f"{section}.{key}", value, range_of(fields[key])) for key, value in mapping.items()
+        key: read_value(hints[key], _dotted(section, key), value, range_of(fields[key]))
+        for key, value in mapping.items()
     }
     try:
         return options_class(**values)
     except OptionError as error:  # from __post_init__, which does not know its section
-        raise OptionError(f"{section}.{error.key}", error.message) from error
+        raise OptionError(_dotted(section, error.key), error.message) from error
     except ValueError as error:
         raise OptionError(section, f"cannot be used: {error}") from error
+
+
+def _dotted(section: str, key: object) -> str:
+    return f"{section}.{key}" if section else str(key)
 
 
 def read_value(kind: Any, key: str, value: object, allowed: Range = ANY) -> Any:
@@ -174,8 +184,12 @@ def read_value(kind: Any, key: str, value: object, allowed: Range = ANY) -> Any:
         return _read_tuple(kind, key, value, allowed)
     if kind is float:
         return _read_float(key, value, allowed)
+    if origin is dict:
+        return _read_mapping(kind, key, value)
     if issubclass(kind, Weighted):
         return parse_weighted(kind, key, value)
+    if issubclass(kind, OptionSet):
+        return parse(kind, key, value)
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     raise OptionError(key, f"is {show(value)}; expected {describe(kind, allowed)}")
@@ -204,6 +218,14 @@ def _read_tuple(kind: Any, key: str, value: object, allowed: Range) -> tuple[Any
     return tuple(read_value(arguments[0], f"{key}[{index}]", item, allowed) for index, item in enumerate(value))
 
 
+def _read_mapping(kind: Any, key: str, value: object) -> dict[str, Any]:
+    """A mapping from names to values of one kind."""
+    if not isinstance(value, Mapping):
+        raise OptionError(key, f"is {show(value)}; expected {describe(kind)}")
+    item_kind = typing.get_args(kind)[1]
+    return {str(name): read_value(item_kind, f"{key}.{name}", item) for name, item in value.items()}
+
+
 def option_lines(options_class: type[Any], indent: int) -> Iterator[str]:
     """For ``--list``: a line for each option with its type, range, default and sentence."""
     hints = typing.get_type_hints(options_class)
@@ -225,6 +247,10 @@ def describe(kind: Any, allowed: Range = ANY) -> str:
         if Ellipsis in arguments:
             return f"a list, each {item}"
         return f"a list of {len(arguments)}, each {item}, or one for all"
+    if origin is dict:
+        return f"a mapping from names, each to {describe(arguments[1], allowed)}"
+    if issubclass(kind, OptionSet):
+        return "a mapping of options"
     if issubclass(kind, Weighted):
         return f"{{name, weight, options}} with a name of {', '.join(sorted(kind.table))}"
     words = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}[kind]

@@ -77,9 +77,9 @@ def train(run: TrainingRun, interrupts: Interrupts) -> int:
         loss, hits = update(run, batch, lr)
         meter.add(loss, int(hits.sum()), len(hits), len(batch.feats))
         watch.count(waited, len(batch.feats), batch.seconds)
-        expected = forecast.step(batch.feats.shape[0] * batch.feats.shape[1])
-        if expected is not None:
-            log.info("%s", forecast_line(expected, forecast.steps, *describe_compute(run)))
+        session_seconds = forecast.step(batch.feats.shape[0] * batch.feats.shape[1])
+        if session_seconds is not None:
+            log.info("%s", forecast_line(session_seconds, forecast.steps, *describe_compute(run)))
         run.lock.touch()
 
         eer = None

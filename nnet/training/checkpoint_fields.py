@@ -50,6 +50,7 @@ def _mapping(keys: type, check: Check, among: frozenset[str] | None = None) -> C
     """Keys of a type, or among some, each with a value that passes the check."""
 
     def wrong(value: Any) -> tuple[str, Any] | None:
+        """The first wrong place and its value."""
         if not isinstance(value, dict) or not all(type(key) is keys for key in value):
             return "", value
         for key, item in value.items():
@@ -63,6 +64,7 @@ def _mapping(keys: type, check: Check, among: frozenset[str] | None = None) -> C
 
 def _list(check: Check) -> Check:
     def wrong(value: Any) -> tuple[str, Any] | None:
+        """The first wrong place and its value."""
         if type(value) is not list:
             return "", value
         found = ((place, check(item)) for place, item in enumerate(value))
