@@ -23,7 +23,7 @@ from local.make_rirs import read_list
 from local.minicorpus.config import ConfigError as MiniConfigError
 from local.minicorpus.config import read_config
 from local.minicorpus.store import stored
-from local.trials import read_valid_trials as read_any_trials
+from local.trials import read_trials as read_any_trials
 from minikaldi.copies.noises import read_noises
 from minikaldi.copies.rooms import NOISE_OPTIONS, RIR_OPTIONS, make_noise, make_rir, read_sets
 from minikaldi.copies.speed import segment_lines
@@ -39,7 +39,7 @@ from nnet.training.curve import CURVE_HEADER, Curve
 from recipe.markers import check as check_marker
 from scoring.trial_sets import model_speakers
 from scoring.trials import read_scores, write_trials
-from scoring.trials import read_valid_trials as read_scored_trials
+from scoring.trials import read_trials as read_scored_trials
 from tests.minikaldi.helpers.fuzzing import Refusal, cuts, damaged, memory_limit, refusal_or_value
 
 pytestmark = pytest.mark.filterwarnings("error")
