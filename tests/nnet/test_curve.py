@@ -1,4 +1,4 @@
-"""What a run tells: the mean loss over chunks, accuracy over decisions, the pace in chunks."""
+"""What a run reports: the mean loss over chunks, accuracy over decisions, the pace in chunks."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def test_until_the_first_lap_a_line_each_ten_seconds_says_what_is_left(monkeypat
     now = [100.0]
     monkeypatch.setattr(curve_module.time, "monotonic", lambda: now[0])
     watch = Stopwatch(10, 110, 0.0)
-    told = []
+    lines = []
     for step in range(11, 17):
         now[0] += 6.0
-        told.append(watch.early_line(step))
+        lines.append(watch.early_line(step))
     shown = ["step 12/110 left 9:48", "step 14/110 left 9:36", "step 16/110 left 9:24"]  # 6 s a step
-    assert told == [None, shown[0], None, shown[1], None, shown[2]]
+    assert lines == [None, shown[0], None, shown[1], None, shown[2]]
     watch.lap()
     now[0] += 60.0
     assert watch.early_line(17) is None

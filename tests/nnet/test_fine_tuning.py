@@ -120,7 +120,7 @@ def test_a_loss_without_class_weights_takes_any_speakers(tiny_corpus: Any, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "expected"),
     [
         ("embedding.dim=7", "tensors: embedding.bias is (6,), expected (7,); embedding.weight is (6, 24), expected"),
         (
@@ -133,11 +133,11 @@ def test_a_loss_without_class_weights_takes_any_speakers(tiny_corpus: Any, tmp_p
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_refused_by_name(
-    tiny_corpus: Any, start: Path, setting: str, told: str
+    tiny_corpus: Any, start: Path, setting: str, expected: str
 ) -> None:
     with pytest.raises(InputError) as caught:
         begin(tiny_corpus, start, SPEAKERS, setting)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_parts_that_are_not_named_may_differ(tiny_corpus: Any, start: Path) -> None:
@@ -165,8 +165,11 @@ def test_a_missing_start_is_an_error(tiny_corpus: Any, tmp_path: Path) -> None:
 
 
 def test_an_unknown_or_empty_list_of_parts_is_refused(tiny_corpus: Any) -> None:
-    for value, told in (("[encodr]", "choose one of: embedding, encoder"), ("[]", "expected one or more of encoder")):
-        with pytest.raises(InputError, match=told):
+    for value, expected in (
+        ("[encodr]", "choose one of: embedding, encoder"),
+        ("[]", "expected one or more of encoder"),
+    ):
+        with pytest.raises(InputError, match=expected):
             load_config(tiny_corpus.config, [f"training.start_from_parts={value}"])
 
 

@@ -35,7 +35,7 @@ def refusal(path: Path) -> str:
 
 
 def rewritten(path: Path, change: Callable[[zipfile.ZipFile, str, bytes], None]) -> Path:
-    """The file's archive written anew, each record by `change`."""
+    """The file's archive written again, each record by `change`."""
     with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as before, zipfile.ZipFile(path, "w") as after:
         for name in before.namelist():
             change(after, name, before.read(name))

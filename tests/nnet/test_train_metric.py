@@ -75,8 +75,8 @@ def test_the_log_tells_once_how_many_speakers_are_left_out(
     keep_of_each_speaker(tiny_corpus.lists, {"s1": 3, "s4": 1})
     settings = (*LOSSES[name], "training.steps=3", "data.workers=1")
     assert main(tiny_corpus.command(tmp_path / "exp", *settings)) == 0
-    told = [(each.levelname, each.getMessage()) for each in caplog.records if "speakers have" in each.getMessage()]
-    assert told == [("WARNING", message)]
+    logged = [(each.levelname, each.getMessage()) for each in caplog.records if "speakers have" in each.getMessage()]
+    assert logged == [("WARNING", message)]
 
 
 def test_the_log_is_silent_where_every_speaker_has_enough(

@@ -85,7 +85,7 @@ def test_five_slices_of_240_frames_each_120_take_720() -> None:
 
 
 def test_slices_are_cut_from_the_middle() -> None:
-    assert cut_windows(11, slices()).spans == [(1, 5), (3, 7), (5, 9)]  # 8 of 11 frames: one before, two behind
+    assert cut_windows(11, slices()).spans == [(1, 5), (3, 7), (5, 9)]  # 8 of 11 frames: one before, two after
 
 
 def test_a_short_utterance_is_reflected_at_both_ends() -> None:
@@ -123,7 +123,7 @@ def test_overrides_change_some_options() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("windows", "--inference windows: found 'windows', expected key=value"),
         ("mode=window", 'inference.mode is "window"; choose one of: slices, whole, windows (did you mean "windows"?)'),
@@ -133,7 +133,7 @@ def test_overrides_change_some_options() -> None:
         ("step=[", "--inference step=[:1"),
     ],
 )
-def test_a_wrong_override_is_told(text: str, told: str) -> None:
+def test_a_wrong_override_is_refused(text: str, expected: str) -> None:
     with pytest.raises(ConfigError) as caught:
         override_inference(InferenceOptions(), [text])
-    assert told in str(caught.value)
+    assert expected in str(caught.value)

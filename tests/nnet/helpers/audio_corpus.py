@@ -28,7 +28,7 @@ class AudioCorpus(TinyCorpus):
 
 
 def voice(rng: np.random.Generator, num_samples: int) -> np.ndarray:
-    """Noise of a random colour with syllables, in 16-bit whole numbers."""
+    """Noise of a random colour with syllables, in 16-bit integers."""
     noise = np.convolve(rng.normal(size=num_samples + 40), rng.normal(size=41), "valid")
     syllables = 1.2 + np.sin(2 * np.pi * rng.uniform(3, 6) * np.arange(num_samples) / RATE + rng.uniform(0, 6))
     return np.rint(200 * noise * syllables)
