@@ -119,14 +119,14 @@ def write_corpus(folder: Path, pauses: float, rooms: int, seed: int) -> Path:
     (folder / "rir_list").write_text("".join(rirs))
     (folder / "rir_sets").write_text(f"1, {folder}/rir_list\n")
     sources = AudioSources(folder / "train", folder / "noise", folder / "music", None, folder / "rir_sets")
-    make_lists(folder / "train", folder / "lists", FRAMES, 2, HoldOutOptions(share=0.0), sources)
+    make_lists(folder / "train", folder / "lists", FRAMES, 2, HoldOutOptions(valid_share=0.0), sources)
     return folder / "lists"
 
 
 def open_section(lists_dir: Path, augment: str, features: str, seed: int) -> tuple[WaveChunks, BatchPlanner]:
     """The maker of chunks with a section, and what plans them."""
     conf = ROOT / "conf" / f"{features}.conf"
-    settings = [f"features={{type: {features}, config: {conf}, dim: {BINS}}}", "data.source=wav"]
+    settings = [f"features={{type: {features}, config: {conf}, dim: {BINS}}}", "data.source=audio"]
     settings += [f"data.chunk_frames={FRAMES}", f"training.seed={seed}"]
     settings += [f"augment={augment}"] if augment else []
     config = load(ROOT / "conf" / "nnet" / "mini.yaml", settings)

@@ -1,4 +1,4 @@
-"""The signals that ask a program to end, and the handling of a second one."""
+"""The signals that ask a program to end, and what a second one means."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-# Ctrl-C; kill, timeout and SLURM; a closed terminal; signals that a scheduler may send before the time is over.
+# Ctrl-C; kill, timeout and SLURM; a closed terminal; what a scheduler is set to send before the time is over.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-# One request may come twice: timeout(1) signals its child and then the child's group. A later signal is a new request.
+# One request may come twice: timeout(1) signals its child and then the child's group. A later signal is another one.
 AGAIN_SECONDS = 1.0
-# Under the guard of a run, a second signal is mostly the first one, passed on late by a busy machine. On a second
-# request the guard kills all processes itself.
+# Below the guard of a run a second signal is mostly the first one, passed on late by a busy machine. When a second
+# request comes, the guard kills everything itself.
 LATE_SECONDS = 15.0
 
 Handlers = dict[int, Callable[[int, FrameType | None], object] | int | None]
@@ -33,7 +33,7 @@ def when_asked_to_end(first: Callable[[int], None], again: Callable[[int], None]
     begun: list[float] = []
 
     def receive(number: int, _: FrameType | None) -> None:
-        """Handle a signal."""
+        """Call `first` once, and `again` for signals that are not a late copy of the first."""
         now = time.monotonic()
         if not begun:
             begun.append(now)
@@ -45,6 +45,6 @@ def when_asked_to_end(first: Callable[[int], None], again: Callable[[int], None]
 
 
 def restore(handlers: Handlers) -> None:
-    """Restore the handlers that `when_asked_to_end` returned."""
+    """Put back the handlers that `when_asked_to_end` returned."""
     for number, handler in handlers.items():
         signal.signal(number, handler)

@@ -1,7 +1,7 @@
 """From a YAML mapping to a frozen dataclass, strictly: an unknown key, a wrong type or a missing value is an error.
 
 An option set is a frozen dataclass; the field's annotation is its type. Known annotations: ``bool``, ``int``,
-``float``, ``str``, ``Literal["a", "b"]``, ``X | None``, ``tuple[int, int]`` (one number stands for both),
+``float``, ``str``, ``Literal["a", "b"]``, ``X | None``, ``tuple[int, int]`` (one number counts for both),
 ``tuple[int, ...]``, ``tuple[W, ...]`` of a subclass W of ``Weighted``, ``dict[str, X]``, and another option set.
 A field made by ``option`` carries its sentence and its range; a subclass of ``OptionSet`` checks the ranges.
 A set that is chosen by name (a pooling, a schedule) is an entry of a table ``name -> dataclass``.
@@ -11,123 +11,43 @@ Rules over several fields are checked in ``__post_init__``, with ``require``.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Literal, TypeVar
 
-from common.errors import InputError
+from common.option_errors import ConfigError, OptionError, UnknownKeyError, choices, require, show
+from common.option_ranges import ANY, REQUIRED, Range, check_ranges, option, range_of, sentence_of
+
+__all__ = [
+    "REQUIRED",
+    "ConfigError",
+    "OptionError",
+    "OptionSet",
+    "OptionTable",
+    "UnknownKeyError",
+    "Weighted",
+    "choices",
+    "describe",
+    "name_of",
+    "option",
+    "option_lines",
+    "parse",
+    "parse_named",
+    "parse_weighted",
+    "part_of",
+    "plain",
+    "range_of",
+    "read_value",
+    "require",
+    "sentence_of",
+    "show",
+]
 
 Options = TypeVar("Options")
 OptionTable = Mapping[str, type[Any]]
-
-REQUIRED: Any = dataclasses.MISSING
-"""The default of an option that must be given."""
-
-
-class ConfigError(InputError):
-    """A configuration that cannot be used. The message names the file, the key, what was found and what to do."""
-
-
-class OptionError(InputError):
-    """One wrong value: ``key`` is relative to the option set; the reader of the file adds its name.
-
-    Attributes:
-        key: dotted name of the option.
-        message: what was found, and what was expected.
-    """
-
-    def __init__(self, key: str, message: str) -> None:
-        super().__init__(f"{key} {message}")
-        self.key = key
-        self.message = message
-
-
-class UnknownKeyError(OptionError):
-    """A key that an option set does not have.
-
-    Attributes:
-        choices: the end of the message, all keys that there are.
-    """
-
-    def __init__(self, key: str, choices: str, hint: str = "") -> None:
-        super().__init__(key, f"is unknown; {hint}{choices}")
-        self.choices = choices
-
-    def hinted(self, hint: str) -> UnknownKeyError:
-        """The same error with a hint before the choices, as ``"see the section data; "``."""
-        return UnknownKeyError(self.key, self.choices, hint)
-
-
-@dataclasses.dataclass(frozen=True)
-class Range:
-    """Which values of a number are allowed; a bound that is None does not bind."""
-
-    least: float | None = None
-    most: float | None = None
-    above: float | None = None
-    below: float | None = None
-
-    def __contains__(self, value: float) -> bool:
-        return (
-            (self.least is None or value >= self.least)
-            and (self.most is None or value <= self.most)
-            and (self.above is None or value > self.above)
-            and (self.below is None or value < self.below)
-        )
-
-    def __str__(self) -> str:
-        bounds = ((">=", self.least), (">", self.above), ("<=", self.most), ("<", self.below))
-        return " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
-
-
-def option(
-    default: Any,
-    sentence: str,
-    *,
-    least: float | None = None,
-    most: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
-) -> Any:
-    """A dataclass field that is an option: ``components: int = option(32, "entries of the dictionary", least=1)``.
-
-    Args:
-        default: its value if none is given; `REQUIRED` if one must be given.
-        sentence: what it is, with its unit; ``--help``, ``--list`` and the reference print it.
-        least: smallest allowed value.
-        most: largest allowed value.
-        above: allowed values are larger.
-        below: allowed values are smaller.
-    """
-    metadata = {"help": sentence, "range": Range(least, most, above, below)}
-    if default is REQUIRED:
-        return dataclasses.field(metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-def sentence_of(field: dataclasses.Field[Any]) -> str:
-    """What an option is, as its declaration says; "" if it was not made by `option`."""
-    sentence: str = field.metadata.get("help", "")
-    return sentence
-
-
-def range_of(field: dataclasses.Field[Any]) -> Range:
-    """The allowed values of an option; without bounds if it was not made by `option`."""
-    allowed: Range = field.metadata.get("range", Range())
-    return allowed
-
-
-def check_ranges(options: Any) -> None:
-    """Raise OptionError for the first option whose value is out of its range; a list is checked item by item."""
-    for field in dataclasses.fields(options):
-        allowed, value = range_of(field), getattr(options, field.name)
-        for number in value if isinstance(value, tuple) else (value,):
-            is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
-            require(not is_number or number in allowed, field.name, value, str(allowed))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +65,7 @@ class OptionSet:
 class Weighted:
     """One of several parts that are chosen by name, with its weight: ``{name: aam, weight: 0.5, margin: 0.2}``.
 
-    A subclass says in `table` which names there are.
+    A subclass lists in `table` the names that there are.
     """
 
     options: Any
@@ -154,39 +74,6 @@ class Weighted:
 
     def __post_init__(self) -> None:
         require(0 < self.weight < float("inf"), "weight", self.weight, "a positive number")
-
-
-def require(condition: bool, key: str, found: object, expected: str) -> None:
-    """Raise OptionError for option `key` unless `condition` holds; for the range checks of an option set."""
-    if not condition:
-        raise OptionError(key, f"is {show(found)}; expected {expected}")
-
-
-def at_least(minimum: float, **values: float | None) -> None:
-    """Raise OptionError unless each value that is set is at least `minimum`."""
-    for key, value in values.items():
-        require(value is None or value >= minimum, key, value, f"at least {minimum}")
-
-
-def show(value: object) -> str:
-    """A value as YAML would show it: strings in double quotes, lists in brackets, true, false, null in lower case."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return show(list(value))
-    if isinstance(value, str):
-        return f'"{value}"' if value.isprintable() else repr(value)
-    return str(value)
-
-
-def choices(wrong: str, right: Iterable[str]) -> str:
-    """The end of an error message: all choices, and the nearest one where the word looks misspelt."""
-    names = sorted(right)
-    nearest = difflib.get_close_matches(wrong, names, n=1)
-    hint = f' (did you mean "{nearest[0]}"?)' if nearest else ""
-    return f"choose one of: {', '.join(names)}{hint}"
 
 
 def parse_named(table: OptionTable, section: str, mapping: object) -> Any:
@@ -204,15 +91,15 @@ def parse_named(table: OptionTable, section: str, mapping: object) -> Any:
 
 
 def parse_weighted(kind: type[Weighted], section: str, mapping: object) -> Weighted:
-    """An entry of a list of weighted parts; the weight is 1 where it has none.
+    """An entry of a list of weighted parts; the weight is 1 if it has none.
 
     Raises:
-        OptionError: as `parse_named`, or a weight that is no positive number.
+        OptionError: as `parse_named`, or a weight that is not a positive number.
     """
     named, weight = mapping, 1.0
     if isinstance(mapping, Mapping):
         named = {key: value for key, value in mapping.items() if key != "weight"}
-        weight = convert(float, f"{section}.weight", mapping.get("weight", 1.0))
+        weight = read_value(float, f"{section}.weight", mapping.get("weight", 1.0))
     try:
         return kind(parse_named(kind.table, section, named), weight)
     except OptionError as error:
@@ -222,7 +109,7 @@ def parse_weighted(kind: type[Weighted], section: str, mapping: object) -> Weigh
 
 
 def plain(options: Any) -> dict[str, Any]:
-    """An option set as a mapping of plain YAML types, which `parse` reads back: tuples become lists."""
+    """An option set as a mapping of plain YAML types, which `parse` reads back; tuples become lists."""
     return {field.name: _plain_value(getattr(options, field.name)) for field in dataclasses.fields(options)}
 
 
@@ -239,16 +126,16 @@ def part_of(options: Any) -> Any:
 
 
 def name_of(table: OptionTable, options: object) -> str:
-    """The name that `options`'s class has in `table`; each class stands there once."""
+    """The name that `options`'s class has in `table`; each class is in it once."""
     return next(name for name, options_class in table.items() if type(options) is options_class)
 
 
 def parse(options_class: type[Options], section: str, mapping: object) -> Options:
-    """`options_class` filled from `mapping`; the defaults of the class stand for what the mapping leaves out.
+    """`options_class` filled from `mapping`; what the mapping leaves out has the default of the class.
 
     Args:
         options_class: the option set.
-        section: its dotted name, which begins the keys in messages; "" for a whole file.
+        section: its dotted name, with which keys in messages begin; "" for a whole file.
         mapping: the values as YAML gives them.
 
     Raises:
@@ -263,8 +150,11 @@ def parse(options_class: type[Options], section: str, mapping: object) -> Option
             raise UnknownKeyError(_dotted(section, key), choices(str(key), fields))
     for key, field in fields.items():
         if key not in mapping and field.default is dataclasses.MISSING:
-            raise OptionError(_dotted(section, key), f"is missing; expected {describe(hints[key])}")
-    values = {key: convert(hints[key], _dotted(section, key), value) for key, value in mapping.items()}
+            raise OptionError(_dotted(section, key), f"is missing; expected {describe(hints[key], range_of(field))}")
+    values = {
+        key: read_value(hints[key], _dotted(section, key), value, range_of(fields[key]))
+        for key, value in mapping.items()
+    }
     try:
         return options_class(**values)
     except OptionError as error:  # from __post_init__, which does not know its section
@@ -274,38 +164,38 @@ def parse(options_class: type[Options], section: str, mapping: object) -> Option
 
 
 def _dotted(section: str, key: object) -> str:
-    return f"{section}.{key}" if section else str(key)  # "": the whole file
+    return f"{section}.{key}" if section else str(key)
 
 
-def convert(kind: Any, key: str, value: object) -> Any:
-    """`value` as the annotation `kind` asks for it.
+def read_value(kind: Any, key: str, value: object, allowed: Range = ANY) -> Any:
+    """`value` as the annotation `kind` asks for it. The range is not checked here, only named in the message.
 
     Raises:
         OptionError: the value is of another type; a number never becomes a string, nor true a number.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):  # X | None
-        return None if value is None else convert(arguments[0], key, value)
+        return None if value is None else read_value(arguments[0], key, value, allowed)
     if origin is Literal:
         if value not in arguments:
             raise OptionError(key, f"is {show(value)}; {choices(str(value), arguments)}")
         return value
     if origin is tuple:
-        return _convert_tuple(arguments, key, value)
+        return _read_tuple(kind, key, value, allowed)
     if kind is float:
-        return _convert_float(key, value)
+        return _read_float(key, value, allowed)
     if origin is dict:
-        return _convert_mapping(arguments[1], key, value)
+        return _read_mapping(kind, key, value)
     if issubclass(kind, Weighted):
         return parse_weighted(kind, key, value)
     if issubclass(kind, OptionSet):
         return parse(kind, key, value)
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
-    raise OptionError(key, f"is {show(value)}; expected {describe(kind)}")
+    raise OptionError(key, f"is {show(value)}; expected {describe(kind, allowed)}")
 
 
-def _convert_float(key: str, value: object) -> float:
+def _read_float(key: str, value: object, allowed: Range) -> float:
     """A float from a number, or from `1e-4`, which YAML 1.1 (and so PyYAML) takes for a string."""
     if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
@@ -314,53 +204,54 @@ def _convert_float(key: str, value: object) -> float:
             number = math.nan
         if math.isfinite(number):
             return number
-    raise OptionError(key, f"is {show(value)}; expected {describe(float)}")
+    raise OptionError(key, f"is {show(value)}; expected {describe(float, allowed)}")
 
 
-def _convert_tuple(arguments: tuple[Any, ...], key: str, value: object) -> tuple[Any, ...]:
-    """A tuple from a list; where the length is fixed, one scalar stands for every place."""
+def _read_tuple(kind: Any, key: str, value: object, allowed: Range) -> tuple[Any, ...]:
+    """A tuple from a list; if the length is fixed, one scalar counts for every place."""
+    arguments = typing.get_args(kind)
     fixed = Ellipsis not in arguments
     if fixed and isinstance(value, (int, float)):
         value = [value] * len(arguments)
     if not isinstance(value, (list, tuple)) or (fixed and len(value) != len(arguments)):
-        raise OptionError(key, f"is {show(value)}; expected {_describe_tuple(arguments)}")
-    return tuple(convert(arguments[0], f"{key}[{index}]", item) for index, item in enumerate(value))
+        raise OptionError(key, f"is {show(value)}; expected {describe(kind, allowed)}")
+    return tuple(read_value(arguments[0], f"{key}[{index}]", item, allowed) for index, item in enumerate(value))
 
 
-def _convert_mapping(kind: Any, key: str, value: object) -> dict[str, Any]:
+def _read_mapping(kind: Any, key: str, value: object) -> dict[str, Any]:
+    """A mapping from names to values of one kind."""
     if not isinstance(value, Mapping):
-        raise OptionError(key, f"is {show(value)}; expected {describe(dict[str, kind])}")
-    return {str(name): convert(kind, f"{key}.{name}", item) for name, item in value.items()}
+        raise OptionError(key, f"is {show(value)}; expected {describe(kind)}")
+    item_kind = typing.get_args(kind)[1]
+    return {str(name): read_value(item_kind, f"{key}.{name}", item) for name, item in value.items()}
 
 
 def option_lines(options_class: type[Any], indent: int) -> Iterator[str]:
-    """For ``--list``: a line for each option with its type, range and default, and its sentence."""
+    """For ``--list``: a line for each option with its type, range, default and sentence."""
     hints = typing.get_type_hints(options_class)
     for field in dataclasses.fields(options_class):
         default = "required" if field.default is dataclasses.MISSING else f"default {show(field.default)}"
-        kind = " ".join(filter(None, (describe(hints[field.name]), str(range_of(field)))))
         sentence = f": {sentence_of(field)}" if sentence_of(field) else ""
-        yield f"{' ' * indent}{field.name}: {kind} ({default}){sentence}"
+        yield f"{' ' * indent}{field.name}: {describe(hints[field.name], range_of(field))} ({default}){sentence}"
 
 
-def describe(kind: Any) -> str:
-    """An annotation in words, for messages and for ``--list``."""
+def describe(kind: Any, allowed: Range = ANY) -> str:
+    """An annotation and its range in words, ``an integer >= 1 or null``: for messages and for ``--list``."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
-        return f"{describe(arguments[0])} or null"
+        return f"{describe(arguments[0], allowed)} or null"
     if origin is Literal:
         return " | ".join(str(argument) for argument in arguments)
     if origin is tuple:
-        return _describe_tuple(arguments)
+        item = describe(arguments[0], allowed)
+        if Ellipsis in arguments:
+            return f"a list, each {item}"
+        return f"a list of {len(arguments)}, each {item}, or one for all"
     if origin is dict:
-        return f"a mapping from names, each to {describe(arguments[1])}"
+        return f"a mapping from names, each to {describe(arguments[1], allowed)}"
     if issubclass(kind, OptionSet):
         return "a mapping of options"
     if issubclass(kind, Weighted):
         return f"{{name, weight, options}} with a name of {', '.join(sorted(kind.table))}"
-    return {bool: "true or false", int: "an integer", float: "a number", str: "a string"}[kind]
-
-
-def _describe_tuple(arguments: tuple[Any, ...]) -> str:
-    item = describe(arguments[0])
-    return f"a list, each {item}" if Ellipsis in arguments else f"a list of {len(arguments)}, each {item}, or one"
+    words = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}[kind]
+    return f"{words} {allowed}".rstrip()

@@ -69,7 +69,7 @@ def positive_int(text: str) -> int:
 
 def program_name() -> str:
     """The name by which the user called the program: `fix_data_dir.sh`, or `nnet.train` after `python3 -m`."""
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    spec = vars(sys.modules["__main__"]).get("__spec__")
     return Path(sys.argv[0]).name if spec is None else spec.name.removesuffix(".__main__")
 
 

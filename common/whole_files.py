@@ -30,7 +30,7 @@ def hidden_name(name: str) -> str:
 
 
 def remove_leftovers(folder: Path, name: str) -> None:
-    """Remove what processes of this machine that are no more left half-written for `name` in `folder`."""
+    """Remove what processes of this machine left half-written for `name` in `folder` when they ended."""
     start = f".{name}.writing.{socket.gethostname()}."
     for path in folder.iterdir():
         pid = path.name.removeprefix(start)

@@ -1,4 +1,4 @@
-"""YAML read strictly, from anywhere: what the safe loader of PyYAML lets pass or fails on is an error with its line."""
+"""The only reader of YAML: strict, and every error names the line."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import Any
 
 import yaml
 
-from common.options import ConfigError
+from common.errors import why
+from common.option_errors import ConfigError
 
 LARGEST_FILE = 1 << 18
 """Bytes; a config has a few thousand, and PyYAML takes seconds for a million."""
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """PyYAML's safe loader, which makes no objects but plain ones, and
+    """PyYAML's safe loader, which makes plain values only, with more errors:
 
-    a key that appears twice is an error (YAML says so, PyYAML keeps the last one);
-    so is an alias, with which a few lines can stand for more values than a machine has memory for;
-    so is a value that looks like a number or date and is none.
+    a key that appears twice (by YAML's rules an error, PyYAML keeps the last one);
+    an alias: with aliases, a few lines can describe more values than fit into memory;
+    a value that looks like a number or date but is not one.
     """
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -30,7 +31,7 @@ class _StrictLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """The value of a node; `yaml.MarkedYAMLError` for one that is none."""
+        """The value of a node; `yaml.MarkedYAMLError` if it has none."""
         try:
             return super().construct_object(node, deep)
         except (ValueError, OverflowError) as error:
@@ -59,16 +60,16 @@ def read_yaml(path: str | Path) -> Any:
         return parse_yaml(content.decode("utf-8"), str(path))
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: byte {error.start} of the file is no UTF-8; save it as UTF-8") from error
+        raise ConfigError(f"{path}:{line}: byte {error.start} of the file is not UTF-8; save it as UTF-8") from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise ConfigError(f"{path}: cannot be read: {why(error)}") from error
 
 
 def parse_yaml(text: str, source: str) -> Any:
     """The value of a YAML text.
 
     Raises:
-        ConfigError: no YAML, or one that is refused (`_StrictLoader`); it names `source` and the line.
+        ConfigError: not YAML, or refused by `_StrictLoader`; the message names `source` and the line.
     """
     if len(text) > LARGEST_FILE:
         raise ConfigError(f"{source}: has {len(text)} characters, expected a configuration, at most {LARGEST_FILE}")
@@ -78,9 +79,10 @@ def parse_yaml(text: str, source: str) -> Any:
         raise ConfigError(f"{source}: is nested too deeply for a configuration") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise ConfigError(f"{source}:{line}: the character {chr(error.character)!r} cannot stand in YAML") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+        raise ConfigError(f"{source}:{line}: the character {chr(error.character)!r} is not allowed in YAML") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
         where = f"{source}:{mark.line + 1}" if mark else source
-        problem = getattr(error, "problem", None) or error
-        raise ConfigError(f"{where}: {' '.join(str(problem).split())}") from error
+        raise ConfigError(f"{where}: {' '.join(str(error.problem or error).split())}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{source}: {' '.join(str(error).split())}") from error

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
+from collections.abc import Iterator
 
 import torch
 
 from common.errors import InputError
 
-# Values of ONEDNN_MAX_CPU_ISA that leave oneDNN no product of bf16 numbers; another value is no limit to it.
+# Values of ONEDNN_MAX_CPU_ISA that leave oneDNN no product of bf16 numbers; other values do not limit it.
 ISA_WITHOUT_BF16 = {
     *("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2"),
     *("AVX512_MIC", "AVX512_MIC_4OPS", "AVX512_CORE", "AVX512_CORE_VNNI"),
@@ -18,10 +20,10 @@ ISA_WITHOUT_BF16 = {
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:<n>`.
+    """`auto` (CUDA if there is a device), `cpu`, `cuda` or `cuda:<n>`.
 
     Raises:
-        InputError: another name, or a device that is not there.
+        InputError: another name, or a device that does not exist.
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise InputError(f"--device is {name!r}; choose one of: auto, cpu, cuda, cuda:<n>")
@@ -34,6 +36,15 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+@contextlib.contextmanager
+def memory_advice(advice: str) -> Iterator[None]:
+    """Turn torch's OutOfMemoryError into an InputError that says what to do: `lower --batch-frames`."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise InputError(f"{error}; {advice}") from error
+
+
 def describe_device(device: torch.device) -> str:
     """`cpu, 2 threads`, or `cuda:0, NVIDIA H200`."""
     if device.type == "cuda":
@@ -42,7 +53,7 @@ def describe_device(device: torch.device) -> str:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether this device multiplies bf16 numbers by instructions of its own; else torch emulates them, slowly."""
+    """Whether this device multiplies bf16 numbers by its own instructions; otherwise torch emulates them, slowly."""
     return torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else cpu_has_bf16()
 
 

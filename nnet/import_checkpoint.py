@@ -3,9 +3,9 @@
     python3 -m nnet.import_checkpoint [--format wq|rf_gru|rf_convgru|cj|sc|jl] [--heads N] [--pooling mean|last]
         [--loss softmax|asoftmax] [--set section.key=value ...] <checkpoint.pt> <exp-dir>
 
-The system is known by the names of its tensors and the architecture by their shapes. The file is opened without running
-anything that it may ask to run. The experiment directory gets config.yaml, best.pt, and imported.yaml, which says where
-each tensor comes from, what was left out, what was not trained, and what the file does not tell and was assumed.
+The system is recognised by the names of its tensors, the architecture by their shapes. No code in the file is run. The
+experiment directory gets config.yaml, best.pt, and imported.yaml: where each tensor comes from, what was left out, what
+was not trained, and what was assumed because the file does not say it.
 ./pipeline.sh --exp <exp-dir> scores a corpus with it (docs/networks.md).
 """
 
@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 import yaml
 
 from common.errors import InputError
+from common.program import run_program
 from common.whole_files import write_whole
 from nnet.config.experiment import to_mapping, to_yaml
 from nnet.config.overrides import add_arguments
@@ -28,35 +29,35 @@ from nnet.published import FORMATS
 from nnet.published.convert import Imported, convert
 from nnet.published.reading import SourceFile, read_source
 from nnet.published.table import Choices
-from nnet.training.checkpoint import Checkpoint, save
+from nnet.training.checkpoint import Checkpoint, save_checkpoint
 from nnet.training.exp_lock import ExpLock
 
 log = logging.getLogger("import")
 
 
 def write_experiment(exp: Path, source: SourceFile, imported: Imported) -> None:
-    """Write config.yaml, imported.yaml and, last of all, best.pt.
+    """Write config.yaml, imported.yaml and, last, best.pt.
 
     Raises:
-        InputError: there is an experiment already, or training at work; no option file of the features; or no room.
+        InputError: there is an experiment already, or training is running; no option file of the features; or no space.
     """
     taken = [name for name in ("best.pt", "last.pt", "config.yaml") if (exp / name).exists()]
     if taken:
-        mend = "give another directory, or remove these files"
-        raise InputError(f"{exp}: has {', '.join(taken)} already; {mend}")
+        todo = "give another directory, or remove these files"
+        raise InputError(f"{exp}: has {', '.join(taken)} already; {todo}")
     features_conf = _features_conf(imported.config.features.config)
     try:
         exp.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{exp}: cannot be made: {error.strerror or error}") from error
-    told = f"# Imported from {source.path.name!r} ({imported.system.source}); see imported.yaml.\n"
+    header = f"# Imported from {source.path.name!r} ({imported.system.source}); see imported.yaml.\n"
     if imported.not_trained:
-        told += "# The loss was not trained: the file has no weights of it, and neither has best.pt.\n"
-    told += "# The sections data, optimizer, schedule and training are those of a network like it, not its own.\n"
+        header += "# The loss was not trained: neither the file nor best.pt has weights of it.\n"
+    header += "# The sections data, optimizer, schedule and training are those of a similar network, not its own.\n"
     with ExpLock(exp, "import"):
-        write_whole(exp / "config.yaml", (told + to_yaml(imported.config)).encode())
+        write_whole(exp / "config.yaml", (header + to_yaml(imported.config)).encode())
         write_whole(exp / "imported.yaml", provenance(source, imported).encode())
-        save(exp / "best.pt", _checkpoint(source, imported, features_conf))
+        save_checkpoint(exp / "best.pt", _checkpoint(source, imported, features_conf))
 
 
 def provenance(source: SourceFile, imported: Imported) -> str:
@@ -78,7 +79,7 @@ def provenance(source: SourceFile, imported: Imported) -> str:
 
 
 def _checkpoint(source: SourceFile, imported: Imported, features_conf: str) -> Checkpoint:
-    """In the format of training; it cannot be taken up there, as it has no state of an optimizer."""
+    """In the format of training, which cannot go on from it: it has no state of an optimizer."""
     return Checkpoint(
         step=imported.steps,
         model={name: tensor.clone() for name, tensor in imported.tensors.items()},
@@ -105,16 +106,16 @@ def _features_conf(name: str) -> str:
         raise InputError(f"{path}: cannot be read as text: {error}") from error
 
 
-def report(exp: Path, imported: Imported) -> None:
-    """Say what was done."""
+def log_import(exp: Path, imported: Imported) -> None:
+    """Log what was imported, assumed, changed and left out."""
     numbers = sum(tensor.numel() for tensor in imported.tensors.values())
     log.info(
         "%s: %d tensors, %d numbers, of %s (%s)",
         *(exp, len(imported.tensors), numbers, imported.system.name, imported.system.source),
     )
-    other = "another is given with --set (--help: --pooling, --heads, --loss)"
+    other = "set another with --set (--help: --pooling, --heads, --loss)"
     for key, value in imported.assumed.items():
-        log.warning("assumed, as the file does not tell: %s=%s; %s", key, value, other)
+        log.warning("assumed, since the file does not say: %s=%s; %s", key, value, other)
     for key, why in imported.left_out.items():
         log.info("left out %s: %s", key, why)
     for note in imported.notes:
@@ -123,35 +124,29 @@ def report(exp: Path, imported: Imported) -> None:
         log.warning("not in the file, and so not trained: %s", ", ".join(imported.not_trained))
 
 
-def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     about = "Make an experiment of a published checkpoint."
     parser = argparse.ArgumentParser(prog="python3 -m nnet.import_checkpoint", description=about)
     parser.add_argument("--format", choices=FORMATS, help="consider this system alone (default: by its names)")
-    parser.add_argument("--heads", type=int, help="attention heads of a transformer, which no shape tells")
+    parser.add_argument("--heads", type=int, help="attention heads of a transformer, which no tensor's shape shows")
     parser.add_argument("--pooling", choices=["mean", "last"], help="of an LSTM's states (default mean)")
     parser.add_argument("--loss", choices=["softmax", "asoftmax"], help="head of a dictionary network")
     add_arguments(parser, "change the config that is made; may be repeated")
     parser.add_argument("checkpoint", type=Path, help="the published file")
     parser.add_argument("exp", type=Path, help="the experiment directory that is made")
-    return parser.parse_args(arguments)
+    return parser.parse_args(argv)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The program; exit status 1 where nothing was imported."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s (nnet.import_checkpoint) %(message)s")
-    options = parse_arguments(arguments)
-    try:
-        source = read_source(options.checkpoint)
-        choices = Choices(options.heads, options.pooling, options.loss)
-        imported = convert(source, choices, options.overrides, options.format)
-        write_experiment(options.exp, source, imported)
-    except InputError as error:
-        log.error("%s", error)
-        return 1
-    report(options.exp, imported)
-    return 0
+def main(argv: Sequence[str]) -> None:
+    """Make the experiment; raises InputError if the file cannot be imported."""
+    options = parse_arguments(argv)
+    source = read_source(options.checkpoint)
+    choices = Choices(options.heads, options.pooling, options.loss)
+    imported = convert(source, choices, options.overrides, options.format)
+    write_experiment(options.exp, source, imported)
+    log_import(options.exp, imported)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main, "%(levelname)s (nnet.import_checkpoint) %(message)s")

@@ -1,9 +1,9 @@
-"""Make features of the kinds that Kaldi has not, from a table of waves:
+"""Make features of types that Kaldi does not have, from a table of waves:
 
-    python3 -m nnet.make_feats <logmel|librosa_mfcc|wave> [options] <wav-rspecifier> <feats-wspecifier>
+    python3 -m nnet.make_feats <logmel|librosa_mfcc|samples> [options] <wav-rspecifier> <feats-wspecifier>
 
-It answers as compute-mfcc-feats does: options in Kaldi's form (--config=conf/logmel.conf), counts of what went in and
-came out, a warning with the name of each utterance that fails. Audio of another rate is resampled as utils/to_wav.py
+It works like compute-mfcc-feats: options in Kaldi's form (--config=conf/logmel.conf), the number of utterances read and
+written, a warning with the name of each utterance that fails. Audio of another rate is resampled as utils/to_wav.py
 does. Without torch.
 """
 
@@ -34,8 +34,8 @@ LOG_EVERY = 10  # utterances, as Kaldi does
 
 
 @dataclass
-class TableOptions(CommandOptions):
-    """What is read and written beside the features' own options."""
+class MakeFeatsOptions(CommandOptions):
+    """Options of the tables, besides those of the features."""
 
     channel: int = option(-1, "Channel to use, counted from 0; -1: the wave should be mono, else its first channel")
     min_duration: float = option(0.0, "Shortest wave in seconds that is processed")
@@ -43,25 +43,28 @@ class TableOptions(CommandOptions):
 
 
 @dataclass
-class MakeLogmelOptions(LogmelOptions, TableOptions):
+class MakeLogmelOptions(LogmelOptions, MakeFeatsOptions):
     """The options of `make_feats logmel`."""
 
 
 @dataclass
-class MakeLibrosaMfccOptions(LibrosaMfccOptions, TableOptions):
+class MakeLibrosaMfccOptions(LibrosaMfccOptions, MakeFeatsOptions):
     """The options of `make_feats librosa_mfcc`."""
 
 
 @dataclass
-class MakeWaveOptions(WaveOptions, TableOptions):
-    """The options of `make_feats wave`."""
+class MakeSamplesOptions(WaveOptions, MakeFeatsOptions):
+    """The options of `make_feats samples`."""
 
 
 OPTIONS: dict[str, type[Any]] = {
     "logmel": MakeLogmelOptions,
     "librosa_mfcc": MakeLibrosaMfccOptions,
-    "wave": MakeWaveOptions,
+    "samples": MakeSamplesOptions,
 }
+
+
+EARLIER_NAMES = {"wave": "samples"}
 
 
 def features_of(wave: Wave, options: Any, kind: InputKind) -> NDArray[np.float32]:
@@ -69,11 +72,11 @@ def features_of(wave: Wave, options: Any, kind: InputKind) -> NDArray[np.float32
 
     Args:
         wave: at any rate.
-        options: of the kind, and TableOptions.
+        options: of the kind, and MakeFeatsOptions.
         kind: which features.
 
     Raises:
-        KaldiError: no such channel, too short, or samples that are no numbers.
+        KaldiError: no such channel, too short, or samples that are not finite.
     """
     if wave.duration < options.min_duration:
         raise KaldiError(f"lasts {wave.duration:g} s, --min-duration is {options.min_duration:g}")
@@ -88,7 +91,7 @@ def features_of(wave: Wave, options: Any, kind: InputKind) -> NDArray[np.float32
 
 
 def make_table(kind: InputKind, run: CommandRun, options: Any, args: list[str]) -> int:
-    """Reads waves, writes features; an utterance that fails is warned of and counted. 0 where at least one was done."""
+    """Reads waves, writes features; an utterance that fails gets a warning. Returns 0 if at least one was done."""
     options.check()
     num_utts = num_done = 0
     with ExitStack() as stack:
@@ -130,7 +133,7 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; its exit codes are those of minikaldi's commands."""
     words = sys.argv[1:] if arguments is None else arguments
-    declared = COMMANDS.get(words[0]) if words else None
+    declared = COMMANDS.get(EARLIER_NAMES.get(words[0], words[0])) if words else None
     if declared is None:
         kinds = "".join(f"  {name:<14}{kind.about}\n" for name, kind in INPUTS.items())
         usage = f"python3 -m nnet.make_feats <type> [options] <wav-rspecifier> <feats-wspecifier>\nTypes:\n{kinds}"

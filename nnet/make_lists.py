@@ -2,16 +2,16 @@
 
     python3 -m nnet.make_lists [options] <data-dir> <out-dir>
 
-The data directory has feats.scp, utt2num_frames, utt2spk and, where there are copies, utt2uniq (`copy source`) and,
-where the corpus knows its recordings, utt2rec. The output directory gets train.scp valid.scp utt2num_frames utt2spk
+The data directory has feats.scp, utt2num_frames, utt2spk; with copies also utt2uniq (`copy source`); and utt2rec if the
+corpus knows its recordings. The output directory gets train.scp valid.scp utt2num_frames utt2spk
 spk2int valid.trials dropped, all at once.
 
 The split is by source recording: an augmented copy belongs to the recording of its clean utterance, and no recording is
 on both sides. Were twins on both sides, the held-out score would measure memory. The copies are those of the table
 utt2uniq, and those whose names say so: see nnet/data/copies.py.
-The same seed gives the same lists, whatever the order of the input lines.
+The same seed gives the same lists; the order of the input lines does not matter.
 
-With --audio-dir the lists serve training from audio too (data.source wav): see nnet/data/wave_lists.py for
+With --audio-dir the lists serve training from audio too (data.source audio): see nnet/data/wave_lists.py for
 the files that are added. The features then serve validation, and utt2num_frames still counts their voiced frames.
 """
 
@@ -19,17 +19,19 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import shutil
-import sys
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from common.errors import InputError
+from common.options import OptionError, range_of, sentence_of
+from common.program import run_program
+from common.whole_files import hidden_name, remove_leftovers, signals_held, write_files
 from nnet.data.copies import Sources, find_sources
-from nnet.data.hold_out import HoldOutOptions, Split, Utterance, draw_trials, split_by_recording
-from nnet.data.lists import look_up, read_int_table, read_table
+from nnet.data.hold_out import HoldOutOptions, SourcedUtterance, Split, draw_trials, split_by_recording
+from nnet.data.lists import look_up, read_id_table, read_int_table
 from nnet.data.wave_lists import AUDIO_FILES, AudioSources, audio_contents
 
 log = logging.getLogger("make_lists")
@@ -41,7 +43,7 @@ class DataDir:
 
     feats: dict[str, str]
     num_frames: dict[str, int]
-    utterances: list[Utterance]
+    utterances: list[SourcedUtterance]
 
 
 def read_data_dir(data_dir: Path) -> DataDir:
@@ -50,9 +52,9 @@ def read_data_dir(data_dir: Path) -> DataDir:
     Raises:
         InputError: a file is missing, malformed, or lacks an utterance of feats.scp.
     """
-    feats = read_table(data_dir / "feats.scp")
+    feats = read_id_table(data_dir / "feats.scp")
     num_frames = read_int_table(data_dir / "utt2num_frames")
-    utt2spk = read_table(data_dir / "utt2spk")
+    utt2spk = read_id_table(data_dir / "utt2spk")
     utt2rec = _optional(data_dir / "utt2rec")
     look_up(num_frames, feats, data_dir / "utt2num_frames")
     look_up(utt2spk, feats, data_dir / "utt2spk")
@@ -62,18 +64,18 @@ def read_data_dir(data_dir: Path) -> DataDir:
         log.warning("warning: %s", warning)
     recordings = _recordings(sources, utt2rec, data_dir)
     utterances = [
-        Utterance(utt_id, spk_id, recordings[source], utt_id in sources.clean)
+        SourcedUtterance(utt_id, spk_id, recordings[source], utt_id in sources.clean)
         for (utt_id, spk_id), source in zip(ordered.items(), sources.of.values(), strict=True)
     ]
     return DataDir(feats, num_frames, utterances)
 
 
 def _optional(path: Path) -> dict[str, str] | None:
-    return read_table(path) if path.is_file() else None
+    return read_id_table(path) if path.is_file() else None
 
 
 def _recordings(sources: Sources, utt2rec: dict[str, str] | None, data_dir: Path) -> dict[str, str]:
-    """The recording of each source: its own, or that of a copy where the source is not here."""
+    """The recording of each source: its own, or that of a copy if the source is not in the data."""
     if utt2rec is None:
         return {source: source for source in sources.of.values()}
     recordings: dict[str, str] = {}
@@ -88,7 +90,7 @@ def _recordings(sources: Sources, utt2rec: dict[str, str] | None, data_dir: Path
     return recordings
 
 
-def drop_utterances(data: DataDir, min_frames: int, min_utts: int) -> tuple[list[Utterance], dict[str, str]]:
+def drop_utterances(data: DataDir, min_frames: int, min_utts: int) -> tuple[list[SourcedUtterance], dict[str, str]]:
     """Leave out short utterances, then speakers with few of those that remain (augmented copies count, as in Kaldi).
 
     Returns:
@@ -118,29 +120,35 @@ def list_contents(data: DataDir, split: Split, trials: list[tuple[str, str, bool
 
 
 def write_directory(out_dir: Path, contents: dict[str, list[str]]) -> None:
-    """Write the files to a temporary directory and put it in the place of `out_dir`; other files there are kept.
+    """Write the files to a hidden directory and put it in the place of `out_dir`; other files there are kept.
 
-    Of an earlier run's audio lists nothing is kept: they would not be those of these utterances.
+    An earlier run's audio lists are not kept: they would not be those of these utterances.
     """
     out_dir.parent.mkdir(parents=True, exist_ok=True)
-    fresh = out_dir.with_name(f"{out_dir.name}.tmp{os.getpid()}")
-    stale = out_dir.with_name(f"{out_dir.name}.old{os.getpid()}")
+    remove_leftovers(out_dir.parent, out_dir.name)
+    fresh = out_dir.with_name(hidden_name(out_dir.name))
     fresh.mkdir()
     try:
-        for name, lines in contents.items():
-            text = "".join(f"{line}\n" for line in lines)
-            (fresh / name).write_text(text, encoding="utf-8", errors="surrogateescape")
-    except OSError:
+        write_files((str(fresh / name), lines) for name, lines in contents.items())
+    except BaseException:
         shutil.rmtree(fresh)
         raise
-    if out_dir.exists():
-        for other in out_dir.iterdir():
-            if other.name not in contents and other.name not in AUDIO_FILES:
-                other.rename(fresh / other.name)
-        out_dir.rename(stale)
+    with signals_held():
+        _replace_directory(out_dir, fresh, {*contents, *AUDIO_FILES})
+
+
+def _replace_directory(out_dir: Path, fresh: Path, replaced: set[str]) -> None:
+    """Rename `fresh` to `out_dir`; files of an earlier `out_dir` are kept, except those in `replaced`."""
+    if not out_dir.exists():
+        fresh.rename(out_dir)
+        return
+    earlier = fresh.with_name(f"{fresh.name}.earlier")
+    out_dir.rename(earlier)
     fresh.rename(out_dir)
-    if stale.exists():
-        shutil.rmtree(stale)
+    for path in earlier.iterdir():
+        if path.name not in replaced:
+            path.rename(out_dir / path.name)
+    shutil.rmtree(earlier)
 
 
 def make_lists(
@@ -151,7 +159,7 @@ def make_lists(
     hold_out: HoldOutOptions,
     sources: AudioSources | None = None,
 ) -> None:
-    """The whole program; `sources` where the lists are to serve training from audio.
+    """The whole program; `sources` is given for lists to train from audio.
 
     Raises:
         InputError: bad input, nothing left to train on, or too few recordings to hold out.
@@ -196,45 +204,46 @@ def _report(
 
 
 def _num_lines(path: Path) -> int:
-    """Lines of a file, 0 where it is not there."""
+    """Lines of a file, 0 if it does not exist."""
     return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
-def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="nnet.make_lists", description="Make training and held-out lists.")
+    parser = argparse.ArgumentParser(prog="python3 -m nnet.make_lists", description="Make training and held-out lists.")
     parser.add_argument("--min-frames", type=int, default=100, help="drop shorter utterances (default %(default)s)")
     parser.add_argument("--min-utts", type=int, default=2, help="drop speakers with fewer (default %(default)s)")
-    parser.add_argument("--valid-share", type=float, default=0.1, help="share of clean utterances to hold out")
-    parser.add_argument("--max-valid", type=int, default=2000, help="hold out about this many at most")
-    parser.add_argument("--max-pairs", type=int, default=10000, help="target pairs, and nontarget pairs, at most")
-    parser.add_argument("--seed", type=int, default=1)
+    for field in fields(HoldOutOptions):
+        about = f"{sentence_of(field)}, {range_of(field)} (default %(default)s)"
+        parser.add_argument(_flag(field.name), type=type(field.default), default=field.default, help=about)
     parser.add_argument(
-        "--audio-dir", type=Path, metavar="DIR", help="with wav.scp, vad.scp, maybe segments: for data.source wav"
+        "--audio-dir", type=Path, metavar="DIR", help="with wav.scp, vad.scp, maybe segments: for data.source audio"
     )
     for kind in ("noise", "music", "speech"):
         parser.add_argument(f"--{kind}-dir", type=Path, metavar="DIR", help=f"{kind}: wav.scp, reco2dur, utt2spk")
     parser.add_argument("--rir-sets", type=Path, metavar="FILE", help="rooms: lines `weight, rir-list`")
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("out_dir", type=Path)
-    return parser.parse_args(arguments)
+    return parser.parse_args(argv)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the program; returns its exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-    options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+def _flag(name: str) -> str:
+    """`--valid-share` of `valid_share`."""
+    return f"--{name.replace('_', '-')}"
+
+
+def main(argv: Sequence[str]) -> None:
+    """Make the lists; raises InputError as `make_lists`."""
+    options = parse_arguments(argv)
     try:
         hold_out = HoldOutOptions(options.valid_share, options.max_valid, options.max_pairs, options.seed)
-        sources = AudioSources(
-            options.audio_dir, options.noise_dir, options.music_dir, options.speech_dir, options.rir_sets
-        )
-        make_lists(options.data_dir, options.out_dir, options.min_frames, options.min_utts, hold_out, sources)
-    except (InputError, OSError) as error:
-        log.error("%s", error)
-        return 1
-    return 0
+    except OptionError as error:
+        raise InputError(f"{_flag(error.key)} {error.message}") from error
+    sources = AudioSources(
+        options.audio_dir, options.noise_dir, options.music_dir, options.speech_dir, options.rir_sets
+    )
+    make_lists(options.data_dir, options.out_dir, options.min_frames, options.min_utts, hold_out, sources)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main, "%(name)s: %(message)s")

@@ -14,7 +14,8 @@ from common.options import name_of, part_of
 from nnet.config.experiment import Config
 from nnet.config.sections import HeadOptions
 from nnet.encoders import ENCODERS
-from nnet.pooling.fit import fitted
+from nnet.parts import Encoder, Loss, Pooling
+from nnet.pooling.fit import fit_to_encoder
 
 NORM_FLOOR = 1e-6  # least length that an embedding is divided by: zero stays zero, its gradient finite
 
@@ -29,11 +30,11 @@ class SpeakerNet(nn.Module):
     def __init__(
         self,
         feature_dim: int,
-        encoder: nn.Module,
-        pooling: nn.Module,
+        encoder: Encoder,
+        pooling: Pooling,
         embedding: nn.Linear | nn.Identity,
         head: nn.Module,
-        loss: nn.Module,
+        loss: Loss,
         normalise: bool = False,
     ) -> None:
         super().__init__()
@@ -48,24 +49,23 @@ class SpeakerNet(nn.Module):
     @property
     def embedding_dim(self) -> int:
         """E."""
-        return int(getattr(self.embedding, "out_features", self.pooling.out_dim))  # type: ignore[arg-type]
+        return self.embedding.out_features if isinstance(self.embedding, nn.Linear) else self.pooling.out_dim
 
     @property
     def min_frames(self) -> int:
-        """The fewest frames that the encoder sees at once; `needed_frames` tells what becomes of shorter utterances."""
-        return int(self.encoder.min_frames)  # type: ignore[arg-type]
+        """The fewest frames that the encoder sees at once; for shorter utterances see `needed_frames`."""
+        return self.encoder.min_frames
 
     @property
     def needed_frames(self) -> int:
-        """The fewest frames that an utterance must have: 1 where the encoder lengthens shorter ones itself (by
-        repetition), `min_frames` where it refuses them (convgru, and others with `pad_short: false`)."""
-        return 1 if getattr(self.encoder, "pad_short", True) else self.min_frames
+        """The fewest frames that an utterance must have: 1 if the encoder lengthens shorter ones itself (by
+        repetition), `min_frames` if it refuses them (convgru, and others with `pad_short: false`)."""
+        return 1 if self.encoder.pads_short else self.min_frames
 
     @property
     def max_frames(self) -> int | None:
-        """The most frames that the encoder is to be given at once in evaluation, None for as many as there are."""
-        most = getattr(self.encoder, "max_frames", None)
-        return None if most is None else int(most)
+        """The most frames to give the encoder at once in evaluation, None for any number."""
+        return self.encoder.max_frames
 
     def embed(self, feats: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Embeddings of a padded batch; in eval mode none depends on the others or on the padding.
@@ -73,11 +73,11 @@ class SpeakerNet(nn.Module):
         In training mode batch norm sees every frame of the batch, so training batches hold chunks of one length.
 
         Args:
-            feats: float32 (B, T, F); what stands after an utterance's length may be anything.
+            feats: float32 (B, T, F); the padding may hold anything.
             lengths: integer (B,), frames of each utterance, 1 … T; best on the CPU, where reading it waits for nothing.
 
         Returns:
-            float32 (B, E), of length 1 where the config says `embedding.normalise`.
+            float32 (B, E), of length 1 if the config says `embedding.normalise`.
 
         Raises:
             ValueError: lengths that do not fit `feats`, or another number of features than the config's.
@@ -89,10 +89,13 @@ class SpeakerNet(nn.Module):
     def training_loss(
         self, feats: torch.Tensor, lengths: torch.Tensor, labels: torch.Tensor, step: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The training loss of a batch from its features, with the penalty of a pooling that has one.
+        """The training loss of a batch from its features, with the pooling's penalty.
 
         Args:
-            feats, lengths: as for `embed`. labels, step: as for `loss`.
+            feats: as for `embed`.
+            lengths: as for `embed`.
+            labels: as for `loss`.
+            step: as for `loss`.
 
         Returns:
             the mean loss, (), and whether each of the K decisions was right without margin, bool (K,).
@@ -100,12 +103,9 @@ class SpeakerNet(nn.Module):
         Raises:
             ValueError: lengths, features or labels that do not fit.
         """
-        with_penalty = getattr(self.pooling, "with_penalty", None)
-        if with_penalty is None:
-            return self.loss(self.embed(feats, lengths), labels, step)
         frames, lengths = self._encode(feats, lengths)
         with torch.autocast(frames.device.type, enabled=False):
-            pooled, penalty = with_penalty(frames, lengths)  # (B, T', C) -> (B, D), ()
+            pooled, penalty = self.pooling.with_penalty(frames, lengths)  # (B, T', C) -> (B, D), ()
             embedding = self._finish(pooled)
         loss, hits = self.loss(embedding, labels, step)
         return loss + penalty, hits
@@ -128,11 +128,10 @@ class SpeakerNet(nn.Module):
             return self.loss_function(self.head(embedding), labels, step)
 
     def scale_invariant_parameters(self) -> set[str]:
-        """Names of the parameters that weight decay must leave alone: those of which only the direction counts, and
-        those that the loss names besides (GE2E's w and b)."""
+        """Names of the parameters without weight decay: those of which only the direction counts, and others that the
+        loss names (GE2E's w and b)."""
         loss = self.loss_function
-        names: tuple[str, ...] = (*loss.scale_invariant, *getattr(loss, "undecayed", ()))  # type: ignore[misc]
-        return {f"loss_function.{name}" for name in names}
+        return {f"loss_function.{name}" for name in (*loss.scale_invariant, *loss.undecayed)}
 
     def _encode(self, feats: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Checked features (B, T, F) → frames (B, T', C) in the parameters' precision, their lengths (B,)."""
@@ -165,7 +164,7 @@ def build(config: Config, num_speakers: int) -> SpeakerNet:
         InputError: parts that do not fit together, chunks too short for the encoder, or fewer than two speakers.
     """
     if num_speakers < 2:
-        raise InputError(f"{num_speakers} training speakers; a network needs at least 2 to tell apart")
+        raise InputError(f"{num_speakers} training speakers; a network needs at least 2")
     encoder = part_of(config.encoder)(config.encoder, config.features.dim)
     shortest = config.data.chunk_frames[0]
     if shortest < encoder.min_frames:
@@ -173,7 +172,7 @@ def build(config: Config, num_speakers: int) -> SpeakerNet:
             f"data.chunk_frames begins at {shortest}, but the encoder sees {encoder.min_frames} frames at once; begin"
             f" at {encoder.min_frames} or more"
         )
-    options = fitted(config.pooling, encoder, name_of(ENCODERS, config.encoder))
+    options = fit_to_encoder(config.pooling, encoder, name_of(ENCODERS, config.encoder))
     pooling = part_of(options)(options, encoder.out_dim)
     dim = config.embedding.dim
     embedding = nn.Identity() if dim is None else nn.Linear(pooling.out_dim, dim)

@@ -3,32 +3,32 @@
     python3 -m nnet.train --config conf/nnet/mini.yaml [--set section.key=value ...] --lists DIR --exp DIR
 
 The experiment directory gets config.yaml, last.pt (the state to go on from; last-1.pt is the one before it), best.pt
-(the lowest valid EER), and curve.tsv; its lock is held meanwhile (exp_lock.py). Called again, the program takes up
-last.pt where it stopped; SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 save it first. On a CPU an interrupted run equals
-an uninterrupted one bit for bit; on CUDA up to the order of sums in the kernels, and up to which values the dropout
-between recurrent layers hides: cuDNN draws these from a state that begins anew with the process.
-trained.yaml, written beside them, says what trained the network.
+(the lowest valid EER), curve.tsv, and trained.yaml (what trained the network). Its lock is held meanwhile
+(exp_lock.py). Called again, the program goes on from last.pt; SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 save it
+first. On a CPU, an interrupted run equals an uninterrupted one bit for bit. On CUDA it differs by the order of sums in
+the kernels, and by the values that the dropout between recurrent layers hides: cuDNN draws them from a state that
+starts again with the process.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 
 from common.errors import InputError
+from common.program import run_program
 from common.whole_files import write_whole
 from minikaldi.running import run_pipes_inside
 from nnet.config.experiment import load, to_yaml
 from nnet.config.overrides import add_arguments
 from nnet.config.paths import given, located
 from nnet.data.batches import Batch, Feed, training_batches
-from nnet.device import choose_device
+from nnet.device import choose_device, memory_advice
 from nnet.training.curve import Curve, Meter, Stopwatch
 from nnet.training.data import read_data
 from nnet.training.exp_lock import ExpLock
@@ -37,15 +37,24 @@ from nnet.training.interrupts import Interrupts
 from nnet.training.optimizers import clip_gradients
 from nnet.training.precision import autocast
 from nnet.training.records import TRAINED, training_record, write_record
-from nnet.training.run import Run, describe, describe_compute, prepare, save_state, update_state, valid_frames
+from nnet.training.run import (
+    TrainingRun,
+    describe_compute,
+    prepare,
+    run_summary,
+    save_state,
+    update_state,
+    valid_frames,
+)
 from nnet.training.validation import valid_eer
 
 log = logging.getLogger("train")
 
 TIE = 1e-9  # error rates closer than this differ by rounding alone; of equal models the later one is the best
+LESS_MEMORY = "lower data.batch_size, data.chunk_frames or data.valid_batch_frames"
 
 
-def train(run: Run, interrupts: Interrupts) -> int:
+def train(run: TrainingRun, interrupts: Interrupts) -> int:
     """The training loop.
 
     Returns:
@@ -69,9 +78,9 @@ def train(run: Run, interrupts: Interrupts) -> int:
         loss, hits = update(run, batch, lr)
         meter.add(loss, int(hits.sum()), len(hits), len(batch.feats))
         watch.count(waited, len(batch.feats), batch.seconds)
-        expected = forecast.step(batch.feats.shape[0] * batch.feats.shape[1])
-        if expected is not None:
-            log.info("%s", forecast_line(expected, forecast.steps, *describe_compute(run)))
+        session_seconds = forecast.step(batch.feats.shape[0] * batch.feats.shape[1])
+        if session_seconds is not None:
+            log.info("%s", forecast_line(session_seconds, forecast.steps, *describe_compute(run)))
         run.lock.touch()
 
         eer = None
@@ -111,7 +120,7 @@ def train(run: Run, interrupts: Interrupts) -> int:
     return interrupts.received
 
 
-def update(run: Run, batch: Batch, lr: float) -> tuple[float, torch.Tensor]:
+def update(run: TrainingRun, batch: Batch, lr: float) -> tuple[float, torch.Tensor]:
     """One step of the optimizer, at this rate.
 
     Returns:
@@ -147,7 +156,7 @@ def timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, float]]:
         yield batch, time.monotonic() - begin
 
 
-def not_finite(run: Run, batch: Batch, loss: float, norm: float, lr: float) -> str:
+def not_finite(run: TrainingRun, batch: Batch, loss: float, norm: float, lr: float) -> str:
     """The message for a step that would destroy the weights."""
     names = [run.lists.train.utt_ids[utt] for utt in batch.utts.tolist()]
     shown = " ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
@@ -160,7 +169,7 @@ def not_finite(run: Run, batch: Batch, loss: float, norm: float, lr: float) -> s
     )
 
 
-def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python3 -m nnet.train", description="Train a speaker encoder.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the experiment, conf/nnet/*.yaml")
@@ -171,50 +180,49 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--features-conf", type=given, metavar="FILE", help="Kaldi options of the features (default: features.config)"
     )
-    return parser.parse_args(arguments)
+    return parser.parse_args(argv)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the program; returns its exit code: 0, 1 on an error, 128 + number after a signal."""
+def main(argv: Sequence[str]) -> int:
+    """Train, or go on with a run.
+
+    Returns:
+        The exit code: 0, or 128 + number after a signal.
+
+    Raises:
+        InputError: a config, lists or features that cannot be used, or a failure of the training.
+    """
     run_pipes_inside()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
-    try:
-        config = load(options.config, options.overrides)
-        data = read_data(config, options.lists, options.features_conf or located(config.features.config))
-        options.exp.mkdir(parents=True, exist_ok=True)
-        with ExpLock(options.exp, "training") as lock:
-            run = prepare(config, data, lock, choose_device(options.device))
-            write_whole(options.exp / "config.yaml", to_yaml(config).encode())
-            # A session that has nothing left to train leaves the record of the one that trained.
-            finished = run.state.step >= config.training.steps and (options.exp / TRAINED).is_file()
+    options = parse_arguments(argv)
+    config = load(options.config, options.overrides)
+    data = read_data(config, options.lists, options.features_conf or located(config.features.config))
+    options.exp.mkdir(parents=True, exist_ok=True)
+    with memory_advice(LESS_MEMORY), ExpLock(options.exp, "training") as lock:
+        run = prepare(config, data, lock, choose_device(options.device))
+        write_whole(options.exp / "config.yaml", to_yaml(config).encode())
+        # A session that has nothing left to train leaves the record of the one that trained.
+        finished = run.state.step >= config.training.steps and (options.exp / TRAINED).is_file()
+        if not finished:
+            write_training_record(run, options)
+        log.info("%s", run_summary(run))
+        with Interrupts() as interrupts:
+            number = train(run, interrupts)
             if not finished:
-                record(run, options)
-            log.info("%s", describe(run))
-            with Interrupts() as interrupts:
-                number = train(run, interrupts)
-                if not finished:
-                    record(run, options)
-    except (InputError, OSError) as error:
-        log.error("nnet.train: %s", error)
-        return 1
-    except torch.OutOfMemoryError as error:
-        log.error("nnet.train: %s; lower data.batch_size, data.chunk_frames or data.valid_batch_frames", error)
-        return 1
+                write_training_record(run, options)
     if number:
         return 128 + number
     log_result(run)
     return 0
 
 
-def record(run: Run, options: argparse.Namespace) -> None:
-    """Write down what trained the network, as far as it is."""
+def write_training_record(run: TrainingRun, options: argparse.Namespace) -> None:
+    """Write trained.yaml: what has trained the network so far."""
     run.lock.check()
     write_record(run.exp / TRAINED, training_record(run.state, options.config, options.overrides, run.device))
 
 
-def log_result(run: Run) -> None:
-    """Say which model was the best."""
+def log_result(run: TrainingRun) -> None:
+    """Log which model is the best."""
     state = run.state
     if state.best_eer is None:
         log.info("done: nothing was held out, best.pt is the last model")
@@ -223,4 +231,4 @@ def log_result(run: Run) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main, "%(message)s")

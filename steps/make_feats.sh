@@ -12,7 +12,7 @@ label=                # text of the progress line
 help_message="Usage: steps/make_feats.sh [options] <data-dir> <log-dir> <ark-dir>
  e.g.: steps/make_feats.sh --type fbank --nj 8 data/train exp/make_fbank fbank
 Options:
-  --type mfcc|fbank|logmel|librosa_mfcc|wave    which features
+  --type mfcc|fbank|logmel|librosa_mfcc|samples    which features
   --feats-config <file>  options of compute-<type>-feats or nnet.make_feats (default conf/<type>.conf)
   --nj <n>               number of jobs (default 4)
   --cmd <runner>         runs the jobs (default utils/run.pl)
@@ -25,12 +25,13 @@ Options:
 . steps/functions.sh
 need_arguments 3 $#
 data=$1 log_dir=$2 ark_dir=$3
+if [ "$type" = wave ]; then type=samples; fi     # its name in earlier versions
 feats_config=${feats_config:-conf/$type.conf}
 case $type in
   mfcc | fbank) compute=("compute-$type-feats") compression=1 ;;
   # In two bytes a value, 16-bit samples come back within half a step; in one they would sound like a telephone.
-  logmel | librosa_mfcc | wave) compute=(python3 -m nnet.make_feats "$type") compression=3 ;;
-  *) echo "make_feats.sh: --type is \"$type\"; choose mfcc, fbank, logmel, librosa_mfcc or wave" >&2; exit 1 ;;
+  logmel | librosa_mfcc | samples) compute=(python3 -m nnet.make_feats "$type") compression=3 ;;
+  *) echo "make_feats.sh: --type is \"$type\"; choose mfcc, fbank, logmel, librosa_mfcc or samples" >&2; exit 1 ;;
 esac
 require "stage 0 makes the data directory, conf/ holds the option files" "$data/wav.scp" "$data/utt2spk" "$feats_config"
 

@@ -16,7 +16,7 @@ Options:
   --min-utts <n>        then drop speakers with fewer utterances (default 8)
   --valid-share <x>     share of source recordings that is held out for model selection (default 0.1)
   --seed <n>            random seed of the split and of the held-out trials (default 1)
-  --audio-dir <dir>     with wav.scp and vad.scp, for training that reads audio (data.source: wav)
+  --audio-dir <dir>     with wav.scp and vad.scp, for training that reads audio (data.source: audio)
   --noise-dir <dir>, --music-dir <dir>, --speech-dir <dir>, --rir-sets <file>
                         its augmentation, as for steps/augment_data.sh
   --cmd <runner>        runs the job (default utils/run.pl)"

@@ -20,7 +20,7 @@ Options:
   --cmvn true|false     subtract the mean over a centred sliding window (default true)
   --cmn-window <n>      its length in frames (default 300)
   --vad true|false      keep voiced frames only (default true)
-  --fit-vad true|false  of features that may lack an unfinished last frame, as type wave (default false)
+  --fit-vad true|false  of features that may lack an unfinished last frame, as type samples (default false)
   --max-loss <share>    share of utterances that may be lost (default 0.01)
   --label <text>        text of the progress line"
 

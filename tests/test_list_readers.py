@@ -27,8 +27,8 @@ from minikaldi.featbin.compute_mfcc_feats import main as compute_mfcc_feats
 from minikaldi.io import TOKEN, TOKEN_VECTOR, Holder, random_access, sequential
 from minikaldi.options import parse_command_line
 from minikaldi.running import run_command
-from nnet.data.lists import read_table as read_training_list
-from nnet.data.lists import read_trials as read_held_out_trials
+from nnet.data.lists import read_id_table as read_training_list
+from nnet.data.lists import read_valid_trials as read_held_out_trials
 from nnet.data.wave_lists import _rir_lines
 from scoring.enrollment import enrollment_lines
 from scoring.trials import read_scores, read_trials

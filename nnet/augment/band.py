@@ -1,10 +1,11 @@
-"""What a device, a line or a codec leaves of a wave: colour, bands, lower rates, eight bits.
+"""What a device, a line or a codec does to a wave: colour, bands, lower rates, eight bits.
 
 Filters have zero phase and are applied to the spectrum, so that speech stays where it was.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -16,21 +17,22 @@ from nnet.augment import (
     ColourOptions,
     CompandingOptions,
     HighPassOptions,
-    Law,
     LowPassOptions,
     ResampledOptions,
     TelephoneOptions,
 )
 from nnet.augment.material import Material
+from nnet.augment.options import Law
 from nnet.augment.signal import FloatArray, Signal
-from nnet.augment.spectra import block_length, blocks_of, filtered, resized, waves_of
+from nnet.augment.spectra import block_length, blocks_of, filter_wave, resized, waves_of
+from nnet.augment.wave_step import WaveStep
 
 MARGIN = 512  # samples that a filter's ringing is followed to either side
 TELEPHONE_RATE = 8000
-FOOT, TOP = 0.6, 1.05  # of a telephone band's edges: where it has fallen to nothing
-ROLL_OFF = 0.95  # of half the lower rate: where a resampling filter begins to fall; at 1 it passes nothing
+FOOT, TOP = 0.6, 1.05  # of a telephone band's edges, at which it has fallen to nothing
+ROLL_OFF = 0.95  # of half the lower rate, at which a resampling filter begins to fall; at 1 it passes nothing
 MU, A = 255.0, 87.6
-LOWEST = 60.0  # Hz: where a device's curve begins; below it goes on level
+LOWEST = 60.0  # Hz, at which a device's curve begins; below it is level
 
 
 @lru_cache(maxsize=32)
@@ -70,7 +72,7 @@ def resampling(hz: FloatArray, rate: float) -> FloatArray:
     return passed
 
 
-def band(hz: FloatArray, low: float, high: float) -> FloatArray:
+def band_pass(hz: FloatArray, low: float, high: float) -> FloatArray:
     """Passes `low` to `high` Hz; falls by a raised cosine to nothing at 0.6 of the one and 1.05 of the other."""
     passed = ((hz >= low) & (hz <= high)).astype(np.float32)
     for edge, end in ((low, FOOT * low), (high, TOP * high)):
@@ -81,7 +83,7 @@ def band(hz: FloatArray, low: float, high: float) -> FloatArray:
 
 def coloured(hz: FloatArray, octaves: float, levels: FloatArray) -> FloatArray:
     """The magnitude of a curve through `levels` in dB, the first at 60 Hz, `octaves` apart, straight between them on
-    the log scale of frequency, level before and behind."""
+    the log scale of frequency, level before and after."""
     places = np.log2(np.maximum(hz, LOWEST) / LOWEST) / octaves
     curve = np.interp(places, np.arange(len(levels)), levels)
     return (10 ** (curve / 20)).astype(np.float32)
@@ -98,7 +100,7 @@ def companded(samples: FloatArray, law: str) -> FloatArray:
 
 @lru_cache(maxsize=2)
 def _table(law: str) -> FloatArray:
-    """What becomes of each 16-bit value, by its bits read as an unsigned number: float32 (65536,)."""
+    """Each 16-bit value after the law, by its bits read as an unsigned number: float32 (65536,)."""
     x = np.arange(65536, dtype=np.uint16).view(np.int16) / 32768.0
     size = np.abs(x)
     if law == "mu":
@@ -126,8 +128,9 @@ def telephoned(samples: FloatArray, sample_rate: float, low: float, high: float,
 
     Args:
         samples: float32 (N,).
-        sample_rate: Hz; where it is a multiple of 8 kHz the eight bits are taken at 8 kHz, else at that rate.
-        low, high: the band in Hz.
+        sample_rate: Hz; if it is a multiple of 8 kHz the eight bits are taken at 8 kHz, else at that rate.
+        low: lower edge of the band in Hz.
+        high: upper edge of the band in Hz.
         law: mu or a.
 
     Returns:
@@ -138,7 +141,7 @@ def telephoned(samples: FloatArray, sample_rate: float, low: float, high: float,
     length += -length % (2 * fold)
     hop, short = length - 2 * MARGIN, length // fold
     rows = -(-len(samples) // hop)
-    passed = band(frequencies(length, sample_rate), low, high)
+    passed = band_pass(frequencies(length, sample_rate), low, high)
     spectra = resized(rfft(blocks_of(samples, (rows, length), hop, MARGIN), axis=1), short, passed / np.float32(fold))
     edge = MARGIN // fold
     narrow = companded(waves_of(spectra, short)[:, edge : edge + hop // fold].reshape(-1), law)
@@ -147,24 +150,24 @@ def telephoned(samples: FloatArray, sample_rate: float, low: float, high: float,
     return wide[:, MARGIN : MARGIN + hop].reshape(-1)[: len(samples)]
 
 
-class _Filter:
+class _Filter(WaveStep):
     """Filters each signal by a response that it draws."""
 
     def __init__(self, sample_rate: float) -> None:
         self._sample_rate = sample_rate
 
     def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
-        """The signals, filtered; the power of their speech is taken anew where it is needed."""
+        """The signals, filtered; the power of their speech is computed again if it is needed."""
         pairs = zip(signals, rngs, strict=True)
         return [replace(s, samples=self._filtered(s.samples, rng), speech_power=None) for s, rng in pairs]
 
     def _filtered(self, samples: FloatArray, rng: np.random.Generator) -> FloatArray:
         draw = self._draw(rng)
-        return filtered(samples, lambda length: draw(frequencies(length, self._sample_rate)), MARGIN)
+        return filter_wave(samples, lambda length: draw(frequencies(length, self._sample_rate)), MARGIN)
 
+    @abstractmethod
     def _draw(self, rng: np.random.Generator) -> Callable[[FloatArray], FloatArray]:
         """From Hz to what is passed."""
-        raise NotImplementedError
 
 
 class LowPass(_Filter):
@@ -217,14 +220,14 @@ class Resampled(_Filter):
         return lambda hz: resampling(hz, rate)
 
 
-class Telephone:
+class Telephone(WaveStep):
     """Draws a line."""
 
     def __init__(self, options: TelephoneOptions, material: Material) -> None:
         self._options, self._sample_rate = options, material.sample_rate
 
     def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
-        """The signals through their lines; the power of their speech is taken anew where it is needed."""
+        """The signals through their lines; the power of their speech is computed again if it is needed."""
         return [self._through(signal, rng) for signal, rng in zip(signals, rngs, strict=True)]
 
     def _through(self, signal: Signal, rng: np.random.Generator) -> Signal:
@@ -234,7 +237,7 @@ class Telephone:
         return replace(signal, samples=samples, speech_power=None)
 
 
-class Companding:
+class Companding(WaveStep):
     """Draws a law."""
 
     def __init__(self, options: CompandingOptions, material: Material) -> None:

@@ -1,30 +1,22 @@
-"""The steps of the section `wave` in order, each with its probability, over the signals of a batch."""
+"""The steps of the section `audio` in order, each with its probability, over the signals of a batch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from time import process_time
-from typing import Any, Protocol
 
 import numpy as np
 
-from common.options import name_of
-from nnet.augment import WAVE_STEPS, AugmentOptions, OneOf, Step
+from common.options import name_of, part_of
+from nnet.augment import AUDIO_STEPS, AugmentOptions, OneOf, Step, WaveStepOptions
 from nnet.augment.material import Material
 from nnet.augment.signal import Signal
-
-
-class WaveStep(Protocol):
-    """A step: what becomes of signal n depends on it and on generator n alone."""
-
-    def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
-        """The signals, changed; those given are left as they are."""
+from nnet.augment.wave_step import WaveStep
 
 
 class Costs:
-    """CPU seconds by what they were spent on. It never touches a number of the result."""
+    """CPU seconds by what they were spent on; they change no number of the result."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -37,19 +29,18 @@ class Costs:
         self.seconds[what] = self.seconds.get(what, 0.0) + process_time() - begin
 
 
-def make_step(options: Any, material: Material) -> WaveStep:
+def make_step(options: WaveStepOptions, material: Material) -> WaveStep:
     """The step of an option set.
 
     Raises:
         InputError: the lists lack what it draws from.
     """
-    module, _, name = options.implementation.partition(":")
-    step: WaveStep = getattr(import_module(module), name)(options, material)
+    step: WaveStep = part_of(options)(options, material)
     return step
 
 
 class Chain:
-    """The section `wave` of an experiment.
+    """The section `augment.audio` of an experiment.
 
     Args:
         options: the section `augment`.
@@ -58,12 +49,12 @@ class Chain:
     """
 
     def __init__(self, options: AugmentOptions, material: Material, costs: Costs) -> None:
-        self._entries = [_Entry(entry, material, costs) for entry in options.wave]
+        self._entries = [_Entry(entry, material, costs) for entry in options.audio]
         rooms = [place for place, entry in enumerate(self._entries) if "room" in entry.names]
         self._last_room = rooms[-1] if rooms else -1
 
     def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
-        """The signals after all steps, without context: behind the last room it is only a burden."""
+        """The signals after all steps, without context: after the last room it is not used."""
         for place, entry in enumerate(self._entries):
             if place == self._last_room + 1:
                 signals = [signal.without_context() for signal in signals]
@@ -78,7 +69,7 @@ class _Entry:
         members = entry.members if isinstance(entry, OneOf) else (Step(entry.options),)
         self._probability = entry.probability if isinstance(entry, OneOf) else entry.share
         self._steps = [make_step(member.options, material) for member in members]
-        self.names = [name_of(WAVE_STEPS, member.options) for member in members]
+        self.names = [name_of(AUDIO_STEPS, member.options) for member in members]
         sums = np.cumsum([member.share for member in members])
         self._sums, self._costs = sums / sums[-1], costs
 

@@ -148,8 +148,8 @@ def read_feature_maker(kind: str, conf: Path, dim: int) -> FeatureMaker:
     """
     if kind == "logmel":
         raise InputError(
-            f"{conf}: logmel features are of another rate than the audio, noises and rooms that data.source wav reads;"
-            " remove data.source (--augment ondisk), so that they are made of whole utterances beforehand"
+            f"{conf}: logmel features are of another rate than the audio, noises and rooms that data.source audio"
+            " reads; remove data.source (--augment ondisk), so that they are made of whole utterances beforehand"
         )
     try:
         maker = _input_maker(INPUTS[kind], conf) if kind in INPUTS else _kaldi_maker(kind, conf)

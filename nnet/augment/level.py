@@ -10,6 +10,7 @@ import numpy as np
 from nnet.augment import ClippingOptions, GainOptions
 from nnet.augment.material import Material
 from nnet.augment.signal import FloatArray, Signal
+from nnet.augment.wave_step import WaveStep
 
 
 def amplified(samples: FloatArray, db: float) -> FloatArray:
@@ -17,24 +18,24 @@ def amplified(samples: FloatArray, db: float) -> FloatArray:
     return samples * np.float32(10 ** (db / 20))
 
 
-def cut(samples: FloatArray, db: float) -> FloatArray:
-    """The samples, none larger than what lies `db` below the largest."""
+def cut_peaks(samples: FloatArray, db: float) -> FloatArray:
+    """The samples, none larger than `db` below the largest."""
     limit = np.abs(samples).max(initial=0.0) * np.float32(10 ** (-db / 20))
     return np.clip(samples, -limit, limit)
 
 
-class Clean:
+class Clean(WaveStep):
     """Leaves the signals as they are."""
 
     def __init__(self, options: object, material: Material) -> None:
-        pass
+        """It needs neither."""
 
     def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
         """The signals."""
         return signals
 
 
-class Gain:
+class Gain(WaveStep):
     """Draws a gain for each signal."""
 
     def __init__(self, options: GainOptions, material: Material) -> None:
@@ -51,7 +52,7 @@ class Gain:
         return replace(signal, samples=amplified(signal.samples, db), speech_power=louder)
 
 
-class Clipping:
+class Clipping(WaveStep):
     """Draws how much of each signal's peaks is cut."""
 
     def __init__(self, options: ClippingOptions, material: Material) -> None:
@@ -60,4 +61,6 @@ class Clipping:
     def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
         """The signals, cut."""
         levels = [rng.uniform(*self._db) for rng in rngs]
-        return [replace(signal, samples=cut(signal.samples, db)) for signal, db in zip(signals, levels, strict=True)]
+        return [
+            replace(signal, samples=cut_peaks(signal.samples, db)) for signal, db in zip(signals, levels, strict=True)
+        ]

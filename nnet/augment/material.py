@@ -1,4 +1,4 @@
-"""What the steps draw from: noises, voices, rooms; and the odd things to be told of them."""
+"""What the steps draw from: noises, voices, rooms; and warnings about them."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from minikaldi.featbin.extract_segments import TO_THE_END
 from nnet.augment.audio import Audio, AudioReader
 from nnet.augment.signal import FloatArray
 from nnet.data.lists import StringTable
-from nnet.data.wave_lists import AudioLists, NoiseEntry, RirEntry
+from nnet.data.wave_lists import AudioLists, NoiseLine, RirLine
 
-MAX_OVERSHOOT = 0.5  # seconds by which a segment may end behind its recording, as extract-segments allows
+MAX_OVERSHOOT = 0.5  # seconds by which a segment may end after its recording, as extract-segments allows
 FEW_TRIES = 20
 
 
 class Notes:
-    """Warnings of a process, each kept once, until somebody takes them."""
+    """Warnings of a process, each kept once, until they are taken."""
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._known: set[str] = set()
         self._new: list[str] = []
 
     def add(self, text: str) -> None:
-        """Remember a text that was not told yet."""
-        if text not in self._told:
-            self._told.add(text)
+        """Remember a text that was not added before."""
+        if text not in self._known:
+            self._known.add(text)
             self._new.append(text)
 
     def take(self) -> tuple[str, ...]:
@@ -57,8 +57,14 @@ class Part:
         return self.audio.read(self.begin + start, self.begin + stop)
 
 
-class Utterances:
-    """The audio of the training utterances, without speed copies. utt_ids: N. reader: opens the recordings."""
+class UtteranceAudio:
+    """The audio of the training utterances, without speed copies.
+
+    Args:
+        lists: their recordings and segments.
+        utt_ids: N.
+        reader: opens the recordings.
+    """
 
     def __init__(self, lists: AudioLists, utt_ids: StringTable, reader: AudioReader) -> None:
         self._lists, self._utt_ids, self._reader = lists, utt_ids, reader
@@ -103,7 +109,7 @@ class Source(Protocol):
 class NoiseFiles:
     """The files of noise.list, music.list or speech.list."""
 
-    def __init__(self, entries: Sequence[NoiseEntry], reader: AudioReader) -> None:
+    def __init__(self, entries: Sequence[NoiseLine], reader: AudioReader) -> None:
         self._entries, self._reader = entries, reader
 
     def name(self, number: int) -> str:
@@ -117,8 +123,15 @@ class NoiseFiles:
 
 
 @dataclass(frozen=True)
-class NoiseSet:
-    """Noises or voices to draw from. speakers: int32 (N,), places in speaker_ids. what: for errors."""
+class NoisePool:
+    """Noises or voices to draw from.
+
+    Attributes:
+        source: opens them.
+        speakers: int32 (N,), places in speaker_ids.
+        speaker_ids: of all speakers.
+        what: for errors.
+    """
 
     source: Source
     speakers: npt.NDArray[np.int32]
@@ -130,7 +143,7 @@ class NoiseSet:
         object.__setattr__(self, "numbers", {spk_id: number for number, spk_id in enumerate(self.speaker_ids)})
 
     def draw(self, rng: np.random.Generator, own: str, used: set[int]) -> int:
-        """A noise by another speaker than `own`, and by none of `used` while there are others; put into `used`.
+        """A noise by another speaker than `own`, and by none of `used` while others are left; it is put into `used`.
 
         Raises:
             InputError: all are by `own`.
@@ -153,16 +166,25 @@ class NoiseSet:
 
 @dataclass(frozen=True)
 class Material:
-    """All that steps draw from, and the memory they may use. noises: "noise", "music", "speech", where they are."""
+    """All that steps draw from, and the memory that they may use.
+
+    Attributes:
+        sample_rate: Hz.
+        reader: opens the recordings.
+        noises: by kind, "noise", "music" or "speech", of the kinds that there are.
+        rirs: rooms.
+        cache_bytes: for each cache of a step.
+        notes: warnings.
+    """
 
     sample_rate: float
     reader: AudioReader
-    noises: dict[str, NoiseSet]
-    rirs: tuple[RirEntry, ...]
+    noises: dict[str, NoisePool]
+    rirs: tuple[RirLine, ...]
     cache_bytes: int
     notes: Notes = field(default_factory=Notes)
 
-    def need(self, kind: str, step: str) -> NoiseSet:
+    def need(self, kind: str, step: str) -> NoisePool:
         """The noises of a kind.
 
         Raises:
@@ -176,11 +198,11 @@ class Material:
         return self.noises[kind]
 
 
-def noise_sets(lists: AudioLists, reader: AudioReader) -> dict[str, NoiseSet]:
+def noise_sets(lists: AudioLists, reader: AudioReader) -> dict[str, NoisePool]:
     """The noises that the lists name."""
     sets = {}
     for kind, entries in lists.noises.items():
         speaker_ids, speakers = np.unique([entry.spk_id for entry in entries], return_inverse=True)
         files = NoiseFiles(entries, reader)
-        sets[kind] = NoiseSet(files, speakers.astype(np.int32), speaker_ids.tolist(), f"{kind}.list")
+        sets[kind] = NoisePool(files, speakers.astype(np.int32), speaker_ids.tolist(), f"{kind}.list")
     return sets

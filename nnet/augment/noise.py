@@ -1,12 +1,13 @@
 """Noise, music and babble.
 
 Levels as in minikaldi/feat/reverberate.py (Kaldi's wav-reverberate): a noise lies so many dB below the power of the
-speech (of its early part, where a room came before), and the sum gets the power that the signal had. Where Kaldi takes
-the power of a whole noise file, here only the samples that are heard are read, and the level is theirs.
+speech (of its early part, after a room), and the sum gets the power that the signal had. Kaldi takes the
+power of a whole noise file; here only the samples that are added are read, and the level is theirs.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,14 +15,21 @@ import numpy as np
 
 from nnet.augment import BabbleOptions, MusicOptions, NoiseOptions
 from nnet.augment.audio import Audio
-from nnet.augment.material import Material, NoiseSet
-from nnet.augment.signal import FloatArray, Signal, power
+from nnet.augment.material import Material, NoisePool
+from nnet.augment.signal import FloatArray, Signal, mean_square
+from nnet.augment.wave_step import WaveStep
 
 
 @dataclass(frozen=True)
 class Piece:
-    """What is added. samples: float32 (M,). start: the first sample that it falls on. snr_db: how far below the
-    speech. name: of its noise."""
+    """A stretch of noise.
+
+    Attributes:
+        samples: float32 (M,).
+        start: the first sample of the signal that it is added to.
+        snr_db: how far below the speech.
+        name: of its noise.
+    """
 
     samples: FloatArray
     start: int
@@ -30,23 +38,23 @@ class Piece:
 
 
 def mixed(signal: Signal, pieces: Sequence[Piece]) -> tuple[Signal, list[str]]:
-    """The signal with the pieces added, none of which may reach over its end, at the power that it had.
+    """The signal with the pieces added, at the power that it had; none may reach over its end.
 
     Returns:
         The sum, and the names of silent pieces, which add nothing.
     """
     silent = []
-    before = power(signal.samples)
+    before = mean_square(signal.samples)
     speech_power = before if signal.speech_power is None else signal.speech_power
     samples = signal.samples.copy()
     for piece in pieces:
-        noise_power = power(piece.samples)
+        noise_power = mean_square(piece.samples)
         if noise_power == 0:
             silent.append(piece.name)
             continue
         scale = np.sqrt(10 ** (-piece.snr_db / 10) * speech_power / noise_power)
         samples[piece.start : piece.start + len(piece.samples)] += np.float32(scale) * piece.samples
-    after = power(samples)
+    after = mean_square(samples)
     gain = float(np.sqrt(before / after)) if after > 0 else 1.0
     samples *= np.float32(gain)
     return replace(signal, samples=samples, speech_power=speech_power * gain**2), silent
@@ -68,7 +76,7 @@ def draw_level(snrs: Sequence[float], between: bool, rng: np.random.Generator) -
     return snrs[int(rng.integers(len(snrs)))]
 
 
-class _Additive:
+class _Additive(WaveStep):
     """Adds what `_pieces` draws."""
 
     def __init__(self, options: NoiseOptions | MusicOptions | BabbleOptions, material: Material) -> None:
@@ -81,13 +89,14 @@ class _Additive:
     def _noisy(self, signal: Signal, rng: np.random.Generator) -> Signal:
         noisy, silent = mixed(signal, list(self._pieces(signal, rng)))
         for name in silent:
-            self._material.notes.add(f"{name}: a passage of it is silent; where it is drawn nothing is added")
+            self._material.notes.add(f"{name}: a passage of it is silent; if that is drawn, nothing is added")
         return noisy
 
+    @abstractmethod
     def _pieces(self, signal: Signal, rng: np.random.Generator) -> Iterator[Piece]:
-        raise NotImplementedError
+        """What is added to a signal."""
 
-    def _background(self, noises: NoiseSet, signal: Signal, rng: np.random.Generator, used: set[int]) -> Piece:
+    def _background(self, noises: NoisePool, signal: Signal, rng: np.random.Generator, used: set[int]) -> Piece:
         """A noise as long as the signal."""
         number, length = noises.draw(rng, signal.speaker, used), len(signal.samples)
         samples = passage_of(noises.source.open(number, length), length, rng)
@@ -95,7 +104,7 @@ class _Additive:
         return Piece(samples, 0, level, noises.source.name(number))
 
 
-class Noise(_Additive):
+class NoiseStep(_Additive):
     """Noises of noise.list, one after the other or one all along."""
 
     def __init__(self, options: NoiseOptions, material: Material) -> None:
@@ -142,8 +151,8 @@ class Babble(_Additive):
         others = len(set(self._voices.speakers.tolist())) - 1
         if others < self._most:
             material.notes.add(
-                f"augment: babble of up to {self._most} voices, and {self._voices.what} has {others} speakers beside"
-                " the utterance's own: some are heard more than once in a chunk"
+                f"augment: babble of up to {self._most} voices, and {self._voices.what} has {others} speakers besides"
+                " the utterance's own: some are used more than once in a chunk"
             )
 
     def _pieces(self, signal: Signal, rng: np.random.Generator) -> Iterator[Piece]:

@@ -19,7 +19,7 @@ from minikaldi.feat.reverberate import early_response
 from nnet.augment import RoomOptions
 from nnet.augment.cache import BoundedCache
 from nnet.augment.material import Material
-from nnet.augment.signal import FloatArray, Signal, power
+from nnet.augment.signal import FloatArray, Signal, mean_square
 from nnet.augment.spectra import (
     Spectrum,
     by_length,
@@ -29,6 +29,7 @@ from nnet.augment.spectra import (
     squared,
     waves_of,
 )
+from nnet.augment.wave_step import WaveStep
 
 SCALE = np.float32(1 / 32768)  # an impulse response's file holds 16-bit values; full scale is a unit impulse
 BLOCK = 64  # samples: how finely that end is measured
@@ -39,8 +40,14 @@ NEGLIGIBLE = 1e-8  # share of the energy: what the response's end holds of less 
 
 @dataclass(frozen=True)
 class Response:
-    """An impulse response. samples: float32 (R,), without the negligible end; num_samples: with it. early: (R',), its
-    early part. delay: place of the peak."""
+    """An impulse response.
+
+    Attributes:
+        samples: float32 (R,), without the negligible end.
+        num_samples: with that end.
+        early: float32 (R',), its early part.
+        delay: place of the peak.
+    """
 
     samples: FloatArray
     num_samples: int
@@ -98,12 +105,12 @@ def early_energy(spectrum: Spectrum, early: FloatArray, length: int) -> float:
 
 
 def least_length(signal: Signal, response: Response) -> int:
-    """The least FFT length at which what wraps around lies before the chunk, and where the chunk is whole."""
+    """The least FFT length at which what wraps around lies before the chunk, and the chunk is whole."""
     num_samples = len(signal.samples)
     return max(num_samples + response.delay, num_samples - signal.context + len(response.samples) - 1)
 
 
-def reverberated(
+def put_in_rooms(
     signals: Sequence[Signal], responses: Sequence[Response], spectra: Sequence[ResponseSpectrum], length: int
 ) -> list[Signal]:
     """Each signal in its room.
@@ -115,7 +122,7 @@ def reverberated(
         length: at least `least_length` of each pair.
 
     Returns:
-        N samples each, in which the C before them are heard, of the power of the dry wave; the power of the early part
+        N samples each, with the echo of the C before them, at the power of the dry wave; the power of the early part
         as speech_power.
     """
     products = spectra_of([signal.samples for signal in signals], length)
@@ -124,7 +131,7 @@ def reverberated(
         num_samples = len(signal.samples)
         early_power = early_energy(row, spectrum.early, length) / (num_samples + len(response.early) - 1)
         row *= spectrum.whole
-        before, after = power(signal.samples), energy(row, length) / (num_samples + response.num_samples - 1)
+        before, after = mean_square(signal.samples), energy(row, length) / (num_samples + response.num_samples - 1)
         gains.append(np.sqrt(before / after) if after > 0 else 1.0)
         early.append(early_power * gains[-1] ** 2)
     heard = []
@@ -135,7 +142,7 @@ def reverberated(
     return heard
 
 
-class Room:
+class Room(WaveStep):
     """Draws a room for each signal by the weights of rir.list."""
 
     def __init__(self, options: RoomOptions, material: Material) -> None:
@@ -151,7 +158,7 @@ class Room:
         self._spectra: BoundedCache[ResponseSpectrum] = BoundedCache(material.cache_bytes)
 
     def apply(self, signals: list[Signal], rngs: Sequence[np.random.Generator]) -> list[Signal]:
-        """The signals in their rooms; one whose room is silent stays as it is, and it is told."""
+        """The signals in their rooms; one whose room is silent stays as it is, with a warning."""
         last = len(self._sums) - 1
         rirs = [min(last, int(np.searchsorted(self._sums, rng.random(), side="right"))) for rng in rngs]
         rooms = {rir: room for rir in set(rirs) if (room := self._response(rir)) is not None}
@@ -162,7 +169,7 @@ class Room:
             places = [inside[each] for each in group]
             numbers = [rirs[place] for place in places]
             spectra = self._at_length({rir: rooms[rir] for rir in numbers}, length)
-            done = reverberated(
+            done = put_in_rooms(
                 [signals[place] for place in places],
                 [rooms[rir] for rir in numbers],
                 [spectra[rir] for rir in numbers],

@@ -1,7 +1,7 @@
 """Reading the section `augment` strictly, writing it back, and listing what it may hold.
 
     speed: {factors: [0.9, 1.1], new_speakers: true}
-    wave:
+    audio:
       - {name: room, probability: 0.6}
       - one_of: [{name: noise, weight: 1}, {name: babble, weight: 2, voices: [3, 7]}]
         probability: 0.8
@@ -20,17 +20,17 @@ from common.options import (
     OptionError,
     OptionTable,
     choices,
-    convert,
     name_of,
     option_lines,
     parse,
     parse_named,
     plain,
+    read_value,
     show,
 )
-from nnet.augment import FEATURE_STEPS, WAVE_STEPS, AugmentOptions, OneOf, SpeedOptions, Step
+from nnet.augment import AUDIO_STEPS, FEATURE_STEPS, AugmentOptions, OneOf, SpeedOptions, Step
 
-KEYS = ("speed", "wave", "features")
+KEYS = ("speed", "audio", "features")
 
 
 def parse_augment(mapping: object, section: str = "augment") -> AugmentOptions:
@@ -47,7 +47,7 @@ def parse_augment(mapping: object, section: str = "augment") -> AugmentOptions:
     speed = mapping.get("speed")
     return AugmentOptions(
         None if speed is None else parse(SpeedOptions, f"{section}.speed", speed),
-        tuple(_each(mapping, section, "wave", _wave_step)),
+        tuple(_each(mapping, section, "audio", _audio_step)),
         tuple(_each(mapping, section, "features", lambda key, item: _step(FEATURE_STEPS, key, item, "probability"))),
     )
 
@@ -62,13 +62,13 @@ def _each(mapping: Mapping[Any, Any], section: str, name: str, read: Callable[[s
         yield read(f"{section}.{name}[{index}]", item)
 
 
-def _wave_step(key: str, item: object) -> Step | OneOf:
+def _audio_step(key: str, item: object) -> Step | OneOf:
     if not isinstance(item, Mapping) or "one_of" not in item:
-        return _step(WAVE_STEPS, key, item, "probability")
+        return _step(AUDIO_STEPS, key, item, "probability")
     for name in item:
         if name not in ("one_of", "probability"):
             raise OptionError(f"{key}.{name}", f"is unknown; {choices(str(name), ('one_of', 'probability'))}")
-    members = tuple(_each(item, key, "one_of", lambda inner, one: _step(WAVE_STEPS, inner, one, "weight")))
+    members = tuple(_each(item, key, "one_of", lambda inner, one: _step(AUDIO_STEPS, inner, one, "weight")))
     if sum(member.share for member in members) <= 0:
         raise OptionError(f"{key}.one_of", "has no member with a weight above 0")
     return OneOf(members, _share(item, key, "probability"))
@@ -80,12 +80,12 @@ def _step(table: OptionTable, key: str, item: object, share: str) -> Step:
 
 
 def _share(item: object, key: str, name: str) -> float:
-    """The probability, or the weight, of an entry; 1 where it has none."""
+    """The probability, or the weight, of an entry; 1 if it has none."""
     value = item.get(name, 1.0) if isinstance(item, Mapping) else 1.0
-    share: float = convert(float, f"{key}.{name}", value)
+    share: float = read_value(float, f"{key}.{name}", value)
     limit = 1.0 if name == "probability" else float("inf")
     if not 0 <= share <= limit or share == float("inf"):
-        expected = "a number from 0 to 1" if name == "probability" else "a number of at least 0"
+        expected = "a number >= 0 and <= 1" if name == "probability" else "a number >= 0"
         raise OptionError(f"{key}.{name}", f"is {show(value)}; expected {expected}")
     return share
 
@@ -95,8 +95,8 @@ def augment_mapping(augment: AugmentOptions) -> dict[str, Any]:
     mapping: dict[str, Any] = {}
     if augment.speed is not None:
         mapping["speed"] = plain(augment.speed)
-    if augment.wave:
-        mapping["wave"] = [_plain_entry(entry) for entry in augment.wave]
+    if augment.audio:
+        mapping["audio"] = [_plain_entry(entry) for entry in augment.audio]
     if augment.features:
         mapping["features"] = [_plain_step(FEATURE_STEPS, step, "probability") for step in augment.features]
     return mapping
@@ -104,8 +104,8 @@ def augment_mapping(augment: AugmentOptions) -> dict[str, Any]:
 
 def _plain_entry(entry: Step | OneOf) -> dict[str, Any]:
     if isinstance(entry, Step):
-        return _plain_step(WAVE_STEPS, entry, "probability")
-    members = [_plain_step(WAVE_STEPS, member, "weight") for member in entry.members]
+        return _plain_step(AUDIO_STEPS, entry, "probability")
+    members = [_plain_step(AUDIO_STEPS, member, "weight") for member in entry.members]
     return {"one_of": members, "probability": entry.probability}
 
 
@@ -118,11 +118,11 @@ def list_augment() -> Iterator[str]:
     yield "augment: a file's name, or these parts; what is left out is not done"
     yield "    speed:"
     yield from option_lines(SpeedOptions, 8)
-    yield "    wave: a list, each {name, probability, options} or {one_of: [{name, weight, options}], probability}"
-    for name, options in WAVE_STEPS.items():
+    yield "    audio: a list, each {name, probability, options} or {one_of: [{name, weight, options}], probability}"
+    for name, options in AUDIO_STEPS.items():
         yield f"        {{name: {name}}}"
         yield from option_lines(options, 12)
     yield "    features: a list, each {name, probability, options}"
-    for name, options in FEATURE_STEPS.items():
+    for name, masks in FEATURE_STEPS.items():
         yield f"        {{name: {name}}}"
-        yield from option_lines(options, 12)
+        yield from option_lines(masks, 12)

@@ -1,4 +1,4 @@
-"""A wave on its way through the steps, and its power."""
+"""A wave that the steps change, and its power."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ NOTHING = np.zeros(0, np.float32)
 
 @dataclass(frozen=True)
 class Signal:
-    """A chunk of an utterance, and what the utterance has just before it, for the echo of a room.
+    """A chunk of an utterance, and the samples just before it, for the echo of a room.
 
-    samples: float32 (C + N,), N >= 1, in 16-bit scale. context: C, 0 once the echo was heard or will not be. speaker:
-    id of who speaks, without a speed prefix. speech_power: mean square that noise levels refer to; None for that of
-    `samples`.
+    Attributes:
+        samples: float32 (C + N,), N >= 1, in 16-bit scale.
+        context: C, 0 once the echo was added or will not be.
+        speaker: id of who speaks, without a speed prefix.
+        speech_power: mean square that noise levels refer to; None for that of `samples`.
     """
 
     samples: FloatArray
@@ -31,13 +33,13 @@ class Signal:
         return replace(self, samples=self.samples[self.context :], context=0) if self.context else self
 
 
-def power(samples: FloatArray) -> float:
+def mean_square(samples: FloatArray) -> float:
     """Mean square, 0 for no samples. float32 sums in BLAS's blocks: within 1e-5 of the exact one."""
     return float(samples @ samples) / max(1, len(samples))
 
 
 def to_sixteen_bits(samples: FloatArray) -> bool:
-    """Make the samples (N,) what a 16-bit wave file would hold of them, in place: truncated toward zero and clipped, as
+    """Make the samples (N,) those of a 16-bit wave file, in place: truncated toward zero and clipped, as
     wav-reverberate writes them. Returns whether any was clipped."""
     np.trunc(samples, out=samples)
     clipped = bool(len(samples)) and bool(samples.max() > 32767 or samples.min() < -32768)

@@ -32,12 +32,12 @@ def fast_length(least: int) -> int:
 
 
 def block_length(num_samples: int, margin: int) -> int:
-    """A fast length of blocks, of which `margin` samples at both ends are of no use, for a wave to fill ROWS of."""
+    """A fast length of blocks, of which `margin` samples at both ends are not used, for a wave to fill ROWS of."""
     return fast_length(-(-num_samples // ROWS) + 2 * margin)
 
 
 def blocks_of(samples: FloatArray, shape: tuple[int, int], hop: int, before: int = 0) -> FloatArray:
-    """A wave, `before` zeros in front of it and zeros behind, in overlapping blocks.
+    """A wave, `before` zeros before it and zeros after it, in overlapping blocks.
 
     Args:
         samples: float32 (N,).
@@ -55,7 +55,7 @@ def blocks_of(samples: FloatArray, shape: tuple[int, int], hop: int, before: int
     return np.lib.stride_tricks.as_strided(padded, shape, (hop * step, step))
 
 
-def filtered(samples: FloatArray, response: Callable[[int], FloatArray], margin: int) -> FloatArray:
+def filter_wave(samples: FloatArray, response: Callable[[int], FloatArray], margin: int) -> FloatArray:
     """The wave through a filter of zero phase.
 
     Args:
@@ -99,7 +99,7 @@ def by_length(lengths: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
 def spectra_of(waves: Sequence[FloatArray], length: int) -> Spectrum:
     """rfft of each wave, padded with zeros: complex64 (rows, length / 2 + 1).
 
-    There may be up to two rows of zeros behind those of the waves: filling the vector registers up is cheaper than
+    There may be up to two rows of zeros after those of the waves: filling the vector registers up is cheaper than
     transforming two or three waves one by one.
     """
     padded = np.empty((_full_rows(len(waves)), length), np.float32)

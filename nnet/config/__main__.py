@@ -1,9 +1,9 @@
-"""`python3 -m nnet.config`: check a YAML, print it whole, one of its keys, or every choice there is."""
+"""`python3 -m nnet.config`: see nnet/config/program.py."""
 
 import signal
-import sys
 
-from nnet.config.experiment import main
+from common.program import run_program
+from nnet.config.program import main
 
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--list | head` ends this program silently, as it ends any filter
-sys.exit(main())
+run_program(main)

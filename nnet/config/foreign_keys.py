@@ -1,4 +1,4 @@
-"""Keys that other toolkits have, and where the same is set here; said beside the choices where one of them is given."""
+"""Keys of other toolkits, and the keys that set the same here: a hint in the message on an unknown key."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ STEPS = "the length of a run is training.steps, updates of the weights; epochs a
 CHUNKS = "the length of training chunks is data.chunk_frames, [least, greatest] in frames"
 BINS = "the number of feature bins is features.dim, and features.config names the option file that makes them"
 WIDTH = "the size of an embedding is embedding.dim"
-SPEAKERS = "the number of speakers is that of the training lists, and no option"
-START = "training.start_from names a checkpoint to begin with; an interrupted run is taken up by the same command"
+SPEAKERS = "the number of speakers is that of the training lists, and not an option"
+START = "training.start_from names a checkpoint to begin with; the same command resumes an interrupted run"
 CLIP = "the limit of the gradient's norm is training.clip_norm"
 WARM_UP = "the warm-up is schedule.warmup_steps (or warmup_share)"
 NETWORK = "the network is the sections encoder, pooling, embedding and head"
@@ -54,7 +54,7 @@ ELSEWHERE = {
 
 
 def hint(key: str) -> str:
-    """The words for an unknown key, dotted or a section, with a semicolon after them; "" where there are none."""
+    """The words for an unknown key, dotted or a section, with a semicolon after them; "" if there are none."""
     words = ELSEWHERE.get(key.rpartition(".")[2].lower(), "")
     known = "." in key and re.search(rf"\b{re.escape(key)}\b", words)  # but not of this optimizer, loss ...
     return f"{words}; " if words and not known else ""

@@ -1,7 +1,7 @@
-"""Which file a relative path means, from whatever directory a program is called.
+"""Which file a relative path means; the answer does not depend on the directory that a program is called from.
 
-What is given on the command line, or in a YAML of the caller's own, is looked for in the caller's directory first, then
-in the checkout. A path in a YAML that lies in the checkout is the checkout's.
+A path on the command line, or in a YAML outside the checkout, is looked for in the caller's directory first, then in
+the checkout. A path in a YAML of the checkout is relative to the checkout.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ CALLED_FROM = "PIPELINE_CALLED_FROM"
 
 
 def callers_directory() -> Path:
-    """Where the command was called from."""
+    """The directory that the command was called from."""
     return Path(os.environ.get(CALLED_FROM) or ".").resolve()
 
 
 def in_checkout(path: str | Path) -> bool:
-    """Whether a file lies in the checkout."""
+    """Whether a file is in the checkout."""
     return Path(path).resolve().is_relative_to(ROOT)
 
 
 def callers(path: str) -> str:
-    """A path as the caller means it: absolute where it is in his directory, else as it is, that of the checkout."""
+    """A path as the caller means it: absolute if it is in the caller's directory, else unchanged (the checkout's)."""
     here = callers_directory()
     return str(here / path) if path and here != ROOT and (here / path).exists() else path
 
 
 def located(path: str | Path) -> Path:
-    """Where the file of a config is: a relative path is the checkout's, and this directory's where it has none."""
+    """The file that a config names: a relative path is the checkout's, or this directory's if it is not there."""
     return ROOT / path if (ROOT / path).exists() else Path(path)
 
 
@@ -42,7 +42,7 @@ def given(path: str) -> Path:
 
 
 def alternatives(path: str, folder: str, pattern: str = "*.yaml") -> str:
-    """The end of a message on a file that is not there: those of the checkout's `folder`, the nearest name first."""
+    """The end of a message on a missing file: the files of the checkout's `folder`, the nearest name first."""
     known = {file.stem: f"{folder}/{file.name}" for file in sorted((ROOT / folder).glob(pattern))}
     nearest = difflib.get_close_matches(Path(path).stem, known, n=1)
     names = [*nearest, *(name for name in known if name not in nearest)]

@@ -5,103 +5,87 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from common.options import at_least, require
+from common.options import REQUIRED, OptionSet, option, require
 
 Part = Literal["encoder", "pooling", "embedding", "head", "loss"]
 PARTS: tuple[Part, ...] = ("encoder", "pooling", "embedding", "head", "loss")
 
 
 @dataclass(frozen=True)
-class FeatureOptions:
-    """What the network reads.
+class FeatureOptions(OptionSet):
+    """The input of the network."""
 
-    type: of features; it names the data directories. config: its option file. dim: columns. cmvn: whether the sliding
-    mean is subtracted. vad: whether voiced frames alone are kept; voice activity is decided every 10 ms.
-    """
-
-    type: Literal["mfcc", "fbank", "logmel", "librosa_mfcc", "wave"]
-    config: str
-    dim: int
-    cmvn: bool = True
-    vad: bool = True
+    type: Literal["mfcc", "fbank", "logmel", "librosa_mfcc", "samples"] = option(
+        REQUIRED, "type of the features, which names their data directories; samples: the audio itself"
+    )
+    config: str = option(REQUIRED, "option file of the features, e.g. conf/fbank.conf")
+    dim: int = option(REQUIRED, "columns of a frame", least=1)
+    cmvn: bool = option(True, "subtract the sliding mean")
+    vad: bool = option(True, "keep voiced frames only; voice activity is decided every 10 ms")
 
     def __post_init__(self) -> None:
-        at_least(1, dim=self.dim)
+        super().__post_init__()
         apart = f"false for {self.type}, whose frames are not 10 ms apart as the decisions on voice activity are"
         require(self.type not in ("logmel", "librosa_mfcc") or not self.vad, "vad", self.vad, apart)
-        whole = "false for wave: the mean of every 160th sample has no meaning"
-        require(self.type != "wave" or not self.cmvn, "cmvn", self.cmvn, whole)
+        whole = "false for samples: the mean of every 160th sample has no meaning"
+        require(self.type != "samples" or not self.cmvn, "cmvn", self.cmvn, whole)
 
 
 @dataclass(frozen=True)
-class EmbeddingOptions:
-    """The affine layer after the pooling; its output, before the head, is the embedding.
+class EmbeddingOptions(OptionSet):
+    """The affine layer after the pooling; its output, before the head, is the embedding."""
 
-    dim: its width; null for no such layer, so that the pooled vector itself is the embedding. normalise: whether
-    embeddings are brought to length 1.
-    """
-
-    dim: int | None = 512
-    normalise: bool = False
-
-    def __post_init__(self) -> None:
-        if self.dim is not None:
-            at_least(1, dim=self.dim)
+    dim: int | None = option(512, "width of the layer; null: no layer, the pooled vector is the embedding", least=1)
+    normalise: bool = option(False, "scale embeddings to length 1")
 
 
 @dataclass(frozen=True)
-class HeadOptions:
-    """What stands between embedding and loss in training only.
+class HeadOptions(OptionSet):
+    """The layers between embedding and loss; they are used in training only."""
 
-    batch_norm, relu: on the embedding. hidden: widths of further affine layers, each followed by a ReLU and, where
-    batch_norm is on, a batch norm. order: which of the two comes first; Kaldi's x-vector has the ReLU first.
-    """
-
-    batch_norm: bool = True
-    relu: bool = False
-    hidden: tuple[int, ...] = ()
-    order: Literal["norm_relu", "relu_norm"] = "norm_relu"
-
-    def __post_init__(self) -> None:
-        for width in self.hidden:
-            at_least(1, hidden=width)
+    batch_norm: bool = option(True, "batch norm on the embedding and after each hidden layer")
+    relu: bool = option(False, "ReLU on the embedding")
+    hidden: tuple[int, ...] = option((), "widths of further affine layers, each followed by a ReLU", least=1)
+    order: Literal["norm_relu", "relu_norm"] = option(
+        "norm_relu", "which of batch norm and ReLU comes first; Kaldi's x-vector has the ReLU first"
+    )
 
 
 @dataclass(frozen=True)
-class DataOptions:
-    """How training batches are drawn.
+class DataOptions(OptionSet):
+    """How training batches are drawn."""
 
-    chunk_frames: least and greatest chunk length; each batch draws one length for all its chunks. batch_size: chunks.
-    valid_batch_frames: frames of a validation batch, padding included. workers: loader processes.
-    balance: "none" draws utterances evenly, "speakers" draws speakers evenly, "seed" repeats the utterances of rare
-    speakers as the seed recipe does. Of metric losses: "groups" draws as many different speakers as there is room for,
-    each with `utterances_per_speaker` different utterances, one after another, and leaves out speakers that have fewer;
-    "triplets" draws an utterance, another of the same speaker, and one of another speaker, again and again.
-    source: "feats" reads features, "wav" reads audio, augments it, and makes features of it. Of the latter alone:
-    cmn_window: frames of the centred window whose mean is subtracted, 0 for none. cmn_context: frames on both sides of
-    a chunk that are computed for that mean alone. audio_cache_mb: MB that a loader keeps of decoded audio, and as many
-    of the spectra of rooms.
-    """
-
-    chunk_frames: tuple[int, int] = (200, 400)
-    batch_size: int = 64
-    valid_batch_frames: int = 20000
-    workers: int = 2
-    balance: Literal["none", "speakers", "seed", "groups", "triplets"] = "speakers"
-    utterances_per_speaker: int = 4
-    source: Literal["feats", "wav"] = "feats"
-    cmn_window: int = 300
-    cmn_context: int = 0
-    audio_cache_mb: int = 256
+    chunk_frames: tuple[int, int] = option(
+        (200, 400), "least and greatest chunk length; each batch draws one length for all its chunks", least=1
+    )
+    batch_size: int = option(64, "chunks of a batch", least=2)  # batch norm has no variance over one embedding
+    valid_batch_frames: int = option(20000, "frames of a validation batch, padding included", least=1)
+    workers: int = option(2, "loader processes; 0: the trainer reads by itself", least=0)
+    balance: Literal["none", "speakers", "jl", "groups", "triplets"] = option(
+        "speakers",
+        "none: utterances are drawn evenly; speakers: speakers are drawn evenly; jl: utterances of rare speakers are"
+        " repeated, as by the system of that name; for metric losses, groups: as many different speakers as a batch has"
+        " room for, with utterances_per_speaker different utterances each (speakers with fewer are left out);"
+        " triplets: an utterance, another of its speaker, one of another speaker, repeated",
+    )
+    utterances_per_speaker: int = option(4, "utterances of a speaker in a batch, with balance groups", least=2)
+    source: Literal["feats", "audio"] = option(
+        "feats", "feats: read features; audio: read audio, augment it, and compute features of it"
+    )
+    cmn_window: int = option(
+        300, "frames of the centred window whose mean is subtracted, 0 for none; with source audio", least=0
+    )
+    cmn_context: int = option(
+        0, "frames on both sides of a chunk that are computed for that mean only; with source audio", least=0
+    )
+    audio_cache_mb: int = option(
+        256, "MB of decoded audio that a loader keeps, and as many of spectra of rooms; with source audio", least=0
+    )
 
     def __post_init__(self) -> None:
-        at_least(2, batch_size=self.batch_size)  # batch norm has no variance over one embedding
-        at_least(1, valid_batch_frames=self.valid_batch_frames)
-        at_least(0, workers=self.workers, cmn_window=self.cmn_window, cmn_context=self.cmn_context)
-        at_least(0, audio_cache_mb=self.audio_cache_mb)
+        super().__post_init__()
         shortest, longest = self.chunk_frames
-        require(1 <= shortest <= longest, "chunk_frames", list(self.chunk_frames), "[least, greatest], least first")
-        at_least(2, utterances_per_speaker=self.utterances_per_speaker)
+        require(shortest <= longest, "chunk_frames", list(self.chunk_frames), "[least, greatest], least first")
         if self.balance == "groups":
             size = self.utterances_per_speaker
             whole = self.batch_size % size == 0 and self.batch_size >= 2 * size
@@ -112,70 +96,70 @@ class DataOptions:
 
 
 @dataclass(frozen=True)
-class TrainingOptions:
-    """The training loop.
+class TrainingOptions(OptionSet):
+    """The training loop."""
 
-    steps: updates in all. valid_every, save_every, log_every: in steps. precision: "auto" takes bf16 where the device
-    has instructions for it. clip_norm: greatest norm of the gradient, null for no limit; loss_clip_norm: where it is
-    set, that of the loss's parameters, and clip_norm that of the others.
-    keep_last: checkpoints that are kept beside the best one, in case the newest is damaged.
-    start_from: a checkpoint whose weights a new run begins with (fine-tuning); null for random ones. start_from_parts:
-    which parts of it; without "loss" the class weights begin anew, as they must where a speaker is new.
-    cpu_threads: of the network where it is trained on a CPU, null for all cores: fewer leave the others to the loaders
-    (data.workers). It is part of the run, since the order of sums depends on it.
-    """
-
-    steps: int = 100000
-    valid_every: int = 1000
-    save_every: int = 1000
-    log_every: int = 100
-    keep_last: int = 2
-    seed: int = 1
-    precision: Literal["auto", "float32", "bf16"] = "auto"
-    clip_norm: float | None = None
-    loss_clip_norm: float | None = None
-    start_from: str | None = None
-    start_from_parts: tuple[Part, ...] = PARTS
-    cpu_threads: int | None = None
+    steps: int = option(100000, "updates of the weights in all", least=1)
+    valid_every: int = option(1000, "steps between two validations", least=1)
+    save_every: int = option(1000, "steps between two checkpoints", least=1)
+    log_every: int = option(100, "steps between two lines of the log", least=1)
+    keep_last: int = option(2, "checkpoints kept beside the best one, in case the newest is damaged", least=1, most=100)
+    seed: int = option(1, "random seed of the weights, batches and augmentation", least=0, most=2**63 - 1)
+    precision: Literal["auto", "float32", "bf16"] = option(
+        "auto", "number format of products; auto: bf16 if the device has instructions for it"
+    )
+    clip_norm: float | None = option(None, "greatest norm of the gradient; null: no limit", above=0)
+    loss_clip_norm: float | None = option(
+        None, "a limit of its own for the parameters of the loss; clip_norm is then that of the others", above=0
+    )
+    start_from: str | None = option(
+        None, "checkpoint with whose weights a new run begins (fine-tuning); null: random weights"
+    )
+    start_from_parts: tuple[Part, ...] = option(
+        PARTS, "parts taken from start_from; without loss, the class weights begin at random, as new speakers require"
+    )
+    cpu_threads: int | None = option(
+        None,
+        "threads of the network on a CPU, null for all cores; fewer leave the others to the loaders. Part of the run:"
+        " the order of sums depends on it",
+        least=1,
+    )
 
     def __post_init__(self) -> None:
-        at_least(1, steps=self.steps, log_every=self.log_every)
-        at_least(1, valid_every=self.valid_every, save_every=self.save_every)
-        require(1 <= self.keep_last <= 100, "keep_last", self.keep_last, "a number from 1 to 100")
-        require(0 <= self.seed < 2**63, "seed", self.seed, "a whole number from 0 to 2^63 - 1")
-        at_least(1, cpu_threads=self.cpu_threads)
-        for key in ("clip_norm", "loss_clip_norm"):
-            value = getattr(self, key)
-            require(value is None or value > 0, key, value, "a positive number or null")
+        super().__post_init__()
         require(len(self.start_from_parts) > 0, "start_from_parts", (), f"one or more of {', '.join(PARTS)}")
         taken = self.start_from is not None or self.start_from_parts == PARTS
         require(taken, "start_from_parts", self.start_from_parts, "start_from beside it, the checkpoint that has them")
 
 
 @dataclass(frozen=True)
-class InferenceOptions:
-    """How the embedding of an utterance is taken; it changes nothing of the training.
+class InferenceOptions(OptionSet):
+    """How the embedding of an utterance is computed; training does not depend on it."""
 
-    mode: "whole", the utterance at once; "windows", the mean over windows of `window` frames, one each `step` frames;
-    "slices", the mean over `count` such windows in the middle, for which a shorter utterance is lengthened by
-    reflection.
-    Of windows alone: tail: what becomes of frames behind the last window: "drop" leaves them out, "keep" embeds the
-    incomplete window as it is, "shift" moves it back until it is complete. short: an utterance shorter than a window
-    is embedded "whole", or "drop"ped.
-    normalise: bring each window's embedding to length 1 before the mean. mean_of: "embeddings", or "affine", what the
-    affine layer gives; these differ where embedding.normalise is on, and then the mean is brought to length 1.
-    """
-
-    mode: Literal["whole", "windows", "slices"] = "whole"
-    window: int = 100
-    step: int = 50
-    tail: Literal["drop", "keep", "shift"] = "drop"
-    short: Literal["whole", "drop"] = "whole"
-    count: int = 5
-    normalise: bool = False
-    mean_of: Literal["embeddings", "affine"] = "embeddings"
+    mode: Literal["whole", "windows", "slices"] = option(
+        "whole",
+        "whole: the utterance at once; windows: the mean over windows along the utterance; slices: the mean over"
+        " `count` windows in its middle, and a shorter utterance is lengthened by reflection",
+    )
+    window: int = option(100, "frames of a window or slice", least=1)
+    step: int = option(50, "frames from one window to the next", least=1)
+    tail: Literal["drop", "keep", "shift"] = option(
+        "drop",
+        "frames after the last window, with mode windows: drop leaves them out, keep embeds the incomplete window,"
+        " shift moves it back until it is complete",
+    )
+    short: Literal["whole", "drop"] = option(
+        "whole", "an utterance shorter than a window, with mode windows: embedded whole, or dropped"
+    )
+    count: int = option(5, "slices of an utterance", least=1)
+    normalise: bool = option(False, "scale each window's embedding to length 1 before the mean")
+    mean_of: Literal["embeddings", "affine"] = option(
+        "embeddings",
+        "average embeddings, or outputs of the affine layer; with embedding.normalise the latter is scaled to length 1"
+        " after the mean",
+    )
 
     def __post_init__(self) -> None:
-        at_least(1, window=self.window, step=self.step, count=self.count)
+        super().__post_init__()
         either = "embeddings where normalise is true, which is of each window's embedding"
         require(not self.normalise or self.mean_of == "embeddings", "mean_of", self.mean_of, either)

@@ -1,7 +1,7 @@
-"""Training batches: reading only what a plan asks for, in loader processes or in this one.
+"""Training batches: a loader process, or this process, reads only what a plan asks for.
 
-A plan travels to the loader, the batch comes back; what is in it was decided by the plan and the seed alone
-(sampler.py). Chunks come from features here, or from audio (wave_data.py).
+A plan goes to the loader and the batch comes back. Its content depends on the plan and the seed only (sampler.py).
+Chunks come from features (here) or from audio (wave_data.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nnet.augment import Step
 from nnet.augment.masks import apply_masks
 from nnet.augment.material import Notes
 from nnet.config.experiment import Config
-from nnet.data.lists import Utterances
+from nnet.data.lists import UtteranceList
 from nnet.data.loaders import Loaded, Loaders, read_here
 from nnet.data.sampler import MASKS, BatchPlan, BatchPlanner
 
@@ -31,10 +31,14 @@ FloatMatrix = npt.NDArray[np.float32]
 
 
 class Batch(NamedTuple):
-    """What update `step` learns from.
+    """The input of update `step`.
 
-    step: from 1 on. feats: float32 (B, T, F). labels: int64 (B,). utts: int64 (B,), places in the training list.
-    seconds: how long it took to make.
+    Attributes:
+        step: from 1 on.
+        feats: float32 (B, T, F).
+        labels: int64 (B,), speakers.
+        utts: int64 (B,), places in the training list.
+        seconds: how long it took to make.
     """
 
     step: int
@@ -44,8 +48,8 @@ class Batch(NamedTuple):
     seconds: float = 0.0
 
 
-def read_frames(utterances: Utterances, utt: int, start: int, num_frames: int, dim: int) -> FloatMatrix:
-    """Frames of one utterance, repeated from its beginning where it ends before there are enough.
+def read_frames(utterances: UtteranceList, utt: int, start: int, num_frames: int, dim: int) -> FloatMatrix:
+    """Frames of one utterance, repeated from its beginning if it has too few.
 
     Args:
         utterances: the list.
@@ -87,23 +91,27 @@ def check_finite(rows: FloatMatrix, where: str, first: int = 0) -> None:
         row, column = np.argwhere(~np.isfinite(rows))[0]
         raise InputError(
             f"{where}: frame {first + row}, bin {column} is {rows[row, column]}; make the features of this utterance"
-            " anew, or remove it"
+            " again, or remove it"
         )
 
 
 class ChunkSource(Protocol):
-    """Where chunks come from. notes: what was odd."""
+    """Where chunks come from.
+
+    Attributes:
+        notes: warnings about them.
+    """
 
     notes: Notes
 
     def chunks(self, plan: BatchPlan) -> FloatMatrix:
-        """The chunks of a plan, float32 (B, T, F); InputError where they cannot be made."""
+        """The chunks of a plan, float32 (B, T, F); InputError if they cannot be made."""
 
 
 class FeatureChunks:
     """Chunks of features in archives."""
 
-    def __init__(self, utterances: Utterances, dim: int) -> None:
+    def __init__(self, utterances: UtteranceList, dim: int) -> None:
         self.notes = Notes()
         self._utterances, self._dim = utterances, dim
 
@@ -116,20 +124,20 @@ class FeatureChunks:
 
 
 class ChunkReader:
-    """Makes the chunks of a plan. A failure is returned as its message: an exception would lose its type and gain a
-    traceback on its way out of a loader process.
+    """Makes the chunks of a plan. A failure is returned as its message: an exception from a loader process would lose
+    its type and gain a traceback.
 
     Args:
         source: where chunks come from.
         masks: the steps that hide parts of the features.
-        seed: of what the masks draw.
+        seed: of the masks.
     """
 
     def __init__(self, source: ChunkSource, masks: tuple[Step, ...], seed: int) -> None:
         self._source, self._masks, self._seed = source, masks, seed
 
     def __call__(self, plan: BatchPlan) -> tuple[FloatMatrix, tuple[str, ...]] | str:
-        """Chunks, float32 (B, T, F), and what was odd; or a message."""
+        """Chunks, float32 (B, T, F), and warnings; or the message of an error."""
         try:
             feats = self._source.chunks(plan)
         except (InputError, OSError) as error:
@@ -144,7 +152,7 @@ class ChunkReader:
 
 
 def _with_way_out(error: BaseException) -> str:
-    """The message of an error, with what to do where file handles ran out, whoever noticed it."""
+    """The message of an error; if file handles ran out, with what to do."""
     cause: BaseException | None = error
     while cause is not None and not no_handles(cause):
         cause = cause.__cause__
@@ -155,7 +163,7 @@ class Feed:
     """Batches up to the first failure, which is kept: what was learned before it can still be saved.
 
     Attributes:
-        failure: why the batches ended early; None where they did not, or were stopped.
+        failure: why the batches ended early; None if they did not, or were stopped.
     """
 
     def __init__(self, batches: Iterator[Batch]) -> None:
@@ -170,14 +178,14 @@ class Feed:
 
 
 def training_batches(
-    utterances: Utterances,
+    utterances: UtteranceList,
     config: Config,
     first: int,
     pin_memory: bool,
     source: ChunkSource | None = None,
     stopped: Callable[[], object] = lambda: False,
 ) -> Iterator[Batch]:
-    """The batches of steps `first` to the last; what was odd about them is logged, each once.
+    """The batches of steps `first` to the last; each warning about them is logged once.
 
     Args:
         utterances: the training list.
@@ -185,7 +193,7 @@ def training_batches(
         first: step to begin with.
         pin_memory: make copying to a CUDA device asynchronous.
         source: where the chunks come from; None for the features of the list.
-        stopped: asked while a loader process is waited for; the batches end where it is true.
+        stopped: called while waiting for a loader process; the batches end if it returns true.
 
     Raises:
         InputError: features or audio that cannot be used, or too few speakers for the batches.
@@ -218,7 +226,7 @@ def _loaded(
     pin_memory: bool,
     stopped: Callable[[], object],
 ) -> Iterator[Loaded]:
-    """What the plans ask for, read by loader processes, or with `workers` 0 here."""
+    """The batches of the plans, read by loader processes; by this process if `workers` is 0."""
     if workers:
         with closing(Loaders(read, workers, largest, pin_memory)) as loaders:
             yield from loaders.batches(plans, stopped)

@@ -1,7 +1,7 @@
-"""Which utterance each one was made of: a copy belongs to the recording of its source, on the same side of the split.
+"""The source of each utterance: a copy belongs to the recording of its source, on the same side of the split.
 
-The table `utt2uniq` (`copy source`, an original its own source) of the tools that make copies says it. What it leaves
-open is read from the names: see nnet/data/copy_names.py.
+The tools that make copies write it to the table `utt2uniq` (`copy source`; an original is its own source). For
+utterances that are not in the table, the names decide: see nnet/data/copy_names.py.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ FIRST = 3  # examples in a message
 
 @dataclass(frozen=True)
 class Sources:
-    """The source of each utterance; an original is its own.
+    """The source of each utterance.
 
-    clean: the originals and, of a source that is not here itself, one of its copies. affixes: of copies, by the names.
-    warnings: what was guessed or does not fit.
+    Attributes:
+        of: utterance -> source; an original is its own.
+        clean: the originals and, of a source that is not in the data itself, one of its copies.
+        affixes: what the names of copies have, besides those of their sources.
+        warnings: what was guessed or does not fit.
     """
 
     of: dict[str, str]
@@ -36,7 +39,7 @@ def find_sources(utt2spk: Mapping[str, str], utt2uniq: Mapping[str, str] | None,
 
     Args:
         utt2spk: speaker of each utterance.
-        utt2uniq: copy -> source; None where there is no such table. It may name utterances that are not in `utt2spk`.
+        utt2uniq: copy -> source; None if there is no such table. It may name utterances that are not in `utt2spk`.
         where: what a message calls the data directory.
 
     Raises:
@@ -62,13 +65,13 @@ def _root(utt_id: str, table: Mapping[str, str], where: str) -> str:
     while (source := table.get(chain[-1], chain[-1])) != chain[-1]:
         if source in chain:
             circle = " -> ".join([*chain, source])
-            raise InputError(f"{where}/utt2uniq: {circle}: a copy of its own copy; mend the lines")
+            raise InputError(f"{where}/utt2uniq: {circle}: a copy of its own copy; correct the lines")
         chain.append(source)
     return chain[-1]
 
 
 def _clean(sources: Mapping[str, str]) -> frozenset[str]:
-    """The originals; of copies whose original is not here, the one that is nearest to it by its name."""
+    """The originals; of copies without their original, the one with the nearest name."""
     orphans: dict[str, list[str]] = defaultdict(list)
     for utt_id, source in sources.items():
         if source not in sources:
@@ -78,13 +81,13 @@ def _clean(sources: Mapping[str, str]) -> frozenset[str]:
 
 
 def _farness(utt_id: str) -> tuple[bool, int, str]:
-    """At another speed (`sp1.0-` is none), longer, later."""
+    """Sorts copies at another speed (not `sp1.0-`), with longer or later names, after others."""
     match = SPEED_PREFIX.match(utt_id)
     return match is not None and float(match[0][2:-1]) != 1, len(utt_id), utt_id
 
 
 def _unfit(utt2uniq: Mapping[str, str] | None, utt2spk: Mapping[str, str], where: str) -> Iterator[str]:
-    """Where utt2uniq and the utterances do not match."""
+    """Warnings if utt2uniq and the utterances do not match."""
     if utt2uniq is None:
         return
     known = {*utt2uniq, *utt2uniq.values()}
@@ -92,11 +95,11 @@ def _unfit(utt2uniq: Mapping[str, str] | None, utt2spk: Mapping[str, str], where
     if lacking:
         yield (
             f"{where}/utt2uniq: {len(lacking)} of {len(utt2spk)} utterances have no line ({_some(lacking)}): they count"
-            " as originals, or as copies where their names say so; add a line `copy source` for each copy"
+            " as originals, or as copies if their names say so; add a line `copy source` for each copy"
         )
-    strangers = [utt_id for utt_id in utt2uniq if utt_id not in utt2spk]
-    if strangers:
-        yield f"{where}/utt2uniq: {len(strangers)} utterances are not in the data directory ({_some(strangers)})"
+    unknown = [utt_id for utt_id in utt2uniq if utt_id not in utt2spk]
+    if unknown:
+        yield f"{where}/utt2uniq: {len(unknown)} utterances are not in the data directory ({_some(unknown)})"
 
 
 def _absent(sources: Mapping[str, str], guessed: Mapping[str, str], where: str) -> Iterator[str]:

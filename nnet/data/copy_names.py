@@ -1,6 +1,7 @@
-"""What the names of copies have that those of their originals lack, and names without it.
+"""The affixes by which names of copies differ from those of their originals.
 
-Numbers in it may differ from copy to copy (`-babble7`, `-snr93412`), so it counts by its form: every number is `0`.
+Numbers in an affix may differ from copy to copy (`-babble7`, `-snr93412`), so affixes are compared by their form, in
+which every number is `0`.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from nnet.data.hold_out import source_of
+from nnet.data.hold_out import source_by_name
 
 MIN_PAIRS = 2  # originals that a form must turn into copies: one pair of such names may be chance
-MIN_SHARE = 0.1  # of all utterances, where it is not set off by `-`, `_` and the like (`yes` and `yesterday`)
-MIN_FIT = 0.5  # of the ids of a form with a number: where fewer have their original here, those alone are copies
+MIN_SHARE = 0.1  # of all utterances, if it is not set off by `-`, `_` and the like (`yes` and `yesterday`)
+MIN_FIT = 0.5  # of the ids of a form with a number: if fewer have their original in the data, only those are copies
 MAX_INNER = 4  # components that a name may have within (`noise-free-sound-0042`)
-NUMBERED = ("-0", "_0")  # the forms without a letter: `utt-1` is a copy where there is a `utt`
+NUMBERED = ("-0", "_0")  # the forms without a letter: `utt-1` is a copy if there is a `utt`
 
 _NUMBER = re.compile(r"\d+")
 _APART = re.compile(r"[\W_]")
@@ -25,10 +26,14 @@ _PART = re.compile(r"[-_]")
 
 @dataclass(frozen=True)
 class Affixes:
-    """The forms that stand before or after the ids of copies.
+    """The forms before and after the ids of copies.
 
-    prefixes, suffixes: set off from the rest. near: those of them that count only where the rest is an utterance.
-    glued: patterns of those that are not set off. utt2spk: speaker of each utterance.
+    Attributes:
+        prefixes: forms before an id, set off from it by `-`, `_` and the like.
+        suffixes: forms after an id, set off from it.
+        near: those that count only if the rest is an utterance: the form, and whether it is a suffix.
+        glued: patterns of forms that are not set off.
+        utt2spk: speaker of each utterance.
     """
 
     prefixes: frozenset[str] = frozenset()
@@ -38,10 +43,10 @@ class Affixes:
     utt2spk: Mapping[str, str] = field(default_factory=dict)
 
     def stripped(self, utt_id: str) -> str:
-        """The id without those, without what the recipe gives, and without what copies have within."""
+        """The id without these forms, without the recipe's own affixes, and without inner components of copies."""
         speaker = self.utt2spk.get(utt_id)
         while True:
-            shorter = source_of(utt_id) or self._once(utt_id, speaker) or self._without_inner(utt_id, speaker)
+            shorter = source_by_name(utt_id) or self._once(utt_id, speaker) or self._without_inner(utt_id, speaker)
             if shorter is None:
                 return utt_id
             utt_id = shorter
@@ -125,7 +130,12 @@ def learn_affixes(utt2spk: Mapping[str, str], candidates: set[str]) -> Affixes:
 
 @dataclass
 class _Count:
-    """How often a form is seen. originals: those that it turns into copies; pairs: copies."""
+    """How often a form is seen.
+
+    Attributes:
+        originals: utterances that it turns into copies.
+        pairs: number of copies.
+    """
 
     originals: set[str] = field(default_factory=set)
     pairs: int = 0
@@ -152,7 +162,7 @@ def _chosen(counts: Mapping[str, _Count], inner: int, num_utts: int) -> tuple[li
 
 
 def _unfit(pairs: Mapping[str, int], is_suffix: bool, utt_ids: Iterable[str]) -> set[tuple[str, bool]]:
-    """The forms with a number that most ids have whose rest is no utterance: `s1-u7` is none of a stray `s1`."""
+    """The forms with a number for which the rest of most ids is not an utterance: `s1-u7` is not a copy of `s1`."""
     numbered = {form for form in pairs if "0" in form}
     if not numbered:
         return set()

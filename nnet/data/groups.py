@@ -1,9 +1,9 @@
 """Batches that metric losses compare within: groups of utterances of one speaker, and triplets.
 
 Speakers are visited in rounds; each round visits all of them once, in a new random order, and no speaker comes twice in
-a batch. So all are seen equally often, and ever other ones meet in a batch. The utterances of a visit are drawn anew
-each time, from the seed and the step alone. The work per batch depends on the batch, and only a new round costs a
-permutation of the speakers.
+a batch. So all are seen equally often, and the speakers of a batch vary. The utterances of a visit are drawn again each
+time, from the seed and the step only. The work per batch depends on the batch; only a new round costs a permutation of
+the speakers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 class SpeakerIndex:
-    """Which utterances each speaker has.
+    """The utterances of each speaker.
 
     Args:
         speakers: the speaker of each utterance, (N,).
@@ -46,8 +46,8 @@ class SpeakerIndex:
         Returns:
             (K, M).
 
-        Source: Floyd's algorithm, in Bentley and Floyd 1987, "Programming pearls: A sample of brilliance": it takes
-        time of the sample, whatever it is drawn from.
+        Source: Floyd's algorithm, in Bentley and Floyd 1987, "Programming pearls: A sample of brilliance": its
+        time depends on the size of the sample only.
         """
         places = np.empty((len(speakers), size), np.int64)
         for taken in range(size):
@@ -61,9 +61,9 @@ class SpeakerIndex:
 class Rounds:
     """Batches of `size` speakers: all come equally often, none twice in a batch.
 
-    A round need not be a whole number of batches, and a batch may then be of the end of one and the beginning of the
-    next. There, those who are in it already go behind others. As many rounds as make whole batches are a cycle; cycles
-    do not depend on each other, so that a batch is found without all those before it.
+    The size need not divide the number of speakers, so a batch may hold the end of one round and the beginning of the
+    next. There, the speakers that are already in the batch come after others. As many rounds as fill whole batches
+    are a cycle; cycles do not depend on each other, so that a batch is found without all those before it.
 
     Args:
         speakers: who is visited, S of them.
@@ -108,7 +108,8 @@ class Groups:
     Args:
         index: the utterances of each speaker.
         speakers: those with enough of them.
-        num_groups: N. size: utterances of a group, M.
+        num_groups: N.
+        size: utterances of a group, M.
         seed: of the order in which speakers come.
     """
 

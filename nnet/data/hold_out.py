@@ -15,6 +15,7 @@ from itertools import combinations
 import numpy as np
 
 from common.errors import InputError
+from common.options import OptionSet, option
 
 AUGMENTATION_SUFFIXES = ("-reverb", "-noise", "-music", "-babble")
 SPEED_PREFIX = re.compile(r"sp\d+(\.\d+)?-(?=.)")  # sp0.9-<utt_id>: a copy at another speed, a speaker of its own
@@ -24,7 +25,7 @@ MIN_SPEAKERS = 5  # with fewer, the held-out error rate is mostly chance; a smal
 
 
 @dataclass(frozen=True)
-class Utterance:
+class SourcedUtterance:
     """An utterance, its speaker, its source recording, and whether it is an original, not an augmented copy."""
 
     utt_id: str
@@ -34,40 +35,28 @@ class Utterance:
 
 
 @dataclass(frozen=True)
-class HoldOutOptions:
-    """How much to hold out.
+class HoldOutOptions(OptionSet):
+    """How much to hold out; options of `nnet.make_lists`."""
 
-    Args:
-        share: share of the clean utterances, 0 (train without validation) to 0.5.
-        max_valid: about this many utterances at most.
-        max_pairs: target pairs at most, and nontarget pairs at most.
-        seed: the same seed gives the same choice.
-    """
-
-    share: float = 0.1
-    max_valid: int = 2000
-    max_pairs: int = 10000
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.share <= 0.5:
-            raise InputError(f"--valid-share is {self.share}, expected 0 to 0.5")
-        for name, value in (("--max-valid", self.max_valid), ("--max-pairs", self.max_pairs), ("--seed", self.seed)):
-            if value < 0 or (value == 0 and name != "--seed"):
-                raise InputError(f"{name} is {value}, expected more")
+    valid_share: float = option(
+        0.1, "share of clean utterances to hold out; 0: train without validation", least=0, most=0.5
+    )
+    max_valid: int = option(2000, "utterances to hold out at most, approximately", least=1)
+    max_pairs: int = option(10000, "target pairs at most, and nontarget pairs at most", least=1)
+    seed: int = option(1, "random seed of the choice", least=0)
 
 
 @dataclass(frozen=True)
 class Split:
     """Training and held-out utterances; `twins` are augmented copies of held-out ones, used on neither side."""
 
-    train: list[Utterance]
-    valid: list[Utterance]
-    twins: list[Utterance]
+    train: list[SourcedUtterance]
+    valid: list[SourcedUtterance]
+    twins: list[SourcedUtterance]
 
 
-def source_of(utt_id: str) -> str | None:
-    """The id without its speed prefix and augmentation suffix; None where it has neither."""
+def source_by_name(utt_id: str) -> str | None:
+    """The id without its speed prefix and augmentation suffix; None if it has neither."""
     source = SPEED_PREFIX.sub("", utt_id, count=1) if SPEED_PREFIX.match(utt_id) else utt_id
     for suffix in AUGMENTATION_SUFFIXES:
         if source.endswith(suffix) and len(source) > len(suffix):
@@ -76,12 +65,12 @@ def source_of(utt_id: str) -> str | None:
     return None if source == utt_id else source
 
 
-def split_by_recording(utterances: Sequence[Utterance], options: HoldOutOptions) -> Split:
+def split_by_recording(utterances: Sequence[SourcedUtterance], options: HoldOutOptions) -> Split:
     """Hold out whole recordings of some speakers.
 
-    Speakers come in a random order, until `share` of the clean utterances are held out, or `max_valid`. Each gives
-    `share` of its recordings, but at least two, and up to half of them while they hold fewer than four utterances.
-    A recording of several speakers stays in training.
+    Speakers come in a random order, until `valid_share` of the clean utterances are held out, or `max_valid`. Each
+    gives that share of its recordings, but at least two, and up to half of them while they hold fewer than four
+    utterances. A recording of several speakers stays in training.
 
     Args:
         utterances: in order of their ids, which is also the order of each part of the result.
@@ -90,14 +79,14 @@ def split_by_recording(utterances: Sequence[Utterance], options: HoldOutOptions)
         InputError: fewer than two speakers have three recordings.
     """
     held_out: set[str] = set()
-    if options.share > 0:
+    if options.valid_share > 0:
         held_out = _choose_recordings(utterances, options)
     valid = [u for u in utterances if u.clean and u.rec_id in held_out]
     twins = [u for u in utterances if not u.clean and u.rec_id in held_out]
     return Split([u for u in utterances if u.rec_id not in held_out], valid, twins)
 
 
-def _choose_recordings(utterances: Sequence[Utterance], options: HoldOutOptions) -> set[str]:
+def _choose_recordings(utterances: Sequence[SourcedUtterance], options: HoldOutOptions) -> set[str]:
     clean_counts: dict[str, int] = defaultdict(int)
     speakers_of: dict[str, set[str]] = defaultdict(set)
     for u in utterances:
@@ -112,19 +101,19 @@ def _choose_recordings(utterances: Sequence[Utterance], options: HoldOutOptions)
     if len(able) < 2:
         most = max((len(own) for own in recordings.values()), default=0)
         raise InputError(
-            f"{len(able)} speakers have three or more recordings (the most is {most}), expected two speakers at least:"
+            f"{len(able)} speakers have three or more recordings (the most is {most}), expected >= 2 such speakers:"
             " two recordings of each are held out and one trained on; give more data, remove utt2rec to split by"
             " utterance, or train without validation by --valid-share 0"
         )
     rng = np.random.default_rng(options.seed)
-    wanted = min(options.share * sum(clean_counts.values()), options.max_valid)
+    wanted = min(options.valid_share * sum(clean_counts.values()), options.max_valid)
     held_out: set[str] = set()
     count = 0
     for done, index in enumerate(rng.permutation(len(able))):
         if count >= wanted and done >= MIN_SPEAKERS:
             break
         own = recordings[able[index]]
-        chosen = _some([own[place] for place in rng.permutation(len(own))], clean_counts, options.share)
+        chosen = _some([own[place] for place in rng.permutation(len(own))], clean_counts, options.valid_share)
         held_out.update(chosen)
         count += sum(clean_counts[rec_id] for rec_id in chosen)
     return held_out
@@ -138,11 +127,11 @@ def _some(own: Sequence[str], clean_counts: Mapping[str, int], share: float) -> 
     return own[:number]
 
 
-def draw_trials(valid: Sequence[Utterance], options: HoldOutOptions) -> list[tuple[str, str, bool]]:
+def draw_trials(valid: Sequence[SourcedUtterance], options: HoldOutOptions) -> list[tuple[str, str, bool]]:
     """Target pairs across recordings and ten times as many nontarget pairs, each pair once, in order of the ids.
 
     Returns:
-        (enroll_id, test_id, is target); empty where nothing is held out.
+        (enroll_id, test_id, is target); empty if nothing is held out.
     """
     rng = np.random.default_rng([options.seed, 1])
     targets = _target_pairs(valid)
@@ -154,7 +143,7 @@ def draw_trials(valid: Sequence[Utterance], options: HoldOutOptions) -> list[tup
     return sorted((valid[a].utt_id, valid[b].utt_id, target) for a, b, target in pairs)
 
 
-def _target_pairs(valid: Sequence[Utterance]) -> list[tuple[int, int]]:
+def _target_pairs(valid: Sequence[SourcedUtterance]) -> list[tuple[int, int]]:
     places: dict[str, list[int]] = defaultdict(list)
     for place, u in enumerate(valid):
         places[u.spk_id].append(place)
@@ -162,7 +151,7 @@ def _target_pairs(valid: Sequence[Utterance]) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairs if valid[a].rec_id != valid[b].rec_id]
 
 
-def _nontarget_pairs(valid: Sequence[Utterance], wanted: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+def _nontarget_pairs(valid: Sequence[SourcedUtterance], wanted: int, rng: np.random.Generator) -> list[tuple[int, int]]:
     """`wanted` different pairs of two speakers, or all there are."""
     counts = np.unique([u.spk_id for u in valid], return_counts=True)[1] if valid else np.zeros(1, np.int64)
     possible = int((len(valid) ** 2 - (counts**2).sum()) // 2)

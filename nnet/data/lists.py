@@ -22,7 +22,7 @@ _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}")  # all fit into int32
 LIST_FILES = ("train.scp", "valid.scp", "utt2num_frames", "utt2spk", "spk2int", "valid.trials", "dropped")
 
 
-def read_table(path: Path) -> dict[str, str]:
+def read_id_table(path: Path) -> dict[str, str]:
     """Lines `id value` as a dict in file order; values keep their inner blanks.
 
     Raises:
@@ -44,12 +44,12 @@ def read_int_table(path: Path) -> dict[str, int]:
     """Lines `id integer`.
 
     Raises:
-        InputError: as in `read_table`, or a value that is no whole number.
+        InputError: as in `read_id_table`, or a value that is not an integer.
     """
-    table = read_table(path)
+    table = read_id_table(path)
     for key, value in table.items():
         if not _WHOLE_NUMBER.fullmatch(value):
-            raise InputError(f"{path}: {key} has {value!r}, expected a whole number of at most nine digits")
+            raise InputError(f"{path}: {key} has {value!r}, expected an integer of at most nine digits")
     return {key: int(value) for key, value in table.items()}
 
 
@@ -57,7 +57,7 @@ def look_up(table: dict[str, str] | dict[str, int], keys: Iterable[str], path: P
     """Check that `table`, read from `path`, has all the keys.
 
     Raises:
-        InputError: with the count of those that are missing and the first.
+        InputError: names the first that is missing, and how many are.
     """
     missing = [key for key in keys if key not in table]
     if missing:
@@ -104,7 +104,7 @@ class CopiedStrings:
 
 
 @dataclass(frozen=True)
-class Utterances:
+class UtteranceList:
     """Utterances of one list; row n of each field belongs to the n-th.
 
     Args:
@@ -124,7 +124,7 @@ class Utterances:
 
 
 @dataclass(frozen=True)
-class Trials:
+class HeldOutTrials:
     """Pairs of the held-out utterances: places in `valid`, and whether both are of one speaker; each of shape (N,)."""
 
     enroll: npt.NDArray[np.int32]
@@ -139,18 +139,18 @@ class Trials:
 class TrainingLists:
     """What a lists directory holds: the speaker of class n is `speaker_ids[n]`."""
 
-    train: Utterances
-    valid: Utterances
+    train: UtteranceList
+    valid: UtteranceList
     speaker_ids: tuple[str, ...]
-    trials: Trials
+    trials: HeldOutTrials
 
 
 def with_speed_copies(lists: TrainingLists, factors: Sequence[float]) -> TrainingLists:
     """The lists with virtual copies of the training utterances at other speeds, as speakers of their own.
 
     Copy c (from 1 on) of utterance n of N is utterance c N + n, and its speaker c S + s: `sp0.9-<utt>` of
-    `sp0.9-<spk>`. A copy's voiced frames are counted as those of the original over the factor, rounded down; who reads
-    it maps the original's voice activity, and may find a few more or fewer.
+    `sp0.9-<spk>`. A copy's voiced frames are counted as those of the original over the factor, rounded down; the
+    reader maps the original's voice activity, and may find a few more or fewer.
 
     Args:
         lists: N training utterances of S speakers.
@@ -162,7 +162,7 @@ def with_speed_copies(lists: TrainingLists, factors: Sequence[float]) -> Trainin
     assert isinstance(train.utt_ids, StringTable) and isinstance(train.feats, StringTable)  # not copied before
     prefixes = [f"sp{factor:g}-" for factor in factors]
     counts = [np.maximum(1, (train.num_frames / factor).astype(np.int32)) for factor in factors]
-    copied = Utterances(
+    copied = UtteranceList(
         CopiedStrings(train.utt_ids, prefixes),
         CopiedStrings(train.feats, [""] * len(prefixes)),
         np.concatenate([train.num_frames, *counts]),
@@ -185,8 +185,8 @@ def read_lists(lists_dir: Path) -> TrainingLists:
     if sorted(spk2int.values()) != list(range(len(spk2int))):
         raise InputError(f"{lists_dir}/spk2int: the classes are not 0 … {len(spk2int) - 1}, each once")
     num_frames = read_int_table(lists_dir / "utt2num_frames")
-    utt2spk = read_table(lists_dir / "utt2spk")
-    train_scp, valid_scp = read_table(lists_dir / "train.scp"), read_table(lists_dir / "valid.scp")
+    utt2spk = read_id_table(lists_dir / "utt2spk")
+    train_scp, valid_scp = read_id_table(lists_dir / "train.scp"), read_id_table(lists_dir / "valid.scp")
     if not train_scp:
         raise InputError(f"{lists_dir}/train.scp: is empty, expected training utterances")
     for scp in (train_scp, valid_scp):
@@ -196,21 +196,21 @@ def read_lists(lists_dir: Path) -> TrainingLists:
         train=_utterances(train_scp, num_frames, utt2spk, spk2int, lists_dir),
         valid=_utterances(valid_scp, num_frames, utt2spk, spk2int, lists_dir),
         speaker_ids=tuple(sorted(spk2int, key=lambda spk_id: spk2int[spk_id])),
-        trials=read_trials(lists_dir / "valid.trials", list(valid_scp)),
+        trials=read_valid_trials(lists_dir / "valid.trials", list(valid_scp)),
     )
 
 
 def _utterances(
     scp: dict[str, str], num_frames: dict[str, int], utt2spk: dict[str, str], spk2int: dict[str, int], lists_dir: Path
-) -> Utterances:
+) -> UtteranceList:
     empty = [utt_id for utt_id in scp if num_frames[utt_id] < 1]
     if empty:
         found = f"{empty[0]} has {num_frames[empty[0]]} frames"
-        raise InputError(f"{lists_dir}/utt2num_frames: {found}, expected 1 or more")
+        raise InputError(f"{lists_dir}/utt2num_frames: {found}, expected >= 1")
     unknown = [utt_id for utt_id in scp if utt2spk[utt_id] not in spk2int]
     if unknown:
         raise InputError(f"{lists_dir}/spk2int: no speaker {utt2spk[unknown[0]]} (of {unknown[0]})")
-    return Utterances(
+    return UtteranceList(
         StringTable(scp),
         StringTable(scp.values()),
         np.fromiter((num_frames[utt_id] for utt_id in scp), dtype=np.int32, count=len(scp)),
@@ -218,7 +218,7 @@ def _utterances(
     )
 
 
-def read_trials(path: Path, utt_ids: list[str]) -> Trials:
+def read_valid_trials(path: Path, utt_ids: list[str]) -> HeldOutTrials:
     """Lines `enroll_id test_id target|nontarget` over `utt_ids`.
 
     Raises:
@@ -235,4 +235,4 @@ def read_trials(path: Path, utt_ids: list[str]) -> Trials:
                 raise InputError(f"{path}:{number}: {utt_id} is not in valid.scp")
         pairs.append((places[trial[0]], places[trial[1]], trial[2]))
     enroll, test, target = zip(*pairs, strict=True) if pairs else ((), (), ())
-    return Trials(np.array(enroll, np.int32), np.array(test, np.int32), np.array(target, np.bool_))
+    return HeldOutTrials(np.array(enroll, np.int32), np.array(test, np.int32), np.array(target, np.bool_))

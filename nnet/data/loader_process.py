@@ -31,20 +31,20 @@ Slots = npt.NDArray[np.float32]  # (places, floats of the largest batch)
 
 
 class LoaderError(InputError):
-    """Batches cannot be made, or do not come."""
+    """Batches cannot be made, or do not arrive."""
 
 
-# Chunks of a plan, float32 (B, T, F), and what was odd; a str is the message of an error.
+# Chunks of a plan, float32 (B, T, F), and warnings; a str is the message of an error.
 Reader = Callable[[BatchPlan], "tuple[FloatArray, tuple[str, ...]] | str"]
 
 
 class LoaderProcess:
-    """One loader process, seen by the trainer. step: of the batch that it makes.
+    """One loader process, as the trainer sees it.
 
     Args:
         read: makes the batch of a plan.
         slots: where chunks are put.
-        others: the trainer's connections to other processes, of no use to this one.
+        others: the trainer's connections to other processes, which this one closes.
     """
 
     def __init__(self, read: Reader, slots: Slots, others: list[Connection[Any, Any]]) -> None:
@@ -74,7 +74,7 @@ class LoaderProcess:
         try:
             self.connection.send((number, plan))
         except OSError:
-            return  # it has ended: known as soon as it is heard
+            return  # it has ended: `receive` reports it
 
     def receive(self, workers: int) -> tuple[int, str, Any]:
         """Number of the plan, `batch`, `error` or `fault`, and what goes with it.
@@ -104,14 +104,14 @@ class LoaderProcess:
 
     def _end_in_words(self, workers: int) -> str:
         title = self.title
-        code = self.end()  # what it was, whoever asks: the process is ending already
+        code = self.end()  # the process is ending already; this waits for it
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         cause = "most likely memory ran out: " if code in (-signal.SIGKILL, -signal.SIGBUS) else "if memory ran out, "
         return f"{title} {how}; {cause}{LESS.format(workers=workers)}; {AGAIN}"
 
 
 def shared_slots(places: int, floats: int) -> Slots:
-    """Memory that forked processes share: float32 (places, floats). It is no file, and has no limit but the memory."""
+    """Memory that forked processes share: float32 (places, floats). Not a file: only the memory limits it."""
     memory = mmap.mmap(-1, max(1, 4 * places * floats))
     return np.frombuffer(memory, np.float32, places * floats).reshape(places, floats)
 
@@ -154,7 +154,7 @@ def _answer(read: Reader, plan: BatchPlan, slot: FloatArray) -> tuple[str, Any]:
 
 def _end_with_trainer(connection: Connection[Any, Any]) -> None:
     """End this process and the commands that it runs when the trainer's end of the socket is closed: it may be in the
-    middle of a batch, or wait for a command for ever."""
+    middle of a batch, or wait for a command forever."""
     trainer = select.poll()
     trainer.register(connection.fileno(), 0)  # no data: a hang-up alone is waited for
     trainer.poll()

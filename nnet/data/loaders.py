@@ -1,8 +1,8 @@
-"""Loader processes: plans go in, batches come out, and what happens to a process is known at once.
+"""Loader processes: plans go in, batches come out, and the end of a process is noticed at once.
 
-Each process has a socket of its own. One that is killed takes no lock with it, and its end is read as the end of the
-stream. Chunks come back in memory that is shared by inheritance: no file in /dev/shm, no file handle for a batch. A
-process and the commands that it runs are a process group, and end with the trainer, however that ends.
+Each process has its own socket. A killed process leaves no lock, and its end is read as the end of the stream. Chunks
+come back in memory that is shared by inheritance: no file in /dev/shm, no file handle for a batch. A process and the
+commands that it runs are a process group, and end with the trainer, however it ends.
 """
 
 from __future__ import annotations
@@ -31,7 +31,14 @@ _POLL = 0.2  # seconds between two looks at whether a signal has come
 
 
 class Loaded(NamedTuple):
-    """A batch from a process. feats: float32 (B, T, F). seconds: how long it took to make. notes: what was odd."""
+    """A batch from a process.
+
+    Attributes:
+        plan: what was asked for.
+        feats: float32 (B, T, F).
+        seconds: how long it took to make.
+        notes: warnings about it.
+    """
 
     plan: BatchPlan
     feats: torch.Tensor
@@ -66,7 +73,7 @@ class Loaders:
             raise LoaderError(f"{workers} loader processes cannot be started: {why(error)}; {less}") from error
 
     def batches(self, plans: Iterable[BatchPlan], stopped: Callable[[], object]) -> Iterator[Loaded]:
-        """The batches of the plans. They end early where one is not there yet and `stopped` says so.
+        """The batches of the plans. They end early if one is not there yet and `stopped()` is true.
 
         Raises:
             LoaderError: a batch cannot be made, a process ended, or gave nothing for long.
@@ -101,7 +108,7 @@ class Loaders:
         return self._processes[number % self._workers]
 
     def _reply(self, number: int, stopped: Callable[[], object]) -> Any:
-        """What came back for plan `number`; None where the waiting was stopped. A failure of a later batch counts at
+        """What came back for plan `number`; None if the waiting was stopped. A failure of a later batch counts at
         once."""
         begin = time.monotonic()
         reminder = REMINDER
@@ -141,7 +148,7 @@ def read_here(
 ) -> Iterator[Loaded]:
     """The batches of the plans, read by this process; see `Loaders.batches`.
 
-    A thread reads, so that a signal counts even where a disk, or a command of a list, never answers.
+    A thread reads, so that a signal counts even if a disk, or a command of a list, never answers.
 
     Raises:
         LoaderError: a batch cannot be made.

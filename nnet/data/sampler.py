@@ -1,7 +1,7 @@
 """Which chunks a training batch is made of: a pure function of the seed and the step.
 
 So a run resumed at step k sees what the uninterrupted run sees, and the number of loader processes changes nothing.
-The chunk length is part of the plan: it varies from batch to batch whoever reads the data.
+The chunk length is part of the plan: it varies from batch to batch, and does not depend on the reader.
 
 The work per step depends on the batch, not on the corpus; only when a new pass begins is a permutation drawn.
 """
@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from common.errors import InputError
 from nnet.data.groups import Groups, SpeakerIndex, Triplets
-from nnet.data.lists import Utterances
+from nnet.data.lists import UtteranceList
 
 IntArray = npt.NDArray[np.int64]
-Balance = Literal["none", "speakers", "seed", "groups", "triplets"]
+Balance = Literal["none", "speakers", "jl", "groups", "triplets"]
 
 # Independent random streams of one seed.
 _CHUNKS, _PASSES, _ORDER, AUGMENTATION, MASKS, _UTTERANCES = 0, 1, 2, 3, 4, 5
@@ -42,7 +42,7 @@ class BatchPlan:
 
 
 def repetitions(counts: IntArray) -> IntArray:
-    """How often each utterance of a speaker appears in a pass of `seed` balance: max(1, half // count).
+    """How often each utterance of a speaker appears in a pass of `jl` balance: max(1, half // count).
 
     half = (largest count + 1) // 2. Rare speakers are boosted, frequent ones never cut: 400, 200, 150, 100, 60 and 10
     utterances become 400, 200, 150, 200, 180 and 200.
@@ -59,11 +59,11 @@ class BatchPlanner:
 
     Balance `speakers`: each pass visits all speakers in a new random order, so that no speaker comes twice before all
     have come once; visit n to a speaker takes the n-th of its utterances in a fixed random order, round and round.
-    Balance `none` and `seed`: each pass visits all utterances in a new random order, `seed` with repetitions.
+    Balance `none` and `jl`: each pass visits all utterances in a new random order, `jl` with repetitions.
     Balance `groups`: rows n M … n M + M − 1 are different utterances of the n-th speaker, M = utterances_per_speaker;
     no speaker comes twice in a batch, and all come equally often. Speakers with fewer than M utterances are left out.
     Balance `triplets`: rows 3i, 3i + 1, 3i + 2 are an utterance, another one of the same speaker, and one of another
-    speaker. All speakers come equally often as the first, but for those with one utterance, which are the third alone.
+    speaker. All speakers come equally often as the first, except those with one utterance, which only come third.
 
     Args:
         utterances: the training list.
@@ -82,7 +82,7 @@ class BatchPlanner:
 
     def __init__(
         self,
-        utterances: Utterances,
+        utterances: UtteranceList,
         chunk_frames: tuple[int, int],
         batch_size: int,
         balance: Balance,
@@ -108,7 +108,7 @@ class BatchPlanner:
             self._by_speaker = shuffled[np.argsort(utterances.speakers[shuffled], kind="stable")]
             self._counts, self._first = counts, np.cumsum(counts) - counts
             self._entries = np.flatnonzero(counts)  # speakers
-        elif balance == "seed":
+        elif balance == "jl":
             self._entries = np.repeat(np.arange(len(utterances)), repetitions(counts)[utterances.speakers])
         else:
             self._entries = np.arange(len(utterances))
@@ -123,7 +123,7 @@ class BatchPlanner:
         rng = np.random.default_rng([self._seed, _CHUNKS, step])
         chunk = int(rng.integers(self._min_chunk, self._max_chunk + 1))
         frames = self._num_frames[utts].astype(np.int64)
-        # Where the chunk fits, all its places; where it is longer than the utterance, any frame may be the first.
+        # If the chunk fits, all its places; if it is longer than the utterance, any frame may be the first.
         places = np.where(frames >= chunk, frames - chunk + 1, frames)
         starts = (rng.random(self._batch_size) * places).astype(np.int64)
         return BatchPlan(step, chunk, utts, starts)
@@ -153,7 +153,7 @@ class BatchPlanner:
                 f" utterances each, but {len(eligible)} of {len(index.with_at_least(1))} training speakers have {size}"
                 f" or more; lower data.utterances_per_speaker{room}"
             )
-        self._say_left_out(index, eligible, f"fewer than {size} utterances (data.utterances_per_speaker)", "left out")
+        self._note_left_out(index, eligible, f"fewer than {size} utterances (data.utterances_per_speaker)", "left out")
         return Groups(index, eligible, needed, size, (self._seed, _PASSES))
 
     def _triplets(self, index: SpeakerIndex) -> Triplets:
@@ -163,10 +163,10 @@ class BatchPlanner:
                 "data.balance triplets: needs two training speakers, one of them with two utterances or more;"
                 f" {len(eligible)} of {speakers} have so many; take more data, or another data.balance and loss"
             )
-        self._say_left_out(index, eligible, "one utterance", "only ever the negatives of triplets")
+        self._note_left_out(index, eligible, "one utterance", "used only as negatives of triplets")
         return Triplets(index, eligible, self._batch_size // 3, (self._seed, _PASSES))
 
-    def _say_left_out(self, index: SpeakerIndex, eligible: IntArray, why: str, what: str) -> None:
+    def _note_left_out(self, index: SpeakerIndex, eligible: IntArray, why: str, what: str) -> None:
         speakers = len(index.with_at_least(1))
         few = speakers - len(eligible)
         if few:

@@ -1,8 +1,8 @@
 """Training chunks from audio: cropped, augmented and turned into features while they are read.
 
-crop → speed → the steps of the section `augment.wave` → 16 bits, as a file would hold → features → sliding mean →
-voiced frames; the last two where the section `features` has them. What is drawn for chunk n of step k depends on
-(seed, k, n) alone, whoever reads it, and whenever.
+crop → speed → the steps of the section `augment.audio` → 16 bits, as a file would hold → features → sliding mean →
+voiced frames; the last two if the section `features` has them. What is drawn for chunk n of step k depends on
+(seed, k, n) only, not on the reader or the time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nnet.augment.audio import Audio, AudioReader
 from nnet.augment.chain import Chain, Costs
 from nnet.augment.crop import Crop, chunk_frames, crop, speed_length, voiced_at
 from nnet.augment.features import FeatureMaker, InputFeatures, read_feature_maker, without_mean
-from nnet.augment.material import Material, NoiseSet, Notes, Utterances, noise_sets
+from nnet.augment.material import Material, NoisePool, Notes, UtteranceAudio, noise_sets
 from nnet.augment.signal import FloatArray, Signal
 from nnet.augment.speed import Passage, change_speed, passage
 from nnet.config.experiment import Config
@@ -32,8 +32,16 @@ TOGETHER = 64  # chunks made at once: enough for the FFTs' vector registers, few
 
 
 @dataclass(frozen=True)
-class Cut:
-    """What a chunk is made of. utt: its utterance, without speed copies. before: samples that precede the crop."""
+class ChunkCut:
+    """What a chunk is made of.
+
+    Attributes:
+        utt: its utterance, without speed copies.
+        factor: its speed.
+        audio: the utterance's audio.
+        crop: the samples and frames of the chunk.
+        before: samples that precede the crop.
+    """
 
     utt: int
     factor: float
@@ -66,14 +74,14 @@ class WaveChunks:
         rate, cache_bytes = maker.sample_frequency, config.data.audio_cache_mb * 1_000_000
         reader = AudioReader(rate, cache_bytes)
         assert isinstance(lists.train.utt_ids, StringTable)
-        self._utterances = Utterances(audio, lists.train.utt_ids, reader)
+        self._utterances = UtteranceAudio(audio, lists.train.utt_ids, reader)
         noises = noise_sets(audio, reader)
         if "speech" not in noises and len(set(lists.train.speakers.tolist())) > 1:
             what = "the training utterances"
-            noises["speech"] = NoiseSet(self._utterances, lists.train.speakers, lists.speaker_ids, what)
+            noises["speech"] = NoisePool(self._utterances, lists.train.speakers, lists.speaker_ids, what)
         material = Material(rate, reader, noises, audio.rirs, cache_bytes, self.notes)
         self._chain = Chain(config.augment, material, self.costs)
-        rooms = [step.options for step in config.augment.wave_steps() if isinstance(step.options, RoomOptions)]
+        rooms = [step.options for step in config.augment.audio_steps() if isinstance(step.options, RoomOptions)]
         self._before = int(max((room.context for room in rooms), default=0.0) * rate)
 
     def chunks(self, plan: BatchPlan) -> FloatArray:
@@ -114,7 +122,7 @@ class WaveChunks:
             for chunk, cut, rows in zip(chunks, cuts, feats, strict=True):
                 chunk[:] = without_mean(rows, self._cmn_window)[cut.crop.rows]
 
-    def _cut(self, place: int, start: int, length: int, rng: np.random.Generator) -> Cut:
+    def _cut(self, place: int, start: int, length: int, rng: np.random.Generator) -> ChunkCut:
         copy, utt = divmod(place, len(self._audio.recordings))
         factor = self._factor(copy, rng)
         if copy == 0:
@@ -128,10 +136,10 @@ class WaveChunks:
         frames, all_of_them = chunk_frames(voiced, start, length)
         # A chunk with all voiced frames is the whole utterance: the mean is then taken over its pauses at the ends too.
         part = crop(frames, len(voiced) if all_of_them else self._data.cmn_context, num_samples, framing)
-        return Cut(utt, factor, audio, part, min(self._before, part.start))
+        return ChunkCut(utt, factor, audio, part, min(self._before, part.start))
 
     def _factor(self, copy: int, rng: np.random.Generator) -> float:
-        """The speed of a copy or, where copies are no speakers of their own, one that is drawn."""
+        """The speed of a copy or, if copies are not speakers of their own, one that is drawn."""
         speed = self._augment.speed
         if speed is None:
             return 1.0
@@ -146,7 +154,7 @@ class WaveChunks:
         if self._all_frames:
             if in_audio != listed:
                 raise InputError(
-                    f"{name}: the audio has {in_audio} frames, utt2num_frames says {listed}; make the lists anew"
+                    f"{name}: the audio has {in_audio} frames, utt2num_frames says {listed}; make the lists again"
                 )
             return np.ones(in_audio, bool)
         try:
@@ -157,17 +165,17 @@ class WaveChunks:
             voiced = voiced[:-1]
         if len(voiced) != in_audio:
             raise InputError(
-                f"{name}: {rxfilename} has {len(voiced)} frames, the audio {in_audio}; make the voice activity anew of"
-                " this audio, with the frame options of the features"
+                f"{name}: {rxfilename} has {len(voiced)} frames, the audio {in_audio}; make the voice activity of this"
+                " audio again, with the frame options of the features"
             )
         if np.count_nonzero(voiced) != listed:
             raise InputError(
                 f"{name}: {rxfilename} marks {np.count_nonzero(voiced)} frames voiced, utt2num_frames says {listed};"
-                " make the lists anew"
+                " make the lists again"
             )
         return voiced
 
-    def _read(self, cut: Cut) -> FloatArray:
+    def _read(self, cut: ChunkCut) -> FloatArray:
         """The samples that the cut needs; at another speed, those of the original, zeros over its ends."""
         first, last = cut.crop.start - cut.before, cut.crop.stop
         if cut.factor != 1.0:
@@ -184,7 +192,7 @@ class WaveChunks:
     def _speaker(self, utt: int) -> str:
         return self._lists.speaker_ids[self._lists.train.speakers[utt]]
 
-    def _framed(self, cut: Cut, signal: Signal) -> FloatArray:
+    def _framed(self, cut: ChunkCut, signal: Signal) -> FloatArray:
         """The samples of the cut's frames: at an end of the utterance, with what the features have beyond it."""
         return self.maker.framing.extended(signal.samples, cut.crop.left, cut.crop.right)
 
@@ -195,13 +203,13 @@ def open_waves(
     """What training from audio reads.
 
     Args:
-        config: the experiment, with data.source wav.
+        config: the experiment, with data.source audio.
         lists: the training lists, as read.
         lists_dir: where they are.
         features_conf: the Kaldi option file of the features.
 
     Returns:
-        The maker of chunks; the lists, with speed copies as new speakers where the experiment has them; a hash of what
+        The maker of chunks; the lists, with speed copies as new speakers if the experiment has them; a hash of what
         is drawn from.
 
     Raises:

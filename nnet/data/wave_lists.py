@@ -1,9 +1,9 @@
 """What a lists directory holds for training from audio: recordings, voice activity, noises, voices and rooms.
 
     wav.scp      rec_id rxfilename                            of the training utterances
-    segments     utt_id rec_id start end [channel]            where the data directory has them
+    segments     utt_id rec_id start end [channel]            if the data directory has them
     vad.scp      utt_id rxfilename                            one decision for each frame of the whole utterance
-    noise.list   noise_id spk_id rxfilename                   so too music.list and speech.list
+    noise.list   noise_id spk_id rxfilename                   likewise music.list and speech.list
     rir.list     rir_id room_id weight rxfilename
 
 Without torch. The readers of data directories are those of the recipe's augmentation on disk.
@@ -25,7 +25,7 @@ from minikaldi.copies.noises import read_noises
 from minikaldi.copies.rooms import RIR_OPTIONS, make_rir, read_list_line, smoothed
 from minikaldi.data_dir.directory import read_segments
 from minikaldi.featbin.extract_segments import TO_THE_END, UnusableSegmentError, parse_segment
-from nnet.data.lists import StringTable, Utterances, look_up, read_table
+from nnet.data.lists import StringTable, UtteranceList, look_up, read_id_table
 
 NOISE_KINDS = ("noise", "music", "speech")
 AUDIO_FILES = ("wav.scp", "segments", "vad.scp", *(f"{kind}.list" for kind in NOISE_KINDS), "rir.list")
@@ -36,7 +36,12 @@ SMOOTHING = 0.3  # Kaldi's default of --rir-smoothing-weight
 class AudioSources:
     """Where make_lists finds audio; None for what is not given.
 
-    audio_dir: the data directory with wav.scp, vad.scp and perhaps segments. The others as steps/augment_data.sh.
+    Attributes:
+        audio_dir: the data directory with wav.scp, vad.scp and perhaps segments.
+        noise_dir: noises, as for steps/augment_data.sh.
+        music_dir: music, so too.
+        speech_dir: speech, so too.
+        rir_sets: the file of lists of impulse responses.
     """
 
     audio_dir: Path | None = None
@@ -47,7 +52,7 @@ class AudioSources:
 
     def __post_init__(self) -> None:
         if self.audio_dir is None and any((self.noise_dir, self.music_dir, self.speech_dir, self.rir_sets)):
-            raise InputError("noises and rooms are of use with audio alone: give --audio-dir too")
+            raise InputError("noises and rooms need audio: give --audio-dir too")
 
 
 def audio_contents(train_ids: Sequence[str], sources: AudioSources) -> dict[str, list[str]]:
@@ -72,7 +77,7 @@ def audio_contents(train_ids: Sequence[str], sources: AudioSources) -> dict[str,
 
 
 def _utterance_contents(train_ids: Sequence[str], audio_dir: Path) -> dict[str, list[str]]:
-    wav_scp, vad_scp = read_table(audio_dir / "wav.scp"), read_table(audio_dir / "vad.scp")
+    wav_scp, vad_scp = read_id_table(audio_dir / "wav.scp"), read_id_table(audio_dir / "vad.scp")
     look_up(vad_scp, train_ids, audio_dir / "vad.scp")
     contents = {"vad.scp": [f"{utt_id} {vad_scp[utt_id]}" for utt_id in train_ids]}
     recordings: Iterable[str] = train_ids
@@ -131,7 +136,7 @@ def _rirs_of_set(rir_sets: Path, text: str, weight: float, path: str) -> list[st
 
 
 @dataclass(frozen=True)
-class NoiseEntry:
+class NoiseLine:
     """A line of noise.list, music.list or speech.list."""
 
     noise_id: str
@@ -140,7 +145,7 @@ class NoiseEntry:
 
 
 @dataclass(frozen=True)
-class RirEntry:
+class RirLine:
     """A line of rir.list."""
 
     rir_id: str
@@ -150,10 +155,16 @@ class RirEntry:
 
 @dataclass(frozen=True)
 class AudioLists:
-    """Audio of the training utterances, in their order, and what is put to it.
+    """Audio of the training utterances, in their order, and what is added to it.
 
-    recordings, vad: rxfilenames. starts, ends: float64 (N,), seconds in the recording; an end of -1 is its end.
-    channels: int16 (N,). speakers: ids. noises: those of "noise", "music" and "speech" that are there.
+    Attributes:
+        recordings: rxfilenames of N recordings.
+        starts: float64 (N,), seconds in the recording.
+        ends: float64 (N,), seconds in the recording; -1 is its end.
+        channels: int16 (N,).
+        vad: rxfilenames of N decisions on voice activity.
+        noises: the lists of "noise", "music" and "speech" that exist.
+        rirs: impulse responses.
     """
 
     recordings: StringTable
@@ -161,11 +172,11 @@ class AudioLists:
     ends: npt.NDArray[np.float64]
     channels: npt.NDArray[np.int16]
     vad: StringTable
-    noises: dict[str, tuple[NoiseEntry, ...]]
-    rirs: tuple[RirEntry, ...]
+    noises: dict[str, tuple[NoiseLine, ...]]
+    rirs: tuple[RirLine, ...]
 
     def digest(self) -> str:
-        """A hash of what augmentation draws from, whatever the paths: a resumed run is to draw the same."""
+        """A hash of what augmentation draws from, without the paths: a resumed run must draw the same."""
         digest = hashlib.sha256(self.starts.tobytes() + self.ends.tobytes())
         for kind in sorted(self.noises):
             names = [f"{entry.noise_id} {entry.spk_id}" for entry in self.noises[kind]]
@@ -174,7 +185,7 @@ class AudioLists:
         return digest.hexdigest()
 
 
-def read_audio_lists(lists_dir: Path, utterances: Utterances) -> AudioLists:
+def read_audio_lists(lists_dir: Path, utterances: UtteranceList) -> AudioLists:
     """Read what `make_lists --audio-dir` wrote.
 
     Args:
@@ -187,11 +198,11 @@ def read_audio_lists(lists_dir: Path, utterances: Utterances) -> AudioLists:
     missing = [name for name in ("wav.scp", "vad.scp") if not (lists_dir / name).is_file()]
     if missing:
         raise InputError(
-            f"{lists_dir}: no {', '.join(missing)}, which data.source wav reads; make the lists with python3 -m"
+            f"{lists_dir}: no {', '.join(missing)}, which data.source audio reads; make the lists with python3 -m"
             " nnet.make_lists --audio-dir <data directory with wav.scp and vad.scp>"
         )
     utt_ids = [utterances.utt_ids[utt] for utt in range(len(utterances))]
-    wav_scp, vad_scp = read_table(lists_dir / "wav.scp"), read_table(lists_dir / "vad.scp")
+    wav_scp, vad_scp = read_id_table(lists_dir / "wav.scp"), read_id_table(lists_dir / "vad.scp")
     look_up(vad_scp, utt_ids, lists_dir / "vad.scp")
     places = _segments(lists_dir / "segments", utt_ids)
     look_up(wav_scp, (rec_id for rec_id, _, _, _ in places), lists_dir / "wav.scp")
@@ -210,7 +221,7 @@ def _segments(path: Path, utt_ids: Sequence[str]) -> list[tuple[str, float, floa
     """(rec_id, start, end, channel) of each utterance; without the file an utterance is a recording."""
     if not path.is_file():
         return [(utt_id, 0.0, TO_THE_END, 0) for utt_id in utt_ids]
-    table = read_table(path)
+    table = read_id_table(path)
     look_up(table, utt_ids, path)
     try:
         segments = [parse_segment(f"{utt_id} {table[utt_id]}") for utt_id in utt_ids]
@@ -222,22 +233,22 @@ def _segments(path: Path, utt_ids: Sequence[str]) -> list[tuple[str, float, floa
 def _fields(path: Path, expected: str) -> list[list[str]]:
     """The lines of a table of files: as many fields as `expected` has words, the last with its blanks."""
     width = len(expected.split())
-    lines = [[key, *fields_of(value, width - 2)] for key, value in read_table(path).items()]
+    lines = [[key, *fields_of(value, width - 2)] for key, value in read_id_table(path).items()]
     wrong = [fields for fields in lines if len(fields) != width]
     if wrong:
         raise InputError(f"{path}: found {' '.join(wrong[0])!r}, expected `{expected}`")
     if not lines:
-        raise InputError(f"{path}: is empty, expected lines `{expected}`; make the lists anew")
+        raise InputError(f"{path}: is empty, expected lines `{expected}`; make the lists again")
     return lines
 
 
-def _read_noise_list(path: Path) -> tuple[NoiseEntry, ...]:
-    return tuple(NoiseEntry(*fields) for fields in _fields(path, "noise_id spk_id rxfilename"))
+def _read_noise_list(path: Path) -> tuple[NoiseLine, ...]:
+    return tuple(NoiseLine(*fields) for fields in _fields(path, "noise_id spk_id rxfilename"))
 
 
-def _read_rir_list(path: Path) -> tuple[RirEntry, ...]:
+def _read_rir_list(path: Path) -> tuple[RirLine, ...]:
     lines = _fields(path, "rir_id room_id weight rxfilename")
     for rir_id, _, weight, _ in lines:
         if not _positive(weight):
             raise InputError(f"{path}: {rir_id} has the weight {weight!r}, expected a number above 0")
-    return tuple(RirEntry(rir_id, float(weight), rxfilename) for rir_id, _, weight, rxfilename in lines)
+    return tuple(RirLine(rir_id, float(weight), rxfilename) for rir_id, _, weight, rxfilename in lines)

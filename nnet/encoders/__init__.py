@@ -1,21 +1,12 @@
 """The encoders: the table of their names. No torch here, nor in the option sets: ``nnet.config`` reads this.
 
-An encoder is a module made as ``Encoder(options, in_dim)`` that has ``out_dim`` (C) and ``min_frames`` and maps
-``feats (B, T, F), lengths (B,)`` to ``frames (B, T', C), lengths' (B,)``. What it gives for an utterance may not
-depend on the padding behind it. It may say more of itself, each by an attribute:
-
-    pad_short       (True) lengthens utterances of less than ``min_frames`` itself; False: it refuses them
-    max_frames      (None) how many frames it is to be given at once, in an utterance and in a batch, where its memory
-                    grows faster than they; longer utterances are embedded in pieces
-    bidirectional   (False) the second half of its channels is a recurrence from right to left
-    one_vector      (False) T' is 1 for every utterance
-
-To add one: its file here, its options (``options_*.py``) and its line below, a YAML, a test.
+The contract is ``nnet.parts.Encoder``. To add an encoder: its file here, its options (``options_*.py``) and its line
+below, a YAML, a test file with its numbers. tests/nnet/test_parts.py tries the contract on each of the table.
 """
 
 from __future__ import annotations
 
-from common.options import OptionTable
+from nnet.encoders.options import EncoderOptions
 from nnet.encoders.options_convolution import (
     DenseNet62Options,
     EcapaOptions,
@@ -36,7 +27,7 @@ from nnet.encoders.options_sequence import (
     ScaledTransformerOptions,
 )
 
-ENCODERS: OptionTable = {
+ENCODERS: dict[str, type[EncoderOptions]] = {
     "convgru": ConvGruOptions,
     "densenet62": DenseNet62Options,
     "ecapa": EcapaOptions,

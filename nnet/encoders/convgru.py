@@ -14,6 +14,7 @@ from torch.nn import functional
 from nnet.encoders import ConvGruOptions
 from nnet.encoders.recurrent import run_recurrent
 from nnet.masks import frame_mask, zero_padding
+from nnet.parts import Encoder
 
 KERNEL_STRIDE = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))
 
@@ -54,16 +55,15 @@ class ChannelNorm(nn.Module):
         return deviations * (variance + self.eps).rsqrt() * self.weight[:, None] + self.bias[:, None]
 
 
-class ConvGru(nn.Module):
+class ConvGru(Encoder):
     """(B, T, F) of consecutive samples → (B, T', 2H) forward | backward, T' = floor(1 + (T·F − 400) / 320)."""
 
-    bidirectional = True
-    pad_short = False  # silence or repetition would be another sound, so an utterance that is too short is refused
-
     def __init__(self, options: ConvGruOptions, in_dim: int) -> None:
-        super().__init__()
+        # Silence or repetition would be another sound, so an utterance that is too short is refused.
+        super().__init__(
+            out_dim=2 * options.width, min_frames=-(-FIELD // in_dim), pads_short=False, bidirectional=True
+        )
         self.samples_per_frame = in_dim
-        self.min_frames = -(-FIELD // in_dim)
         widths = [1, *[options.channels] * len(KERNEL_STRIDE)]
         self.convs = nn.ModuleList(
             nn.Conv1d(i, o, kernel, stride, bias=False)
@@ -78,7 +78,6 @@ class ConvGru(nn.Module):
             dropout=options.dropout if options.layers > 1 else 0.0,
             bidirectional=True,
         )
-        self.out_dim = 2 * options.width
         self._init_weights()
 
     def _init_weights(self) -> None:
@@ -95,8 +94,8 @@ class ConvGru(nn.Module):
         """States of the GRU's last layer, one in 320 samples.
 
         Args:
-            feats: (B, T, F), raw samples in [−1, 1], each frame's F samples after those of the frame before it; what
-                lies outside is clamped.
+            feats: (B, T, F), raw samples in [−1, 1], each frame's F samples after those of the frame before it; values
+                outside are clamped.
             lengths: (B,), frames, on the CPU; an utterance's samples are F times as many.
 
         Raises:

@@ -27,6 +27,7 @@ from common.options import ConfigError
 from nnet.encoders.options_convolution import DenseNet62Options
 from nnet.encoders.short import lengthen
 from nnet.masks import frame_mask, zero_padding
+from nnet.parts import Encoder
 
 LAYERS = (3, 6, 12, 8)  # of each dense block
 BOTTLENECK = 4  # times the growth: channels of a layer's 1×1 convolution
@@ -34,7 +35,7 @@ MIN_FRAMES = 15  # ceil(15 / 2) = 8, which three halvings bring to 1
 
 
 class DenseLayer(nn.Module):
-    """BN → ReLU → conv1 → BN → ReLU → conv3; the result stands behind the input's channels."""
+    """BN → ReLU → conv1 → BN → ReLU → conv3; the result is appended to the input's channels."""
 
     def __init__(self, in_channels: int, growth: int) -> None:
         super().__init__()
@@ -53,50 +54,54 @@ class DenseLayer(nn.Module):
 class Transition(nn.Module):
     """BN → ReLU → conv1 to half the channels → means of 2 × 2.
 
-    An odd last frame falls away, as it does in the published system, and so nothing behind an utterance is averaged
-    with it. An odd last column falls away with `seed_compatible`; otherwise it is taken as it is.
+    An odd last frame falls away, as it does in the published system, so that no padding is averaged with an utterance.
+    An odd last column falls away with `drop_odd`; otherwise it is taken as it is.
     """
 
-    def __init__(self, in_channels: int, seed_compatible: bool) -> None:
+    def __init__(self, in_channels: int, drop_odd: bool) -> None:
         super().__init__()
-        self.seed_compatible = seed_compatible
+        self.drop_odd = drop_odd
         self.norm = nn.BatchNorm2d(in_channels)
         self.conv = nn.Conv2d(in_channels, in_channels // 2, 1, bias=False)
 
     def forward(self, planes: torch.Tensor) -> torch.Tensor:
         """(B, C, T, F) → (B, C / 2, T / 2, F / 2)."""
         planes = self.conv(functional.relu(self.norm(planes)))
-        if planes.shape[3] % 2 and not self.seed_compatible:
+        if planes.shape[3] % 2 and not self.drop_odd:
             planes = torch.cat([planes, planes[..., -1:]], dim=3)  # the mean of the last column and itself
         return functional.avg_pool2d(planes, 2)
 
 
-class DenseNet62(nn.Module):
+def num_channels(options: DenseNet62Options) -> int:
+    """C: each layer adds its growth, each transition halves what there is."""
+    channels = options.stem
+    for index, num_layers in enumerate(LAYERS):
+        channels = (channels // 2 if index else channels) + num_layers * options.growth
+    return channels
+
+
+class DenseNet62(Encoder):
     """(B, T, F) → (B, floor(ceil(T / 2) / 8), 128) for the default options."""
 
-    min_frames = MIN_FRAMES
-
     def __init__(self, options: DenseNet62Options, in_dim: int) -> None:
-        super().__init__()
-        if options.seed_compatible and (in_dim + 1) // 2 // 8 != 1:
+        if options.variant == "jl" and (in_dim + 1) // 2 // 8 != 1:
             raise ConfigError(
-                f"encoder.seed_compatible halves the frequency columns until one is left, which takes features.dim "
-                f"from 15 to 30; it is {in_dim}; set encoder.seed_compatible=false"
+                f"encoder.variant jl halves the frequency columns until one is left, which takes features.dim from 15"
+                f" to 30; it is {in_dim}; set encoder.variant=own"
             )
-        self.pad_short = options.pad_short
+        super().__init__(out_dim=num_channels(options), min_frames=MIN_FRAMES, pads_short=options.pad_short)
         self.stem = nn.Conv2d(1, options.stem, 7, 2, padding=3, bias=False)
         self.stem_norm = nn.BatchNorm2d(options.stem)
         self.blocks, self.transitions = nn.ModuleList(), nn.ModuleList()
         channels = options.stem
         for index, num_layers in enumerate(LAYERS):
             if index > 0:
-                self.transitions.append(Transition(channels, options.seed_compatible))
+                self.transitions.append(Transition(channels, drop_odd=options.variant == "jl"))
                 channels //= 2
             layers = [DenseLayer(channels + n * options.growth, options.growth) for n in range(num_layers)]
             self.blocks.append(nn.ModuleList(layers))
             channels += num_layers * options.growth
         self.norm = nn.BatchNorm2d(channels)
-        self.out_dim = channels
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)
@@ -111,7 +116,7 @@ class DenseNet62(nn.Module):
         Raises:
             ValueError: an utterance is shorter than 15 frames and ``pad_short`` is off.
         """
-        feats, lengths = lengthen(feats, lengths, self.min_frames, self.pad_short)
+        feats, lengths = lengthen(feats, lengths, self.min_frames, self.pads_short)
         planes = zero_padding(feats, frame_mask(lengths, feats.shape[1], feats.device))[:, None]  # -> (B, 1, T, F)
         planes = functional.relu(self.stem_norm(self.stem(planes)))
         lengths = (lengths + 1) // 2

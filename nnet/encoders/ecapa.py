@@ -16,6 +16,7 @@ from torch import nn
 from nnet.encoders.options_convolution import EcapaOptions
 from nnet.encoders.squeeze import SqueezeExcitation
 from nnet.masks import frame_mask, zero_padding
+from nnet.parts import Encoder
 
 STEM_KERNEL = 5
 KERNEL = 3
@@ -68,14 +69,11 @@ class SeRes2Block(nn.Module):
         return frames + self.squeeze(self.after(self.res2(self.before(frames), mask)), mask)
 
 
-class Ecapa(nn.Module):
+class Ecapa(Encoder):
     """(B, T, F) → (B, T, C)."""
 
-    min_frames = 1
-
     def __init__(self, options: EcapaOptions, in_dim: int) -> None:
-        super().__init__()
-        self.out_dim = options.last_width
+        super().__init__(out_dim=options.last_width)
         self.stem = Layer(in_dim, options.width, STEM_KERNEL)
         self.blocks = nn.ModuleList(
             [SeRes2Block(options.width, options.scale, options.squeeze, dilation) for dilation in DILATIONS]

@@ -1,10 +1,15 @@
-"""What every encoder's options say of it. No torch here: ``nnet.config`` reads this."""
+"""The base of every encoder's option set. No torch here: ``nnet.config`` reads this."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 
-class EncoderOptions:
-    """Base of the option sets."""
+from nnet.part_options import PartOptions
+
+
+@dataclass(frozen=True)
+class EncoderOptions(PartOptions):
+    """Options of an encoder, a subclass of ``nnet.parts.Encoder``."""
 
     @property
     def gains_from_bf16(self) -> bool:

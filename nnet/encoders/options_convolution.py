@@ -1,94 +1,89 @@
-"""The options of the encoders that are made of convolutions. No torch here: ``nnet.config`` reads this."""
+"""The options of the encoders that are made of convolutions. No torch here: ``nnet.config`` reads this.
+
+Some encoders have two variants: "own", this project's, and the one of an earlier system, whose checkpoints need it.
+"jl" is github.com/jefflai108/pytorch-kaldi-neural-speaker-embeddings (the LDE systems), "sc" is
+github.com/theScrabi/kaldi_voxceleb_pytorch (x-vectors).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from common.options import at_least, require
+from common.options import option, require
 from nnet.encoders.options import EncoderOptions
+
+PAD_SHORT = "repeat the first and last frame of an utterance of fewer than {} frames; otherwise it is an error"
 
 
 @dataclass(frozen=True)
 class TdnnOptions(EncoderOptions):
-    """The x-vector's time-delay network.
-
-    width: channels of the first four layers. last_width: channels of the fifth, which is pooled.
-    pad_short: repeat the first and last frame of an utterance that is shorter than the 15 frames that the network
-    sees at once; otherwise such an utterance is an error.
-    seed_compatible: the layers of kaldi_voxceleb_pytorch, whose checkpoints need them: batch norm before the ReLU, and
-    zeros beyond the ends of the second and third layer, so that 9 frames are the fewest.
-    """
+    """The x-vector's time-delay network."""
 
     implementation: ClassVar[str] = "nnet.encoders.tdnn:Tdnn"
-    width: int = 512
-    last_width: int = 1500
-    pad_short: bool = True
-    seed_compatible: bool = False
-
-    def __post_init__(self) -> None:
-        at_least(1, width=self.width, last_width=self.last_width)
+    width: int = option(512, "channels of the first four layers", least=1)
+    last_width: int = option(1500, "channels of the fifth layer, which is pooled", least=1)
+    pad_short: bool = option(True, PAD_SHORT.format("15 (sc: 9)"))
+    variant: Literal["own", "sc"] = option(
+        "own", "sc: batch norm before the ReLU, and zeros beyond the ends of the second and third layer"
+    )
 
 
 @dataclass(frozen=True)
 class EtdnnOptions(EncoderOptions):
-    """The extended time-delay network (E-TDNN), of ten layers.
-
-    width: channels of the first nine layers. last_width: channels of the tenth, which is pooled.
-    pad_short: as for tdnn, with 23 frames.
-    """
+    """The extended time-delay network (E-TDNN), of ten layers."""
 
     implementation: ClassVar[str] = "nnet.encoders.tdnn:ExtendedTdnn"
-    width: int = 512
-    last_width: int = 1500
-    pad_short: bool = True
-
-    def __post_init__(self) -> None:
-        at_least(1, width=self.width, last_width=self.last_width)
+    width: int = option(512, "channels of the first nine layers", least=1)
+    last_width: int = option(1500, "channels of the tenth layer, which is pooled", least=1)
+    pad_short: bool = option(True, PAD_SHORT.format(23))
 
 
 @dataclass(frozen=True)
 class ResNetOptions(EncoderOptions):
     """A ResNet over the time-frequency plane; the subclasses are its sizes, which YAMLs name.
 
-    width: channels of the first stage; the others have 2, 4 and 8 times as many.
-    seed_compatible: average the lowest three of the last frequency columns, as the published systems do, which works
-    for 17 to 40 features; otherwise all columns of any number of features.
-    columns: what becomes of the last stage's frequency columns, an eighth as many as features: their mean, or stack,
-    each with channels of its own.
+    Attributes:
+        num_blocks: of each stage.
+        bottleneck: whether blocks have three convolutions, and are four times as wide outside.
+        squeeze: whether each block has squeeze-and-excitation.
     """
 
     implementation: ClassVar[str] = "nnet.encoders.resnet:ResNet"
-    num_blocks: ClassVar[tuple[int, int, int, int]]  # of each stage
-    bottleneck: ClassVar[bool] = False  # blocks of three convolutions, four times as wide outside
-    squeeze: ClassVar[bool] = False  # squeeze-and-excitation in each block
-    width: int = 16
-    seed_compatible: bool = False
-    columns: Literal["mean", "stack"] = "mean"
+    num_blocks: ClassVar[tuple[int, int, int, int]]
+    bottleneck: ClassVar[bool] = False
+    squeeze: ClassVar[bool] = False
+    width: int = option(16, "channels of the first stage; the others have 2, 4 and 8 times as many", least=1)
+    variant: Literal["own", "jl"] = option(
+        "own", "jl: average the lowest three of the last frequency columns, which works for 17 to 40 features"
+    )
+    columns: Literal["mean", "stack"] = option(
+        "mean", "the last stage's frequency columns: their mean, or stacked, each with channels of its own"
+    )
 
     def __post_init__(self) -> None:
-        at_least(1, width=self.width)
-        fits = not self.seed_compatible or self.columns == "mean"
-        require(fits, "columns", self.columns, "mean, which seed_compatible asks for")
+        super().__post_init__()
+        fits = self.variant == "own" or self.columns == "mean"
+        require(fits, "columns", self.columns, f"mean, as variant {self.variant} has it")
 
 
 @dataclass(frozen=True)
 class ResNet18Options(ResNetOptions):
-    """A ResNet of 18 layers. Options: as for resnet34."""
+    """A ResNet of 18 layers."""
 
     num_blocks = (2, 2, 2, 2)
 
 
 @dataclass(frozen=True)
 class ResNet34Options(ResNetOptions):
-    """A ResNet of 34 layers over the time-frequency plane. Options: see ResNetOptions."""
+    """A ResNet of 34 layers."""
 
     num_blocks = (3, 4, 6, 3)
 
 
 @dataclass(frozen=True)
 class ResNet50Options(ResNetOptions):
-    """A ResNet of 50 layers, with bottleneck blocks: it gives 32 times `width` channels. Options: as for resnet34."""
+    """A ResNet of 50 layers, with bottleneck blocks: it gives 32 times `width` channels."""
 
     num_blocks = (3, 4, 6, 3)
     bottleneck = True
@@ -96,55 +91,43 @@ class ResNet50Options(ResNetOptions):
 
 @dataclass(frozen=True)
 class SeResNet34Options(ResNet34Options):
-    """A ResNet of 34 layers with squeeze-and-excitation. Options: as for resnet34."""
+    """A ResNet of 34 layers with squeeze-and-excitation."""
 
     squeeze = True
 
 
 @dataclass(frozen=True)
 class ThinResNet34Options(ResNet34Options):
-    """A ResNet of 34 layers of half the width. Options: as for resnet34."""
+    """A ResNet of 34 layers of half the width."""
 
-    width: int = 8
+    width: int = option(8, "channels of the first stage; the others have 2, 4 and 8 times as many", least=1)
 
 
 @dataclass(frozen=True)
 class DenseNet62Options(EncoderOptions):
-    """A DenseNet of 62 layers over the time-frequency plane.
-
-    growth: channels that each layer adds. stem: channels of the first convolution.
-    pad_short: repeat the first and last frame of an utterance of less than 15 frames, of which no frame would be left;
-    otherwise such an utterance is an error.
-    seed_compatible: halve the frequency columns rounding down, as the published system does, until one is left, which
-    works for 15 to 30 features; otherwise round up, and average the columns that are left of any number of features.
-    """
+    """A DenseNet of 62 layers over the time-frequency plane."""
 
     implementation: ClassVar[str] = "nnet.encoders.densenet:DenseNet62"
-    growth: int = 8
-    stem: int = 15
-    pad_short: bool = True
-    seed_compatible: bool = False
-
-    def __post_init__(self) -> None:
-        at_least(1, growth=self.growth, stem=self.stem)
+    growth: int = option(8, "channels that each layer adds", least=1)
+    stem: int = option(15, "channels of the first convolution", least=1)
+    pad_short: bool = option(True, PAD_SHORT.format(15))
+    variant: Literal["own", "jl"] = option(
+        "own",
+        "jl: halve the frequency columns rounding down until one is left, which works for 15 to 30 features; own: round"
+        " up, and average the columns that are left",
+    )
 
 
 @dataclass(frozen=True)
 class EcapaOptions(EncoderOptions):
-    """ECAPA-TDNN's frame-level layers; published with pooling channel_attentive.
-
-    width: channels of the blocks; 512 and 1024 are the published sizes. last_width: channels that are pooled.
-    scale: groups of channels of a block that see each other one after the other; divides `width`.
-    squeeze: hidden units of squeeze-and-excitation.
-    """
+    """ECAPA-TDNN's frame-level layers; published with pooling channel_attentive."""
 
     implementation: ClassVar[str] = "nnet.encoders.ecapa:Ecapa"
-    width: int = 512
-    last_width: int = 1536
-    scale: int = 8
-    squeeze: int = 128
+    width: int = option(512, "channels of the blocks; 512 and 1024 are the published sizes", least=1)
+    last_width: int = option(1536, "channels of the last layer, which is pooled", least=1)
+    scale: int = option(8, "groups of channels of a block, each of which sees the one before; divides width", least=2)
+    squeeze: int = option(128, "hidden units of squeeze-and-excitation", least=1)
 
     def __post_init__(self) -> None:
-        at_least(1, width=self.width, last_width=self.last_width, squeeze=self.squeeze)
-        at_least(2, scale=self.scale)
+        super().__post_init__()
         require(self.width % self.scale == 0, "width", self.width, f"a multiple of scale, {self.scale}")

@@ -12,18 +12,14 @@ from torch import nn
 from nnet.encoders import QueryTransformerOptions
 from nnet.encoders.transformer_layers import MAX_FRAMES, encoder_stack
 from nnet.masks import frame_mask, zero_padding
+from nnet.parts import Encoder
 
 
-class QueryTransformer(nn.Module):
+class QueryTransformer(Encoder):
     """(B, T, F) → (B, 1, C) and lengths of 1."""
 
-    min_frames = 1
-    one_vector = True
-    max_frames = MAX_FRAMES
-
     def __init__(self, options: QueryTransformerOptions, in_dim: int) -> None:
-        super().__init__()
-        self.out_dim = options.width
+        super().__init__(out_dim=options.width, max_frames=MAX_FRAMES, one_vector=True)
         self.shift, self.scale = options.input_shift, options.input_scale
         self.input = nn.Linear(in_dim, options.width)
         self.encoder = encoder_stack(options)

@@ -4,7 +4,7 @@ Source: Cho et al. 2014, "Learning phrase representations using RNN encoder-deco
 product, as cuDNN has it); Hochreiter and Schmidhuber 1997, "Long short-term memory". The widths are those of two
 published systems: a GRU of 3 × 768 on log mel and a bidirectional LSTM of 3 × 64 on MFCC.
 
-One direction reads from the left, so what stands behind an utterance cannot reach it. The other reads from the right
+One direction reads from the left, so padding cannot reach an utterance. The other reads from the right
 and must begin at the utterance's own last frame; so padded batches are packed there. A traced graph knows no packing:
 in it the second direction reads each utterance's own frames turned round, which gives the same. A program of
 torch.export takes batches of any size, of the number of frames that it was made with (shorter utterances are padded to
@@ -23,6 +23,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from nnet.device import cpu_refuses_bf16_lstm
 from nnet.encoders import GruOptions
 from nnet.masks import frame_mask, zero_padding
+from nnet.parts import Encoder
 
 
 def run_recurrent(rnn: nn.RNNBase, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -30,7 +31,7 @@ def run_recurrent(rnn: nn.RNNBase, frames: torch.Tensor, lengths: torch.Tensor) 
 
     Args:
         rnn: made with ``batch_first``.
-        frames: (B, T, F); what stands after an utterance's length may be anything.
+        frames: (B, T, F); the padding may hold anything.
         lengths: (B,), on the CPU, 1 … T.
 
     Returns:
@@ -60,7 +61,7 @@ def _needs_float32(rnn: nn.RNNBase, frames: torch.Tensor) -> bool:
 def _run_turned(rnn: nn.RNNBase, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     """The states of the last layer in both directions, without packing: (B, T, F) → (B, T, 2H).
 
-    Padding stays behind the frames in either direction, so what it holds reaches none of them.
+    Padding stays after the frames in either direction, so that it reaches none of them.
     """
     places = torch.arange(frames.shape[1])[None, :]
     order = torch.where(places < lengths.cpu()[:, None], lengths.cpu()[:, None] - 1 - places, places)  # (B, T)
@@ -84,16 +85,15 @@ def _run_one_way(rnn: nn.RNNBase, suffix: str, frames: torch.Tensor) -> torch.Te
     return torch.gru(frames, start, weights, True, 1, 0.0, rnn.training, False, True)[0]
 
 
-class Recurrent(nn.Module):
+class Recurrent(Encoder):
     """(B, T, F) → (B, T, H), or (B, T, 2H) forward | backward where it runs in both directions."""
 
-    min_frames = 1
     kind: ClassVar[type[nn.GRU] | type[nn.LSTM]]
 
     def __init__(self, options: GruOptions, in_dim: int) -> None:
-        super().__init__()
+        directions = 2 if options.bidirectional else 1
+        super().__init__(out_dim=options.width * directions, bidirectional=options.bidirectional)
         self.shift, self.scale = options.input_shift, options.input_scale
-        self.bidirectional = options.bidirectional
         self.rnn = self.kind(
             in_dim,
             options.width,
@@ -102,7 +102,6 @@ class Recurrent(nn.Module):
             dropout=options.dropout if options.layers > 1 else 0.0,
             bidirectional=options.bidirectional,
         )
-        self.out_dim = options.width * (2 if options.bidirectional else 1)
 
     def forward(self, feats: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """States of the last layer. Args: feats (B, T, F); lengths (B,), on the CPU."""

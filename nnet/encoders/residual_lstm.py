@@ -17,16 +17,15 @@ from torch.nn import functional
 from nnet.encoders import ResidualLstmOptions
 from nnet.encoders.recurrent import run_recurrent
 from nnet.masks import frame_mask, zero_padding
+from nnet.parts import Encoder
 
 
-class ResidualLstm(nn.Module):
+class ResidualLstm(Encoder):
     """(B, T, F) → (B, T, H), read from the left alone."""
 
-    min_frames = 1
-
     def __init__(self, options: ResidualLstmOptions, in_dim: int) -> None:
-        super().__init__()
-        width = self.out_dim = options.width
+        width = options.width
+        super().__init__(out_dim=width)
         self.shift, self.scale, self.dropout = options.input_shift, options.input_scale, options.dropout
         self.prenet = nn.Linear(in_dim, width)
         self.layers = nn.ModuleList(nn.LSTM(width, width, batch_first=True) for _ in range(options.layers))

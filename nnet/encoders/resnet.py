@@ -7,7 +7,7 @@ bottlenecks), thinned to 16-32-64-128 channels with a stride-1 stem and no max-p
 Each stage after the first halves time and frequency, rounding up. The frequency columns of the last one are averaged,
 or stacked, so that a pooling takes each by itself, as in Zeinali et al. 2019, "BUT system description to VoxCeleb
 speaker recognition challenge 2019".
-What keeps padding out is told in ``resnet_blocks``.
+How padding is kept out: ``resnet_blocks``.
 
 Checkpoints of github.com/jefflai108/pytorch-kaldi-neural-speaker-embeddings map onto it as (L from 1, B from 0)
 
@@ -27,28 +27,29 @@ from common.options import ConfigError
 from nnet.encoders.options_convolution import ResNetOptions
 from nnet.encoders.resnet_blocks import BasicBlock, BottleneckBlock
 from nnet.masks import frame_mask, zero_padding
+from nnet.parts import Encoder
 
-SEED_COLUMNS = 3  # frequency columns that the published systems average
+JL_COLUMNS = 3  # frequency columns that variant jl, the published systems', averages
 
 
-class ResNet(nn.Module):
+class ResNet(Encoder):
     """(B, T, F) → (B, ceil(T / 8), 8 · width), or 32 · width with bottleneck blocks; stacked, ceil(F / 8) as many."""
 
-    min_frames = 1
-
     def __init__(self, options: ResNetOptions, in_dim: int) -> None:
-        super().__init__()
-        self.seed_compatible = options.seed_compatible
         columns = -(-in_dim // 8)  # frequency columns of the last stage, ceil(F / 8)
-        if options.seed_compatible and columns // SEED_COLUMNS != 1:
+        if options.variant == "jl" and columns // JL_COLUMNS != 1:
             raise ConfigError(
-                f"encoder.seed_compatible averages 3 of 3 to 5 frequency columns, which takes features.dim from 17 to "
-                f"40; it is {in_dim}; set encoder.seed_compatible=false"
+                f"encoder.variant jl averages 3 of 3 to 5 frequency columns, which takes features.dim from 17 to 40; it"
+                f" is {in_dim}; set encoder.variant=own"
             )
+        block = BottleneckBlock if options.bottleneck else BasicBlock
+        stack = options.columns == "stack"
+        channels = options.width * 2 ** (len(options.num_blocks) - 1) * block.expansion  # of the last stage
+        super().__init__(out_dim=channels * (columns if stack else 1))
+        self.stack, self.lowest_alone = stack, options.variant == "jl"
         self.conv1 = nn.Conv2d(1, options.width, 7, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(options.width)
         self.stages = nn.ModuleList()
-        block = BottleneckBlock if options.bottleneck else BasicBlock
         inputs = options.width
         for index, num_blocks in enumerate(options.num_blocks):
             channels = options.width * 2**index
@@ -57,8 +58,6 @@ class ResNet(nn.Module):
                 stage.append(block(inputs, channels, 2 if index > 0 and position == 0 else 1, options.squeeze))
                 inputs = channels * block.expansion
             self.stages.append(stage)
-        self.stack = options.columns == "stack"
-        self.out_dim = inputs * (columns if self.stack else 1)
         self._init_weights()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a training step takes a quarter less
 
@@ -82,8 +81,8 @@ class ResNet(nn.Module):
             for block in stage:  # type: ignore[attr-defined]
                 planes = block(planes, mask, out_mask)
                 mask = out_mask
-        if self.seed_compatible:
-            planes = planes[..., :SEED_COLUMNS]
+        if self.lowest_alone:
+            planes = planes[..., :JL_COLUMNS]
         if self.stack:
             return planes.permute(0, 2, 1, 3).flatten(2), lengths  # (B, C, T', F') -> (B, T', C · F')
         return planes.mean(dim=3).transpose(1, 2), lengths  # (B, C, T', F') -> (B, C, T') -> (B, T', C)

@@ -16,6 +16,7 @@ from torch.nn import functional
 from nnet.encoders import ScaledTransformerOptions
 from nnet.encoders.transformer_layers import MAX_FRAMES, encoder_stack
 from nnet.masks import frame_mask, zero_padding
+from nnet.parts import Encoder
 
 
 def sinusoids(num_frames: int, width: int, device: torch.device | None = None) -> torch.Tensor:
@@ -25,15 +26,11 @@ def sinusoids(num_frames: int, width: int, device: torch.device | None = None) -
     return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)  # (T, C/2, 2) -> (T, C)
 
 
-class ScaledTransformer(nn.Module):
+class ScaledTransformer(Encoder):
     """(B, T, F) → (B, T, C)."""
 
-    min_frames = 1
-    max_frames = MAX_FRAMES
-
     def __init__(self, options: ScaledTransformerOptions, in_dim: int) -> None:
-        super().__init__()
-        self.out_dim = options.width
+        super().__init__(out_dim=options.width, max_frames=MAX_FRAMES)
         self.dropout = options.dropout
         self.prenet = nn.Linear(in_dim, options.width)  # a convolution that sees one frame
         nn.init.kaiming_uniform_(self.prenet.weight, nonlinearity="relu")

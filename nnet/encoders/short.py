@@ -11,7 +11,7 @@ def lengthen(
     """Bring short utterances to `min_frames` by repeating first and last frame, as nnet3-xvector-compute does.
 
     Args:
-        feats: (B, T, F); what stands after an utterance's length is not read.
+        feats: (B, T, F); the padding is not read.
         lengths: (B,), on the CPU, each at least 1.
         min_frames: the fewest frames that the encoder can take.
         pad_short: if false, a short utterance is an error.

@@ -7,7 +7,7 @@ layers turn T frames into T − 14. Differs: Kaldi's batch norm has no learnt sc
 The extended network is that of Snyder et al. 2019, "Speaker recognition for multi-speaker conversations using
 x-vectors", table 1: a further context {-4, 0, 4}, and an affine layer on single frames after each layer with context.
 
-With `seed_compatible` the five layers are those of github.com/theScrabi/kaldi_voxceleb_pytorch: batch norm comes before
+In variant sc the five layers are those of github.com/theScrabi/kaldi_voxceleb_pytorch: batch norm comes before
 the ReLU, and the second and third layer see 1 and 2 frames of zeros beyond either end, which gives T − 8 frames. Its
 checkpoints `raw_modelNN.pt` map onto this module as (each with .weight, .bias and the batch norm's other entries):
 
@@ -30,9 +30,10 @@ from torch import nn
 from nnet.encoders.options_convolution import EtdnnOptions, TdnnOptions
 from nnet.encoders.short import lengthen
 from nnet.masks import frame_mask, zero_padding
+from nnet.parts import Encoder
 
 
-class Context(NamedTuple):
+class Taps(NamedTuple):
     """The frames that a layer sees: `kernel` of them, `dilation` apart; `padding` frames of zeros at either end."""
 
     kernel: int = 1
@@ -45,28 +46,36 @@ class Context(NamedTuple):
         return (self.kernel - 1) * self.dilation - 2 * self.padding
 
 
-FRAME = Context()
-XVECTOR = (Context(5), Context(3, 2), Context(3, 3), FRAME, FRAME)  # {-2..2}, {-2,0,2}, {-3,0,3}, {0}, {0}
-SEED = (Context(5), Context(3, 2, padding=1), Context(3, 3, padding=2), FRAME, FRAME)
-EXTENDED = (Context(5), FRAME, Context(3, 2), FRAME, Context(3, 3), FRAME, Context(3, 4), FRAME, FRAME, FRAME)
+FRAME = Taps()
+XVECTOR = (Taps(5), Taps(3, 2), Taps(3, 3), FRAME, FRAME)  # {-2..2}, {-2,0,2}, {-3,0,3}, {0}, {0}
+SC = (Taps(5), Taps(3, 2, padding=1), Taps(3, 3, padding=2), FRAME, FRAME)
+EXTENDED = (Taps(5), FRAME, Taps(3, 2), FRAME, Taps(3, 3), FRAME, Taps(3, 4), FRAME, FRAME, FRAME)
 
 
-class TimeDelayNetwork(nn.Module):
+class TimeDelayNetwork(Encoder):
     """(B, T, F) → (B, T − lost frames, C): layers of `width` channels, the last one of `last_width`.
 
     Args:
-        contexts: of each layer. in_dim: F. width, last_width: channels. pad_short: whether utterances of less than
-            `min_frames` are lengthened. norm_first: batch norm before the ReLU.
+        contexts: of each layer.
+        in_dim: F.
+        width: channels of all layers but the last.
+        last_width: channels of the last layer.
+        pads_short: whether utterances of fewer than `min_frames` frames are lengthened.
+        norm_first: batch norm before the ReLU.
     """
 
     def __init__(
-        self, contexts: tuple[Context, ...], in_dim: int, width: int, last_width: int, pad_short: bool, norm_first: bool
+        self,
+        contexts: tuple[Taps, ...],
+        in_dim: int,
+        width: int,
+        last_width: int,
+        pads_short: bool,
+        norm_first: bool,
     ) -> None:
-        super().__init__()
+        lost = sum(context.lost for context in contexts)
+        super().__init__(out_dim=last_width, min_frames=1 + lost, pads_short=pads_short)
         self.contexts = contexts
-        self.pad_short = pad_short
-        self.min_frames = 1 + sum(context.lost for context in contexts)
-        self.out_dim = last_width
         widths = [in_dim, *[width] * (len(contexts) - 1), last_width]
         self.layers = nn.ModuleList()
         for inputs, outputs, context in zip(widths[:-1], widths[1:], contexts, strict=True):
@@ -83,7 +92,7 @@ class TimeDelayNetwork(nn.Module):
         Raises:
             ValueError: an utterance is shorter than `min_frames` and ``pad_short`` is off.
         """
-        feats, lengths = lengthen(feats, lengths, self.min_frames, self.pad_short)
+        feats, lengths = lengthen(feats, lengths, self.min_frames, self.pads_short)
         frames = feats.transpose(1, 2)  # (B, T, F) -> (B, F, T)
         for layer, context in zip(self.layers, self.contexts, strict=True):
             if context.padding:  # what an utterance alone would see as zeros must be zeros in a batch
@@ -94,12 +103,12 @@ class TimeDelayNetwork(nn.Module):
 
 
 class Tdnn(TimeDelayNetwork):
-    """(B, T, F) → (B, T − 14, C); with `seed_compatible` (B, T − 8, C)."""
+    """(B, T, F) → (B, T − 14, C); in variant sc (B, T − 8, C)."""
 
     def __init__(self, options: TdnnOptions, in_dim: int) -> None:
-        contexts = SEED if options.seed_compatible else XVECTOR
-        norm_first = options.seed_compatible
-        super().__init__(contexts, in_dim, options.width, options.last_width, options.pad_short, norm_first)
+        is_sc = options.variant == "sc"
+        contexts = SC if is_sc else XVECTOR
+        super().__init__(contexts, in_dim, options.width, options.last_width, options.pad_short, norm_first=is_sc)
 
 
 class ExtendedTdnn(TimeDelayNetwork):

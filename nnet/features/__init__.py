@@ -37,5 +37,5 @@ class InputKind:
 INPUTS: dict[str, InputKind] = {
     "logmel": InputKind(LogmelOptions, compute_logmel, "Create log mel spectra as Tacotron 2 and HiFi-GAN have them."),
     "librosa_mfcc": InputKind(LibrosaMfccOptions, compute_librosa_mfcc, "Create MFCC with librosa's conventions."),
-    "wave": InputKind(WaveOptions, compute_wave, "Create matrices of samples in [-1, 1], one frame a row."),
+    "samples": InputKind(WaveOptions, compute_wave, "Create matrices of samples in [-1, 1], one frame a row."),
 }

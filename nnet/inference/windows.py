@@ -1,4 +1,4 @@
-"""Which frames of an utterance are embedded: all of them at once, or windows of them whose embeddings are averaged.
+"""Which frames of an utterance are embedded: all at once, or windows whose embeddings are averaged.
 
 Source: sliding windows of 100 frames each 50, as SpeakerRecognitionFromScratch scores with; of 150 each 75, as
 kaldi_voxceleb_pytorch diarizes with; slices from the middle, as Speaker_Embedding_Torch has them (5 of 240, 120 apart).
@@ -24,7 +24,7 @@ def override_inference(options: InferenceOptions, overrides: Sequence[str]) -> I
 
     Args:
         options: as they were saved.
-        overrides: each one or several `key=value`, parted by spaces.
+        overrides: each one or several `key=value`, separated by spaces.
 
     Raises:
         ConfigError: no `key=value`, an unknown key or a wrong value.
@@ -43,11 +43,13 @@ def override_inference(options: InferenceOptions, overrides: Sequence[str]) -> I
 
 
 @dataclass(frozen=True)
-class Cut:
+class Windows:
     """The windows of one utterance.
 
-    spans: (start, stop) of each, in frames of what `lengthened` makes of the utterance. left_out: frames at the end
-    that are in no window. whole: the utterance is shorter than a window and embedded as it is.
+    Attributes:
+        spans: (start, stop) of each, in frames of what `lengthened` makes of the utterance.
+        left_out: frames at the end that are in no window.
+        whole: the utterance is shorter than a window and embedded as it is.
     """
 
     spans: list[tuple[int, int]]
@@ -55,7 +57,7 @@ class Cut:
     whole: bool = False
 
 
-def cut(num_frames: int, options: InferenceOptions, min_frames: int = 1) -> Cut:
+def cut_windows(num_frames: int, options: InferenceOptions, min_frames: int = 1) -> Windows:
     """The windows of an utterance.
 
     Args:
@@ -64,32 +66,32 @@ def cut(num_frames: int, options: InferenceOptions, min_frames: int = 1) -> Cut:
         min_frames: an incomplete window with fewer frames is left out, as the network cannot embed it.
 
     Returns:
-        One span or more; none where the utterance is shorter than a window and such are dropped.
+        One span or more; none if the utterance is shorter than a window and such are dropped.
     """
     if options.mode == "whole":
-        return Cut([(0, num_frames)])
+        return Windows([(0, num_frames)])
     if options.mode == "slices":
         first = max(0, num_frames - slices_frames(options)) // 2
         starts = [first + number * options.step for number in range(options.count)]
-        return Cut([(start, start + options.window) for start in starts])
+        return Windows([(start, start + options.window) for start in starts])
     if num_frames < options.window:
-        return Cut([(0, num_frames)] if options.short == "whole" else [], whole=options.short == "whole")
+        return Windows([(0, num_frames)] if options.short == "whole" else [], whole=options.short == "whole")
     return _sliding(num_frames, options, min_frames)
 
 
-def _sliding(num_frames: int, options: InferenceOptions, min_frames: int) -> Cut:
-    """Windows each `step` frames, and what becomes of the tail."""
+def _sliding(num_frames: int, options: InferenceOptions, min_frames: int) -> Windows:
+    """Windows each `step` frames, and what happens to the tail."""
     complete = (num_frames - options.window) // options.step + 1
     spans = [(number * options.step, number * options.step + options.window) for number in range(complete)]
     left_out = num_frames - spans[-1][1]
     tail = complete * options.step  # where the first incomplete window begins; windows that are apart may leave none
     if options.tail == "drop" or left_out == 0 or tail >= num_frames:
-        return Cut(spans, left_out)
+        return Windows(spans, left_out)
     if options.tail == "shift":
-        return Cut([*spans, (num_frames - options.window, num_frames)])
+        return Windows([*spans, (num_frames - options.window, num_frames)])
     if num_frames - tail < min_frames:
-        return Cut(spans, left_out)
-    return Cut([*spans, (tail, num_frames)])
+        return Windows(spans, left_out)
+    return Windows([*spans, (tail, num_frames)])
 
 
 def slices_frames(options: InferenceOptions) -> int:
@@ -98,7 +100,7 @@ def slices_frames(options: InferenceOptions) -> int:
 
 
 def lengthened(rows: Rows, options: InferenceOptions) -> Rows:
-    """The frames that spans are of: the utterance, in mode `slices` reflected at both ends where it is too short.
+    """The frames that spans are of: the utterance, in mode `slices` reflected at both ends if it is too short.
 
     The first and the last frame are not repeated: 0 1 2 becomes 2 1 0 1 2 1 0; of one frame all are that frame.
 
@@ -114,8 +116,16 @@ def lengthened(rows: Rows, options: InferenceOptions) -> Rows:
 
 @dataclass
 class WindowCounts:
-    """What utterances were cut into. shorter: those that are shorter than a window. tails: those whose last frames are
-    in no window, of tail_frames frames. reflected: those that were too short for all slices."""
+    """What utterances were cut into.
+
+    Attributes:
+        utterances: how many.
+        windows: how many.
+        shorter: utterances shorter than a window.
+        tails: utterances whose last frames are in no window.
+        tail_frames: these frames.
+        reflected: utterances that were too short for all slices.
+    """
 
     utterances: int = 0
     windows: int = 0
@@ -124,7 +134,7 @@ class WindowCounts:
     tail_frames: int = 0
     reflected: int = 0
 
-    def add(self, cuts: Sequence[Cut], num_frames: Sequence[int], options: InferenceOptions) -> None:
+    def add(self, cuts: Sequence[Windows], num_frames: Sequence[int], options: InferenceOptions) -> None:
         """Count utterances of these lengths."""
         self.utterances += len(cuts)
         self.windows += sum(len(each.spans) for each in cuts)

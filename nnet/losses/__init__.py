@@ -1,73 +1,69 @@
 """The losses: their options, and the table of their names. No torch here: ``nnet.config`` reads this.
 
-A loss is a module made as ``Loss(options, in_dim, num_classes)`` whose ``forward(inputs (B, H), labels (B,), step)``
-gives ``loss (), hits (K,) bool``: the mean loss, and for each decision whether it was right without any margin; a
-classification makes one decision for each input, K = B. `step` counts training steps from 1; a loss that changes over
-time is a pure function of it, so the trainer's step in the checkpoint is all there is to restore, and validation
-advances nothing. ``scale_invariant`` names the parameters of which only the direction counts, which weight decay must
-leave alone; so it must those that ``undecayed`` names, where a loss has such. To add one: its file here, its options
-and its line below, a YAML, a test.
-
-An option set says in ``layout`` which batches the loss can be given: "any", or one of the values of data.balance.
+The contract is ``nnet.parts.Loss``. To add a loss: its file here and its line in `SUMMANDS` below, a YAML, and a test
+file with its numbers; tests/nnet/test_parts.py tries the contract on each of the table. Options are declared as in
+``nnet.pooling``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, TypeVar
 
-from common.options import OptionError, OptionTable, Weighted, at_least, require
+from common.options import REQUIRED, OptionError, Weighted, option, require
+from nnet.part_options import PartOptions
 
-Layout = Literal["any", "groups", "triplets"]
-
-
-@dataclass(frozen=True)
-class SoftmaxOptions:
-    """A linear layer and cross-entropy."""
-
-    implementation: ClassVar[str] = "nnet.losses.softmax:Softmax"
-    layout: ClassVar[Layout] = "any"
+Balance = Literal["any", "groups", "triplets"]
+OwnLoss = TypeVar("OwnLoss", bound="LossOptions")
 
 
 @dataclass(frozen=True)
-class AsoftmaxOptions:
-    """A-softmax (SphereFace).
+class LossOptions(PartOptions):
+    """Options of a loss, a subclass of ``nnet.parts.Loss``."""
 
-    margin: m, 1 to 4; 1 has none. lambda_base, lambda_min, lambda_gamma: of the annealing
-    λ = max(lambda_min, lambda_base / (1 + lambda_gamma · step)); a large λ is plain softmax.
+    @property
+    def balance(self) -> Balance:
+        """Which batches it needs: those of this value of data.balance, or any."""
+        return "any"
+
+    def shortened(self: OwnLoss, before: int, now: int) -> OwnLoss:
+        """The same course in a run of `now` steps in place of `before`: what counts in steps changes."""
+        return self
+
+
+@dataclass(frozen=True)
+class AsoftmaxOptions(LossOptions):
+    """A-softmax (SphereFace), annealed by λ = max(lambda_min, lambda_base / (1 + lambda_gamma · step)).
+
+    A large λ is plain softmax. A shorter run keeps these options: the annealing gives the network time to learn first,
+    and a shorter run does not learn sooner. (Annealed within 1,200 steps on the mini corpus, lde3 was right about 7 %
+    of its chunks after 1,820; lde1, with softmax, was about 80 %.)
     """
 
     implementation: ClassVar[str] = "nnet.losses.asoftmax:Asoftmax"
-    layout: ClassVar[Layout] = "any"
-    margin: int = 2
-    lambda_base: float = 1500.0
-    lambda_min: float = 5.0
-    lambda_gamma: float = 0.01
-
-    def __post_init__(self) -> None:
-        require(1 <= self.margin <= 4, "margin", self.margin, "1 to 4")
-        at_least(0, lambda_base=self.lambda_base, lambda_min=self.lambda_min, lambda_gamma=self.lambda_gamma)
+    margin: int = option(2, "m, by which the angle is multiplied; 1 is no margin", least=1, most=4)
+    lambda_base: float = option(1500.0, "λ before the annealing", least=0)
+    lambda_min: float = option(5.0, "the least λ", least=0)
+    lambda_gamma: float = option(0.01, "how fast λ falls", least=0)
 
 
 @dataclass(frozen=True)
-class _AdditiveOptions:
-    """Of both additive margins.
+class AdditiveOptions(LossOptions):
+    """Of both additive margins."""
 
-    margin: see the loss. scale: s, the length that every input is given. sub_centres: K, weight vectors of a speaker,
-    of which the nearest counts; 1 for the usual loss, 2 or 3 where labels are noisy. margin_steps: the margin is 0 up
-    to the first of these training steps, its full size from the second on, and grows evenly between; null for the full
-    margin from the beginning.
-    """
-
-    layout: ClassVar[Layout] = "any"
-    margin: float = 0.2
-    scale: float = 30.0
-    sub_centres: int = 1
-    margin_steps: tuple[int, int] | None = None
+    margin: float = option(0.2, "m", least=0)
+    scale: float = option(30.0, "s, the length that every input is given", above=0, below=math.inf)
+    sub_centres: int = option(
+        1, "weight vectors of a speaker, of which the nearest counts; 2 or 3 if labels are noisy", least=1
+    )
+    margin_steps: tuple[int, int] | None = option(
+        None, "training steps between which the margin grows from 0 to its size; null: it has its size from the start"
+    )
 
     def __post_init__(self) -> None:
-        require(0 < self.scale < float("inf"), "scale", self.scale, "a positive number")
-        at_least(1, sub_centres=self.sub_centres)
+        super().__post_init__()
         if self.margin_steps is not None:
             first, last = self.margin_steps
             require(0 <= first <= last, "margin_steps", self.margin_steps, "[first step, last step], the first first")
@@ -81,91 +77,94 @@ class _AdditiveOptions:
             return self.margin
         return self.margin * (step - first) / (last - first) if step > first else 0.0
 
+    def shortened(self: OwnAdditive, before: int, now: int) -> OwnAdditive:
+        """The margin grows at the same places of the run."""
+        if self.margin_steps is None:
+            return self
+        first, last = self.margin_steps
+        return replace(self, margin_steps=(round(first * now / before), round(last * now / before)))
+
+
+OwnAdditive = TypeVar("OwnAdditive", bound=AdditiveOptions)
+
 
 @dataclass(frozen=True)
-class AamOptions(_AdditiveOptions):
-    """AAM-softmax (ArcFace), also with sub-centres. margin: m, added to the angle, in radians."""
+class AamOptions(AdditiveOptions):
+    """AAM-softmax (ArcFace), also with sub-centres."""
 
     implementation: ClassVar[str] = "nnet.losses.aam:Aam"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(0 <= self.margin < 1.5, "margin", self.margin, "radians, 0 to less than 1.5")
+    margin: float = option(0.2, "m, added to the angle, in radians", least=0, below=1.5)
 
 
 @dataclass(frozen=True)
-class AmOptions(_AdditiveOptions):
-    """AM-softmax (CosFace). margin: m, subtracted from the cosine."""
+class AmOptions(AdditiveOptions):
+    """AM-softmax (CosFace)."""
 
     implementation: ClassVar[str] = "nnet.losses.am:Am"
+    margin: float = option(0.2, "m, subtracted from the cosine", least=0, below=2)
+
+
+@dataclass(frozen=True)
+class Ge2eOptions(LossOptions):
+    """GE2E, over groups of utterances."""
+
+    implementation: ClassVar[str] = "nnet.losses.ge2e:Ge2e"
+    variant: Literal["softmax", "contrast"] = option(
+        "softmax", "softmax compares with all centroids, contrast with the nearest wrong one"
+    )
+    leave_one_out: bool = option(
+        True, "whether the own centroid is made without the utterance that is compared with it"
+    )
+    reduction: Literal["mean", "sum"] = option("mean", "over the utterances of a batch")
+    w: float = option(10.0, "start of the scale in the scores w cos + b, which is learnt", above=0, below=math.inf)
+    b: float = option(-5.0, "start of the shift in the scores, learnt; softmax does not use it")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(0 <= self.margin < 2, "margin", self.margin, "0 to less than 2, all that cosines differ by")
-
-
-@dataclass(frozen=True)
-class Ge2eOptions:
-    """GE2E, over groups of utterances.
-
-    variant: "softmax" compares with all centroids, "contrast" with the nearest wrong one. leave_one_out: whether the
-    own centroid is made without the utterance that is compared with it. reduction: over the utterances of a batch.
-    w, b: where the scores w cos + b begin; both are learned, w stays positive. Of b the softmax variant has no use.
-    """
-
-    implementation: ClassVar[str] = "nnet.losses.ge2e:Ge2e"
-    layout: ClassVar[Layout] = "groups"
-    variant: Literal["softmax", "contrast"] = "softmax"
-    leave_one_out: bool = True
-    reduction: Literal["mean", "sum"] = "mean"
-    w: float = 10.0
-    b: float = -5.0
-
-    def __post_init__(self) -> None:
-        require(0 < self.w < float("inf"), "w", self.w, "a positive number")
-        require(abs(self.b) < float("inf"), "b", self.b, "a finite number")
-
-
-@dataclass(frozen=True)
-class AngularPrototypicalOptions:
-    """The angular prototypical loss, over groups of utterances. w: where the scale of the cosines begins; learned."""
-
-    implementation: ClassVar[str] = "nnet.losses.angular_prototypical:AngularPrototypical"
-    layout: ClassVar[Layout] = "groups"
-    w: float = 10.0
-
-    def __post_init__(self) -> None:
-        require(0 < self.w < float("inf"), "w", self.w, "a positive number")
-
-
-@dataclass(frozen=True)
-class TripletOptions:
-    """The triplet loss over cosines.
-
-    margin: by which the positive must be more like the anchor than the negative. mining: "given" takes the triplets of
-    data.balance triplets; "random" and "semi_hard" make them from those of data.balance groups.
-    """
-
-    implementation: ClassVar[str] = "nnet.losses.triplet:Triplet"
-    margin: float = 0.1
-    mining: Literal["given", "random", "semi_hard"] = "given"
-
-    def __post_init__(self) -> None:
-        require(0 <= self.margin <= 2, "margin", self.margin, "0 to 2, all that cosines differ by")
+        require(math.isfinite(self.b), "b", self.b, "a finite number")
 
     @property
-    def layout(self) -> Layout:
-        """Which batches it can be given."""
+    def balance(self) -> Balance:
+        """Groups."""
+        return "groups"
+
+
+@dataclass(frozen=True)
+class AngularPrototypicalOptions(LossOptions):
+    """The angular prototypical loss, over groups of utterances."""
+
+    implementation: ClassVar[str] = "nnet.losses.angular_prototypical:AngularPrototypical"
+    w: float = option(10.0, "start of the scale of the cosines, which is learnt", above=0, below=math.inf)
+
+    @property
+    def balance(self) -> Balance:
+        """Groups."""
+        return "groups"
+
+
+@dataclass(frozen=True)
+class TripletOptions(LossOptions):
+    """The triplet loss over cosines."""
+
+    implementation: ClassVar[str] = "nnet.losses.triplet:Triplet"
+    margin: float = option(0.1, "by which the positive must be more like the anchor than the negative", least=0, most=2)
+    mining: Literal["given", "random", "semi_hard"] = option(
+        "given", "given: data.balance makes the triplets; random, semi_hard: they are made from groups"
+    )
+
+    @property
+    def balance(self) -> Balance:
+        """Triplets if they are given, else groups."""
         return "triplets" if self.mining == "given" else "groups"
 
 
-SUMMANDS: OptionTable = {
+SUMMANDS: Mapping[str, type[LossOptions]] = {
     "aam": AamOptions,
     "am": AmOptions,
     "angular_prototypical": AngularPrototypicalOptions,
     "asoftmax": AsoftmaxOptions,
     "ge2e": Ge2eOptions,
-    "softmax": SoftmaxOptions,
+    "softmax": LossOptions.without_options("nnet.losses.softmax:Softmax", "A linear layer and cross-entropy."),
     "triplet": TripletOptions,
 }
 
@@ -174,27 +173,33 @@ SUMMANDS: OptionTable = {
 class WeightedLoss(Weighted):
     """A loss of a sum."""
 
-    table: ClassVar[OptionTable] = SUMMANDS
+    table: ClassVar[Mapping[str, type[LossOptions]]] = SUMMANDS
 
 
 @dataclass(frozen=True)
-class SumOptions:
+class SumOptions(LossOptions):
     """A weighted sum of losses over one batch; accuracy is that of the first."""
 
     implementation: ClassVar[str] = "nnet.losses.sum:Sum"
-    losses: tuple[WeightedLoss, ...]
+    losses: tuple[WeightedLoss, ...] = option(REQUIRED, "the summands, each {name, weight, options}")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(len(self.losses) > 0, "losses", list(self.losses), "one loss or more")
-        layouts = sorted({each.options.layout for each in self.losses} - {"any"})
-        if len(layouts) > 1:
-            raise OptionError("losses", f"need batches of {' and of '.join(layouts)} at once; choose one kind")
+        kinds = sorted({each.options.balance for each in self.losses} - {"any"})
+        if len(kinds) > 1:
+            raise OptionError("losses", f"need batches of {' and of '.join(kinds)} at once; choose one kind")
 
     @property
-    def layout(self) -> Layout:
-        """Which batches it can be given."""
-        layouts: list[Layout] = [each.options.layout for each in self.losses if each.options.layout != "any"]
-        return layouts[0] if layouts else "any"
+    def balance(self) -> Balance:
+        """That of the first summand that needs one."""
+        kinds: list[Balance] = [each.options.balance for each in self.losses if each.options.balance != "any"]
+        return kinds[0] if kinds else "any"
+
+    def shortened(self, before: int, now: int) -> SumOptions:
+        """Each summand shortened."""
+        losses = tuple(replace(each, options=each.options.shortened(before, now)) for each in self.losses)
+        return replace(self, losses=losses)
 
 
-LOSSES: OptionTable = {**SUMMANDS, "sum": SumOptions}
+LOSSES: dict[str, type[LossOptions]] = {**SUMMANDS, "sum": SumOptions}

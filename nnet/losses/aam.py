@@ -18,20 +18,19 @@ from torch.nn import functional
 from nnet.losses import AamOptions, AmOptions
 from nnet.losses.labels import check_labels, hits
 from nnet.losses.metric import unit
+from nnet.parts import Loss
 
 SINE_FLOOR = 1e-7  # least sin² θ: keeps the square root's gradient finite at cos θ = ±1
 
 
-class Aam(nn.Module):
+class Aam(Loss):
     """(B, H), labels (B,) → mean cross-entropy with margin, hits without (B,). No bias, no ReLU before it.
 
     weight: (S K, H); the K sub-centres of class j are rows j K … j K + K − 1.
     """
 
-    scale_invariant = ("weight",)
-
     def __init__(self, options: AamOptions | AmOptions, in_dim: int, num_classes: int) -> None:
-        super().__init__()
+        super().__init__(scale_invariant=("weight",))
         self.options, self.num_classes = options, num_classes
         self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(num_classes * options.sub_centres, in_dim)))
 

@@ -13,27 +13,24 @@ a row alike, so that neither the loss nor a gradient depends on it.
 from __future__ import annotations
 
 import torch
-from torch import nn
 from torch.nn import functional
 
 from nnet.losses import AngularPrototypicalOptions
 from nnet.losses.labels import check_labels, hits
 from nnet.losses.metric import PositiveScale, group_size, unit
+from nnet.parts import Loss
 
 
-class AngularPrototypical(nn.Module):
+class AngularPrototypical(Loss):
     """(B, H), labels (B,) of N groups → mean loss, hits (N,): whether a query's own prototype was the nearest."""
 
-    scale_invariant: tuple[str, ...] = ()
-    undecayed = ("scale.raw",)  # weight decay would draw w to zero, which means nothing
-
     def __init__(self, options: AngularPrototypicalOptions, in_dim: int, num_classes: int) -> None:
-        super().__init__()
+        super().__init__(undecayed=("scale.raw",))  # weight decay would draw w to zero, which means nothing
         self.num_classes = num_classes
         self.scale = PositiveScale(options.w)
 
     def forward(self, inputs: torch.Tensor, labels: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss and hits; the same at every `step`. Raises: ValueError for a label out of range or another layout."""
+        """Loss and hits; the same at every `step`. Raises: ValueError for a label out of range or other groups."""
         check_labels(labels, self.num_classes)
         groups = inputs.reshape(-1, group_size(labels), inputs.shape[1])  # (B, H) -> (N, M, H)
         prototypes = groups[:, :-1].mean(dim=1)  # (N, H)

@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from nnet.losses import AsoftmaxOptions
 from nnet.losses.labels import check_labels, hits
+from nnet.parts import Loss
 
 
 def chebyshev(cosine: torch.Tensor, order: int) -> torch.Tensor:
@@ -42,16 +43,14 @@ def psi(cosine: torch.Tensor, margin: int) -> torch.Tensor:
     return sign * chebyshev(cosine, margin) - 2 * k
 
 
-class Asoftmax(nn.Module):
+class Asoftmax(Loss):
     """(B, H), labels (B,) → mean cross-entropy with margin, hits without (B,). No bias.
 
     The input should be free of a ReLU: angles in one orthant are at most 90°.
     """
 
-    scale_invariant = ("weight",)
-
     def __init__(self, options: AsoftmaxOptions, in_dim: int, num_classes: int) -> None:
-        super().__init__()
+        super().__init__(scale_invariant=("weight",))
         self.options = options
         self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(num_classes, in_dim)))
 

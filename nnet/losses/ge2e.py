@@ -24,6 +24,7 @@ from torch.nn import functional
 from nnet.losses import Ge2eOptions
 from nnet.losses.labels import check_labels, hits
 from nnet.losses.metric import PositiveScale, group_size, unit
+from nnet.parts import Loss
 
 
 def centroid_cosines(embeddings: torch.Tensor, leave_one_out: bool) -> torch.Tensor:
@@ -46,24 +47,19 @@ def centroid_cosines(embeddings: torch.Tensor, leave_one_out: bool) -> torch.Ten
     return torch.where(is_own, own[:, :, None], cosines)
 
 
-class Ge2e(nn.Module):
+class Ge2e(Loss):
     """(B, H), labels (B,) of groups → loss, hits (B,): whether the own centroid was the nearest."""
 
-    scale_invariant: tuple[str, ...] = ()
-
     def __init__(self, options: Ge2eOptions, in_dim: int, num_classes: int) -> None:
-        super().__init__()
+        has_b = options.variant == "contrast"
+        # Weight decay would draw w and b to zero, which means nothing.
+        super().__init__(undecayed=("scale.raw", "b") if has_b else ("scale.raw",))
         self.options, self.num_classes = options, num_classes
         self.scale = PositiveScale(options.w)
-        self.b = nn.Parameter(torch.tensor(options.b)) if options.variant == "contrast" else None
-
-    @property
-    def undecayed(self) -> tuple[str, ...]:
-        """Parameters that weight decay must leave alone: it would draw w and b to zero, which means nothing."""
-        return ("scale.raw",) if self.b is None else ("scale.raw", "b")
+        self.b = nn.Parameter(torch.tensor(options.b)) if has_b else None
 
     def forward(self, inputs: torch.Tensor, labels: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss and hits; the same at every `step`. Raises: ValueError for a label out of range or another layout."""
+        """Loss and hits; the same at every `step`. Raises: ValueError for a label out of range or other groups."""
         check_labels(labels, self.num_classes)
         size = group_size(labels)
         embeddings = unit(inputs).reshape(-1, size, inputs.shape[1])  # (B, H) -> (N, M, H)

@@ -6,16 +6,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from nnet.losses import SoftmaxOptions
+from nnet.losses import LossOptions
 from nnet.losses.labels import check_labels, hits
+from nnet.parts import Loss
 
 
-class Softmax(nn.Module):
+class Softmax(Loss):
     """(B, H), labels (B,) → mean cross-entropy, hits (B,)."""
 
-    scale_invariant: tuple[str, ...] = ()
-
-    def __init__(self, options: SoftmaxOptions, in_dim: int, num_classes: int) -> None:
+    def __init__(self, options: LossOptions, in_dim: int, num_classes: int) -> None:
         super().__init__()
         self.linear = nn.Linear(in_dim, num_classes)
 

@@ -18,11 +18,11 @@ same); a semi-hard negative may lie beyond the margin, where it costs nothing.
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from nnet.losses import TripletOptions
 from nnet.losses.labels import check_labels
 from nnet.losses.metric import check_triplets, group_size, unit
+from nnet.parts import Loss
 
 Triplets = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # rows of anchors, positives and negatives, each (K,)
 
@@ -63,13 +63,11 @@ def semi_hard_triplets(cosines: torch.Tensor, size: int) -> Triplets:
     return anchors, positives, torch.where(less_like.any(dim=1), nearest, farthest)
 
 
-class Triplet(nn.Module):
+class Triplet(Loss):
     """(B, H), labels (B,) → mean loss, hits (K,): whether the positive was more like the anchor than the negative.
 
     No parameters. K is B / 3 of given triplets, B of random ones, B (M − 1) of semi-hard ones.
     """
-
-    scale_invariant: tuple[str, ...] = ()
 
     def __init__(self, options: TripletOptions, in_dim: int, num_classes: int) -> None:
         super().__init__()
@@ -79,7 +77,7 @@ class Triplet(nn.Module):
         """Loss and hits; only random mining depends on `step`.
 
         Raises:
-            ValueError: a label out of range, or a batch of another layout.
+            ValueError: a label out of range, or a batch of another order of rows.
         """
         check_labels(labels, self.num_classes)
         embeddings = unit(inputs)

@@ -1,10 +1,12 @@
 """The poolings: their options, and the table of their names. No torch here: ``nnet.config`` reads this.
 
-A pooling is a module made as ``Pooling(options, in_dim)`` that has ``out_dim`` (D) and maps ``frames (B, T, C),
-lengths (B,)`` to ``(B, D)``. Frames at and after an utterance's length never enter it, whatever they hold. One that
-adds a term to the training loss has ``with_penalty(frames, lengths)`` besides, which gives ``(B, D)`` and that term,
-``()``. One whose options say ``needs_frames`` is refused where an encoder gives one vector (``nnet.pooling.fit``). To
-add one: its file here, its options and its line below, a YAML, a test; README.md shows an example.
+The contract is ``nnet.parts.Pooling``. To add a pooling: its file here and its line in `POOLINGS` below, a YAML, and a
+test file with its numbers; tests/nnet/test_pooling.py tries the contract on each of the table. The line of a pooling
+without options makes its option set too; one with options has a class above the table, a line for each option.
+
+The options stand here, not in the pooling's file: that file defines a torch module, so it imports torch, and a shell
+step that reads a config must not wait for that (0.1 s instead of 2 s). An option set names the file instead, as its
+``implementation``; it is imported when a network is built.
 """
 
 from __future__ import annotations
@@ -12,135 +14,105 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from common.options import OptionTable, at_least, require
+from common.options import option
+from nnet.part_options import PartOptions
+
+VARIANCE_FLOOR = "the least variance; keeps the gradient finite at 0"
 
 
 @dataclass(frozen=True)
-class MeanOptions:
-    """Mean over time."""
+class PoolingOptions(PartOptions):
+    """Options of a pooling, a subclass of ``nnet.parts.Pooling``.
 
-    implementation: ClassVar[str] = "nnet.pooling.statistics:MeanPooling"
-
-
-@dataclass(frozen=True)
-class StatisticsOptions:
-    """Mean and standard deviation over time.
-
-    variance_floor: the least variance; keeps the gradient finite at 0. unbiased: divide the sum of squares by T − 1.
+    Attributes:
+        needs_frames: whether it describes how frames differ, so that it is refused if an encoder gives one vector.
     """
+
+    needs_frames: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class StatisticsOptions(PoolingOptions):
+    """Mean and standard deviation over time."""
 
     implementation: ClassVar[str] = "nnet.pooling.statistics:StatisticsPooling"
     needs_frames: ClassVar[bool] = True
-    variance_floor: float = 1e-6
-    unbiased: bool = False
-
-    def __post_init__(self) -> None:
-        require(self.variance_floor > 0, "variance_floor", self.variance_floor, "a positive number")
+    variance_floor: float = option(1e-6, VARIANCE_FLOOR, above=0)
+    unbiased: bool = option(False, "whether the sum of squares is divided by T − 1")
 
 
 @dataclass(frozen=True)
-class FirstOptions:
-    """The first frame."""
+class LastOptions(PoolingOptions):
+    """The last frame.
 
-    implementation: ClassVar[str] = "nnet.pooling.first:FirstPooling"
-
-
-@dataclass(frozen=True)
-class LastOptions:
-    """The last frame. bidirectional: the second half of the channels is taken from the first frame instead, where a
-    backward recurrence ends; null: as the encoder is. False with one that runs in both directions is for published
-    systems that were trained so: half of the vector has seen the last frame alone."""
+    ``bidirectional: false`` with an encoder that runs in both directions is for published systems that were trained so:
+    half of the vector has seen the last frame alone.
+    """
 
     implementation: ClassVar[str] = "nnet.pooling.last:LastPooling"
-    bidirectional: bool | None = None
+    bidirectional: bool | None = option(
+        None, "take the second half of the channels, a backward recurrence, from frame 0; null: if the encoder has one"
+    )
 
 
 @dataclass(frozen=True)
-class AttentiveOptions:
-    """Mean and standard deviation under weights of the frames.
-
-    hidden: width of the layer that finds the weights. activation: of that layer. variance_floor: the least variance.
-    """
+class AttentiveOptions(PoolingOptions):
+    """Mean and standard deviation under weights of the frames."""
 
     implementation: ClassVar[str] = "nnet.pooling.attentive:AttentivePooling"
     needs_frames: ClassVar[bool] = True
-    hidden: int = 64
-    activation: Literal["relu", "tanh"] = "relu"
-    variance_floor: float = 1e-6
-
-    def __post_init__(self) -> None:
-        at_least(1, hidden=self.hidden)
-        require(self.variance_floor > 0, "variance_floor", self.variance_floor, "a positive number")
+    hidden: int = option(64, "width of the layer that finds the weights", least=1)
+    activation: Literal["relu", "tanh"] = option("relu", "activation of that layer")
+    variance_floor: float = option(1e-6, VARIANCE_FLOOR, above=0)
 
 
 @dataclass(frozen=True)
-class MultiHeadOptions:
-    """Mean and standard deviation under the weights of several heads.
-
-    heads: how many. hidden: width of the layer that finds the weights. penalty: weight of what the training loss adds
-    where heads attend to the same frames.
-    """
+class MultiHeadOptions(PoolingOptions):
+    """Mean and standard deviation under the weights of several heads."""
 
     implementation: ClassVar[str] = "nnet.pooling.multi_head:MultiHeadPooling"
     needs_frames: ClassVar[bool] = True
-    heads: int = 5
-    hidden: int = 512
-    penalty: float = 0.01
-
-    def __post_init__(self) -> None:
-        at_least(1, heads=self.heads, hidden=self.hidden)
-        at_least(0, penalty=self.penalty)
+    heads: int = option(5, "number of heads", least=1)
+    hidden: int = option(512, "width of the layer that finds the weights", least=1)
+    penalty: float = option(0.01, "weight of the loss's penalty on heads that attend to the same frames", least=0)
 
 
 @dataclass(frozen=True)
-class ChannelAttentiveOptions:
-    """Mean and standard deviation under weights of the frames that differ between channels (ECAPA-TDNN).
-
-    hidden: width of the layer that finds the weights. context: whether it also sees the utterance's plain mean and
-    deviation. batch_norm: of the pooled vector. variance_floor: the least variance.
-    """
+class ChannelAttentiveOptions(PoolingOptions):
+    """Mean and standard deviation under weights of the frames that differ between channels (ECAPA-TDNN)."""
 
     implementation: ClassVar[str] = "nnet.pooling.channel_attentive:ChannelAttentivePooling"
     needs_frames: ClassVar[bool] = True
-    hidden: int = 128
-    context: bool = True
-    batch_norm: bool = True
-    variance_floor: float = 1e-6
-
-    def __post_init__(self) -> None:
-        at_least(1, hidden=self.hidden)
-        require(self.variance_floor > 0, "variance_floor", self.variance_floor, "a positive number")
+    hidden: int = option(128, "width of the layer that finds the weights", least=1)
+    context: bool = option(True, "whether that layer also sees the utterance's plain mean and deviation")
+    batch_norm: bool = option(True, "whether a batch norm follows the pooled vector")
+    variance_floor: float = option(1e-6, VARIANCE_FLOOR, above=0)
 
 
 @dataclass(frozen=True)
-class LdeOptions:
-    """Learnable dictionary encoding.
-
-    components: D, entries of the dictionary. assignment: weights by softmax over the entries (lde) or over time (att).
-    distance: squared Euclidean (sqr) or Euclidean (norm). output: per entry the mean of the residuals, or also their
-    spread. centred: whether the spread is about that mean, a standard deviation; if not, it is the root of the second
-    moment, as the published systems have it.
-    """
+class LdeOptions(PoolingOptions):
+    """Learnable dictionary encoding."""
 
     implementation: ClassVar[str] = "nnet.pooling.lde:LdePooling"
     needs_frames: ClassVar[bool] = True
-    components: int = 32
-    assignment: Literal["lde", "att"] = "lde"
-    distance: Literal["sqr", "norm"] = "sqr"
-    output: Literal["mean", "mean+std"] = "mean"
-    centred: bool = False
+    components: int = option(32, "D, entries of the dictionary", least=1)
+    assignment: Literal["lde", "att"] = option("lde", "weights by softmax over the entries (lde) or over time (att)")
+    distance: Literal["sqr", "norm"] = option("sqr", "squared Euclidean distance (sqr) or Euclidean distance (norm)")
+    output: Literal["mean", "mean+std"] = option(
+        "mean", "for each entry the mean of the residuals, or also their spread"
+    )
+    centred: bool = option(
+        False, "whether the spread is about that mean; else the root of the second moment, as in the published systems"
+    )
 
-    def __post_init__(self) -> None:
-        at_least(1, components=self.components)
 
-
-POOLINGS: OptionTable = {
+POOLINGS: dict[str, type[PoolingOptions]] = {
     "attentive": AttentiveOptions,
     "channel_attentive": ChannelAttentiveOptions,
-    "first": FirstOptions,
+    "first": PoolingOptions.without_options("nnet.pooling.first:FirstPooling", "The first frame."),
     "last": LastOptions,
     "lde": LdeOptions,
-    "mean": MeanOptions,
+    "mean": PoolingOptions.without_options("nnet.pooling.statistics:MeanPooling", "Mean over time."),
     "multi_head": MultiHeadOptions,
     "statistics": StatisticsOptions,
 }

@@ -13,17 +13,17 @@ import torch
 from torch import nn
 
 from nnet.masks import frame_mask, zero_padding
+from nnet.parts import Pooling
 from nnet.pooling import AttentiveOptions
 from nnet.pooling.attention import weighted_moments, weights_over_time
 
 
-class AttentivePooling(nn.Module):
+class AttentivePooling(Pooling):
     """(B, T, C) → (B, 2C): weighted means, then weighted standard deviations."""
 
     def __init__(self, options: AttentiveOptions, in_dim: int) -> None:
-        super().__init__()
+        super().__init__(out_dim=2 * in_dim)
         self.variance_floor = options.variance_floor
-        self.out_dim = 2 * in_dim
         self.scores = nn.Sequential(
             nn.Linear(in_dim, options.hidden),
             nn.Tanh() if options.activation == "tanh" else nn.ReLU(),

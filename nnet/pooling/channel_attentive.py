@@ -18,18 +18,18 @@ from torch import nn
 from torch.nn import functional
 
 from nnet.masks import frame_mask, zero_padding
+from nnet.parts import Pooling
 from nnet.pooling import ChannelAttentiveOptions
 from nnet.pooling.attention import normalise_frames, weights_over_time
 from nnet.pooling.statistics import mean_and_deviation
 
 
-class ChannelAttentivePooling(nn.Module):
+class ChannelAttentivePooling(Pooling):
     """(B, T, C) → (B, 2C): weighted means, then weighted standard deviations."""
 
     def __init__(self, options: ChannelAttentiveOptions, in_dim: int) -> None:
-        super().__init__()
+        super().__init__(out_dim=2 * in_dim)
         self.options = options
-        self.out_dim = 2 * in_dim
         self.hidden = nn.Linear(in_dim * (3 if options.context else 1), options.hidden)  # W, b
         self.norm = nn.BatchNorm1d(options.hidden)
         self.scores = nn.Linear(options.hidden, in_dim, bias=False)  # v

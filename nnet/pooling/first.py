@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
-from nnet.pooling import FirstOptions
+from nnet.parts import Pooling
+from nnet.pooling import PoolingOptions
 
 
-class FirstPooling(nn.Module):
+class FirstPooling(Pooling):
     """(B, T, C) → (B, C): frame 0."""
 
-    def __init__(self, options: FirstOptions, in_dim: int) -> None:
-        super().__init__()
-        self.out_dim = in_dim
+    def __init__(self, options: PoolingOptions, in_dim: int) -> None:
+        super().__init__(out_dim=in_dim)
 
     def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Frame 0 of each utterance. Args: frames (B, T, C); lengths (B,), 1 or more each."""

@@ -1,37 +1,39 @@
-"""Whether a pooling fits an encoder. No torch here: an encoder tells by its attributes (``nnet.encoders``)."""
+"""Whether a pooling fits an encoder, by what the encoder says of itself (``nnet.parts.Encoder``)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from common.errors import InputError
 from common.options import name_of
-from nnet.pooling import POOLINGS, LastOptions
+from nnet.parts import Encoder
+from nnet.pooling import POOLINGS, LastOptions, PoolingOptions
 
 
-def fitted(options: Any, encoder: object, encoder_name: str) -> Any:
+def fit_to_encoder(options: PoolingOptions, encoder: Encoder, encoder_name: str) -> PoolingOptions:
     """The options of a pooling, with what it takes from the encoder filled in.
 
     Args:
-        options: of the pooling. encoder: whose frames it gets. encoder_name: for messages.
+        options: of the pooling.
+        encoder: whose frames it gets.
+        encoder_name: for messages.
 
     Raises:
-        InputError: the pooling makes no sense of what the encoder gives.
+        InputError: the pooling has no meaning for what the encoder gives.
     """
-    if getattr(encoder, "one_vector", False) and getattr(options, "needs_frames", False):
+    if encoder.one_vector and options.needs_frames:
+        of_one = [name for name, kind in POOLINGS.items() if not kind.needs_frames]
         raise InputError(
-            f'pooling "{name_of(POOLINGS, options)}" tells how frames differ, but encoder "{encoder_name}" gives one'
-            " vector an utterance; choose first, last or mean (here all the same)"
+            f'pooling "{name_of(POOLINGS, options)}" describes how frames differ, but encoder "{encoder_name}" gives'
+            f" one vector an utterance; choose {', '.join(of_one[:-1])} or {of_one[-1]} (here all the same)"
         )
     return _last_of(options, encoder, encoder_name) if isinstance(options, LastOptions) else options
 
 
-def _last_of(options: LastOptions, encoder: object, encoder_name: str) -> LastOptions:
-    bidirectional = bool(getattr(encoder, "bidirectional", False))
-    if options.bidirectional and not bidirectional:
+def _last_of(options: LastOptions, encoder: Encoder, encoder_name: str) -> LastOptions:
+    if options.bidirectional and not encoder.bidirectional:
         raise InputError(
             f'pooling.bidirectional is true, but encoder "{encoder_name}" does not read backwards with half of its'
             " channels; set it to false or null"
         )
-    return options if options.bidirectional is not None else replace(options, bidirectional=bidirectional)
+    return options if options.bidirectional is not None else replace(options, bidirectional=encoder.bidirectional)

@@ -1,25 +1,24 @@
-"""The last frame of each utterance: where a recurrent encoder has read all of it."""
+"""The last frame of each utterance, at which a recurrent encoder has read all of it."""
 
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from common.errors import InputError
+from nnet.parts import Pooling
 from nnet.pooling import LastOptions
 
 
-class LastPooling(nn.Module):
+class LastPooling(Pooling):
     """(B, T, C) → (B, C): each utterance's own last frame, or that and frame 0, half the channels of each."""
 
     def __init__(self, options: LastOptions, in_dim: int) -> None:
-        super().__init__()
         if options.bidirectional and in_dim % 2:
             raise InputError(
                 f"pooling.bidirectional takes half of the channels; the encoder gives {in_dim}, an odd number"
             )
-        self.bidirectional = bool(options.bidirectional)  # the network's builder has put the encoder's for null
-        self.out_dim = in_dim
+        super().__init__(out_dim=in_dim)
+        self.bidirectional = bool(options.bidirectional)  # fit.py has put the encoder's in place of null
 
     def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """The frame before the padding. Args: frames (B, T, C); lengths (B,), 1 or more each."""

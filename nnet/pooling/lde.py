@@ -11,9 +11,9 @@ A dictionary of D centres μ_d; frame x_t has the residual r_td = x_t − μ_d t
     square     Σ_t w_td (x_t − a_d)²    = Σ_t w_td x_t² + a_d ∘ (W_d a_d − 2 m_d)           (element by element)
                a_d = μ_d: Σ_t w_td r_td²; centred: a_d = μ_d + e_d = m_d + (1 − W_d) μ_d
 
-so three matrix products do. What is lost: where a frame lies on a centre, the distance is the difference of two equal
+so three matrix products do. What is lost: if a frame lies on a centre, the distance is the difference of two equal
 numbers, right to about 1e-7 |x|² only, and so is the square. So x_t and μ_d are both taken relative to a point near
-them, which alters no residual and so carries no gradient: the mean of the centres, or, where the spread is centred and
+them, which alters no residual and so carries no gradient: the mean of the centres, or, if the spread is centred and
 must be right however far the centres lie, each utterance's plain mean, which costs more, as each has its own μ_d then.
 Distances and squares are floored at 0.
 
@@ -29,6 +29,7 @@ import torch
 from torch import nn
 
 from nnet.masks import frame_mask, zero_padding
+from nnet.parts import Pooling
 from nnet.pooling import LdeOptions
 from nnet.pooling.attention import about_own_mean
 
@@ -36,15 +37,15 @@ WEIGHT_FLOOR = 1e-9  # under the sum of a centre's weights, which underflows for
 VARIANCE_FLOOR = 1e-8  # under the square root of a second moment, and of a squared distance
 
 
-class LdePooling(nn.Module):
+class LdePooling(Pooling):
     """(B, T, C) → (B, D·C), or (B, D·2C) with deviations."""
 
     def __init__(self, options: LdeOptions, in_dim: int) -> None:
-        super().__init__()
+        spread = 2 if options.output == "mean+std" else 1
+        super().__init__(out_dim=options.components * in_dim * spread)
         self.options = options
         self.centres = nn.Parameter(torch.empty(options.components, in_dim).uniform_(-1, 1))  # μ, (D, C)
         self.scales = nn.Parameter(torch.ones(options.components))  # s, (D,)
-        self.out_dim = options.components * in_dim * (2 if options.output == "mean+std" else 1)
 
     def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """The encoding of each utterance's own frames. Args: frames (B, T, C); lengths (B,), on the CPU."""

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from nnet.masks import frame_mask, zero_padding
+from nnet.parts import Pooling
 from nnet.pooling import MultiHeadOptions
 from nnet.pooling.attention import normalise_frames, weighted_moments, weights_over_time
 
@@ -24,14 +25,13 @@ VARIANCE_TERM = 1e-5  # added under the root
 PENALTY_TERM = 1e-5  # added to each element of AᵀA − I
 
 
-class MultiHeadPooling(nn.Module):
+class MultiHeadPooling(Pooling):
     """(B, T, C) → (B, 2·C·heads)."""
 
     def __init__(self, options: MultiHeadOptions, in_dim: int) -> None:
-        super().__init__()
+        super().__init__(out_dim=2 * in_dim * options.heads)
         self.heads = options.heads
         self.penalty_weight = options.penalty
-        self.out_dim = 2 * in_dim * options.heads
         self.hidden = nn.Linear(in_dim, options.hidden, bias=False)
         self.norm = nn.BatchNorm1d(options.hidden)
         self.scores = nn.Linear(options.hidden, options.heads, bias=False)
@@ -46,7 +46,7 @@ class MultiHeadPooling(nn.Module):
         return self._pool(frames, lengths)[0]
 
     def with_penalty(self, frames: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What `forward` gives, and what the training loss adds where heads attend to the same frames.
+        """What `forward` gives, and the penalty on heads that attend to the same frames.
 
         Returns:
             pooled (B, 2·C·heads), and the penalty (), which is 0 for one head.

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from nnet.masks import frame_mask, zero_padding
-from nnet.pooling import MeanOptions, StatisticsOptions
+from nnet.parts import Pooling
+from nnet.pooling import PoolingOptions, StatisticsOptions
 
 
-class MeanPooling(nn.Module):
+class MeanPooling(Pooling):
     """(B, T, C) → (B, C)."""
 
-    def __init__(self, options: MeanOptions, in_dim: int) -> None:
-        super().__init__()
-        self.out_dim = in_dim
+    def __init__(self, options: PoolingOptions, in_dim: int) -> None:
+        super().__init__(out_dim=in_dim)
 
     def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Mean of each utterance's own frames. Args: frames (B, T, C); lengths (B,), on the CPU."""
@@ -32,7 +31,9 @@ def mean_and_deviation(
     """Mean and standard deviation of each utterance's own frames.
 
     Args:
-        frames: (B, T, C). lengths: (B,). mask: bool (B, T), or None where no frame is padding.
+        frames: (B, T, C).
+        lengths: (B,).
+        mask: bool (B, T), or None if no frame is padding.
         variance_floor: the least variance; under it the gradient is 0.
         unbiased: divide by T − 1, or 1 for one frame; otherwise by T.
 
@@ -47,7 +48,7 @@ def mean_and_deviation(
     return mean, variance.clamp(min=variance_floor).sqrt()
 
 
-class StatisticsPooling(nn.Module):
+class StatisticsPooling(Pooling):
     """(B, T, C) → (B, 2C): means, then standard deviations.
 
     The variance is the biased one (divided by T) unless `unbiased` is set, 0 and not NaN for one frame, and has a
@@ -56,9 +57,8 @@ class StatisticsPooling(nn.Module):
     """
 
     def __init__(self, options: StatisticsOptions, in_dim: int) -> None:
-        super().__init__()
+        super().__init__(out_dim=2 * in_dim)
         self.variance_floor, self.unbiased = options.variance_floor, options.unbiased
-        self.out_dim = 2 * in_dim
 
     def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Statistics of each utterance's own frames. Args: frames (B, T, C); lengths (B,), on the CPU."""

@@ -74,11 +74,11 @@ def encoder_of(tensors: Tensors) -> tuple[dict[str, Any], tuple[Rule, ...]]:
     if any(key.startswith("res.features.") for key in tensors):
         growth = shape_of(tensors, _dense_key(tensors), 4)[0]
         stem = shape_of(tensors, "res.features.conv0.weight", 4)[0]
-        return {"name": "densenet62", "growth": growth, "stem": stem, "seed_compatible": True}, DENSENET_RULES
+        return {"name": "densenet62", "growth": growth, "stem": stem, "variant": "jl"}, DENSENET_RULES
     width = shape_of(tensors, "res.conv1.weight", 4)[0]
     squeeze = any(".se.fc." in key for key in tensors)
     name = "se_resnet34" if squeeze else "thin_resnet34" if width == 8 else "resnet34"
-    return {"name": name, "width": width, "seed_compatible": True}, RESNET_RULES
+    return {"name": name, "width": width, "variant": "jl"}, RESNET_RULES
 
 
 def _dense_key(tensors: Tensors) -> str:

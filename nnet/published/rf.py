@@ -74,7 +74,7 @@ def plan_convgru(tensors: Tensors, choices: Choices) -> Plan:
         "width": gru_width(tensors, "rnn.weight_ih_l0"),
         "layers": count(tensors, r"rnn\.weight_ih_l\d+"),
     }
-    features = {"type": "wave", "config": "conf/wave.conf", "dim": 160, "cmvn": False, "vad": False}
+    features = {"type": "samples", "config": "conf/samples.conf", "dim": 160, "cmvn": False, "vad": False}
     own: Sections = {"features": features, "encoder": encoder, "pooling": {"name": "last", "bidirectional": True}}
     sections: Sections = {**common_sections(shape_of(tensors, "head.weight", 2)[0]), **own}
     changed = {**tensors, **_raw_scale(tensors)}

@@ -51,7 +51,7 @@ def plan(tensors: Tensors, choices: Choices) -> Plan:
             "name": "tdnn",
             "width": width,
             "last_width": shape_of(tensors, "tdnn.layer.8.weight", 2)[0],
-            "seed_compatible": True,
+            "variant": "sc",
         },
         "pooling": _multi_head(tensors) if attentive else PLAIN,
         "embedding": {"dim": shape_of(tensors, "fcn6.weight", 2)[0], "normalise": False},

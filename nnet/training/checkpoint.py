@@ -1,8 +1,7 @@
 """Checkpoints: everything that a run needs to go on, or an embedding to be computed, in one file written at once.
 
-A file holds plain values and tensors, so that `torch.load(weights_only=True)` reads it: opening someone's checkpoint
-runs no code of theirs. It ends with a checksum of its bytes
-(nnet/training/checksum.py), which is checked before torch reads it.
+A file holds plain values and tensors, so that `torch.load(weights_only=True)` reads it: opening an untrusted file runs
+no code in it. It ends with a checksum of its bytes (nnet/training/checksum.py), which is checked before torch reads it.
 Which files a run keeps: nnet/training/kept.py.
 """
 
@@ -44,13 +43,14 @@ class Checkpoint:
         step: updates done.
         model: state of the network with its loss.
         optimizer: state of the optimizer.
-        rng: states of torch's generators: `cpu`, and `cuda` where there is one.
+        rng: states of torch's generators: `cpu`, and `cuda` if there is one.
         config: the experiment, as `nnet.config.experiment.to_mapping` gives it.
         speaker_ids: the speaker of each class.
         list_digest: which utterances, lengths, speakers and held-out trials the lists hold, in a hash.
         features_conf: text of the Kaldi option file that the features were made with.
         precision: float32 or bf16, as decided when the run began.
-        best_eer, best_step: lowest valid EER (a share) so far; None where nothing was held out.
+        best_eer: lowest valid EER (a share) so far; None if nothing was held out.
+        best_step: its step.
         meter: sums since the last line of the curve.
         seconds: training time so far.
         valid_eers: step of each validation -> its EER (a share), which a schedule may ask for; in rising order.
@@ -77,10 +77,10 @@ class Checkpoint:
 
 
 class DamagedError(InputError):
-    """A file that is no sound checkpoint: cut, changed, or not written by nnet.train."""
+    """A file that is not an intact checkpoint: cut, changed, or not written by nnet.train."""
 
 
-def save(path: Path, checkpoint: Checkpoint, before_rename: Callable[[], None] | None = None) -> None:
+def save_checkpoint(path: Path, checkpoint: Checkpoint, before_rename: Callable[[], None] | None = None) -> None:
     """Write a checkpoint; a reader sees the old file or the new one, never a part, even if the machine stops.
 
     Args:
@@ -98,34 +98,34 @@ def save(path: Path, checkpoint: Checkpoint, before_rename: Callable[[], None] |
     write_whole(path, buffer.getbuffer(), before_rename)
 
 
-def load(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint; its tensors are on the CPU.
 
     Raises:
         DamagedError: truncated, changed, or not written by this program; a field of another type is named.
-        InputError: missing, or not to be opened.
+        InputError: missing, or cannot be opened.
     """
     content = _read(path)
     unsealed = checksum.has_no_checksum(content)
     try:
-        checksum.check(content)
+        checksum.verify(content)
         values = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except InputError as error:
         raise DamagedError(f"{path}: cannot be read as a checkpoint: {error}") from error
     except Exception as error:  # a damaged file may raise nearly anything: IndexError, UnicodeDecodeError, KeyError …
-        # torch's own message recommends to open the file and let it run what it asks for.
-        odd = "it holds more than plain values and tensors, which nnet.train does not write, and none of it was run"
-        reason = odd if "weights_only" in str(error) else f"damaged? {error}"
+        # torch's own message recommends opening the file in a way that runs the code in it.
+        unsafe = "it holds more than plain values and tensors, which nnet.train does not write, and none of it was run"
+        reason = unsafe if "weights_only" in str(error) else f"damaged? {error}"
         raise DamagedError(f"{path}: cannot be read as a checkpoint: {reason}") from error
     format = values.pop("format", None) if isinstance(values, dict) else None
     if type(format) is not int or format != FORMAT or not _has_fields(set(values)):
-        raise DamagedError(f"{path}: is no checkpoint of nnet.train in format {FORMAT}")
+        raise DamagedError(f"{path}: is not a checkpoint of nnet.train in format {FORMAT}")
     try:
         check_fields(path, values)
     except InputError as error:
         raise DamagedError(str(error)) from error
     if unsealed:
-        log.warning("%s: has no checksum, as those of earlier versions; damage to it may go unnoticed", path)
+        log.warning("%s: has no checksum, as in earlier versions; damage may go unnoticed", path)
     names, taken_off = unwrapped(values["model"])
     if taken_off:
         log.warning("%s: names of its %d tensors: %s taken off", path, len(names), taken_off)
@@ -170,16 +170,16 @@ def restore_rng(state: Mapping[str, torch.Tensor], device: torch.device) -> None
     """Undo what was drawn since `rng_state`; a run that moves from CPU to CUDA keeps the CUDA generator's seed.
 
     Raises:
-        InputError: there is no state of the CPU's generator, or one that torch does not take.
+        InputError: there is no state of the CPU's generator, or one that torch does not accept.
     """
     if "cpu" not in state:
-        raise InputError("the checkpoint's rng has no state of the CPU's generator; it cannot be taken up")
+        raise InputError("the checkpoint's rng has no state of the CPU's generator; it cannot be resumed")
     try:
         torch.set_rng_state(state["cpu"])
         if device.type == "cuda" and "cuda" in state:
             torch.cuda.set_rng_state(state["cuda"], device)
     except RuntimeError as error:  # of another length
-        raise InputError(f"the checkpoint's rng is no state of torch's generators: {error}") from error
+        raise InputError(f"the checkpoint's rng is not a state of torch's generators: {error}") from error
 
 
 def check_same_run(
@@ -190,12 +190,12 @@ def check_same_run(
     list_digest: str,
     features_conf: str,
 ) -> None:
-    """Check that a checkpoint belongs to the run that would take it up.
+    """Check that a checkpoint belongs to the run that would resume it.
 
     Raises:
-        InputError: names each config key that differs, or the lists or features, and how to start anew.
+        InputError: names each config key that differs, or the lists or features, and how to start again.
     """
-    anew = f"give another --exp, or remove {REMOVED} in {path.parent} to start anew"
+    todo = f"give another --exp, or remove {REMOVED} in {path.parent} to start again"
     changed = [
         f"{key} (was {before!r}, now {now!r})"
         for key, before, now in _differences(checkpoint.config, config)
@@ -203,19 +203,19 @@ def check_same_run(
     ]
     if changed:
         if all(key.startswith("inference.") for key in changed):
-            anew = "embeddings are taken otherwise without training: nnet.extract or ./pipeline.sh with --inference"
-        raise InputError(f"{path}: was trained with another config: {', '.join(changed)}; {anew}")
+            todo = "this needs no training: set it with --inference of nnet.extract or ./pipeline.sh"
+        raise InputError(f"{path}: was trained with another config: {', '.join(changed)}; {todo}")
     if checkpoint.speaker_ids != list(speaker_ids):
         counts = f"{len(checkpoint.speaker_ids)} then, {len(speaker_ids)} now"
-        raise InputError(f"{path}: was trained on other speakers ({counts}); {anew}")
+        raise InputError(f"{path}: was trained on other speakers ({counts}); {todo}")
     if checkpoint.list_digest != list_digest:
-        raise InputError(f"{path}: was trained on other utterances, lengths or held-out trials; {anew}")
+        raise InputError(f"{path}: was trained on other utterances, lengths or held-out trials; {todo}")
     if checkpoint.features_conf != features_conf:
-        raise InputError(f"{path}: was trained on features with other options:\n{checkpoint.features_conf}{anew}")
+        raise InputError(f"{path}: was trained on features with other options:\n{checkpoint.features_conf}{todo}")
 
 
 def same_run(one: Checkpoint, other: Checkpoint) -> bool:
-    """Whether two checkpoints are of one run, at whatever steps."""
+    """Whether two checkpoints are of one run, at any steps."""
     changed = {key for key, _, _ in _differences(one.config, other.config)} - FREE_KEYS
     fields = ("speaker_ids", "list_digest", "features_conf", "start_hash")
     return not changed and all(getattr(one, name) == getattr(other, name) for name in fields)

@@ -1,4 +1,4 @@
-"""What a checkpoint's fields hold: a stranger's file may have the right names and anything under them."""
+"""The types of a checkpoint's fields: an untrusted file may have the right names and anything under them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from common.errors import InputError
 from nnet.training.curve import Meter
 
-# Of a value: the place in it that is wrong ("" for the value itself, ".data" for an item) and what is there, or None.
+# Of a value: the place in it that is wrong ("" for the value itself, ".data" for an item) and what was found, or None.
 Check = Callable[[Any], "tuple[str, Any] | None"]
 
 
@@ -20,10 +20,11 @@ def check_fields(path: Path, content: Mapping[str, Any]) -> None:
     """Check the type of each field of a checkpoint, and of what is in it as far as programs rely on it.
 
     Args:
-        path: for messages. content: field -> value; fields with a default may be missing.
+        path: for messages.
+        content: field -> value; fields with a default may be missing.
 
     Raises:
-        InputError: names the file, the field, what is there and what was expected.
+        InputError: names the file, the field, what was found and what was expected.
     """
     for name, value in content.items():
         expected, check = FIELDS[name]
@@ -31,7 +32,7 @@ def check_fields(path: Path, content: Mapping[str, Any]) -> None:
         if wrong is not None:
             place, found = wrong
             raise InputError(
-                f"{path}: its {name}{place} is {_described(found)}, but {name} is to be {expected}; the file is"
+                f"{path}: its {name}{place} is {_described(found)}, expected {expected}; the file is"
                 " damaged, or was not written by nnet.train"
             )
 
@@ -41,7 +42,7 @@ def _that(right: Callable[[Any], bool]) -> Check:
 
 
 def _of_type(*types: type) -> Check:
-    """One of these types and no other: True is no number here."""
+    """Exactly one of these types: True is not a number here."""
     return _that(lambda value: type(value) in types)
 
 
@@ -49,6 +50,7 @@ def _mapping(keys: type, check: Check, among: frozenset[str] | None = None) -> C
     """Keys of a type, or among some, each with a value that passes the check."""
 
     def wrong(value: Any) -> tuple[str, Any] | None:
+        """The first wrong place and its value."""
         if not isinstance(value, dict) or not all(type(key) is keys for key in value):
             return "", value
         for key, item in value.items():
@@ -62,6 +64,7 @@ def _mapping(keys: type, check: Check, among: frozenset[str] | None = None) -> C
 
 def _list(check: Check) -> Check:
     def wrong(value: Any) -> tuple[str, Any] | None:
+        """The first wrong place and its value."""
         if type(value) is not list:
             return "", value
         found = ((place, check(item)) for place, item in enumerate(value))
@@ -81,7 +84,7 @@ def _is_generator(value: Any) -> bool:
 
 
 def _is_optimizer(value: Any) -> bool:
-    """A state of torch's, or none, as an imported network has it."""
+    """A state of torch's, or none, as in an imported network."""
     if not isinstance(value, dict) or not value:
         return isinstance(value, dict)
     return isinstance(value.get("state"), dict) and isinstance(value.get("param_groups"), list)
@@ -97,9 +100,9 @@ def _described(value: Any) -> str:
 
 _TEXT, _WHOLE, _NUMBER = _of_type(str), _of_type(int), _of_type(int, float)
 _SUMS = frozenset(field.name for field in fields(Meter))
-# Field of `nnet.training.checkpoint.Checkpoint` -> what it is to be, in words and as a check.
+# Field of `nnet.training.checkpoint.Checkpoint` -> what it must be, in words and as a check.
 FIELDS: dict[str, tuple[str, Check]] = {
-    "step": ("a whole number", _WHOLE),
+    "step": ("an integer", _WHOLE),
     "model": ("names and tensors", _mapping(str, _that(_is_plain))),
     "optimizer": ("a state of torch's optimizers, or {}", _that(_is_optimizer)),
     "rng": ("names and states of generators", _mapping(str, _that(_is_generator))),
@@ -109,7 +112,7 @@ FIELDS: dict[str, tuple[str, Check]] = {
     "features_conf": ("text", _TEXT),
     "precision": ("text", _TEXT),
     "best_eer": ("a number or None", _of_type(int, float, type(None))),
-    "best_step": ("a whole number", _WHOLE),
+    "best_step": ("an integer", _WHOLE),
     "meter": (f"numbers under {', '.join(sorted(_SUMS))}", _mapping(str, _NUMBER, _SUMS)),
     "seconds": ("a number", _NUMBER),
     "valid_eers": ("steps and numbers", _mapping(int, _NUMBER)),

@@ -1,7 +1,7 @@
-"""A checksum at the end of a file of torch.save: cut or changed bytes are known before anything reads them.
+"""A checksum at the end of a file of torch.save: cut or changed bytes are noticed before anything reads them.
 
 Such a file is a zip archive, and an archive ends with a comment of any text. Here the text is the SHA-256 of all bytes
-before its digits, so that torch.load and unzip read the file as ever. By hand: `tail -c 64 best.pt` and
+before its digits, so that torch.load and unzip read the file as usual. By hand: `tail -c 64 best.pt` and
 `head -c -64 best.pt | sha256sum`.
 """
 
@@ -29,22 +29,21 @@ def append(content: io.BytesIO) -> None:
 
 
 def has_no_checksum(content: bytes) -> bool:
-    """Whether this is a whole file of torch.save as it is written without one: by other programs, or by earlier
-    versions of this one."""
+    """Whether this is a whole file of torch.save without a checksum: by another program, or an earlier version."""
     end = content[-_END_BYTES:]
     return content.startswith(_BEGIN) and end.startswith(_END) and end.endswith(b"\0\0")
 
 
-def check(content: bytes) -> None:
-    """Check the bytes of a file against its checksum; one that was written without is not looked into.
+def verify(content: bytes) -> None:
+    """Check the bytes of a file against its checksum; a file without one passes.
 
     Raises:
-        InputError: says what is wrong.
+        InputError: damaged; the message says how.
     """
     if has_no_checksum(content):
         return
     if not content.startswith(_BEGIN):
-        raise InputError(f"it is no file of torch.save ({len(content)} bytes)")
+        raise InputError(f"it is not a file of torch.save ({len(content)} bytes)")
     if content[-_COMMENT_BYTES : len(content) - _DIGITS] != _MARK:
         raise InputError(f"its end is missing or damaged ({len(content)} bytes): truncated?")
     if hashlib.sha256(memoryview(content)[:-_DIGITS]).hexdigest().encode() != content[-_DIGITS:]:

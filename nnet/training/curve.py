@@ -1,4 +1,4 @@
-"""What a training run tells: the learning curve in a file, and a line in the log."""
+"""What a training run reports: the learning curve in a file, and lines in the log."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ CURVE_HEADER = "step\tloss\taccuracy\tlr\tvalid_eer\tseconds\tchunks_per_second\
 class Meter:
     """Sums over the batches since the last line of the curve; kept in the checkpoint, so that a resumed curve is equal.
 
-    A loss makes its decisions over a batch, as many as it has chunks, or fewer, or more: a classification one for each
-    chunk, given triplets one for three.
+    A loss makes decisions over a batch: a classification one for each chunk, given triplets one for three.
 
-    loss: sum over chunks. correct: decisions that were right without margin. decisions, chunks: how many.
+    Attributes:
+        loss: sum over chunks.
+        correct: decisions that were right without margin.
+        decisions: number of decisions.
+        chunks: number of chunks.
     """
 
     loss: float = 0.0
@@ -32,7 +35,7 @@ class Meter:
 
     @classmethod
     def from_dict(cls, values: dict[str, float]) -> Meter:
-        """From a checkpoint; older ones count decisions alone, and call them chunks."""
+        """From a checkpoint; older ones count only decisions, and call them chunks."""
         return cls(**{"decisions": values.get("chunks", 0.0), **values})
 
     def add(self, loss: float, correct: int, decisions: int, chunks: int) -> None:
@@ -44,12 +47,12 @@ class Meter:
 
     @property
     def mean_loss(self) -> float:
-        """The mean over chunks, of which there is one at least."""
+        """The mean over chunks, at least one."""
         return self.loss / self.chunks
 
     @property
     def accuracy(self) -> float | None:
-        """The share of decisions that were right; None where there were none."""
+        """The share of decisions that were right; None if there were none."""
         return self.correct / self.decisions if self.decisions else None
 
     def as_dict(self) -> dict[str, float]:
@@ -58,7 +61,7 @@ class Meter:
 
 
 class Curve:
-    """curve.tsv: one line for each logged or validated step. Raises InputError where it cannot be written.
+    """curve.tsv: one line for each logged or validated step. Raises InputError if it cannot be written.
 
     Args:
         path: the file.
@@ -73,9 +76,10 @@ class Curve:
         self._path = path
 
     def add(self, step: int, meter: Meter, lr: float, eer: float | None, pace: Pace) -> None:
-        """Append a line; it is on disk when this returns. The last three columns are times, and differ run by run.
+        """Append a line; it is on disk when this returns.
 
-        The accuracy is empty where no decision was made, the EER where none was computed.
+        The accuracy is empty if no decision was made, the EER if none was computed. The last three columns are times,
+        which differ from run to run.
         """
         accuracy, shown = ("" if share is None else f"{share:.6f}" for share in (meter.accuracy, eer))
         times = f"{pace.seconds:.1f}\t{pace.chunks_per_second:.1f}\t{pace.data_wait:.3f}"
@@ -84,8 +88,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class Pace:
-    """Of the steps since the last line. seconds: of the whole run. data_wait: share of the time that training waited
-    for batches. made_per_second: chunks that one loader process makes in a second in which it does nothing else."""
+    """The pace of the steps since the last line.
+
+    Attributes:
+        seconds: time of the whole run.
+        chunks_per_second: chunks trained on.
+        data_wait: share of the time that training waited for batches.
+        made_per_second: chunks that one loader process makes in a second of its work.
+    """
 
     seconds: float
     chunks_per_second: float
@@ -97,7 +107,9 @@ class Stopwatch:
     """Where the time of a run goes.
 
     Args:
-        step: steps done before this session. steps: steps in all. seconds: time of the sessions before.
+        step: steps done before this session.
+        steps: steps in all.
+        seconds: time of the sessions before.
     """
 
     def __init__(self, step: int, steps: int, seconds: float) -> None:
@@ -105,7 +117,7 @@ class Stopwatch:
         self._begin = self._lap = time.monotonic()
         self._waited = self._making = 0.0
         self._chunks = 0
-        self._told: float | None = self._begin  # when a line was last shown, until the first lap
+        self._shown_at: float | None = self._begin  # when a line was last shown, until the first lap
 
     @property
     def seconds(self) -> float:
@@ -125,15 +137,15 @@ class Stopwatch:
         made = self._chunks / max(self._making, 1e-9)
         pace = Pace(self.seconds, self._chunks / seconds, self._waited / seconds, made)
         self._lap, self._waited, self._making, self._chunks = now, 0.0, 0.0, 0
-        self._told = None
+        self._shown_at = None
         return pace
 
     def early_line(self, step: int) -> str | None:
-        """`step 3/2000 left 25:10`, each ten seconds until the first lap, which may be far; else None."""
+        """`step 3/2000 left 25:10`, each ten seconds until the first lap, which may take long; else None."""
         now = time.monotonic()
-        if self._told is None or now - self._told < SILENCE:
+        if self._shown_at is None or now - self._shown_at < SILENCE:
             return None
-        self._told = now
+        self._shown_at = now
         return f"step {step}/{self._steps} left {self._left(step)}"
 
     def _left(self, step: int) -> str:

@@ -1,4 +1,4 @@
-"""What a run is trained on: lists, audio where it trains from audio, and the hash that tells them from others."""
+"""What a run is trained on: lists, audio if it trains from audio, and the hash that identifies them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,14 @@ from nnet.data.wave_data import open_waves
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is trained on. features_conf: text of the features' option file. source: of the chunks, None for the lists'
-    features. audio_digest: a hash of what augmentation draws from."""
+    """What is trained on.
+
+    Attributes:
+        lists: utterances, speakers and held-out trials.
+        features_conf: text of the features' option file.
+        source: where the chunks come from; None for the lists' features.
+        audio_digest: a hash of what augmentation draws from.
+    """
 
     lists: TrainingLists
     features_conf: str
@@ -25,7 +31,7 @@ class TrainingData:
 
 
 def read_data(config: Config, lists_dir: Path, features_conf: Path) -> TrainingData:
-    """The lists and, where the experiment has data.source wav, the audio that they name.
+    """The lists and, if the experiment has data.source audio, the audio that they name.
 
     Raises:
         InputError: a file is missing, malformed or does not fit the others.
@@ -55,11 +61,11 @@ def read_features_conf(path: Path) -> str:
     """Text of the Kaldi option file of the features.
 
     Raises:
-        InputError: no such file, or no text.
+        InputError: no such file, or not text.
     """
     if not path.is_file():
-        mend = "--features-conf names the option file that the features were made with"
-        raise InputError(f"{path}: no such file; {mend}")
+        todo = "--features-conf names the option file that the features were made with"
+        raise InputError(f"{path}: no such file; {todo}")
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

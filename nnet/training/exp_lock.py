@@ -1,9 +1,9 @@
-"""The lock of an experiment directory: one training at a time writes there, whoever started it and from where.
+"""The lock of an experiment directory: one training at a time writes there, on any machine.
 
 <exp>/lock is locked with flock(2) by the process that does the work, so that the lock ends with it, even after SIGKILL.
-Its one line says who holds it; it is removed at the end, and what a killed process left is taken over. Where a file
-system does not carry locks to other hosts, the line and the file's time serve: training touches the file while it runs,
-and a line of another host is believed as long as that goes on.
+Its one line names the process that holds it. It is removed at the end; a lock file that a killed process left is taken
+over. If a file system does not carry locks to other hosts, the line and the file's time decide: training touches the
+file while it runs, and a line of another host counts as long as the file is touched.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class ExpLock:
     """Held while entered.
 
     Args:
-        exp: the experiment directory, which is there.
+        exp: the experiment directory, which exists.
         work: what is done: training, extraction, import.
-        shared: several may hold it at once, but none beside one that is not shared.
+        shared: several processes may hold it at once, but not together with one that is not shared.
     """
 
     def __init__(self, exp: Path, work: str, shared: bool = False) -> None:
@@ -60,7 +60,7 @@ class ExpLock:
         """Take it.
 
         Raises:
-            InputError: another process holds it, which is named; or there can be no lock file.
+            InputError: another process holds it (the message names it); or the lock file cannot be made.
         """
         os.register_at_fork(after_in_child=self._close)  # a loader that outlives the training holds nothing
         try:
@@ -76,7 +76,7 @@ class ExpLock:
 
     def __exit__(self, *_: object) -> None:
         if self._descriptor is None:
-            return  # in a child, of which it is not
+            return  # in a child process, which does not hold it
         with contextlib.suppress(OSError):  # others share it, or the directory is gone
             if self._shared:
                 fcntl.flock(self._open(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -85,7 +85,7 @@ class ExpLock:
         self._close()
 
     def touch(self) -> None:
-        """Show other hosts that this process is at work; to be called often."""
+        """Show other hosts that this process is running; call it often."""
         if self._descriptor is not None and time.monotonic() - self._touched >= TOUCH_SECONDS:
             with contextlib.suppress(OSError):
                 os.utime(self._descriptor)
@@ -105,7 +105,7 @@ class ExpLock:
             )
 
     def _take(self) -> bool:
-        """Lock the file and write the line; False where the file was removed meanwhile, by one that ended."""
+        """Lock the file and write the line; False if a process that ended has removed the file meanwhile."""
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         carried = True
         try:
@@ -118,9 +118,9 @@ class ExpLock:
             carried = False
         if not self._same_file():
             return False
-        left = self._read()  # by one that did not end properly, or that is on a host to which no lock is carried
-        beside = self._shared and left.startswith(f"{self._work}, ")
-        if left and not beside and not (carried and f" on {socket.gethostname()} " in left):
+        left = self._read()  # by a process that did not end properly, or by one on a host that shares no locks
+        joined = self._shared and left.startswith(f"{self._work}, ")
+        if left and not joined and not (carried and f" on {socket.gethostname()} " in left):
             self._watch(left)
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{self._line}\n".encode(), 0)
@@ -139,7 +139,7 @@ class ExpLock:
 
     def _watch(self, left: str) -> None:
         """Wait for a sign of life of a process on another host."""
-        log.warning("%s was left by %s; looking for %.0f s whether it is at work", self.path, left, WATCH_SECONDS)
+        log.warning("%s was left by %s; waiting %.0f s for a sign that it is running", self.path, left, WATCH_SECONDS)
         before, deadline = self.path.stat().st_mtime_ns, time.monotonic() + WATCH_SECONDS
         while time.monotonic() < deadline:
             time.sleep(min(1.0, WATCH_SECONDS / 10))
@@ -147,7 +147,7 @@ class ExpLock:
                 if self._shared and self._read().startswith(f"{self._work}, "):
                     return  # another of these has taken it over
                 raise self._in_use()
-        log.warning("%s: it is not; taken over", self.path)
+        log.warning("%s: there is none; taken over", self.path)
 
     def _in_use(self) -> InputError:
         who = self._read() or "a process that has just begun"

@@ -1,7 +1,7 @@
 """Beginning a run with the weights of a checkpoint: more training with a larger margin, longer chunks, other speakers.
 
-Only weights are taken over; step, optimizer and generators begin anew. The checkpoint is read once: a run that is
-taken up again goes on from its own last.pt, and its start may be gone by then, but not be another file.
+Only weights are taken over; step, optimizer and generators start from the beginning. The checkpoint is read once: a
+resumed run goes on from its own last.pt. Its start may be gone by then, but must not be another file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nnet.config.experiment import Config, from_mapping
 from nnet.config.paths import located
 from nnet.config.sections import PARTS
 from nnet.model import SpeakerNet
-from nnet.training.checkpoint import REMOVED, Checkpoint, file_hash, load
+from nnet.training.checkpoint import REMOVED, Checkpoint, file_hash, load_checkpoint
 
 log = logging.getLogger("train")
 
@@ -27,7 +27,7 @@ SHOWN = 5  # names in a message
 
 
 def take_start(net: SpeakerNet, config: Config, speaker_ids: Sequence[str], features_conf: str) -> str:
-    """Give a new network the weights of `training.start_from`; say what was taken and what was not.
+    """Give a new network the weights of `training.start_from`; log what was taken and what was not.
 
     Class weights are taken by the speaker's name: the new run may have fewer speakers (without those of speed
     perturbation, say) or another order of them.
@@ -39,15 +39,15 @@ def take_start(net: SpeakerNet, config: Config, speaker_ids: Sequence[str], feat
         features_conf: text of its features' option file.
 
     Returns:
-        The checkpoint's hash; "" where the run starts from none.
+        The checkpoint's hash; "" if the run starts from random weights.
 
     Raises:
-        InputError: it cannot be read, is of other features, or has no weights for a part that is to be taken.
+        InputError: it cannot be read, is of other features, or lacks weights of a part that is taken.
     """
     if config.training.start_from is None:
         return ""
     path, parts = located(config.training.start_from), config.training.start_from_parts
-    state = load(path)
+    state = load_checkpoint(path)
     _check_features(path, state, config, features_conf)
     wanted = _of_parts(net.state_dict(), parts)
     given = dict(_of_parts(state.model, parts))
@@ -65,7 +65,7 @@ def take_start(net: SpeakerNet, config: Config, speaker_ids: Sequence[str], feat
 
 
 def refuse_imported(exp: Path) -> None:
-    """Refuse to train where a published network was put: its best.pt would be overwritten, and cannot be taken up.
+    """Refuse to train in the directory of an imported network: its best.pt would be overwritten and cannot be resumed.
 
     Raises:
         InputError: `exp` has imported.yaml.
@@ -78,7 +78,7 @@ def refuse_imported(exp: Path) -> None:
 
 
 def check_start(last: Path, state: Checkpoint, config: Config) -> None:
-    """Check that the start of a run that is taken up is the one it had, where it is still there.
+    """Check that the start of a resumed run, if it still exists, is the one it had.
 
     Raises:
         InputError: the file has another content now.
@@ -87,7 +87,7 @@ def check_start(last: Path, state: Checkpoint, config: Config) -> None:
     if start is not None and located(start).is_file() and file_hash(located(start)) != state.start_hash:
         raise InputError(
             f"{last}: was started from another {start} (training.start_from; sha256 {state.start_hash[:16]} then);"
-            f" give another --exp, or remove {REMOVED} in {last.parent} to start anew"
+            f" give another --exp, or remove {REMOVED} in {last.parent} to start again"
         )
 
 
@@ -132,7 +132,7 @@ def _class_rows(
     if new:
         raise InputError(
             f"training.start_from: {path} has no class weights for {len(new)} of the {len(now)} speakers (first:"
-            f" {new[0]}); begin the loss anew: {_without_loss()}"
+            f" {new[0]}); start the loss from random weights: {_without_loss()}"
         )
     log.info("class weights of %d of the %d speakers of %s", len(now), len(before), path)
     rows = torch.tensor([places[spk_id] for spk_id in now])
@@ -140,7 +140,7 @@ def _class_rows(
 
 
 def _rows_each(tensor: torch.Tensor, speaker_ids: Sequence[str]) -> int:
-    """Rows of a class, one or a sub-centre each; 0 where the tensor has not the same number for all."""
+    """Rows of a class, one or a sub-centre each; 0 if the number is not the same for all."""
     return len(tensor) // len(speaker_ids) if tensor.dim() and len(tensor) % len(speaker_ids) == 0 else 0
 
 
@@ -149,7 +149,7 @@ def _without_loss() -> str:
 
 
 def _check_fit(path: Path, given: Tensors, wanted: Tensors) -> None:
-    """Each tensor that is wanted is there in its shape, and no other."""
+    """Raise InputError unless each wanted tensor is there in its shape, and no other."""
     wrong = []
     for name in sorted(given.keys() | wanted.keys()):
         found, expected = (tuple(each[name].shape) if name in each else None for each in (given, wanted))

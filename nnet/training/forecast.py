@@ -13,7 +13,7 @@ ANNOUNCED = "expected: "  # how the line begins; steps/train_nnet.sh shows it on
 
 
 class Forecast:
-    """The expected time of a session, known once: when a few steps after the first, which sets things up, are done.
+    """The expected time of a session, known after a few steps; the first, which sets things up, does not count.
 
     A step takes as long as its frames are many; a validation a third of that, frame by frame.
 
@@ -21,7 +21,7 @@ class Forecast:
         done: steps of the sessions before.
         training: how many steps there are, and validations.
         data: how many frames a batch has.
-        valid_frames: frames of a validation, 0 where nothing is validated.
+        valid_frames: frames of a validation, 0 if nothing is validated.
     """
 
     def __init__(self, done: int, training: TrainingOptions, data: DataOptions, valid_frames: int) -> None:

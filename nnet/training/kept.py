@@ -1,8 +1,8 @@
 """Which checkpoints a run keeps, and which it goes on from.
 
 last.pt is the newest, last-1.pt the one before it, up to `training.keep_last` in all; best.pt has the lowest valid EER.
-A last.pt that is damaged is set aside as last.pt.damaged, with a warning, and an older one put in its place. There is a
-last.pt from the first save on: where it is gone, someone wants the run to start with its first step.
+A damaged last.pt is set aside as last.pt.damaged, with a warning, and an older one takes its place. There is a last.pt
+from the first save on: without it, a run starts with its first step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from common.errors import InputError, why
 from common.whole_files import write_whole
 from nnet.config.experiment import from_mapping, to_mapping
-from nnet.training.checkpoint import REMOVED, Checkpoint, DamagedError, load, same_run, save
+from nnet.training.checkpoint import REMOVED, Checkpoint, DamagedError, load_checkpoint, same_run, save_checkpoint
 
 log = logging.getLogger("train")
 
@@ -29,13 +29,13 @@ def save_last(exp: Path, state: Checkpoint, keep: int) -> None:
     Raises:
         InputError: it cannot be written; the earlier ones are untouched.
     """
-    save(exp / "last.pt", state, lambda: _make_room(exp, keep))
+    save_checkpoint(exp / "last.pt", state, lambda: _make_room(exp, keep))
 
 
 def newest(exp: Path) -> tuple[Path, Checkpoint] | None:
-    """The newest sound checkpoint of a run, and its file; None where there is no last.pt.
+    """The newest intact checkpoint of a run, and its file; None if there is no last.pt.
 
-    Those that are damaged are named; where another is found, it takes the place of last.pt.
+    Damaged ones are logged; if an older one is found, it takes the place of last.pt.
 
     Raises:
         InputError: all are damaged, or one cannot be opened.
@@ -44,12 +44,12 @@ def newest(exp: Path) -> tuple[Path, Checkpoint] | None:
     older = _older(exp)
     if not last.is_file():
         if older:
-            log.warning("%s is not there: starting with step 1 (copy %s to it to go on from there)", last, older[0])
+            log.warning("%s does not exist: starting with step 1 (copy %s to it to go on from there)", last, older[0])
         return None
     damaged: list[str] = []
     for path in filter(Path.is_file, [last, *older, exp / "best.pt"]):
         try:
-            state = load(path)
+            state = load_checkpoint(path)
         except DamagedError as error:
             damaged.append(str(error))
             continue
@@ -59,7 +59,7 @@ def newest(exp: Path) -> tuple[Path, Checkpoint] | None:
             write_whole(last, path.read_bytes())
         return path, state
     found = "; ".join(damaged)
-    raise InputError(f"{found}; no sound checkpoint is left in {exp}: remove {REMOVED} there to start anew")
+    raise InputError(f"{found}; no intact checkpoint is left in {exp}: remove {REMOVED} there to start again")
 
 
 def _set_aside(bad: Path) -> None:
@@ -75,17 +75,19 @@ def _set_aside(bad: Path) -> None:
 
 
 def mend_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None:
-    """See to it that the best model is there. If best.pt is damaged, gone or of another run, it is written again from a
-    kept checkpoint of its step, or else the best of the steps to come is to take its place.
+    """Make sure that the best model is there.
+
+    If best.pt is damaged, missing or of another run, it is written again from a kept checkpoint of its step. Without
+    one, the best of the coming steps will take its place.
 
     Args:
         exp: the experiment directory.
-        state: where the run goes on; its best EER is forgotten where the model is lost.
-        wanted: step of the best model, 0 where there was none yet.
-        finished: no step is to come.
+        state: where the run goes on; its best EER is dropped if the model is lost.
+        wanted: step of the best model, 0 if there was none yet.
+        finished: there are no more steps.
 
     Raises:
-        InputError: it is lost, and no step is to come.
+        InputError: it is lost, and there are no more steps.
     """
     best = exp / "best.pt"
     if not wanted:
@@ -115,26 +117,26 @@ def mend_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None
 
 
 def _is_of_run(best: Path, state: Checkpoint) -> bool:
-    found = load(best)
+    found = load_checkpoint(best)
     fill_in_options(found, best)
     return same_run(found, state)
 
 
 def fill_in_options(state: Checkpoint, path: Path) -> None:
-    """Write into a checkpoint's config the options that it is too old to know, as they were then."""
+    """Add the options that a checkpoint of an earlier version lacks, and replace old names."""
     state.config.get("optimizer", {}).setdefault("decay", "all")
     state.config = to_mapping(from_mapping(state.config, str(path)))
 
 
 def _step_of(path: Path) -> int | None:
     try:
-        return load(path).step if path.is_file() else None
+        return load_checkpoint(path).step if path.is_file() else None
     except DamagedError:
         return None
 
 
 def _older(exp: Path) -> list[Path]:
-    """last-1.pt, last-2.pt … as far as they are there."""
+    """last-1.pt, last-2.pt … those that exist."""
     return [path for _, path in sorted(_numbered(exp))]
 
 
@@ -146,7 +148,10 @@ def _numbered(exp: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _make_room(exp: Path, keep: int) -> None:
-    """Make last.pt last-1.pt too, and so on; at no time is last.pt away. Without it, the older are of another run."""
+    """Make last.pt last-1.pt too, and so on; last.pt exists at all times.
+
+    If there is no last.pt, the older ones are of another run and are removed.
+    """
     last = exp / "last.pt"
     for number, path in sorted(_numbered(exp), reverse=True):
         if number + 1 < keep and last.is_file():

@@ -1,131 +1,29 @@
-"""Optimizers by name, which parameters are kept from weight decay, and how gradients are limited.
+"""Which parameters are kept from weight decay, the optimizer over them, and how gradients are limited.
 
-`OPTIMIZERS` maps a name of the YAML's `optimizer:` section to the dataclass of its options. torch is imported when an
-optimizer is built, so that a config can be read and checked without it.
-The rate that an optimizer is built with is never used: the training loop sets it before each update (schedules.py).
+The options: optimizer_options.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal, Protocol
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.utils import clip_grad_norm_
 
 from common.errors import InputError
-from common.options import at_least, require
-
-if TYPE_CHECKING:
-    import torch
-
-    from nnet.model import SpeakerNet
-
-Decayed = Literal["weights", "all"]
-
-
-class OptimizerOptions(Protocol):
-    """Options of an optimizer, which builds itself from parameter groups."""
-
-    @property
-    def weight_decay(self) -> float:
-        """Decay of the parameters that are not exempt."""
-
-    @property
-    def decay(self) -> Decayed:
-        """What decays: "weights", the matrices and kernels alone, or "all", biases and the parameters of norms too."""
-
-    @property
-    def decay_exempt(self) -> tuple[str, ...]:
-        """Patterns (`*`, `?`) of the names of parameters without decay."""
-
-    def build(self, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
-        """The optimizer over these groups."""
-
-
-def _check_adam(betas: tuple[float, float], eps: float, weight_decay: float) -> None:
-    require(all(0 <= beta < 1 for beta in betas), "betas", list(betas), "two numbers, 0 <= beta < 1")
-    require(eps > 0, "eps", eps, "more than 0")
-    at_least(0, weight_decay=weight_decay)
-
-
-@dataclass(frozen=True)
-class Adam:
-    """Adam with L2 decay added to the gradient (coupled); `amsgrad` keeps the largest second moment.
-
-    Source: Kingma and Ba 2015; Reddi et al. 2018 for AMSGrad.
-    """
-
-    betas: tuple[float, float] = (0.9, 0.98)
-    eps: float = 1e-9
-    weight_decay: float = 1e-4
-    amsgrad: bool = True
-    decay: Decayed = "weights"
-    decay_exempt: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        _check_adam(self.betas, self.eps, self.weight_decay)
-
-    def build(self, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
-        """torch.optim.Adam."""
-        import torch
-
-        return torch.optim.Adam(groups, lr=0.0, betas=self.betas, eps=self.eps, amsgrad=self.amsgrad)
-
-
-@dataclass(frozen=True)
-class AdamW:
-    """Adam with the decay applied to the weights themselves.
-
-    Source: Loshchilov and Hutter 2019.
-    """
-
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 1e-2
-    decay: Decayed = "weights"
-    decay_exempt: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        _check_adam(self.betas, self.eps, self.weight_decay)
-
-    def build(self, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
-        """torch.optim.AdamW."""
-        import torch
-
-        return torch.optim.AdamW(groups, lr=0.0, betas=self.betas, eps=self.eps)
-
-
-@dataclass(frozen=True)
-class Sgd:
-    """Stochastic gradient descent with momentum."""
-
-    momentum: float = 0.9
-    nesterov: bool = True
-    weight_decay: float = 1e-4
-    decay: Decayed = "weights"
-    decay_exempt: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        require(0 <= self.momentum < 1, "momentum", self.momentum, "0 <= momentum < 1")
-        require(self.momentum > 0 or not self.nesterov, "nesterov", self.nesterov, "false where momentum is 0")
-        at_least(0, weight_decay=self.weight_decay)
-
-    def build(self, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
-        """torch.optim.SGD."""
-        import torch
-
-        return torch.optim.SGD(groups, lr=0.0, momentum=self.momentum, nesterov=self.nesterov)
-
-
-OPTIMIZERS: dict[str, type[OptimizerOptions]] = {"adam": Adam, "adamw": AdamW, "sgd": Sgd}
+from nnet.model import SpeakerNet
+from nnet.training.optimizer_options import OptimizerOptions
 
 
 def exempt_from_decay(options: OptimizerOptions, net: SpeakerNet) -> set[str]:
     """Names of the parameters that do not decay.
 
     Always those of which only the direction counts (the class weights of angular losses): decay would shrink their
-    norm, and so change nothing but the effective angular rate. With `decay: weights` also each bias, scale and slope,
-    which is what parameters of less than two dimensions are (a norm's weight, GE2E's w and b), and all of a norm's.
-    Besides, those that match a pattern of `decay_exempt`.
+    norm, and so change only the effective angular rate. With `decay: weights` also each bias, scale and slope, which
+    are the parameters of fewer than two dimensions (a norm's weight, GE2E's w and b), and all of a norm's. And those
+    that match a pattern of `decay_exempt`.
 
     Raises:
         InputError: a pattern that matches none.
@@ -145,9 +43,6 @@ def exempt_from_decay(options: OptimizerOptions, net: SpeakerNet) -> set[str]:
 
 def _norm_parameters(net: SpeakerNet) -> set[str]:
     """Names of the parameters of normalisation layers."""
-    from torch import nn
-    from torch.nn.modules.batchnorm import _NormBase
-
     norms = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
     return {
         f"{path}.{name}"
@@ -173,15 +68,12 @@ def clip_gradients(net: SpeakerNet, clip_norm: float | None, loss_clip_norm: flo
 
     Args:
         net: after the backward pass.
-        clip_norm: of the whole gradient; of all but the loss's parameters where they have a limit of their own.
-        loss_clip_norm: of the gradient of the loss's parameters (class weights, GE2E's w and b) where it is set.
+        clip_norm: of the whole gradient; of all but the loss's parameters if these have a limit of their own.
+        loss_clip_norm: of the gradient of the loss's parameters (class weights, GE2E's w and b) if it is set.
 
     Returns:
         The norm of the whole gradient before, a scalar on its device; not finite where an element is not.
     """
-    import torch
-    from torch.nn.utils import clip_grad_norm_
-
     limit = clip_norm or float("inf")
     if loss_clip_norm is None:
         return clip_grad_norm_(net.parameters(), limit)

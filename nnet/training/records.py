@@ -1,4 +1,4 @@
-"""What training and extraction write down about themselves, for the report: trained.yaml and extracted.yaml."""
+"""What training and extraction record about themselves, for the report: trained.yaml and extracted.yaml."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ TRAINED = "trained.yaml"
 def training_record(
     state: Checkpoint, config: Path, overrides: Sequence[Override], device: torch.device
 ) -> dict[str, Any]:
-    """Where the network came from and what trained it, as far as it is.
+    """Where the network came from and what has trained it so far.
 
     Args:
-        state: of the run, as it would be saved. config, overrides: as on the command line. device: of this session.
+        state: of the run, as it would be saved.
+        config: the YAML on the command line.
+        overrides: those of the command line.
+        device: of this session.
     """
     options = state.config["training"]
     start = {"file": options["start_from"], "sha256": state.start_hash} if options["start_from"] else None
@@ -44,7 +47,13 @@ def training_record(
 
 
 def extraction_record(checkpoint: Path, inference: Sequence[str], device: torch.device) -> dict[str, Any]:
-    """What computed embeddings. Args: checkpoint: the network. inference: changes of that section. device."""
+    """What computed embeddings.
+
+    Args:
+        checkpoint: the network.
+        inference: changes of the section `inference`.
+        device: where it ran.
+    """
     return {
         "checkpoint": str(checkpoint),
         "sha256": file_hash(checkpoint),
@@ -56,5 +65,5 @@ def extraction_record(checkpoint: Path, inference: Sequence[str], device: torch.
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a record as YAML. Raises InputError where it cannot be written."""
+    """Write a record as YAML. Raises InputError if it cannot be written."""
     write_whole(path, yaml.safe_dump(dict(record), sort_keys=False, allow_unicode=True, width=1000).encode())

@@ -1,4 +1,4 @@
-"""A training run: what it trains and on what, how it begins or goes on, and what is saved and said of it."""
+"""A training run: what it trains and on what, how it begins or resumes, and what it saves and reports."""
 
 from __future__ import annotations
 
@@ -29,10 +29,19 @@ log = logging.getLogger("train")
 
 
 @dataclass
-class Run:
-    """What is trained, on what, and where the result goes, of which the lock is held.
+class TrainingRun:
+    """What is trained, on what, and where the result goes.
 
-    source: of the chunks, None for the lists' features.
+    Attributes:
+        config: the experiment.
+        lists: what is trained on.
+        source: where the chunks come from; None for the lists' features.
+        exp: the experiment directory.
+        lock: its lock, which is held.
+        device: where the network is.
+        net: the network with its loss.
+        optimizer: of its parameters.
+        state: what last.pt holds or will hold; its tensors are those of the last save.
     """
 
     config: Config
@@ -43,16 +52,16 @@ class Run:
     device: torch.device
     net: SpeakerNet
     optimizer: torch.optim.Optimizer
-    state: Checkpoint  # what last.pt holds or will hold; its tensors are those of the last save
+    state: Checkpoint
 
 
-def prepare(config: Config, data: TrainingData, lock: ExpLock, device: torch.device) -> Run:
+def prepare(config: Config, data: TrainingData, lock: ExpLock, device: torch.device) -> TrainingRun:
     """A fresh run, or the one that last.pt in the locked directory holds.
 
     Raises:
-        InputError: last.pt belongs to another run, or cannot be read; training.start_from cannot be used; or a schedule
-            that asks for held-out error rates where nothing is held out; an imported network is in `exp`; or a
-            held-out utterance is too short for the encoder.
+        InputError: last.pt belongs to another run, or cannot be read; training.start_from cannot be used; the schedule
+            needs held-out error rates and nothing is held out; an imported network is in `exp`; or a held-out utterance
+            is too short for the encoder.
     """
     exp = lock.exp
     refuse_imported(exp)
@@ -81,29 +90,29 @@ def prepare(config: Config, data: TrainingData, lock: ExpLock, device: torch.dev
         state.config = to_mapping(config)
         wanted = state.best_step if len(lists.trials) else state.step
         mend_best(exp, state, wanted, state.step >= config.training.steps)
-        log.info("taking up %s after step %d of %d", last, state.step, config.training.steps)
+        log.info("resuming %s after step %d of %d", last, state.step, config.training.steps)
     else:
         start_hash = take_start(net, config, speaker_ids, features_conf)
         precision, rng = choose_precision(config, device), ckpt.rng_state(device)
         state = Checkpoint(0, {}, {}, rng, to_mapping(config), speaker_ids, digest, features_conf, precision)
         state.start_hash = start_hash
     warn_of_emulation(net, state.precision, device)
-    return Run(config, lists, data.source, exp, lock, device, net, optimizer, state)
+    return TrainingRun(config, lists, data.source, exp, lock, device, net, optimizer, state)
 
 
-def valid_frames(run: Run) -> int:
+def valid_frames(run: TrainingRun) -> int:
     """Frames that a validation embeds."""
     lengths = run.lists.valid.num_frames.clip(max=run.config.data.valid_batch_frames)
     return int(lengths.sum()) if len(run.lists.trials) else 0
 
 
-def describe_compute(run: Run) -> tuple[str, str]:
+def describe_compute(run: TrainingRun) -> tuple[str, str]:
     """The device and the precision, in words."""
     emulated = emulation(run.net, run.state.precision, run.device)
     return describe_device(run.device), run.state.precision + (f" ({emulated})" if emulated else "")
 
 
-def describe(run: Run) -> str:
+def run_summary(run: TrainingRun) -> str:
     """One line about the run."""
     parameters = sum(p.numel() for p in run.net.parameters())
     return (
@@ -112,22 +121,22 @@ def describe(run: Run) -> str:
     )
 
 
-def update_state(run: Run, step: int, meter: Meter, seconds: float) -> None:
-    """Bring the state that is saved up to date."""
+def update_state(run: TrainingRun, step: int, meter: Meter, seconds: float) -> None:
+    """Bring the state that will be saved up to date."""
     state = run.state
     state.step, state.meter, state.seconds = step, meter.as_dict(), seconds
     state.model, state.optimizer = run.net.state_dict(), run.optimizer.state_dict()
     state.rng = ckpt.rng_state(run.device)
 
 
-def save_state(run: Run, best: bool) -> None:
-    """Write last.pt and, where the model is the best so far, best.pt.
+def save_state(run: TrainingRun, best: bool) -> None:
+    """Write last.pt and, if the model is the best so far, best.pt.
 
     Raises:
-        InputError: one cannot be written, or the directory was taken by another; the earlier ones are untouched.
+        InputError: a file cannot be written, or another process took the directory; the earlier ones are untouched.
     """
     run.lock.check()
-    # Without held-out trials nothing tells the better model: the last one is taken for the best.
+    # Without held-out trials no model is known to be better: the last one counts as the best.
     if best or (run.state.step and not len(run.lists.trials)):
-        ckpt.save(run.exp / "best.pt", run.state)
+        ckpt.save_checkpoint(run.exp / "best.pt", run.state)
     save_last(run.exp, run.state, run.config.training.keep_last)

@@ -9,50 +9,10 @@ with the optimizer's own default, thousands of times Noam's first rate.)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import ClassVar, Protocol
+from dataclasses import dataclass, replace
 
-from common.options import at_least, require
-
-Eers = Mapping[int, float]  # held-out equal error rates so far: step of the validation -> share, in rising order
-NO_EERS: Eers = MappingProxyType({})
-SAME_EER = 1e-9  # error rates closer than this differ by rounding alone
-
-
-class Schedule(Protocol):
-    """Options of a schedule together with its formula."""
-
-    @property
-    def needs_eers(self) -> bool:
-        """Whether the rate depends on held-out error rates, so that something must be held out."""
-
-    def lr(self, step: int, total_steps: int, eers: Eers = NO_EERS) -> float:
-        """Learning rate of update `step`, 1 … `total_steps`, where validations before it gave `eers`."""
-
-
-def stale_steps(eers: Eers, step: int, patience: int) -> list[int]:
-    """Validations before `step` that were the last of `patience` without a lower error rate; each is counted once.
-
-    Args:
-        eers: the held-out error rates; those of `step` and later are not looked at.
-        step: the update that is asked for.
-        patience: validations in a row, 1 or more.
-
-    Returns:
-        The steps of these validations.
-    """
-    lowest, waited, stale = math.inf, 0, []
-    for at, eer in eers.items():
-        if at >= step:
-            break
-        waited = 0 if eer < lowest - SAME_EER else waited + 1
-        lowest = min(lowest, eer)
-        if waited == patience:
-            stale.append(at)
-            waited = 0
-    return stale
+from common.options import option, require
+from nnet.training.schedule_base import NO_EERS, Eers, Schedule, shorter_warm_up, stale_steps
 
 
 def _cosine(start: float, end: float, done: float) -> float:
@@ -61,14 +21,10 @@ def _cosine(start: float, end: float, done: float) -> float:
 
 
 @dataclass(frozen=True)
-class Constant:
+class Constant(Schedule):
     """The same rate at each step."""
 
-    peak_lr: float = 1e-3
-    needs_eers: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
+    peak_lr: float = option(1e-3, "the rate of each step", above=0)
 
     def lr(self, step: int, total_steps: int, eers: Eers = NO_EERS) -> float:
         """The rate of each step."""
@@ -76,25 +32,21 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Noam:
+class Noam(Schedule):
     """Linear warm-up, then decay with the inverse square root of the step.
 
-    speed_up_after: where the held-out error rate has not fallen for so many validations, the schedule's clock runs at
-    twice its speed from then on, and the count begins anew; null: always at the same speed.
+    If the held-out error rate has not fallen for `speed_up_after` validations, the schedule's clock runs at twice its
+    speed from then on, and the count starts again.
     Source: Vaswani et al. 2017, "Attention is all you need", section 5.3, times `factor`. The faster clock is that of
-    the LDE systems, which asked for the accuracy on known speakers after each epoch, and doubled after three.
+    the LDE systems, which took the accuracy on known speakers after each epoch, and doubled after three.
     """
 
-    d_model: int = 64
-    warmup_steps: int = 8000
-    factor: float = 1.0
-    speed_up_after: int | None = None
-
-    def __post_init__(self) -> None:
-        require(self.d_model > 0, "d_model", self.d_model, "more than 0")
-        require(self.warmup_steps > 0, "warmup_steps", self.warmup_steps, "more than 0")
-        require(self.factor > 0, "factor", self.factor, "more than 0")
-        at_least(1, speed_up_after=self.speed_up_after)
+    d_model: int = option(64, "width that scales the rate, by its power of -0.5", above=0)
+    warmup_steps: int = option(8000, "steps of the linear warm-up", above=0)
+    factor: float = option(1.0, "by which the rate is multiplied", above=0)
+    speed_up_after: int | None = option(
+        None, "validations without a lower error rate after which the clock doubles its speed; null: never", least=1
+    )
 
     @property
     def needs_eers(self) -> bool:
@@ -118,45 +70,43 @@ class Noam:
         n = self.clock(step, eers)
         return self.factor * self.d_model**-0.5 * min(n**-0.5, n * self.warmup_steps**-1.5)
 
+    def shortened(self, before: int, now: int) -> Noam:
+        """The warm-up is shortened; the peak, factor · (d_model · warm-up)^-0.5, stays, to four digits of `factor`."""
+        warm = shorter_warm_up(self.warmup_steps, before, now)
+        factor = self.factor * (warm / self.warmup_steps) ** 0.5
+        return replace(self, warmup_steps=warm, factor=float(f"{factor:.4g}"))
+
 
 @dataclass(frozen=True)
-class ModifiedNoam:
+class ModifiedNoam(Schedule):
     """From `peak_lr` down with the inverse square root of the step, without a warm-up.
 
     Source: the published GE2E transformer's schedule (peak 2e-3, base 4000).
     """
 
-    peak_lr: float = 1e-3
-    base_steps: int = 4000
-    needs_eers: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
-        at_least(1, base_steps=self.base_steps)
+    peak_lr: float = option(1e-3, "the highest rate", above=0)
+    base_steps: int = option(4000, "steps over which the rate begins to fall", least=1)
 
     def lr(self, step: int, total_steps: int, eers: Eers = NO_EERS) -> float:
         """peak · (base / (n + base))^0.5."""
         return self.peak_lr * (self.base_steps / (step + self.base_steps)) ** 0.5
 
+    def shortened(self, before: int, now: int) -> ModifiedNoam:
+        """The base is shortened."""
+        return replace(self, base_steps=max(1, round(self.base_steps * now / before)))
+
 
 @dataclass(frozen=True)
-class OneCycle:
+class OneCycle(Schedule):
     """Up by half a cosine from peak / start_div in the first `warmup_share` of the run, then down to peak / end_div.
 
     Source: Smith and Topin 2018, "Super-convergence", with cosine flanks.
     """
 
-    peak_lr: float = 1e-3
-    warmup_share: float = 0.3
-    start_div: float = 25.0
-    end_div: float = 1e4
-    needs_eers: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
-        require(0 <= self.warmup_share < 1, "warmup_share", self.warmup_share, "0 <= share < 1")
-        require(self.start_div >= 1, "start_div", self.start_div, "1 or more")
-        require(self.end_div >= 1, "end_div", self.end_div, "1 or more")
+    peak_lr: float = option(1e-3, "the highest rate", above=0)
+    warmup_share: float = option(0.3, "share of the run in which the rate rises", least=0, below=1)
+    start_div: float = option(25.0, "the first rate is peak_lr / start_div", least=1)
+    end_div: float = option(1e4, "the last rate is peak_lr / end_div", least=1)
 
     def lr(self, step: int, total_steps: int, eers: Eers = NO_EERS) -> float:
         """Peak at step round(warmup_share · total_steps), the lowest rate at the last step."""
@@ -167,23 +117,22 @@ class OneCycle:
 
 
 @dataclass(frozen=True)
-class LinearOneCycle:
+class LinearOneCycle(Schedule):
     """Straight up from `start_lr` to `peak_lr` in the first `warmup_share` of the run, then straight down to `end_lr`.
 
     Update n runs at place n - 1 of the line over `total_steps`; the end itself would be the rate of one more update.
     Source: the published ConvGRU's schedule, with its rates.
     """
 
-    start_lr: float = 1e-6
-    peak_lr: float = 5e-5
-    end_lr: float = 3e-7
-    warmup_share: float = 0.15
-    needs_eers: ClassVar[bool] = False
+    start_lr: float = option(1e-6, "rate of the first step", above=0)
+    peak_lr: float = option(5e-5, "the highest rate", above=0)
+    end_lr: float = option(3e-7, "rate at the end of the run", above=0)
+    warmup_share: float = option(0.15, "share of the run in which the rate rises", least=0, below=1)
 
     def __post_init__(self) -> None:
-        require(0 < self.start_lr <= self.peak_lr, "start_lr", self.start_lr, "more than 0, at most peak_lr")
-        require(0 < self.end_lr <= self.peak_lr, "end_lr", self.end_lr, "more than 0, at most peak_lr")
-        require(0 <= self.warmup_share < 1, "warmup_share", self.warmup_share, "0 <= share < 1")
+        super().__post_init__()
+        require(self.start_lr <= self.peak_lr, "start_lr", self.start_lr, "at most peak_lr")
+        require(self.end_lr <= self.peak_lr, "end_lr", self.end_lr, "at most peak_lr")
 
     def lr(self, step: int, total_steps: int, eers: Eers = NO_EERS) -> float:
         """Peak at place warmup_share · total_steps."""
@@ -194,21 +143,19 @@ class LinearOneCycle:
 
 
 @dataclass(frozen=True)
-class Cosine:
+class Cosine(Schedule):
     """Linear warm-up to `peak_lr` at step `warmup_steps`, then half a cosine down to `final_lr` at the last step.
 
     Source: Loshchilov and Hutter 2017, "SGDR", one period, with a warm-up.
     """
 
-    peak_lr: float = 1e-3
-    warmup_steps: int = 0
-    final_lr: float = 0.0
-    needs_eers: ClassVar[bool] = False
+    peak_lr: float = option(1e-3, "the highest rate", above=0)
+    warmup_steps: int = option(0, "steps of the linear warm-up", least=0)
+    final_lr: float = option(0.0, "rate of the last step", least=0)
 
     def __post_init__(self) -> None:
-        require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
-        require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "0 or more")
-        require(0 <= self.final_lr <= self.peak_lr, "final_lr", self.final_lr, "from 0 to peak_lr")
+        super().__post_init__()
+        require(self.final_lr <= self.peak_lr, "final_lr", self.final_lr, "at most peak_lr")
 
     def lr(self, step: int, total_steps: int, eers: Eers = NO_EERS) -> float:
         """peak · n / warmup, then the cosine."""
@@ -217,39 +164,39 @@ class Cosine:
         done = (step - self.warmup_steps) / max(1, total_steps - self.warmup_steps)
         return _cosine(self.peak_lr, self.final_lr, min(1.0, done))
 
+    def shortened(self, before: int, now: int) -> Cosine:
+        """The warm-up is shortened."""
+        return replace(self, warmup_steps=shorter_warm_up(self.warmup_steps, before, now))
+
 
 @dataclass(frozen=True)
-class Step:
+class Stepwise(Schedule):
     """`peak_lr`, times `gamma` after each `every` steps."""
 
-    peak_lr: float = 1e-3
-    every: int = 10000
-    gamma: float = 0.5
-    needs_eers: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
-        require(self.every > 0, "every", self.every, "more than 0")
-        require(0 < self.gamma <= 1, "gamma", self.gamma, "0 < gamma <= 1")
+    peak_lr: float = option(1e-3, "rate of the first steps", above=0)
+    every: int = option(10000, "steps between two falls of the rate", above=0)
+    gamma: float = option(0.5, "by which the rate is multiplied at each fall", above=0, most=1)
 
     def lr(self, step: int, total_steps: int, eers: Eers = NO_EERS) -> float:
         """Steps 1 … every have the peak rate, every + 1 … 2·every the next lower."""
         return self.peak_lr * self.gamma ** ((step - 1) // self.every)
 
+    def shortened(self, before: int, now: int) -> Stepwise:
+        """The rate falls as often."""
+        return replace(self, every=max(1, round(self.every * now / before)))
+
 
 @dataclass(frozen=True)
-class Exponential:
+class Exponential(Schedule):
     """From `peak_lr` at the first step to `final_lr` at the last one by a constant factor, with a linear warm-up."""
 
-    peak_lr: float = 1e-3
-    final_lr: float = 1e-5
-    warmup_steps: int = 0
-    needs_eers: ClassVar[bool] = False
+    peak_lr: float = option(1e-3, "the highest rate", above=0)
+    final_lr: float = option(1e-5, "rate of the last step", above=0)
+    warmup_steps: int = option(0, "steps of the linear warm-up", least=0)
 
     def __post_init__(self) -> None:
-        require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
-        require(0 < self.final_lr <= self.peak_lr, "final_lr", self.final_lr, "more than 0, at most peak_lr")
-        require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "0 or more")
+        super().__post_init__()
+        require(self.final_lr <= self.peak_lr, "final_lr", self.final_lr, "at most peak_lr")
 
     def lr(self, step: int, total_steps: int, eers: Eers = NO_EERS) -> float:
         """peak · (final / peak)^((n - 1) / (total - 1)), times n / warmup while warming up."""
@@ -257,34 +204,43 @@ class Exponential:
         warm = min(1.0, step / self.warmup_steps) if self.warmup_steps else 1.0
         return warm * self.peak_lr * (self.final_lr / self.peak_lr) ** done
 
+    def shortened(self, before: int, now: int) -> Exponential:
+        """The warm-up is shortened."""
+        return replace(self, warmup_steps=shorter_warm_up(self.warmup_steps, before, now))
+
 
 @dataclass(frozen=True)
-class Plateau:
+class Plateau(Schedule):
     """`peak_lr`, times `gamma` each time the held-out error rate has not fallen for `patience` validations.
 
-    The count begins anew with each fall of the rate; the lowest error rate stays the one to beat. Not below
+    The count starts again with each fall of the rate; the lowest error rate stays the one to beat. Not below
     `final_lr`; with a linear warm-up.
     """
 
-    peak_lr: float = 1e-3
-    gamma: float = 0.5
-    patience: int = 3
-    final_lr: float = 0.0
-    warmup_steps: int = 0
-    needs_eers: ClassVar[bool] = True
+    peak_lr: float = option(1e-3, "the highest rate", above=0)
+    gamma: float = option(0.5, "by which the rate is multiplied at each fall", above=0, below=1)
+    patience: int = option(3, "validations without a lower error rate after which the rate falls", least=1)
+    final_lr: float = option(0.0, "the least rate", least=0)
+    warmup_steps: int = option(0, "steps of the linear warm-up", least=0)
 
     def __post_init__(self) -> None:
-        require(self.peak_lr > 0, "peak_lr", self.peak_lr, "more than 0")
-        require(0 < self.gamma < 1, "gamma", self.gamma, "0 < gamma < 1")
-        require(0 <= self.final_lr <= self.peak_lr, "final_lr", self.final_lr, "from 0 to peak_lr")
-        at_least(1, patience=self.patience)
-        at_least(0, warmup_steps=self.warmup_steps)
+        super().__post_init__()
+        require(self.final_lr <= self.peak_lr, "final_lr", self.final_lr, "at most peak_lr")
+
+    @property
+    def needs_eers(self) -> bool:
+        """Always."""
+        return True
 
     def lr(self, step: int, total_steps: int, eers: Eers = NO_EERS) -> float:
         """peak · gamma^(times that the patience ended before the step), times n / warmup while warming up."""
         warm = min(1.0, step / self.warmup_steps) if self.warmup_steps else 1.0
         falls = len(stale_steps(eers, step, self.patience))
         return warm * max(self.final_lr, self.peak_lr * self.gamma**falls)
+
+    def shortened(self, before: int, now: int) -> Plateau:
+        """The warm-up is shortened."""
+        return replace(self, warmup_steps=shorter_warm_up(self.warmup_steps, before, now))
 
 
 SCHEDULES: dict[str, type[Schedule]] = {
@@ -296,5 +252,5 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "noam": Noam,
     "one_cycle": OneCycle,
     "plateau": Plateau,
-    "step": Step,
+    "step": Stepwise,
 }

@@ -1,6 +1,6 @@
 """The number that chooses the best model: the equal error rate over trials of held-out utterances.
 
-Accuracy on known speakers goes on rising while the embedding gets worse for new ones; trials measure what is wanted.
+Accuracy on known speakers goes on rising while the embedding gets worse for new ones; trials measure the embedding.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from torch.nn import functional
 
 from common.errors import InputError
 from nnet.data.batches import read_frames
-from nnet.data.lists import TrainingLists, Trials, Utterances
+from nnet.data.lists import HeldOutTrials, TrainingLists, UtteranceList
 from nnet.inference.embed import batches_by_length, embed_batch
 from nnet.model import SpeakerNet
 from scoring.metrics import eer
 
 
 def embed_utterances(
-    net: SpeakerNet, utterances: Utterances, dim: int, max_frames: int, device: torch.device
+    net: SpeakerNet, utterances: UtteranceList, dim: int, max_frames: int, device: torch.device
 ) -> torch.Tensor:
-    """Embeddings of a list, of each utterance's first `max_frames` frames, or fewer where the encoder asks for it.
+    """Embeddings of a list, of each utterance's first `max_frames` frames, or fewer if the encoder asks for it.
 
     Args:
         net: the network; left in the mode in which it was.
@@ -43,7 +43,7 @@ def embed_utterances(
     return embeddings
 
 
-def check_lengths(net: SpeakerNet, utterances: Utterances, max_frames: int) -> None:
+def check_lengths(net: SpeakerNet, utterances: UtteranceList, max_frames: int) -> None:
     """Check before training that the network can embed what `embed_utterances` will give it.
 
     Raises:
@@ -61,7 +61,7 @@ def check_lengths(net: SpeakerNet, utterances: Utterances, max_frames: int) -> N
         )
 
 
-def cosine_eer(embeddings: torch.Tensor, trials: Trials) -> float:
+def cosine_eer(embeddings: torch.Tensor, trials: HeldOutTrials) -> float:
     """Equal error rate, a share, of cosine scores of embeddings (N, E) from which their mean was taken.
 
     Raises:
@@ -75,7 +75,7 @@ def cosine_eer(embeddings: torch.Tensor, trials: Trials) -> float:
 
 
 def valid_eer(net: SpeakerNet, lists: TrainingLists, dim: int, max_frames: int, device: torch.device) -> float | None:
-    """Equal error rate over the held-out trials, a share; None where there are none."""
+    """Equal error rate over the held-out trials, a share; None if there are none."""
     if not len(lists.trials):
         return None
     return cosine_eer(embed_utterances(net, lists.valid, dim, max_frames, device), lists.trials)

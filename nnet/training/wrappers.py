@@ -1,4 +1,4 @@
-"""Names of tensors as torch's wrappers of a network write them, brought back to the network's own.
+"""Names of tensors without the prefixes that torch's wrappers add.
 
 DataParallel and DistributedDataParallel put `module.` before every name, torch.compile `_orig_mod.`, at the front or
 before the names of the part that is compiled; a network may be wrapped by both, in either order.
@@ -19,7 +19,7 @@ def unwrapped(names: Iterable[str]) -> tuple[dict[str, str], str]:
         names: of all tensors of a network.
 
     Returns:
-        Each name with the network's own, and what was taken off, in words; "" where nothing was.
+        Each name with the network's own, and what was taken off, in words; "" if nothing was.
     """
     own = {name: name for name in names}
     taken: list[str] = []

@@ -32,8 +32,8 @@ from minikaldi.data_dir.validate import validate
 from minikaldi.featbin.compute_mfcc_feats import main as compute_mfcc_feats
 from minikaldi.options import parse_command_line
 from nnet.config.experiment import load
-from nnet.data.lists import StringTable, read_int_table, read_trials
-from nnet.data.lists import read_values as read_list_table
+from nnet.data.lists import StringTable, read_int_table, read_valid_trials
+from nnet.data.lists import read_id_table as read_list_table
 from nnet.training.curve import CURVE_HEADER, Curve
 from recipe.markers import check as check_marker
 from scoring.trial_sets import model_speakers
@@ -152,7 +152,7 @@ READERS = [
     Reader("manifest", lambda path: stored(path.parent, path.name, "abc"), MANIFEST, InputError),
     Reader("training list", read_list_table, TABLE, InputError),
     Reader("integers", read_int_table, b"utt1 100\nutt2 20\nutt3 -3\n", InputError),
-    Reader("held-out trials", lambda path: read_trials(path, ["utt1", "utt2", "utt3"]), TRIALS, InputError),
+    Reader("held-out trials", lambda path: read_valid_trials(path, ["utt1", "utt2", "utt3"]), TRIALS, InputError),
     Reader("curve", kept_curve, f"{CURVE_HEADER}\n1\t0.5\n2\t0.4\n".encode(), InputError),
     Reader("trials", read_scored_trials, TRIALS, InputError),
     Reader("VoxCeleb trials", read_scored_trials, b"1 a/1.wav a/2.wav\r\n0 a/1.wav b/1.wav\r\n", InputError),
@@ -236,7 +236,7 @@ def test_yaml_that_no_experiment_needs_is_refused_with_its_line(text: str, said:
 
 def test_a_yaml_file_that_is_no_utf8_names_line_and_byte(tmp_path: Path) -> None:
     (tmp_path / "input").write_bytes(b"a: 1\nb: \xff\n")
-    with pytest.raises(ConfigError, match="input:2: byte 8 of the file is no UTF-8"):
+    with pytest.raises(ConfigError, match="input:2: byte 8 of the file is not UTF-8"):
         load(tmp_path / "input")
 
 

@@ -44,7 +44,7 @@ def make_tiny_corpus(tmp_path: Path) -> Callable[..., TinyCorpus]:
                 utt2rec.append(f"{utt_id} r{rec}\n")
         for name, lines in (("utt2num_frames", frames), ("utt2spk", utt2spk), ("utt2rec", utt2rec)):
             (data / name).write_text("".join(lines))
-        make_lists(data, tmp_path / "lists", 15, 2, HoldOutOptions(share=0.3))
+        make_lists(data, tmp_path / "lists", 15, 2, HoldOutOptions(valid_share=0.3))
         (tmp_path / "tiny.yaml").write_text(CONFIG)
         (tmp_path / "fbank.conf").write_text("--num-mel-bins=8\n")
         return TinyCorpus(data, tmp_path / "lists", tmp_path / "tiny.yaml", tmp_path / "fbank.conf")

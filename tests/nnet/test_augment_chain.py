@@ -15,8 +15,8 @@ from nnet.augment.audio import AudioReader
 from nnet.augment.chain import Chain, Costs
 from nnet.augment.features import read_feature_maker, without_mean
 from nnet.augment.material import Material
-from nnet.augment.signal import Signal, power
-from nnet.data.wave_lists import RirEntry
+from nnet.augment.signal import Signal, mean_square
+from nnet.data.wave_lists import RirLine
 from tests.nnet.helpers.audio_corpus import write_waves
 
 RNG = np.random.default_rng(0)
@@ -34,9 +34,9 @@ def gain(db: float) -> GainOptions:
 def through(entries: tuple[Step | OneOf, ...], count: int = 1, costs: Costs | None = None) -> list[float]:
     """Gain in dB that each of `count` equal signals got."""
     material = Material(16000.0, AudioReader(16000, 0), {}, (), 0)
-    chain = Chain(AugmentOptions(wave=entries), material, costs or Costs())
+    chain = Chain(AugmentOptions(audio=entries), material, costs or Costs())
     done = chain.apply([Signal(WAVE)] * count, rngs(count))
-    return [round(10 * np.log10(power(signal.samples) / power(WAVE)), 2) for signal in done]
+    return [round(10 * np.log10(mean_square(signal.samples) / mean_square(WAVE)), 2) for signal in done]
 
 
 def test_steps_come_one_after_the_other() -> None:
@@ -67,11 +67,11 @@ def test_what_a_signal_draws_does_not_depend_on_the_others() -> None:
 
 def test_the_context_is_kept_up_to_the_last_room_and_no_further(tmp_path: Path) -> None:
     write_waves(tmp_path / "r", {"r": np.array([20000.0, 0, 500])})
-    rirs = (RirEntry("r", 1.0, f"{tmp_path}/r/audio/r.wav"),)
+    rirs = (RirLine("r", 1.0, f"{tmp_path}/r/audio/r.wav"),)
     material = Material(16000.0, AudioReader(16000, 10**6), {}, rirs, 10**6)
     signal = Signal(WAVE, context=1000)
     for wave in ((Step(RoomOptions(), 0.5), Step(gain(0))), (Step(gain(0)),), ()):
-        chain = Chain(AugmentOptions(wave=wave), material, Costs())
+        chain = Chain(AugmentOptions(audio=wave), material, Costs())
         done = chain.apply([signal] * 8, rngs(8))
         assert all(each.context == 0 and len(each.samples) == 2000 for each in done)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from nnet.augment import FEATURE_STEPS, WAVE_STEPS
+from nnet.augment import AUDIO_STEPS, FEATURE_STEPS
 
 
 def test_every_step_has_its_line(root: Path) -> None:
     rows = re.findall(r"^\| (`.*?) \|", (root / "docs/augmentation.md").read_text(), re.MULTILINE)
     named = set(re.findall(r"`(\w+)`", " ".join(rows)))
-    assert named == {*WAVE_STEPS, *FEATURE_STEPS, "speed"}
+    assert named == {*AUDIO_STEPS, *FEATURE_STEPS, "speed"}
 
 
 def test_the_tests_of_bad_input_are_there(root: Path) -> None:

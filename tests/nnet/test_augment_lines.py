@@ -30,16 +30,16 @@ from nnet.augment.band import (
     LowPass,
     Resampled,
     Telephone,
-    band,
+    band_pass,
     coloured,
     companded,
     high_pass,
     low_pass,
 )
-from nnet.augment.level import Clean, Clipping, Gain, amplified, cut
+from nnet.augment.level import Clean, Clipping, Gain, amplified, cut_peaks
 from nnet.augment.masks import apply_masks, filling_of, mask_bins, mask_frames
 from nnet.augment.material import Material
-from nnet.augment.signal import FloatArray, Signal, power
+from nnet.augment.signal import FloatArray, Signal, mean_square
 
 RNG = np.random.default_rng(0)
 WHITE = (1000 * RNG.standard_normal(16000)).astype(np.float32)
@@ -171,7 +171,7 @@ def test_companding_is_monotone_symmetric_and_near(law: str) -> None:
     np.testing.assert_array_equal(found[::-1], -found)
     assert np.abs(found - values)[np.abs(values) > 1000].max() / 32768 < 0.025
     noise = companded(WHITE, law) - np.rint(WHITE)
-    assert 30 < 10 * np.log10(power(WHITE) / power(noise)) < 45  # eight bits of a law give 35 to 40 dB
+    assert 30 < 10 * np.log10(mean_square(WHITE) / mean_square(noise)) < 45  # eight bits of a law give 35 to 40 dB
 
 
 def test_a_telephone_line_has_its_band_and_eight_bits() -> None:
@@ -195,20 +195,20 @@ def test_gain_is_in_db_and_takes_the_levels_with_it() -> None:
     np.testing.assert_allclose(amplified(np.array([1, -2], np.float32), 20), [10, -20], rtol=1e-6)
     signal = Signal(WHITE, speech_power=100.0)
     (found,) = Gain(GainOptions(db=(-20, -20)), material()).apply([signal], [rng(0)])
-    assert power(found.samples) == pytest.approx(power(WHITE) / 100, rel=1e-4)
+    assert mean_square(found.samples) == pytest.approx(mean_square(WHITE) / 100, rel=1e-4)
     assert found.speech_power == pytest.approx(1.0)
 
 
 def test_clipping_cuts_what_is_nearer_to_the_peak() -> None:
-    assert cut(np.array([10, -4, -10, 5], np.float32), 20 * np.log10(2)).tolist() == [5, -4, -5, 5]
-    assert cut(np.zeros(3, np.float32), 6).tolist() == [0, 0, 0]
+    assert cut_peaks(np.array([10, -4, -10, 5], np.float32), 20 * np.log10(2)).tolist() == [5, -4, -5, 5]
+    assert cut_peaks(np.zeros(3, np.float32), 6).tolist() == [0, 0, 0]
     (found,) = Clipping(ClippingOptions(db=(6, 6)), material()).apply([Signal(WHITE)], [rng(0)])
     assert np.abs(found.samples).max() == pytest.approx(np.abs(WHITE).max() * 10**-0.3, rel=1e-6)
 
 
 def test_a_telephone_band_falls_from_one_to_nothing_at_its_edges() -> None:
     hz = np.array([0, 120, 160, 200, 1000, 3400, 3485, 3570, 8000], np.float32)
-    np.testing.assert_allclose(band(hz, 200, 3400), [0, 0, 0.5, 1, 1, 1, 0.5, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(band_pass(hz, 200, 3400), [0, 0, 0.5, 1, 1, 1, 0.5, 0, 0], atol=1e-6)
 
 
 def test_clean_changes_nothing() -> None:

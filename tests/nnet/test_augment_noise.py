@@ -12,10 +12,10 @@ from common.errors import InputError
 from minikaldi.feat.reverberate import mean_square
 from nnet.augment import BabbleOptions, MusicOptions, NoiseOptions
 from nnet.augment.audio import AudioReader, DecodedAudio
-from nnet.augment.material import Material, NoiseFiles, NoiseSet
-from nnet.augment.noise import Babble, Music, Noise, Piece, draw_level, mixed, passage_of
+from nnet.augment.material import Material, NoiseFiles, NoisePool
+from nnet.augment.noise import Babble, Music, NoiseStep, Piece, draw_level, mixed, passage_of
 from nnet.augment.signal import Signal
-from nnet.data.wave_lists import NoiseEntry
+from nnet.data.wave_lists import NoiseLine
 from tests.nnet.helpers.audio_corpus import voice, write_waves
 
 RATE = 16000.0
@@ -91,13 +91,13 @@ def make_material(folder: Path, waves: dict[str, np.ndarray], speakers: dict[str
     """Files of one kind, by the speakers given, else by speakers of their own names."""
     write_waves(folder, waves)
     reader = AudioReader(RATE, 10**7)
-    entries = [NoiseEntry(name, speakers.get(name, name), f"{folder}/audio/{name}.wav") for name in waves]
+    entries = [NoiseLine(name, speakers.get(name, name), f"{folder}/audio/{name}.wav") for name in waves]
     ids = sorted({entry.spk_id for entry in entries})
     numbers = np.array([ids.index(entry.spk_id) for entry in entries], np.int32)
-    return Material(RATE, reader, {kind: NoiseSet(NoiseFiles(entries, reader), numbers, ids, "the list")}, (), 10**6)
+    return Material(RATE, reader, {kind: NoisePool(NoiseFiles(entries, reader), numbers, ids, "the list")}, (), 10**6)
 
 
-def added(step: Noise | Music | Babble, signal: Signal, *seed: int) -> list[Piece]:
+def added(step: NoiseStep | Music | Babble, signal: Signal, *seed: int) -> list[Piece]:
     """What a step draws."""
     return list(step._pieces(signal, rng(*seed)))
 
@@ -105,7 +105,7 @@ def added(step: Noise | Music | Babble, signal: Signal, *seed: int) -> list[Piec
 def test_foreground_noises_follow_one_another_at_the_interval(tmp_path: Path) -> None:
     waves = {"a": voice(RNG, 3000), "b": voice(RNG, 5000)}
     material = make_material(tmp_path / "n", waves, {}, "noise")
-    step = Noise(NoiseOptions(interval=0.1), material)
+    step = NoiseStep(NoiseOptions(interval=0.1), material)
     lengths = {"a": 3000, "b": 5000}
     begins = []
     for n in range(30):
@@ -130,7 +130,7 @@ def piece_is_of(piece: Piece, waves: dict[str, np.ndarray]) -> bool:
 def test_music_and_background_noise_last_all_along(tmp_path: Path) -> None:
     music = make_material(tmp_path / "m", {"m": voice(RNG, 7000)}, {}, "music")
     noise = make_material(tmp_path / "n", {"n": voice(RNG, 50000)}, {}, "noise")
-    for step in (Music(MusicOptions(), music), Noise(NoiseOptions(placement="background"), noise)):
+    for step in (Music(MusicOptions(), music), NoiseStep(NoiseOptions(placement="background"), noise)):
         (piece,) = added(step, Signal(SPEECH), 1)
         assert piece.start == 0 and len(piece.samples) == len(SPEECH)
 
@@ -159,7 +159,7 @@ def test_babble_of_more_voices_than_speakers_repeats_some_and_tells_it(voices: M
     pieces = added(step, Signal(SPEECH, speaker="b"), 1)
     assert len(pieces) == 7 and {piece.name[0] for piece in pieces} == {"a", "c", "d"}
     (note,) = voices.notes.take()
-    assert "babble of up to 7 voices, and the list has 3 speakers beside the utterance's own" in note
+    assert "babble of up to 7 voices, and the list has 3 speakers besides the utterance's own" in note
 
 
 def test_babble_without_another_speaker_is_refused(tmp_path: Path) -> None:
@@ -171,15 +171,15 @@ def test_babble_without_another_speaker_is_refused(tmp_path: Path) -> None:
 
 def test_a_step_without_noises_says_how_to_get_them(voices: Material) -> None:
     with pytest.raises(InputError, match=r'"noise" needs noise\.list.*--noise-dir'):
-        Noise(NoiseOptions(), voices)
+        NoiseStep(NoiseOptions(), voices)
 
 
 def test_a_silent_passage_is_told_once(tmp_path: Path) -> None:
     material = make_material(tmp_path / "n", {"quiet": np.zeros(3000)}, {}, "noise")
-    step = Noise(NoiseOptions(placement="background"), material)
+    step = NoiseStep(NoiseOptions(placement="background"), material)
     for n in range(3):
         assert np.array_equal(step.apply([Signal(SPEECH)], [rng(n)])[0].samples, SPEECH)
-    assert material.notes.take() == ("quiet: a passage of it is silent; where it is drawn nothing is added",)
+    assert material.notes.take() == ("quiet: a passage of it is silent; if that is drawn, nothing is added",)
     assert material.notes.take() == ()
 
 

@@ -16,8 +16,8 @@ import pytest
 
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, WAVE, read_object
 from nnet.augment.noise import Piece, mixed
-from nnet.augment.room import least_length, make_response, response_spectra, reverberated
-from nnet.augment.signal import Signal, power, to_sixteen_bits
+from nnet.augment.room import least_length, make_response, put_in_rooms, response_spectra
+from nnet.augment.signal import Signal, mean_square, to_sixteen_bits
 from nnet.augment.spectra import fast_length
 from nnet.config.experiment import load
 from nnet.data.lists import read_lists
@@ -30,7 +30,7 @@ UTTS = (0, 7, 20)
 
 def online(corpus: Any, wave_steps: str, utt: int) -> np.ndarray:
     """The features of a whole utterance through the steps."""
-    config = load(corpus.config, [f"augment.wave={wave_steps}"])
+    config = load(corpus.config, [f"augment.audio={wave_steps}"])
     chunks, lists, _ = open_waves(config, read_lists(corpus.lists), corpus.lists, corpus.features_conf)
     length = int(lists.train.num_frames[utt])
     rows: np.ndarray = chunks.chunks(BatchPlan(1, length, np.array([utt]), np.array([0])))[0]
@@ -166,14 +166,14 @@ def golden_room(root: Path, speech: np.ndarray) -> Signal:
     room = make_response(golden_wave(root, "rir"), 16000)
     assert room is not None
     length = fast_length(least_length(Signal(speech), room))
-    return reverberated([Signal(speech)], [room], response_spectra([room], length), length)[0]
+    return put_in_rooms([Signal(speech)], [room], response_spectra([room], length), length)[0]
 
 
 def as_kaldi_levels(noise: np.ndarray, start: float, snr: float, length: int, name: str) -> Piece:
     """A noise whose level is that of its whole file, where only a part of it is heard."""
     place = int(start * 16000)
     heard = noise[: length - place]
-    return Piece(heard, place, snr + 10 * np.log10(power(noise) / power(heard)), name)
+    return Piece(heard, place, snr + 10 * np.log10(mean_square(noise) / mean_square(heard)), name)
 
 
 def test_real_kaldis_noises(root: Path) -> None:
@@ -207,4 +207,4 @@ def test_real_kaldis_noise_in_a_room(root: Path) -> None:
     expected = kaldi_case(root, "noise-and-rir")
     gain = noisy.samples @ expected / (noisy.samples @ noisy.samples)
     assert gain == pytest.approx(1, abs=0.02)  # Kaldi takes the power with the echo behind the end
-    assert 10 * np.log10(power(gain * noisy.samples - expected) / power(expected)) < -40
+    assert 10 * np.log10(mean_square(gain * noisy.samples - expected) / mean_square(expected)) < -40

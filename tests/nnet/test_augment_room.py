@@ -12,10 +12,10 @@ from minikaldi.feat.reverberate import early_response, mean_square
 from nnet.augment import RoomOptions
 from nnet.augment.audio import AudioReader
 from nnet.augment.material import Material
-from nnet.augment.room import Room, least_length, make_response, response_spectra, reverberated
+from nnet.augment.room import Room, least_length, make_response, put_in_rooms, response_spectra
 from nnet.augment.signal import Signal
 from nnet.augment.spectra import fast_length
-from nnet.data.wave_lists import RirEntry
+from nnet.data.wave_lists import RirLine
 from tests.nnet.helpers.audio_corpus import write_waves
 
 RATE = 16000.0
@@ -30,7 +30,7 @@ def in_room(signal: Signal, response: np.ndarray = ROOM, length: int = 0) -> Sig
     made = make_response(response, RATE)
     assert made is not None
     length = length or fast_length(least_length(signal, made))
-    return reverberated([signal], [made], response_spectra([made], length), length)[0]
+    return put_in_rooms([signal], [made], response_spectra([made], length), length)[0]
 
 
 def slow(speech: np.ndarray, response: np.ndarray = ROOM) -> np.ndarray:
@@ -114,7 +114,7 @@ def material(tmp_path: Path) -> Material:
     waves = {"near": np.array([30000.0, 0, 100]), "far": np.concatenate([np.zeros(9), [200.0], np.full(40, -20.0)])}
     write_waves(tmp_path / "rooms", {**waves, "silent": np.zeros(50)})
     weights = {"near": 1.0, "far": 3.0, "silent": 1e-30}
-    rirs = [RirEntry(name, weight, f"{tmp_path}/rooms/audio/{name}.wav") for name, weight in weights.items()]
+    rirs = [RirLine(name, weight, f"{tmp_path}/rooms/audio/{name}.wav") for name, weight in weights.items()]
     return Material(RATE, AudioReader(RATE, 10**6), {}, tuple(rirs), 10**6)
 
 
@@ -142,7 +142,7 @@ def test_a_silent_room_leaves_the_speech_and_is_told_once(material: Material) ->
 
 def test_a_room_at_another_rate_is_refused_with_the_mend(material: Material, tmp_path: Path) -> None:
     write_waves(tmp_path / "slow", {"r": ROOM}, rate=8000)
-    rirs = (RirEntry("r", 1.0, f"{tmp_path}/slow/audio/r.wav"),)
+    rirs = (RirLine("r", 1.0, f"{tmp_path}/slow/audio/r.wav"),)
     room = Room(RoomOptions(), Material(RATE, material.reader, {}, rirs, 10**6))
     with pytest.raises(InputError, match=r"r: .*r\.wav is 8000 Hz.*to_wav\.py"):
         room.apply([Signal(SPEECH)], [np.random.default_rng(0)])

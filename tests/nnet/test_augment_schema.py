@@ -9,7 +9,7 @@ import yaml
 
 from common.options import ConfigError, OptionError
 from nnet.augment import (
-    WAVE_STEPS,
+    AUDIO_STEPS,
     AugmentOptions,
     BabbleOptions,
     FrequencyMaskOptions,
@@ -21,7 +21,7 @@ from nnet.augment import (
     TimeMaskOptions,
 )
 from nnet.augment.schema import augment_mapping, parse_augment
-from nnet.config import experiment as nnet_config
+from nnet.config import program as nnet_config
 from nnet.config.experiment import from_mapping, load, to_mapping, to_yaml
 
 EXPERIMENT = """\
@@ -31,14 +31,14 @@ pooling: {name: statistics}
 embedding: {dim: 128}
 head: {}
 loss: {name: softmax}
-data: {chunk_frames: [200, 400], source: wav}
+data: {chunk_frames: [200, 400], source: audio}
 optimizer: {name: adam, eps: 1e-9}
 schedule: {name: noam}
 training: {steps: 10}
 """
 SECTION = """\
 speed: {factors: [0.9, 1.1], new_speakers: false}
-wave:
+audio:
   - {name: room, probability: 0.6, context: 0.2}
   - one_of: [{name: noise, weight: 2, snrs: [10, 0], between: true}, {name: babble, voices: 3}]
     probability: 0.5
@@ -76,7 +76,7 @@ def test_the_section_becomes_its_options() -> None:
 def test_without_the_section_nothing_is_augmented(path: Path) -> None:
     assert load(path).augment == AugmentOptions() == parse_augment({})
     assert not load(path).augment.needs_audio and MEANT.needs_audio
-    assert parse_augment({"speed": None, "wave": None, "features": []}) == AugmentOptions()
+    assert parse_augment({"speed": None, "audio": None, "features": []}) == AugmentOptions()
 
 
 def test_a_file_is_read_in_place_of_a_mapping(path: Path, section: Path) -> None:
@@ -99,44 +99,45 @@ def test_the_saved_config_holds_the_section_itself(path: Path, section: Path, tm
 
 
 def test_every_step_with_its_defaults_reads_back() -> None:
-    steps = tuple(Step(options()) for options in WAVE_STEPS.values())
+    steps = tuple(Step(options()) for options in AUDIO_STEPS.values())
     augment = AugmentOptions(SpeedOptions(), (*steps, OneOf(steps, 0.1)), (Step(TimeMaskOptions(), 0.2),))
     assert parse_augment(augment_mapping(augment)) == augment
-    assert augment.wave_steps() == [*steps, *steps]
+    assert augment.audio_steps() == [*steps, *steps]
 
 
 def test_an_override_changes_a_part_of_the_file_that_is_named(path: Path, section: Path) -> None:
     path.write_text(EXPERIMENT + f"augment: {section}\n")
     changed = load(path, ["augment.speed={factors: [1.2]}", "augment.features=[]"]).augment
-    assert changed.speed == SpeedOptions((1.2,)) and changed.features == () and changed.wave == MEANT.wave
+    assert changed.speed == SpeedOptions((1.2,)) and changed.features == () and changed.audio == MEANT.audio
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("wave: [{name: rom}]", 'augment.wave[0] "rom" is unknown; choose one of: babble, clean, clipping, '),
-        ("wave: [{name: rom}]", '(did you mean "room"?)'),
-        ("wave: [{probability: 1}]", 'augment.wave[0] has no "name"'),
-        ("wave: [room]", 'augment.wave[0] has no "name"'),
-        ("wave: {name: room}", "augment.wave is {'name': 'room'}; expected a list of steps"),
-        ("wave: [{name: room, probability: 2}]", "augment.wave[0].probability is 2; expected a number from 0 to 1"),
-        ("wave: [{name: room, weight: 2}]", "augment.wave[0].weight is unknown; choose one of: context"),
-        ("wave: [{name: noise, snrs: [a]}]", 'augment.wave[0].snrs[0] is "a"; expected a number'),
-        ("wave: [{name: noise, snrs: []}]", "augment.wave[0].snrs is []; expected one level in dB or more"),
-        ("wave: [{name: babble, voices: [7, 3]}]", "augment.wave[0].voices is [7, 3]; expected [least, greatest]"),
-        ("wave: [{name: telephone, high: [3000, 4500]}]", "expected 3800 Hz at most: the line has 8 kHz"),
-        ("wave: [{one_of: []}]", "augment.wave[0].one_of has no member with a weight above 0"),
-        ("wave: [{one_of: [{name: room, weight: -1}]}]", "one_of[0].weight is -1; expected a number of at least 0"),
-        ("wave: [{one_of: [{name: room, probability: 1}]}]", "one_of[0].probability is unknown; choose one of: "),
-        ("wave: [{one_of: [{name: room}], weight: 1}]", "augment.wave[0].weight is unknown; choose one of: one_of, pr"),
+        ("audio: [{name: rom}]", 'augment.audio[0] "rom" is unknown; choose one of: babble, clean, clipping, '),
+        ("audio: [{name: rom}]", '(did you mean "room"?)'),
+        ("audio: [{probability: 1}]", 'augment.audio[0] has no "name"'),
+        ("audio: [room]", 'augment.audio[0] has no "name"'),
+        ("audio: {name: room}", "augment.audio is {'name': 'room'}; expected a list of steps"),
+        ("audio: [{name: room, probability: 2}]", "augment.audio[0].probability is 2; expected a number >= 0 and <= 1"),
+        ("audio: [{name: room, weight: 2}]", "augment.audio[0].weight is unknown; choose one of: context"),
+        ("audio: [{name: noise, snrs: [a]}]", 'augment.audio[0].snrs[0] is "a"; expected a number'),
+        ("audio: [{name: noise, snrs: []}]", "augment.audio[0].snrs is []; expected one level in dB or more"),
+        ("audio: [{name: babble, voices: [7, 3]}]", "augment.audio[0].voices is [7, 3]; expected [least, greatest]"),
+        ("audio: [{name: telephone, high: [3000, 4500]}]", "high is [3000.0, 4500.0]; expected <= 3800"),
+        ("audio: [{one_of: []}]", "augment.audio[0].one_of has no member with a weight above 0"),
+        ("audio: [{one_of: [{name: room, weight: -1}]}]", "one_of[0].weight is -1; expected a number >= 0"),
+        ("audio: [{one_of: [{name: room, probability: 1}]}]", "one_of[0].probability is unknown; choose one of: "),
+        ("audio: [{one_of: [{name: room}], weight: 1}]", "augment.audio[0].weight is unknown; choose one of: one_of"),
         ("features: [{name: room}]", 'features[0] "room" is unknown; choose one of: frequency_mask, time_mask'),
         ("features: [{name: time_mask, fill: noise}]", 'fill is "noise"; choose one of: crop_mean, mean, zero'),
-        ("speed: {factors: []}", "augment.speed.factors is []; expected different factors from 0.5 to 2"),
-        ("speed: {factors: [1.0]}", "expected different factors from 0.5 to 2, in hundredths, without 1"),
+        ("speed: {factors: []}", "augment.speed.factors is []; expected different factors, in hundredths"),
+        ("speed: {factors: [1.0]}", "expected different factors, in hundredths, without 1"),
         ("speed: {factors: [0.9, 0.9]}", "augment.speed.factors is [0.9, 0.9]; expected different"),
+        ("speed: {factors: [0.9, 3]}", "augment.speed.factors is [0.9, 3.0]; expected >= 0.5 and <= 2"),
         ("speed: [0.9]", "augment.speed is [0.9]; expected a mapping of options"),
-        ("wav: []", 'augment.wav is unknown; choose one of: features, speed, wave (did you mean "wave"?)'),
-        ("[1]", "augment is [1]; expected a file's name, or a mapping of speed, wave, features"),
+        ("audo: []", 'augment.audo is unknown; choose one of: audio, features, speed (did you mean "audio"?)'),
+        ("[1]", "augment is [1]; expected a file's name, or a mapping of speed, audio, features"),
     ],
 )
 def test_a_wrong_section_is_refused_with_its_key(text: str, expected: str) -> None:
@@ -152,24 +153,25 @@ def error_of(path: Path, *overrides: str) -> str:
 
 
 def test_a_wrong_override_and_a_missing_file_are_blamed(path: Path, section: Path) -> None:
-    assert error_of(path, "augment.wave=[{name: rom}]").startswith("--set augment.wave=[{name: rom}]: augment.wave[0] ")
+    rom = "augment.audio=[{name: rom}]"
+    assert error_of(path, rom).startswith(f"--set {rom}: augment.audio[0] ")
     missing = error_of(path, "augment=nowhere.yaml")
     assert missing.startswith("--set augment=nowhere.yaml") and "cannot be read" in missing
-    section.write_text("wave: [")
+    section.write_text("audio: [")
     assert f"{section}:1: " in error_of(path, f"augment={section}")
 
 
 def test_changes_of_audio_need_audio_and_masks_do_not(path: Path) -> None:
-    wave, speed = "augment.wave=[{name: gain}]", "augment.speed={factors: [0.9]}"
-    for override, part in ((wave, "wave"), (speed, "speed")):
+    audio, speed = "augment.audio=[{name: gain}]", "augment.speed={factors: [0.9]}"
+    for override, part in ((audio, "audio"), (speed, "speed")):
         message = error_of(path, "data.source=feats", override)
-        assert f"augment.{part} changes audio, but data.source is feats; set data.source=wav" in message
+        assert f"augment.{part} changes audio, but data.source is feats; set data.source=audio" in message
     masks = load(path, ["data.source=feats", "augment.features=[{name: time_mask}]"])
     assert masks.augment.features == (Step(TimeMaskOptions()),)
 
 
 def test_the_list_shows_the_section(capsys: pytest.CaptureFixture[str]) -> None:
-    assert nnet_config.main(["--list"]) == 0
+    nnet_config.main(["--list"])
     shown = capsys.readouterr().out
     for text in ("augment: a file's name", "{name: telephone}", "voices: a list of 2", "{name: time_mask}", "source: "):
         assert text in shown
@@ -184,7 +186,7 @@ def test_the_published_sections_are_read_and_say_what_they_are(root: Path, path:
 
 
 def test_the_published_kaldi_section_has_kaldis_levels(root: Path, path: Path) -> None:
-    (group,) = load(path, [f"augment={root}/conf/augment/kaldi.yaml"]).augment.wave
+    (group,) = load(path, [f"augment={root}/conf/augment/kaldi.yaml"]).augment.audio
     assert isinstance(group, OneOf) and group.probability == 1.0
     options = [member.options for member in group.members]
     assert NoiseOptions(snrs=(15, 10, 5, 0), interval=1.0) in options

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from nnet.augment.cache import BoundedCache
-from nnet.augment.signal import Signal, power, to_sixteen_bits
+from nnet.augment.signal import Signal, mean_square, to_sixteen_bits
 from nnet.augment.spectra import (
     by_length,
     common_lengths,
     energy,
     fast_length,
-    filtered,
+    filter_wave,
     resized,
     spectra_of,
     squared,
@@ -27,10 +27,10 @@ def noise(*lengths: int) -> list[np.ndarray]:
 
 
 def test_power_is_the_mean_square() -> None:
-    assert power(np.array([3, -4], np.float32)) == 12.5
-    assert power(np.zeros(0, np.float32)) == 0.0
+    assert mean_square(np.array([3, -4], np.float32)) == 12.5
+    assert mean_square(np.zeros(0, np.float32)) == 0.0
     wave = noise(48000)[0]
-    assert power(wave) == pytest.approx(np.mean(wave.astype(np.float64) ** 2), rel=1e-5)  # float32 sums
+    assert mean_square(wave) == pytest.approx(np.mean(wave.astype(np.float64) ** 2), rel=1e-5)  # float32 sums
 
 
 def test_sixteen_bits_are_truncated_toward_zero_and_clipped() -> None:
@@ -86,7 +86,7 @@ def test_a_filter_in_blocks_is_the_filter_of_the_whole_wave(num_samples: int) ->
         return np.fft.rfft(centred).real.astype(np.float32)
 
     expected = np.convolve(wave.astype(np.float64), taps)[50 : 50 + num_samples]
-    np.testing.assert_allclose(filtered(wave, response, 60), expected, atol=0.1)  # float32, values to 30,000
+    np.testing.assert_allclose(filter_wave(wave, response, 60), expected, atol=0.1)  # float32, values to 30,000
 
 
 def test_missing_bins_are_zeros_and_those_beyond_are_left_out() -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from common.options import ConfigError
-from nnet.config import experiment as nnet_config
+from common.options import ConfigError, sentence_of
+from nnet.augment import AUDIO_STEPS, FEATURE_STEPS, SpeedOptions
+from nnet.config import program as nnet_config
 from nnet.config.experiment import from_mapping, get, load, to_mapping, to_yaml
+from nnet.config.schema import SECTIONS
 from nnet.pooling import LdeOptions, StatisticsOptions
 
 GOOD = """\
@@ -86,24 +91,26 @@ def test_an_unknown_name_lists_the_choices_and_the_nearest(path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "replacement", "expected"),
     [
-        ("{name: tdnn, width: 64}", "{name: tdnn, widht: 64}", 'encoder.widht is unknown; choose one of: last_width, '),
+        ("{name: tdnn, width: 64}", "{name: tdnn, widht: 64}", "encoder.widht is unknown; choose one of: last_width, "),
         ("{name: tdnn, width: 64}", "{name: tdnn, width: '64'}", 'encoder.width is "64"; expected an integer'),
         ("{name: tdnn, width: 64}", "{name: tdnn, width: true}", "encoder.width is true; expected an integer"),
         ("{name: tdnn, width: 64}", "{name: tdnn, width: 6.5}", "encoder.width is 6.5; expected an integer"),
-        ("{name: tdnn, width: 64}", "{name: tdnn, width: 0}", "encoder.width is 0; expected at least 1"),
+        ("{name: tdnn, width: 64}", "{name: tdnn, width: 0}", "encoder.width is 0; expected >= 1"),
         ("{name: tdnn, width: 64}", "{width: 64}", 'encoder has no "name"; choose one of: '),
         ("{name: tdnn, width: 64}", "tdnn", 'encoder has no "name"; choose one of: '),
         ("{name: tdnn, width: 64}", "{name: [tdnn]}", "encoder ['tdnn'] is unknown; choose one of: "),
-        ("{chunk_frames: [200, 400]}", "{batch_size: 1}", "data.batch_size is 1; expected at least 2"),
+        ("{chunk_frames: [200, 400]}", "{batch_size: 1}", "data.batch_size is 1; expected >= 2"),
         ("embedding: {dim: 128}", "embedding: 128", "embedding is 128; expected a mapping of options"),
         ("type: fbank, ", "", "features.type is missing; expected mfcc | fbank | logmel"),
-        ("type: fbank", "type: fbnk", "choose one of: fbank, librosa_mfcc, logmel, mfcc, wave (did you mean"),
+        ("type: fbank", "type: fbnk", "choose one of: fbank, librosa_mfcc, logmel, mfcc, samples (did you mean"),
         ("[200, 400]", "[400, 200]", "data.chunk_frames is [400, 200]; expected [least, greatest], least first"),
         ("[200, 400]", "[200, 300, 400]", "data.chunk_frames is [200, 300, 400]; expected a list of 2"),
-        ("{steps: 10}", "{clip_norm: 0}", "training.clip_norm is 0.0; expected a positive number or null"),
+        ("{steps: 10}", "{clip_norm: x}", 'training.clip_norm is "x"; expected a number > 0'),
+        ("{steps: 10}", "{steps: 1e3}", 'training.steps is "1e3"; expected an integer >= 1'),
+        ("{steps: 10}", "{clip_norm: 0}", "training.clip_norm is 0.0; expected > 0"),
         ("{name: noam}", "{name: noam, warmup_steps: 0}", "warmup_steps is 0"),
         ("{name: noam}", "{name: constant, peak_lr: .inf}", "schedule.peak_lr is inf; expected a number"),
-        ("{steps: 10}", "{seed: 9223372036854775808}", "training.seed is 9223372036854775808; expected a whole number"),
+        ("{steps: 10}", "{seed: 9223372036854775808}", "is 9223372036854775808; expected >= 0 and <= 922337"),
         ("{steps: 10}", "{start_from_parts: [encoder]}", "expected start_from beside it, the checkpoint"),
         ("head: {}", "head: {}\ninference: {normalise: true, mean_of: affine}", 'inference.mean_of is "affine"'),
         ("pooling: {name: statistics}\n", "", "missing: pooling; expected the sections features, encoder, pooling"),
@@ -164,34 +171,54 @@ def test_a_wrong_override_is_blamed_on_the_override(path: Path, override: str, e
 
 
 def test_the_program_prints_one_value_for_the_shell(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert nnet_config.main(["--config", str(path), "--get", "features.type"]) == 0
-    assert nnet_config.main(["--config", str(path), "--get", "data.chunk_frames"]) == 0
-    assert nnet_config.main(["--config", str(path), "--get", "optimizer.amsgrad"]) == 0
+    nnet_config.main(["--config", str(path), "--get", "features.type"])
+    nnet_config.main(["--config", str(path), "--get", "data.chunk_frames"])
+    nnet_config.main(["--config", str(path), "--get", "optimizer.amsgrad"])
     assert capsys.readouterr().out == "fbank\n[200, 400]\ntrue\n"
 
 
 def test_the_program_prints_several_values_a_line_each(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert nnet_config.main(["--config", str(path), "--get", "optimizer.amsgrad", "--get", "features.type"]) == 0
+    nnet_config.main(["--config", str(path), "--get", "optimizer.amsgrad", "--get", "features.type"])
     assert capsys.readouterr().out == "true\nfbank\n"
 
 
-def test_the_program_refuses_a_wrong_config_on_stderr(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert nnet_config.main(["--config", str(path), "--get", "features.typ"]) == 1
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert '(did you mean "type"?)' in captured.err
+def test_the_program_refuses_a_wrong_config_on_stderr(path: Path, root: Path) -> None:
+    command = [sys.executable, "-m", "nnet.config", "--config", str(path), "--get", "features.typ"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith('nnet.config: --get features.typ: "typ" is unknown; choose one of: ')
+    assert done.stderr.endswith('(did you mean "type"?)\n')
 
 
 def test_the_printed_config_is_complete_and_reads_back(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert nnet_config.main(["--config", str(path), "--set", "encoder.width=32", "--print"]) == 0
+    nnet_config.main(["--config", str(path), "--set", "encoder.width=32", "--print"])
     assert from_mapping(yaml.safe_load(capsys.readouterr().out), "printed") == load(path, ["encoder.width=32"])
 
 
 def test_the_list_shows_every_choice(capsys: pytest.CaptureFixture[str]) -> None:
-    assert nnet_config.main(["--list"]) == 0
+    nnet_config.main(["--list"])
     out = capsys.readouterr().out
     assert "pooling: {name: lde}" in out
     assert '    assignment: lde | att (default "lde")' in out
+
+
+def test_the_list_shows_the_range_and_the_sentence_of_an_option() -> None:
+    assert "    batch_size: an integer >= 2 (default 64): chunks of a batch" in nnet_config.list_choices()
+
+
+def option_sets() -> Iterator[tuple[str, Any]]:
+    """Every option set of an experiment, with a name for messages."""
+    tables = {**SECTIONS, "augment.audio": AUDIO_STEPS, "augment.features": FEATURE_STEPS}
+    for section, kind in {**tables, "augment.speed": SpeedOptions}.items():
+        named = kind.items() if isinstance(kind, Mapping) else [("", kind)]
+        yield from ((f"{section} {name}", options) for name, options in named)
+
+
+def test_every_option_has_a_sentence() -> None:
+    missing = [
+        f"{of}: {o.name}" for of, options in option_sets() for o in dataclasses.fields(options) if not sentence_of(o)
+    ]
+    assert missing == []
 
 
 def test_a_reader_that_stops_early_ends_the_list_silently(root: Path) -> None:
@@ -213,6 +240,6 @@ def test_every_published_config_is_read(root: Path) -> None:
     assert {"lde1.yaml", "lde7.yaml", "mini.yaml", "xvector.yaml"} <= {file.name for file in files}
     for file in files:
         config = load(file)
-        columns = {"logmel": 80, "librosa_mfcc": 40, "wave": 160}
+        columns = {"logmel": 80, "librosa_mfcc": 40, "samples": 160}
         assert get(config, "features.dim") == columns.get(config.features.type, 30)
         assert file.read_text().startswith("# "), f"{file} says not what it is"

@@ -28,10 +28,10 @@ def own_yaml(folder: Path) -> Path:
 
 
 def test_a_config_of_the_checkout_is_found_from_any_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = to_mapping(load(ROOT / MINI, ["augment=conf/augment/strong.yaml", "data.source=wav"]))
+    here = to_mapping(load(ROOT / MINI, ["augment=conf/augment/strong.yaml", "data.source=audio"]))
     own_yaml(tmp_path)
     monkeypatch.chdir(tmp_path)
-    config = load(MINI, ["augment=conf/augment/strong.yaml", "data.source=wav"])
+    config = load(MINI, ["augment=conf/augment/strong.yaml", "data.source=audio"])
     assert to_mapping(config) == here  # its own conf/fbank.conf, although the caller has one of that name
     assert get(config, "features.frame_rate") == 100
 

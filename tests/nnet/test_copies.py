@@ -13,7 +13,7 @@ import pytest
 from common.errors import InputError
 from nnet.data.copies import find_sources
 from nnet.data.hold_out import HoldOutOptions
-from nnet.data.lists import read_table
+from nnet.data.lists import read_id_table
 from nnet.make_lists import make_lists
 
 ORIGINALS = {f"s{spk}-u{utt}": f"s{spk}" for spk in range(4) for utt in range(6)}
@@ -25,7 +25,7 @@ def write(path: Path, table: Mapping[str, str]) -> None:
 
 def write_feats(path: Path) -> None:
     """Give a data directory features that nobody reads, 200 frames of each utterance."""
-    utts = sorted(read_table(path / "utt2spk"))
+    utts = sorted(read_id_table(path / "utt2spk"))
     write(path / "feats.scp", {utt: f"a.ark:{place}" for place, utt in enumerate(utts)})
     write(path / "utt2num_frames", dict.fromkeys(utts, "200"))
 
@@ -46,10 +46,10 @@ def copies(prefix: str = "", suffix: str = "", of_speaker: bool = False) -> dict
 
 def leaked(data: Path, out: Path, sources: Mapping[str, str]) -> set[str]:
     """The held-out sources of which something is trained on."""
-    make_lists(data, out, 100, 2, HoldOutOptions(share=0.3))
-    valid = {sources[utt] for utt in read_table(out / "valid.scp")}
+    make_lists(data, out, 100, 2, HoldOutOptions(valid_share=0.3))
+    valid = {sources[utt] for utt in read_id_table(out / "valid.scp")}
     assert len(valid) >= 4
-    return valid & {sources[utt] for utt in read_table(out / "train.scp")}
+    return valid & {sources[utt] for utt in read_id_table(out / "train.scp")}
 
 
 def source_by_speaker_and_number(utts: Mapping[str, str]) -> dict[str, str]:
@@ -105,7 +105,7 @@ def test_second_takes_words_and_other_speakers_are_no_copies(
     utts |= {f"s{spk}-take{number}": f"s{spk}" for spk in range(4) for number in (1, 2, 10)}
     utts |= {f"s6-u{number}": "s6" for number in range(6)} | {"s6": "s6"}    # one such name is chance
     data = write_data(tmp_path / "data", utts)
-    make_lists(data, tmp_path / "lists", 100, 2, HoldOutOptions(share=0.3))
+    make_lists(data, tmp_path / "lists", 100, 2, HoldOutOptions(valid_share=0.3))
     assert "look like copies" not in caplog.text
     assert not (tmp_path / "lists" / "dropped").read_text()
 
@@ -172,7 +172,7 @@ def test_copies_of_an_absent_original_go_together_and_one_of_them_is_held_out(
     sources = source_by_speaker_and_number(everything)
     data = write_data(tmp_path / "data", everything, sources)
     assert not leaked(data, tmp_path / "lists", sources)
-    assert all(utt.startswith("sp1.0-") for utt in read_table(tmp_path / "lists" / "valid.scp"))
+    assert all(utt.startswith("sp1.0-") for utt in read_id_table(tmp_path / "lists" / "valid.scp"))
     assert "24 sources are not in the data directory, only their copies are (" in caplog.text
 
 
@@ -243,10 +243,10 @@ def test_the_tools_that_make_copies_and_those_that_carry_them_on_keep_utt2uniq(
         {root}/steps/copy_for_features.sh all copied
         """,
     )
-    everything = read_table(tmp_path / "copied" / "utt2spk")
+    everything = read_id_table(tmp_path / "copied" / "utt2spk")
     sources = source_by_speaker_and_number(everything)
     assert len(everything) == 48 + 40 + 48 + 96
-    assert read_table(tmp_path / "copied" / "utt2uniq") == sources
+    assert read_id_table(tmp_path / "copied" / "utt2uniq") == sources
     write_feats(tmp_path / "copied")
     assert not leaked(tmp_path / "copied", tmp_path / "lists", sources)
 
@@ -270,4 +270,4 @@ def test_the_directories_of_voiced_frames_carry_utt2uniq_on(train: Path, tmp_pat
         steps/prepare_feats.sh --nj 1 {tmp_path}/train {tmp_path}/train_no_sil {tmp_path}/ark
         """,
     )
-    assert read_table(tmp_path / "train_no_sil" / "utt2uniq") == sources
+    assert read_id_table(tmp_path / "train_no_sil" / "utt2uniq") == sources

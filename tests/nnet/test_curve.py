@@ -1,4 +1,4 @@
-"""What a run tells: the mean loss over chunks, accuracy over decisions, the pace in chunks."""
+"""What a run reports: the mean loss over chunks, accuracy over decisions, the pace in chunks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from nnet.losses.triplet import Triplet
 from nnet.train import main
 from nnet.training import curve as curve_module
-from nnet.training.checkpoint import load, save
+from nnet.training.checkpoint import load_checkpoint, save_checkpoint
 from nnet.training.curve import Curve, Meter, Pace, Stopwatch
 from tests.nnet.helpers.training_runs import curve
 
@@ -52,9 +52,9 @@ def test_a_checkpoint_with_such_a_meter_is_taken_up(tiny_corpus: Any, tmp_path: 
         patch.setattr("nnet.train.timed", lambda batches: ((b, 0.0) for b in batches if b.step < 3 or 1 / 0))
         with pytest.raises(ZeroDivisionError):
             main(tiny_corpus.command(tmp_path / "parts", *settings, "training.steps=6"))
-    state = load(tmp_path / "parts" / "last.pt")
+    state = load_checkpoint(tmp_path / "parts" / "last.pt")
     assert state.step == 2 and state.meter.pop("decisions") == state.meter["chunks"] == 16
-    save(tmp_path / "parts" / "last.pt", state)
+    save_checkpoint(tmp_path / "parts" / "last.pt", state)
     assert main(tiny_corpus.command(tmp_path / "parts", *settings, "training.steps=6")) == 0
     assert curve(tmp_path / "whole") == curve(tmp_path / "parts")
 
@@ -63,12 +63,12 @@ def test_until_the_first_lap_a_line_each_ten_seconds_says_what_is_left(monkeypat
     now = [100.0]
     monkeypatch.setattr(curve_module.time, "monotonic", lambda: now[0])
     watch = Stopwatch(10, 110, 0.0)
-    told = []
+    lines = []
     for step in range(11, 17):
         now[0] += 6.0
-        told.append(watch.early_line(step))
+        lines.append(watch.early_line(step))
     shown = ["step 12/110 left 9:48", "step 14/110 left 9:36", "step 16/110 left 9:24"]  # 6 s a step
-    assert told == [None, shown[0], None, shown[1], None, shown[2]]
+    assert lines == [None, shown[0], None, shown[1], None, shown[2]]
     watch.lap()
     now[0] += 60.0
     assert watch.early_line(17) is None

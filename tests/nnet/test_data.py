@@ -12,32 +12,32 @@ from common.errors import InputError
 from minikaldi.io import FLOAT_MATRIX, read_object, writer
 from nnet.config.experiment import load
 from nnet.data.batches import read_frames, training_batches
-from nnet.data.lists import StringTable, Utterances, read_lists
+from nnet.data.lists import StringTable, UtteranceList, read_lists
 
 
 @pytest.fixture
-def ramp(tmp_path: Path) -> Utterances:
+def ramp(tmp_path: Path) -> UtteranceList:
     """One utterance of 10 frames; frame n holds n and 100 + n."""
     rows = np.arange(10, dtype=np.float32)[:, None] + np.array([0, 100], np.float32)
     with writer(f"ark,scp:{tmp_path}/a.ark,{tmp_path}/a.scp", FLOAT_MATRIX) as out:
         out.write("other", np.zeros((3, 2), np.float32))
         out.write("ramp", rows)
     place = (tmp_path / "a.scp").read_text().split()[3]
-    return Utterances(StringTable(["ramp"]), StringTable([place]), np.array([10], np.int32), np.array([0], np.int32))
+    return UtteranceList(StringTable(["ramp"]), StringTable([place]), np.array([10], np.int32), np.array([0], np.int32))
 
 
-def test_a_chunk_is_the_planned_frames(ramp: Utterances) -> None:
+def test_a_chunk_is_the_planned_frames(ramp: UtteranceList) -> None:
     rows = read_frames(ramp, 0, 3, 4, 2)
     assert rows.dtype == np.float32
     assert rows[:, 0].tolist() == [3, 4, 5, 6] and rows[:, 1].tolist() == [103, 104, 105, 106]
 
 
-def test_a_short_utterance_is_repeated_from_its_beginning(ramp: Utterances) -> None:
+def test_a_short_utterance_is_repeated_from_its_beginning(ramp: UtteranceList) -> None:
     assert read_frames(ramp, 0, 8, 15, 2)[:, 0].tolist() == [8, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2]
 
 
-def test_fewer_frames_in_the_archive_than_listed_is_an_error(ramp: Utterances) -> None:
-    listed = Utterances(ramp.utt_ids, ramp.feats, np.array([12], np.int32), ramp.speakers)
+def test_fewer_frames_in_the_archive_than_listed_is_an_error(ramp: UtteranceList) -> None:
+    listed = UtteranceList(ramp.utt_ids, ramp.feats, np.array([12], np.int32), ramp.speakers)
     with pytest.raises(InputError, match=r"ramp: cannot read frames 8 to 11 of .*a\.ark"):
         read_frames(listed, 0, 8, 4, 2)
 

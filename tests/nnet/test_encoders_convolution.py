@@ -27,7 +27,7 @@ SMALL: dict[str, Any] = {
     "resnet50": ENCODERS["resnet50"](width=2),
     "se_resnet34": ENCODERS["se_resnet34"](width=4),
     "tdnn": TdnnOptions(width=8, last_width=12),
-    "tdnn_seed": TdnnOptions(width=8, last_width=12, seed_compatible=True),
+    "tdnn_sc": TdnnOptions(width=8, last_width=12, variant="sc"),
     "thin_resnet34": ENCODERS["thin_resnet34"](width=1),
 }
 every_encoder = pytest.mark.parametrize("name", sorted(SMALL))
@@ -60,7 +60,7 @@ def count(*modules: nn.Module) -> int:
 
 def test_no_encoder_of_convolutions_is_left_out() -> None:
     of_convolutions = {name for name, options in ENCODERS.items() if "convolution" in options.__module__}
-    assert of_convolutions == set(SMALL) - {"tdnn_seed"}
+    assert of_convolutions == set(SMALL) - {"tdnn_sc"}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_no_encoder_of_convolutions_is_left_out() -> None:
 def test_the_published_systems_have_their_numbers_of_parameters(
     name: str, encoder_only: int, with_mean: int, with_spread: int
 ) -> None:
-    options = parse_named(ENCODERS, "encoder", {"name": name, "seed_compatible": True})
+    options = parse_named(ENCODERS, "encoder", {"name": name, "variant": "jl"})
     encoder = build(options, 30)
     assert count(encoder) == encoder_only
     for output, expected in (("mean", with_mean), ("mean+std", with_spread)):
@@ -95,7 +95,7 @@ def test_the_published_systems_have_their_numbers_of_parameters(
         ("resnet50", 38, 100),
         ("se_resnet34", 38, 100),
         ("tdnn", 286, 786),
-        ("tdnn_seed", 292, 792),
+        ("tdnn_sc", 292, 792),
         ("thin_resnet34", 38, 100),
     ],
 )
@@ -166,7 +166,7 @@ def test_the_shortest_utterance_gives_a_frame_and_one_less_is_lengthened_or_refu
         by_hand, _ = encoder(torch.cat([feats, feats[:, -1:]], dim=1), torch.tensor([shortest]))
     assert lengths.tolist() == [1]
     torch.testing.assert_close(frames, by_hand, atol=0, rtol=0)
-    encoder.pad_short = False  # type: ignore[assignment]
+    encoder.pads_short = False
     with pytest.raises(ValueError, match=f"utterance 0 of the batch has {shortest - 1} frames, .* needs {shortest}"):
         encoder(feats, one_less)
 

@@ -39,14 +39,14 @@ def test_it_has_62_layers_and_the_published_number_of_parameters() -> None:
 
 
 @pytest.mark.parametrize("in_dim", [14, 31, 40])
-def test_the_seed_compatible_halving_refuses_features_that_it_cannot_take(in_dim: int) -> None:
-    with pytest.raises(ConfigError, match=f"from 15 to 30; it is {in_dim}; set encoder.seed_compatible=false"):
-        DenseNet62(DenseNet62Options(seed_compatible=True), in_dim)
+def test_the_halving_of_variant_jl_refuses_features_that_it_cannot_take(in_dim: int) -> None:
+    with pytest.raises(ConfigError, match=f"from 15 to 30; it is {in_dim}; set encoder.variant=own"):
+        DenseNet62(DenseNet62Options(variant="jl"), in_dim)
 
 
 @pytest.mark.parametrize("in_dim", [15, 16, 30])
-def test_the_seed_compatible_halving_leaves_one_column(in_dim: int) -> None:
-    encoder = make(DenseNet62Options(growth=2, stem=3, seed_compatible=True), in_dim)
+def test_the_halving_of_variant_jl_leaves_one_column(in_dim: int) -> None:
+    encoder = make(DenseNet62Options(growth=2, stem=3, variant="jl"), in_dim)
     columns: list[int] = []
     encoder.norm.register_forward_hook(lambda module, inputs, output: columns.append(output.shape[3]))
     with torch.no_grad():
@@ -59,7 +59,7 @@ def test_where_no_column_is_odd_both_ways_of_halving_agree(in_dim: int) -> None:
     feats, lengths = torch.randn(1, 40, in_dim, dtype=torch.float64), torch.tensor([40])
     with torch.no_grad():
         up, _ = make(SMALL, in_dim)(feats, lengths)
-        down, _ = make(DenseNet62Options(growth=2, stem=3, seed_compatible=True), in_dim)(feats, lengths)
+        down, _ = make(DenseNet62Options(growth=2, stem=3, variant="jl"), in_dim)(feats, lengths)
     torch.testing.assert_close(up, down)
 
 
@@ -84,16 +84,16 @@ def test_a_dense_layer_agrees_with_a_slow_one() -> None:
     np.testing.assert_allclose(found, np.concatenate([before, added]), atol=1e-12)
 
 
-@pytest.mark.parametrize("seed_compatible", [False, True])
+@pytest.mark.parametrize("drop_odd", [False, True])
 @pytest.mark.parametrize(("num_frames", "columns"), [(6, 4), (7, 5), (2, 3)])
-def test_a_transition_agrees_with_a_slow_one(num_frames: int, columns: int, seed_compatible: bool) -> None:
+def test_a_transition_agrees_with_a_slow_one(num_frames: int, columns: int, drop_odd: bool) -> None:
     torch.manual_seed(0)
-    transition = prepare(Transition(5, seed_compatible))
+    transition = prepare(Transition(5, drop_odd))
     planes = torch.randn(1, 5, num_frames, columns, dtype=torch.float64)
     inner = slow.relu(slow.normalise(planes[0].numpy(), transition.norm))  # type: ignore[arg-type]
-    expected = slow.halve(slow.convolve(inner, transition.conv), not seed_compatible)  # type: ignore[arg-type]
+    expected = slow.halve(slow.convolve(inner, transition.conv), not drop_odd)  # type: ignore[arg-type]
     found = transition(planes)[0].detach().numpy()
-    assert found.shape == (2, num_frames // 2, columns // 2 if seed_compatible else (columns + 1) // 2)
+    assert found.shape == (2, num_frames // 2, columns // 2 if drop_odd else (columns + 1) // 2)
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 

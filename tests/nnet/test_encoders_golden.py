@@ -15,7 +15,7 @@ import torch
 from nnet.encoders import LstmOptions, QueryTransformerOptions
 from nnet.encoders.query_transformer import QueryTransformer
 from nnet.encoders.recurrent import Lstm
-from nnet.pooling import MeanOptions
+from nnet.pooling import POOLINGS
 from nnet.pooling.statistics import MeanPooling
 
 LSTM_PREFIXES = {"lstm.": "rnn."}
@@ -70,7 +70,7 @@ def test_published_weights_give_the_published_embedding(name: str, checkpoints: 
     encoder = load_encoder(saved["encoder_state_dict"])
     padded = torch.nn.functional.pad(golden_input(), (0, 0, 0, 20), value=float("nan")).repeat(2, 1, 1)
     padded[1] = 0.0  # beside it an utterance that fills the batch, so that the golden one is padded
-    pool = MeanPooling(MeanOptions(), encoder.out_dim)  # type: ignore[arg-type]
+    pool = MeanPooling(POOLINGS["mean"](), encoder.out_dim)
     with torch.no_grad():
         alone = pool(*encoder(golden_input(), torch.tensor([100])))
         beside = pool(*encoder(padded, torch.tensor([100, 120])))

@@ -47,18 +47,18 @@ def test_any_number_of_features_works(in_dim: int) -> None:
 
 
 @pytest.mark.parametrize("in_dim", [17, 24])
-def test_three_columns_make_the_seed_compatible_average_the_same(in_dim: int) -> None:
+def test_three_columns_make_the_average_of_variant_jl_the_same(in_dim: int) -> None:
     feats, lengths = torch.randn(1, 20, in_dim), torch.tensor([20])
     with torch.no_grad():
         every, _ = make(in_dim=in_dim)(feats, lengths)
-        three, _ = make(ResNet34Options(width=2, seed_compatible=True), in_dim)(feats, lengths)
+        three, _ = make(ResNet34Options(width=2, variant="jl"), in_dim)(feats, lengths)
     torch.testing.assert_close(every, three)
 
 
 @pytest.mark.parametrize("in_dim", [16, 41, 80])
-def test_the_seed_compatible_average_refuses_features_that_it_cannot_take(in_dim: int) -> None:
-    with pytest.raises(ConfigError, match=f"from 17 to 40; it is {in_dim}; set encoder.seed_compatible=false"):
-        ResNet(ResNet34Options(seed_compatible=True), in_dim)
+def test_the_average_of_variant_jl_refuses_features_that_it_cannot_take(in_dim: int) -> None:
+    with pytest.raises(ConfigError, match=f"from 17 to 40; it is {in_dim}; set encoder.variant=own"):
+        ResNet(ResNet34Options(variant="jl"), in_dim)
 
 
 @pytest.mark.parametrize("in_dim", [8, 30, 80])
@@ -75,8 +75,8 @@ def test_the_mean_of_stacked_columns_is_what_is_given_otherwise(in_dim: int) -> 
 
 
 def test_columns_are_not_stacked_where_the_published_systems_average_them() -> None:
-    with pytest.raises(OptionError, match='columns is "stack"; expected mean, which seed_compatible asks for'):
-        ResNet34Options(seed_compatible=True, columns="stack")
+    with pytest.raises(OptionError, match='columns is "stack"; expected mean, as variant jl has it'):
+        ResNet34Options(variant="jl", columns="stack")
 
 
 @pytest.mark.parametrize("padding", [0.0, 1e3, float("nan")])

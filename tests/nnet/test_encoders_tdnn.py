@@ -79,7 +79,7 @@ def test_a_batch_gives_what_each_utterance_gives_alone(padding: float) -> None:
             torch.testing.assert_close(frames[index, :alone_length], alone[0], atol=1e-5, rtol=1e-5)
 
 
-def seed_checkpoint(in_dim: int, width: int, last_width: int) -> dict[str, torch.Tensor]:
+def sc_checkpoint(in_dim: int, width: int, last_width: int) -> dict[str, torch.Tensor]:
     """Random weights under the names and in the shapes of kaldi_voxceleb_pytorch's `raw_modelNN.pt`."""
     shapes = {
         "tdnn.layer.1.layer.0": (width, in_dim, 5),
@@ -112,8 +112,8 @@ SEED_NAMES = {  # theirs -> ours, as the docstring of nnet.encoders.tdnn tells
 }
 
 
-def seed_network(weights: dict[str, torch.Tensor], feats: torch.Tensor) -> torch.Tensor:
-    """(T, F) → (T − 8, C) by the seed's own order: convolution, batch norm, ReLU; then linear layers on frames."""
+def sc_network(weights: dict[str, torch.Tensor], feats: torch.Tensor) -> torch.Tensor:
+    """(T, F) → (T − 8, C) by that system's own order: convolution, batch norm, ReLU; then linear layers on frames."""
 
     def norm(frames: torch.Tensor, name: str) -> torch.Tensor:  # (T, C)
         deviation = (weights[f"{name}.running_var"] + 1e-5).sqrt()
@@ -134,10 +134,10 @@ def seed_network(weights: dict[str, torch.Tensor], feats: torch.Tensor) -> torch
 
 
 @pytest.mark.parametrize("num_frames", [9, 10, 40])
-def test_the_seed_compatible_network_does_what_the_seed_does_with_its_checkpoints(num_frames: int) -> None:
+def test_variant_sc_does_what_that_system_does_with_its_checkpoints(num_frames: int) -> None:
     torch.manual_seed(0)
-    weights = seed_checkpoint(5, 8, 12)
-    encoder = make(TdnnOptions(width=8, last_width=12, seed_compatible=True))
+    weights = sc_checkpoint(5, 8, 12)
+    encoder = make(TdnnOptions(width=8, last_width=12, variant="sc"))
     shapes = {key: value.shape for key, value in encoder.state_dict().items()}
     renamed = {}
     for name, value in weights.items():
@@ -151,15 +151,15 @@ def test_the_seed_compatible_network_does_what_the_seed_does_with_its_checkpoint
     assert lengths.tolist() == [num_frames - 8] * 2
     for index in range(2):
         # 1e-4: float32 sums in another order, of numbers up to a hundred.
-        torch.testing.assert_close(frames[index], seed_network(weights, feats[index]), atol=1e-4, rtol=1e-5)
+        torch.testing.assert_close(frames[index], sc_network(weights, feats[index]), atol=1e-4, rtol=1e-5)
 
 
-def test_the_seed_compatible_network_has_the_parameters_of_the_seeds_x_vector() -> None:
-    # The seed's 4 496 818 for 10 speakers, less the embedding, the head of one hidden layer and the loss layer.
+def test_variant_sc_has_the_parameters_of_that_systems_x_vector() -> None:
+    # Its 4 496 818 for 10 speakers, less the embedding, the head of one hidden layer and the loss layer.
     embedding = 3000 * 512 + 512
     head = 2 * 512 + (512 + 1) * 512 + 2 * 512
     loss = (512 + 1) * 10 + 2 * 10
-    encoder = Tdnn(TdnnOptions(seed_compatible=True), 30)
+    encoder = Tdnn(TdnnOptions(variant="sc"), 30)
     assert sum(p.numel() for p in encoder.parameters()) == 4_496_818 - embedding - head - loss
 
 
@@ -186,7 +186,7 @@ def test_the_extended_networks_parameters_are_those_of_its_table() -> None:
     ("options", "encoder_class"),
     [
         (SMALL, Tdnn),
-        (TdnnOptions(width=8, last_width=12, seed_compatible=True), Tdnn),
+        (TdnnOptions(width=8, last_width=12, variant="sc"), Tdnn),
         (EtdnnOptions(width=8, last_width=12), ExtendedTdnn),
     ],
 )

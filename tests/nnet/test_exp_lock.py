@@ -25,8 +25,9 @@ from nnet import extract, import_checkpoint
 from nnet import train as train_module
 from nnet.train import main
 from nnet.training import exp_lock
-from nnet.training.checkpoint import load
+from nnet.training.checkpoint import load_checkpoint
 from nnet.training.exp_lock import ExpLock
+from tests.nnet.helpers.refusals import refusal
 from tests.nnet.helpers.training_runs import terminated_at
 
 HOLDER = """
@@ -65,14 +66,12 @@ def hold(root: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.communicate()
 
 
-def test_a_second_training_is_refused_and_hears_who_is_at_work(
-    tiny_corpus: Any, tmp_path: Path, hold: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_second_training_is_refused_and_hears_who_is_at_work(tiny_corpus: Any, tmp_path: Path, hold: Any) -> None:
     exp = tmp_path / "exp"
     process = hold(exp, "training")
-    assert main(tiny_corpus.command(exp, "training.steps=3")) == 1
-    assert f"{exp} is in use by training, pid {process.pid} on {socket.gethostname()} since 2" in caplog.text
-    assert "-c" in caplog.text and "end it with kill and this pid" in caplog.text  # its command line, and what to do
+    message = refusal(main, tiny_corpus.command(exp, "training.steps=3"))
+    assert f"{exp} is in use by training, pid {process.pid} on {socket.gethostname()} since 2" in message
+    assert "-c" in message and "end it with kill and this pid" in message  # its command line, and what to do
     assert [path.name for path in exp.iterdir()] == ["lock"]
     # SIGKILL leaves the file and the child; neither holds anything.
     process.kill()
@@ -82,7 +81,7 @@ def test_a_second_training_is_refused_and_hears_who_is_at_work(
 
 
 def test_a_training_that_lost_its_directory_writes_nothing_more(
-    tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exp, real = tmp_path / "exp", train_module.timed
 
@@ -96,14 +95,12 @@ def test_a_training_that_lost_its_directory_writes_nothing_more(
 
     before: dict[str, bytes] = {}
     monkeypatch.setattr(train_module, "timed", taken_at_9)
-    assert main(tiny_corpus.command(exp)) == 1
-    assert "does not name this process any more" in caplog.text and "pid 1 on another" in caplog.text
+    message = refusal(main, tiny_corpus.command(exp))
+    assert "does not name this process any more" in message and "pid 1 on another" in message
     assert {path.name: path.read_bytes() for path in exp.iterdir()} == before
 
 
-def test_extractions_share_the_lock_and_exclude_training(
-    tiny_corpus: Any, tmp_path: Path, hold: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_extractions_share_the_lock_and_exclude_training(tiny_corpus: Any, tmp_path: Path, hold: Any) -> None:
     exp, table = tmp_path / "exp", tmp_path / "feats.ark"
     assert main(tiny_corpus.command(exp, "training.steps=3")) == 0
     with writer(f"ark:{table}", FLOAT_MATRIX) as out:
@@ -115,34 +112,31 @@ def test_extractions_share_the_lock_and_exclude_training(
     one = hold(exp, "extraction")
     assert embed(exp / "one.ark") == 0
     assert (exp / "lock").exists()  # the other one goes on
-    assert main(tiny_corpus.command(exp, "training.steps=3")) == 1
-    assert "is in use by extraction, pid" in caplog.text
+    message = refusal(main, tiny_corpus.command(exp, "training.steps=3"))
+    assert "is in use by extraction, pid" in message
     one.kill()
     one.wait()
     assert embed(exp / "two.ark") == 0
     assert not (exp / "lock").exists()
 
-    caplog.clear()
     training = hold(exp, "training")
-    assert embed(exp / "three.ark") == 1
-    assert f"is in use by training, pid {training.pid}" in caplog.text
+    message = refusal(extract.main, ["--exp", str(exp), f"ark:{table}", f"ark:{exp}/three.ark"])
+    assert f"is in use by training, pid {training.pid}" in message
     assert embed(tmp_path / "elsewhere.ark") == 0
 
 
-def test_nothing_is_imported_where_training_is_at_work(
-    tmp_path: Path, hold: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_nothing_is_imported_where_training_is_at_work(tmp_path: Path, hold: Any) -> None:
     lstm = torch.nn.LSTM(40, 4, 1, batch_first=True)
     weights = {f"lstm.{name}": value.detach() for name, value in lstm.named_parameters()}
     torch.save({"encoder_state_dict": weights}, tmp_path / "published.pt")
     command = [str(tmp_path / "published.pt"), str(tmp_path / "exp")]
     training = hold(tmp_path / "exp", "training")
-    assert import_checkpoint.main(command) == 1
-    assert f"is in use by training, pid {training.pid}" in caplog.text
+    message = refusal(import_checkpoint.main, command)
+    assert f"is in use by training, pid {training.pid}" in message
     assert [path.name for path in (tmp_path / "exp").iterdir()] == ["lock"]
     training.kill()
     training.wait()
-    assert import_checkpoint.main(command) == 0
+    import_checkpoint.main(command)
 
 
 LEFT = "training, pid 12 on {} since 2026-01-01 00:00:00: python3 -m nnet.train\n"
@@ -215,10 +209,10 @@ def test_each_signal_saves_and_ends_with_its_code_also_where_it_reaches_the_load
 ) -> None:
     with terminated_at(5, number, loaders=True):
         assert main(tiny_corpus.command(tmp_path / "exp", "data.workers=1")) == 128 + number
-    assert load(tmp_path / "exp" / "last.pt").step == 5
+    assert load_checkpoint(tmp_path / "exp" / "last.pt").step == 5
 
 
 def test_one_request_that_comes_twice_saves_too(tiny_corpus: Any, tmp_path: Path) -> None:
     with terminated_at(5, signal.SIGTERM, signal.SIGTERM):
         assert main(tiny_corpus.command(tmp_path / "exp")) == 128 + signal.SIGTERM
-    assert load(tmp_path / "exp" / "last.pt").step == 5
+    assert load_checkpoint(tmp_path / "exp" / "last.pt").step == 5

@@ -16,8 +16,9 @@ from nnet.config.experiment import load as load_config
 from nnet.config.experiment import to_mapping
 from nnet.model import SpeakerNet, build
 from nnet.train import main
-from nnet.training.checkpoint import Checkpoint, load, save
+from nnet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nnet.training.fine_tuning import take_start
+from tests.nnet.helpers.refusals import refusal
 
 SPEAKERS = ["s0", "s1", "s2", "s3", "s4", "s5"]
 
@@ -29,7 +30,9 @@ def start(tiny_corpus: Any, tmp_path: Path) -> Path:
     torch.manual_seed(7)
     net = build(config, 6)
     mapping = to_mapping(config)
-    save(tmp_path / "start.pt", Checkpoint(5, net.state_dict(), {}, {}, mapping, SPEAKERS, "", "conf", "float32"))
+    save_checkpoint(
+        tmp_path / "start.pt", Checkpoint(5, net.state_dict(), {}, {}, mapping, SPEAKERS, "", "conf", "float32")
+    )
     return tmp_path / "start.pt"
 
 
@@ -43,7 +46,7 @@ def begin(tiny_corpus: Any, start: Path, speaker_ids: list[str], *settings: str)
 def test_all_weights_are_taken_and_told(tiny_corpus: Any, start: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     net, digest = begin(tiny_corpus, start, SPEAKERS)
-    given = load(start).model
+    given = load_checkpoint(start).model
     assert all(torch.equal(value, given[name]) for name, value in net.state_dict().items())
     assert len(digest) == 64
     numbers = sum(value.numel() for value in given.values())
@@ -59,7 +62,7 @@ def test_without_the_loss_its_weights_stay_and_are_named(
     net, _ = begin(tiny_corpus, start, ["new", *SPEAKERS], parts)
     torch.manual_seed(8)
     fresh = build(load_config(tiny_corpus.config), 7).state_dict()
-    given = load(start).model
+    given = load_checkpoint(start).model
     for name, value in net.state_dict().items():
         assert torch.equal(value, (fresh if name == "loss_function.weight" else given)[name]), name
     assert "not taken 1: loss_function.weight" in caplog.text
@@ -68,10 +71,14 @@ def test_without_the_loss_its_weights_stay_and_are_named(
 def test_class_weights_follow_their_speakers(tiny_corpus: Any, start: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     net, _ = begin(tiny_corpus, start, ["s4", "s0", "s3"])
-    assert torch.equal(net.state_dict()["loss_function.weight"], load(start).model["loss_function.weight"][[4, 0, 3]])
+    assert torch.equal(
+        net.state_dict()["loss_function.weight"], load_checkpoint(start).model["loss_function.weight"][[4, 0, 3]]
+    )
     assert f"class weights of 3 of the 6 speakers of {start}" in caplog.text
     net, _ = begin(tiny_corpus, start, SPEAKERS[::-1])  # as many in another order
-    assert torch.equal(net.state_dict()["loss_function.weight"], load(start).model["loss_function.weight"].flip(0))
+    assert torch.equal(
+        net.state_dict()["loss_function.weight"], load_checkpoint(start).model["loss_function.weight"].flip(0)
+    )
 
 
 def test_all_sub_centres_follow_their_speaker(tiny_corpus: Any, tmp_path: Path) -> None:
@@ -79,7 +86,9 @@ def test_all_sub_centres_follow_their_speaker(tiny_corpus: Any, tmp_path: Path) 
     config = load_config(tiny_corpus.config, [setting])
     net = build(config, 6)
     mapping = to_mapping(config)
-    save(tmp_path / "two.pt", Checkpoint(5, net.state_dict(), {}, {}, mapping, SPEAKERS, "", "conf", "float32"))
+    save_checkpoint(
+        tmp_path / "two.pt", Checkpoint(5, net.state_dict(), {}, {}, mapping, SPEAKERS, "", "conf", "float32")
+    )
     given = net.state_dict()["loss_function.weight"]
     taken, _ = begin(tiny_corpus, tmp_path / "two.pt", ["s4", "s0", "s3"], setting)
     assert torch.equal(taken.state_dict()["loss_function.weight"], given[[8, 9, 0, 1, 6, 7]])
@@ -92,7 +101,8 @@ def test_all_sub_centres_follow_their_speaker(tiny_corpus: Any, tmp_path: Path) 
 def test_a_new_speaker_has_no_class_weights(tiny_corpus: Any, start: Path) -> None:
     with pytest.raises(InputError) as caught:
         begin(tiny_corpus, start, ["s0", "new", "s2", "newer"])
-    assert "has no class weights for 2 of the 4 speakers (first: new); begin the loss anew: " in str(caught.value)
+    message = str(caught.value)
+    assert "has no class weights for 2 of the 4 speakers (first: new); start the loss from random weights: " in message
     assert "training.start_from_parts=[encoder, pooling, embedding, head]" in str(caught.value)
 
 
@@ -102,13 +112,15 @@ def test_a_loss_without_class_weights_takes_any_speakers(tiny_corpus: Any, tmp_p
     net = build(config, 6)
     torch.nn.init.constant_(net.loss_function.scale.raw, 3.0)  # type: ignore[union-attr,arg-type]
     mapping = to_mapping(config)
-    save(tmp_path / "ge2e.pt", Checkpoint(5, net.state_dict(), {}, {}, mapping, SPEAKERS, "", "conf", "float32"))
+    save_checkpoint(
+        tmp_path / "ge2e.pt", Checkpoint(5, net.state_dict(), {}, {}, mapping, SPEAKERS, "", "conf", "float32")
+    )
     taken, _ = begin(tiny_corpus, tmp_path / "ge2e.pt", ["new", "newer"], *groups)
     assert float(taken.state_dict()["loss_function.scale.raw"]) == 3.0
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "expected"),
     [
         ("embedding.dim=7", "tensors: embedding.bias is (6,), expected (7,); embedding.weight is (6, 24), expected"),
         (
@@ -121,16 +133,16 @@ def test_a_loss_without_class_weights_takes_any_speakers(tiny_corpus: Any, tmp_p
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_refused_by_name(
-    tiny_corpus: Any, start: Path, setting: str, told: str
+    tiny_corpus: Any, start: Path, setting: str, expected: str
 ) -> None:
     with pytest.raises(InputError) as caught:
         begin(tiny_corpus, start, SPEAKERS, setting)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_parts_that_are_not_named_may_differ(tiny_corpus: Any, start: Path) -> None:
     net, _ = begin(tiny_corpus, start, SPEAKERS, "embedding.dim=7", "training.start_from_parts=[encoder]")
-    given = load(start).model
+    given = load_checkpoint(start).model
     same = {name for name, value in net.state_dict().items() if name in given and torch.equal(value, given[name])}
     assert {name for name in net.state_dict() if name.startswith("encoder.")} <= same
     assert "loss_function.weight" not in same
@@ -147,14 +159,17 @@ def test_other_options_of_the_features_are_told(
     assert f"{start} was trained with features.cmvn true" in caplog.text and "features.vad" not in caplog.text
 
 
-def test_a_missing_start_is_an_error(tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert main(tiny_corpus.command(tmp_path / "exp", f"training.start_from={tmp_path}/absent.pt")) == 1
-    assert "absent.pt: no such checkpoint" in caplog.text
+def test_a_missing_start_is_an_error(tiny_corpus: Any, tmp_path: Path) -> None:
+    message = refusal(main, tiny_corpus.command(tmp_path / "exp", f"training.start_from={tmp_path}/absent.pt"))
+    assert "absent.pt: no such checkpoint" in message
 
 
 def test_an_unknown_or_empty_list_of_parts_is_refused(tiny_corpus: Any) -> None:
-    for value, told in (("[encodr]", "choose one of: embedding, encoder"), ("[]", "expected one or more of encoder")):
-        with pytest.raises(InputError, match=told):
+    for value, expected in (
+        ("[encodr]", "choose one of: embedding, encoder"),
+        ("[]", "expected one or more of encoder"),
+    ):
+        with pytest.raises(InputError, match=expected):
             load_config(tiny_corpus.config, [f"training.start_from_parts={value}"])
 
 
@@ -165,7 +180,7 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def test_a_fine_tuned_run_resumes_from_its_own_checkpoint_and_knows_its_start(
-    tiny_corpus: Any, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tiny_corpus: Any, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = (f"training.start_from={start}", "training.steps=6")
     assert main(tiny_corpus.command(tmp_path / "whole", *settings)) == 0
@@ -181,14 +196,14 @@ def test_a_fine_tuned_run_resumes_from_its_own_checkpoint_and_knows_its_start(
         patch.setattr(train_module, "timed", interrupted_at_3)
         assert main(tiny_corpus.command(tmp_path / "parts", *settings)) == 128 + signal.SIGTERM
     before = start.read_bytes()
-    state = load(start)
+    state = load_checkpoint(start)
     state.step = 6
-    save(start, state)  # another file of the same name
-    assert main(tiny_corpus.command(tmp_path / "parts", *settings)) == 1
-    assert f"was started from another {start} (training.start_from; sha256 " in caplog.text
+    save_checkpoint(start, state)  # another file of the same name
+    message = refusal(main, tiny_corpus.command(tmp_path / "parts", *settings))
+    assert f"was started from another {start} (training.start_from; sha256 " in message
     start.unlink()  # it is not read again
     assert main(tiny_corpus.command(tmp_path / "parts", *settings)) == 0
-    whole, parts = (load(tmp_path / name / "last.pt") for name in ("whole", "parts"))
+    whole, parts = (load_checkpoint(tmp_path / name / "last.pt") for name in ("whole", "parts"))
     assert equal(whole.model, parts.model) and equal(whole.optimizer["state"], parts.optimizer["state"])
     assert whole.start_hash == parts.start_hash and whole.step == 6
     start.write_bytes(before)
@@ -213,25 +228,23 @@ def test_the_large_margin_yaml_goes_on_where_the_mini_yaml_ended(
     best = tmp_path / "mini" / "best.pt"
     tuned = ("data.chunk_frames=[60, 80]", "training.steps=8", f"training.start_from={best}")
     assert main(command("mini_large_margin.yaml", "tuned", *tuned)) == 0
-    state, before = load(tmp_path / "tuned" / "last.pt"), load(best)
+    state, before = load_checkpoint(tmp_path / "tuned" / "last.pt"), load_checkpoint(best)
     assert state.config["loss"]["margin"] == 0.4 > before.config["loss"]["margin"]
-    assert state.step == 8 and set(state.valid_eers) == {4, 8}  # steps and error rates begin anew
+    assert state.step == 8 and set(state.valid_eers) == {4, 8}  # steps and error rates start again
     assert "not taken 0: none" in caplog.text
     # rates of at most 1e-4 over 8 steps of Adam: no weight is further than 8e-4 from where it began
     moved = [(state.model[name] - before.model[name]).abs().max().item() for name in ("embedding.weight",)]
     assert 0 < max(moved) <= 8 * 1e-4
 
 
-def test_an_imported_network_is_not_overwritten_by_training(
-    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_imported_network_is_not_overwritten_by_training(tiny_corpus: Any, tmp_path: Path) -> None:
     exp = tmp_path / "exp"
     exp.mkdir()
     for name in ("imported.yaml", "best.pt", "config.yaml"):
         (exp / name).write_text(f"{name} of another\n")
-    assert main(tiny_corpus.command(exp, "training.steps=3")) == 1
-    assert f"{exp}: holds an imported network (imported.yaml)" in caplog.text
-    assert "give another --exp" in caplog.text and f"training.start_from={exp}/best.pt" in caplog.text
+    message = refusal(main, tiny_corpus.command(exp, "training.steps=3"))
+    assert f"{exp}: holds an imported network (imported.yaml)" in message
+    assert "give another --exp" in message and f"training.start_from={exp}/best.pt" in message
     assert {path.name: path.read_text() for path in exp.iterdir()} == {
         name: f"{name} of another\n" for name in ("imported.yaml", "best.pt", "config.yaml")
     }

@@ -14,11 +14,14 @@ from torch.nn import functional
 
 import tests.nnet.helpers.published_files as files
 from nnet.config.experiment import get
-from nnet.extract import Limits, embed_group, load_model
 from nnet.import_checkpoint import main
+from nnet.inference.groups import embed_group
+from nnet.inference.limits import BatchLimits
+from nnet.inference.loading import load_model
 from nnet.inference.windows import WindowCounts
-from nnet.training.checkpoint import load
+from nnet.training.checkpoint import load_checkpoint
 from tests.nnet.helpers.published_networks import TOLERANCE, apply_linear, embed, feats_of, import_of
+from tests.nnet.helpers.refusals import refusal
 
 CPU = torch.device("cpu")
 
@@ -60,9 +63,9 @@ def test_lstms_with_sums_on_decibels_compute_what_the_published_ones_do(layers: 
 
 def test_the_experiment_embeds_the_published_slices_of_the_middle(tmp_path: Path) -> None:
     content, energies = files.cj_lstm(width=8, dim=6), energies_of(400)
-    assert main([str(saved(tmp_path / "lstm.pt", content)), str(tmp_path / "exp")]) == 0
+    main([str(saved(tmp_path / "lstm.pt", content)), str(tmp_path / "exp")])
     model = load_model(tmp_path / "exp" / "best.pt", CPU)
-    given = embed_group(model, [("a", energies[0].log().numpy())], Limits(1000, 1000), WindowCounts())
+    given = embed_group(model, [("a", energies[0].log().numpy())], BatchLimits(1000, 1000), WindowCounts())
     # 5 slices of 96 frames, 48 apart, are 288 frames, the middle of 400
     slices = torch.stack([energies[0, start : start + 96] for start in range(56, 56 + 5 * 48, 48)])
     torch.testing.assert_close(torch.from_numpy(given[0]), published(content["Model"], slices), **TOLERANCE)
@@ -72,21 +75,21 @@ def test_what_the_file_does_not_tell_is_said_and_can_be_changed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = saved(tmp_path / "lstm.pt", {**files.cj_lstm(width=8, dim=6), "AMP": {"loss_scaler0": {"loss_scale": 2.0}}})
-    assert main([str(path), str(tmp_path / "exp")]) == 0
-    told = yaml.safe_load((tmp_path / "exp" / "imported.yaml").read_text())
-    assert told["assumed"] == {
+    main([str(path), str(tmp_path / "exp")])
+    record = yaml.safe_load((tmp_path / "exp" / "imported.yaml").read_text())
+    assert record["assumed"] == {
         "features.config": "conf/logmel_24k.conf",
         "encoder.input_shift": pytest.approx(2.5 * math.log(10), abs=1e-12),
         "encoder.input_scale": pytest.approx(0.625 * math.log(10), abs=1e-12),
     }
-    assert "assumed, as the file does not tell: encoder.input_shift=5.7564" in caplog.text
-    assert set(told["left_out"]) == {"Optimizer", "Scheduler", "Steps", "Epochs", "AMP"}
-    assert told["mapped"]["layer_Dict.LSTM_1.weight_hh_l0"] == "encoder.layers.1.weight_hh_l0"
-    assert "--sample-frequency=24000" in load(tmp_path / "exp" / "best.pt").features_conf
+    assert "assumed, since the file does not say: encoder.input_shift=5.7564" in caplog.text
+    assert set(record["left_out"]) == {"Optimizer", "Scheduler", "Steps", "Epochs", "AMP"}
+    assert record["mapped"]["layer_Dict.LSTM_1.weight_hh_l0"] == "encoder.layers.1.weight_hh_l0"
+    assert "--sample-frequency=24000" in load_checkpoint(tmp_path / "exp" / "best.pt").features_conf
     changes = ["--set", "encoder.input_shift=0", "--set", "encoder.input_scale=1"]
-    assert main([*changes, str(path), str(tmp_path / "other")]) == 0
-    told = yaml.safe_load((tmp_path / "other" / "imported.yaml").read_text())
-    assert told["assumed"] == {"features.config": "conf/logmel_24k.conf"}
+    main([*changes, str(path), str(tmp_path / "other")])
+    record = yaml.safe_load((tmp_path / "other" / "imported.yaml").read_text())
+    assert record["assumed"] == {"features.config": "conf/logmel_24k.conf"}
 
 
 CONTENT = files.cj_lstm(width=8, dim=6)
@@ -109,19 +112,18 @@ CONTENT = files.cj_lstm(width=8, dim=6)
     ],
 )
 def test_tensors_too_many_too_few_or_of_another_shape_are_refused(
-    key: str, tensor: torch.Tensor | None, says: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    key: str, tensor: torch.Tensor | None, says: str, tmp_path: Path
 ) -> None:
     weights = {name: value for name, value in CONTENT["Model"].items() if name != key}
     weights |= {} if tensor is None else {key: tensor}
     path = saved(tmp_path / "odd.pt", {**CONTENT, "Model": weights})
-    assert main([str(path), str(tmp_path / "exp")]) == 1
-    assert says in caplog.records[-1].getMessage()
+    assert says in refusal(main, [str(path), str(tmp_path / "exp")])
     assert not (tmp_path / "exp").exists()
 
 
-def test_what_has_no_meaning_for_these_files_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_has_no_meaning_for_these_files_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path / "lstm.pt", CONTENT)
-    assert main(["--heads", "4", str(path), str(tmp_path / "exp")]) == 1
-    assert "is of cj_lstm, for which --heads has no meaning" in caplog.text
-    assert main([str(saved(path, {**CONTENT, "Speakers": 3})), str(tmp_path / "exp")]) == 1
-    assert "holds Speakers besides Model, Optimizer, Scheduler, Steps, Epochs, AMP" in caplog.text
+    message = refusal(main, ["--heads", "4", str(path), str(tmp_path / "exp")])
+    assert "is of cj_lstm, for which --heads has no meaning" in message
+    message = refusal(main, [str(saved(path, {**CONTENT, "Speakers": 3})), str(tmp_path / "exp")])
+    assert "holds Speakers besides Model, Optimizer, Scheduler, Steps, Epochs, AMP" in message

@@ -141,11 +141,11 @@ def test_the_documented_utterance_has_154_frames_of_40(root: Path) -> None:
 
 def test_samples_stand_in_rows_and_the_rest_is_dropped(root: Path) -> None:
     samples = np.arange(-400, 400, dtype=np.float32)[: 160 * 4 + 159]
-    made = features(root, samples, "wave")
+    made = features(root, samples, "samples")
     assert made.shape == (4, 160) and made.dtype == np.float32
     assert np.array_equal(made.ravel() * 32768, samples[:640])  # a power of two: exact
-    assert features(root, np.float32([32767, -32768, 40000, -40000] * 40), "wave").max() == 1.0
-    assert features(root, samples[:159], "wave").shape == (0, 160)
+    assert features(root, np.float32([32767, -32768, 40000, -40000] * 40), "samples").max() == 1.0
+    assert features(root, samples[:159], "samples").shape == (0, 160)
 
 
 def test_silence_has_the_floor_and_finite_values(root: Path) -> None:
@@ -238,8 +238,8 @@ def test_a_framing_without_extension_takes_frames_that_fit() -> None:
         ("librosa_mfcc", "--pad-mode=wrap", "choose one of: constant, reflect"),
         ("librosa_mfcc", "--num-ceps=129", "expected at most --num-mel-bins=128"),
         ("librosa_mfcc", "--amin=0", "--amin=0: expected a number above 0"),
-        ("wave", "--frame-samples=0", "--frame-samples=0: expected a number above 0"),
-        ("wave", "--frame-length=10", "Invalid option"),
+        ("samples", "--frame-samples=0", "--frame-samples=0: expected a number above 0"),
+        ("samples", "--frame-length=10", "Invalid option"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(root: Path, conf: str, option: str, message: str) -> None:
@@ -252,8 +252,8 @@ def test_options_that_make_no_sense_are_refused(root: Path, conf: str, option: s
     [
         ("{type: logmel, config: c, dim: 80}", "features.vad is true; expected false for logmel"),
         ("{type: librosa_mfcc, config: c, dim: 40}", "features.vad is true; expected false for librosa_mfcc"),
-        ("{type: wave, config: c, dim: 160}", "features.cmvn is true; expected false for wave"),
-        ("{type: wave, config: c, dim: 160, cmvn: no, vad: maybe}", "features.vad"),
+        ("{type: samples, config: c, dim: 160}", "features.cmvn is true; expected false for samples"),
+        ("{type: samples, config: c, dim: 160, cmvn: no, vad: maybe}", "features.vad"),
     ],
 )
 def test_an_experiment_that_contradicts_its_input_is_refused(root: Path, section: str, message: str) -> None:
@@ -271,11 +271,11 @@ def test_an_experiment_that_contradicts_its_input_is_refused(root: Path, section
         ("logmel", "logmel_hifigan_8k", 22050 / 256),
         ("logmel", "logmel_24k", 24000 / 256),
         ("librosa_mfcc", "librosa_mfcc", 16000 / 512),
-        ("wave", "wave", 16000 / 160),
+        ("samples", "samples", 16000 / 160),
     ],
 )
 def test_an_experiment_says_how_many_frames_a_second_has(root: Path, kind: str, conf: str, rate: float) -> None:
-    plain = "cmvn: false, " if kind == "wave" else ""
+    plain = "cmvn: false, " if kind == "samples" else ""
     section = f"features={{type: {kind}, config: {root}/conf/{conf}.conf, dim: 30, {plain}vad: false}}"
     assert get(load(root / "conf" / "nnet" / "mini.yaml", [section]), "features.frame_rate") == rate
 
@@ -314,5 +314,5 @@ def test_frames_that_do_not_move_on_are_refused(root: Path, tmp_path: Path, kind
 def test_an_experiment_says_whether_it_wants_the_mean_and_the_voice_activity(root: Path) -> None:
     mini = root / "conf" / "nnet" / "mini.yaml"
     assert (get(load(mini), "features.cmvn"), get(load(mini), "features.vad")) == (True, True)
-    section = "features={type: wave, config: conf/wave.conf, dim: 160, cmvn: false}"
+    section = "features={type: samples, config: conf/samples.conf, dim: 160, cmvn: false}"
     assert (get(load(mini, [section]), "features.cmvn"), get(load(mini, [section]), "features.vad")) == (False, True)

@@ -43,7 +43,7 @@ def made(ark: Path) -> dict[str, np.ndarray]:
 
 
 def test_each_kind_has_its_options_and_a_file_of_them(root: Path) -> None:
-    assert set(OPTIONS) == set(INPUTS) == {"logmel", "librosa_mfcc", "wave"}
+    assert set(OPTIONS) == set(INPUTS) == {"logmel", "librosa_mfcc", "samples"}
     assert all((root / "conf" / f"{kind}.conf").is_file() for kind in INPUTS)
 
 
@@ -69,15 +69,15 @@ def test_a_failing_utterance_is_named_and_counted(
     add(wav_scp, "short", SIGNALS["utt0"][None, :159])
     stereo = np.stack([SIGNALS["utt1"], -SIGNALS["utt1"]])
     add(wav_scp, "stereo", stereo)
-    assert main(["wave", f"--config={root}/conf/wave.conf", f"scp:{wav_scp}", f"ark:{tmp_path}/f.ark"]) == 0
+    assert main(["samples", f"--config={root}/conf/samples.conf", f"scp:{wav_scp}", f"ark:{tmp_path}/f.ark"]) == 0
     said = capfd.readouterr().err
     assert "Failed to compute features for utterance short: 159 samples at 16000 Hz are too short for a frame" in said
     assert "stereo: has 2 channels and no --channel is given; the first is taken" in said
     assert "Done 4 out of 5 utterances." in said
-    assert main(["wave", "--channel=1", f"scp:{wav_scp}", f"ark:{tmp_path}/second.ark"]) == 0
+    assert main(["samples", "--channel=1", f"scp:{wav_scp}", f"ark:{tmp_path}/second.ark"]) == 0
     assert "utterance utt0: has 1 channels, --channel is 1, counted from 0" in capfd.readouterr().err
     np.testing.assert_array_equal(made(tmp_path / "second.ark")["stereo"], compute_wave(stereo[1], WaveOptions()))
-    assert main(["wave", "--min-duration=9", f"scp:{wav_scp}", f"ark:{tmp_path}/none.ark"]) == 1
+    assert main(["samples", "--min-duration=9", f"scp:{wav_scp}", f"ark:{tmp_path}/none.ark"]) == 1
     assert "utterance utt0: lasts 1 s, --min-duration is 9" in capfd.readouterr().err
 
 

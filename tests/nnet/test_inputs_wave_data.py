@@ -24,7 +24,7 @@ from nnet.make_lists import make_lists
 from tests.nnet.helpers.audio_corpus import run
 
 LIBROSA = "{type: librosa_mfcc, config: unused, dim: 40, vad: false, cmvn: false}"
-WAVE = "{type: wave, config: unused, dim: 160, cmvn: false}"
+WAVE = "{type: samples, config: unused, dim: 160, cmvn: false}"
 
 
 def prepared(corpus: Any, kind: str, conf: Path, voiced: bool, min_frames: int) -> Path:
@@ -44,7 +44,7 @@ def prepared(corpus: Any, kind: str, conf: Path, voiced: bool, min_frames: int) 
     run("copy-feats", f"--write-num-frames=ark,t:{out}/utt2num_frames", raw, feats)
     (out / "utt2spk").write_text((corpus.data / "utt2spk").read_text())
     sources = AudioSources(corpus.data, corpus.root / "noise", corpus.root / "music", None, corpus.root / "rir_sets")
-    make_lists(out, lists, min_frames, 2, HoldOutOptions(share=0.2), sources)
+    make_lists(out, lists, min_frames, 2, HoldOutOptions(valid_share=0.2), sources)
     return lists
 
 
@@ -65,8 +65,8 @@ def plans(lists: TrainingLists, frames: tuple[int, int]) -> list[BatchPlan]:
 
 @pytest.mark.parametrize("voiced", [True, False])
 def test_chunks_of_samples_are_those_of_the_archive(audio_corpus: Any, root: Path, voiced: bool) -> None:
-    conf = root / "conf" / "wave.conf"
-    lists_dir = prepared(audio_corpus, "wave", conf, voiced, 20)
+    conf = root / "conf" / "samples.conf"
+    lists_dir = prepared(audio_corpus, "samples", conf, voiced, 20)
     section = WAVE if voiced else WAVE.replace("cmvn", "vad: false, cmvn")
     chunks, lists = opened(audio_corpus, section, conf, lists_dir)
     feats = FeatureChunks(lists.train, 160)
@@ -98,9 +98,9 @@ def test_the_sliding_mean_is_subtracted_where_the_experiment_says_so(audio_corpu
 
 
 def test_augmentation_changes_samples_within_full_scale(audio_corpus: Any, root: Path) -> None:
-    conf = root / "conf" / "wave.conf"
-    lists_dir = prepared(audio_corpus, "wave", conf, True, 20)
-    section = "augment={speed: {factors: [0.9, 1.1]}, wave: [{name: room}, {name: noise}, {name: gain}]}"
+    conf = root / "conf" / "samples.conf"
+    lists_dir = prepared(audio_corpus, "samples", conf, True, 20)
+    section = "augment={speed: {factors: [0.9, 1.1]}, audio: [{name: room}, {name: noise}, {name: gain}]}"
     plain, _ = opened(audio_corpus, WAVE, conf, lists_dir)
     changed, lists = opened(audio_corpus, WAVE, conf, lists_dir, section)
     plan = BatchPlan(1, 40, np.arange(6), np.zeros(6, np.int64))
@@ -116,15 +116,15 @@ def test_augmentation_changes_samples_within_full_scale(audio_corpus: Any, root:
 def test_what_does_not_fit_is_refused_with_its_name(audio_corpus: Any, root: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"logmel features are of another rate .*--augment ondisk"):
         read_feature_maker("logmel", root / "conf" / "logmel.conf", 80)
-    with pytest.raises(InputError, match=r"gives wave of 160 columns, features\.dim is 80"):
-        read_feature_maker("wave", root / "conf" / "wave.conf", 80)
+    with pytest.raises(InputError, match=r"gives samples of 160 columns, features\.dim is 80"):
+        read_feature_maker("samples", root / "conf" / "samples.conf", 80)
     (tmp_path / "bad.conf").write_text("--pad-mode=wrap\n")
     with pytest.raises(InputError, match=r"bad\.conf: --pad-mode=\"wrap\" is unknown"):
         read_feature_maker("librosa_mfcc", tmp_path / "bad.conf", 40)
-    conf = root / "conf" / "wave.conf"
-    lists_dir = prepared(audio_corpus, "wave", conf, True, 20)
+    conf = root / "conf" / "samples.conf"
+    lists_dir = prepared(audio_corpus, "samples", conf, True, 20)
     all_frames, lists = opened(audio_corpus, WAVE.replace("cmvn", "vad: false, cmvn"), conf, lists_dir)
-    with pytest.raises(InputError, match=r"the audio has \d+ frames, utt2num_frames says \d+; make the lists anew"):
+    with pytest.raises(InputError, match=r"the audio has \d+ frames, utt2num_frames says \d+; make the lists again"):
         for plan in plans(lists, (20, 60)):
             all_frames.chunks(plan)
     vad = audio_corpus.root / "longer.ark"
@@ -132,5 +132,5 @@ def test_what_does_not_fit_is_refused_with_its_name(audio_corpus: Any, root: Pat
         for utt in range(len(lists.train)):
             table.write(lists.train.utt_ids[utt], np.ones(400))
     chunks, _ = opened(audio_corpus, WAVE, conf, lists_dir)
-    with pytest.raises(InputError, match=r"has 400 frames, the audio \d+; make the voice activity anew"):
+    with pytest.raises(InputError, match=r"has 400 frames, the audio \d+; make the voice activity of this audio again"):
         chunks.chunks(BatchPlan(1, 20, np.array([0]), np.array([0])))

@@ -19,8 +19,9 @@ from common.errors import InputError
 from nnet.extract import main as extract
 from nnet.train import main
 from nnet.training import checksum
-from nnet.training.checkpoint import FORMAT, Checkpoint, DamagedError, load, save
+from nnet.training.checkpoint import FORMAT, Checkpoint, DamagedError, load_checkpoint, save_checkpoint
 from nnet.training.kept import newest, save_last
+from tests.nnet.helpers.refusals import refusal
 from tests.nnet.helpers.training_runs import curve, equal_states, terminated_at
 from tests.nnet.test_checkpoint import checkpoint
 
@@ -29,25 +30,25 @@ from tests.nnet.test_checkpoint import checkpoint
 def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The bytes of a checkpoint."""
     path = tmp_path_factory.mktemp("content") / "last.pt"
-    save(path, checkpoint(rng={}))
+    save_checkpoint(path, checkpoint(rng={}))
     return path.read_bytes()
 
 
 def test_a_byte_that_is_flipped_anywhere_is_noticed(content: bytes) -> None:
-    checksum.check(content)
+    checksum.verify(content)
     for place in range(len(content)):
         flipped = bytearray(content)
         flipped[place] ^= 1 << place % 8
         with pytest.raises(InputError):
-            checksum.check(bytes(flipped))
+            checksum.verify(bytes(flipped))
 
 
 def test_a_cut_anywhere_is_noticed(content: bytes) -> None:
     for size in range(len(content)):
         with pytest.raises(InputError):
-            checksum.check(content[:size])
+            checksum.verify(content[:size])
     with pytest.raises(InputError):
-        checksum.check(content + b"\0")
+        checksum.verify(content + b"\0")
 
 
 def test_the_checksum_is_the_archives_comment_and_that_of_sha256sum(content: bytes, tmp_path: Path) -> None:
@@ -65,12 +66,12 @@ def test_damage_is_known_before_torch_reads_the_file(
     for damaged in (content[:-1], content[:900], content[:-200] + b"\0" + content[-199:], b"", b"foreign " * 400):
         (tmp_path / "last.pt").write_bytes(damaged)
         with pytest.raises(DamagedError, match=r"last\.pt: cannot be read as a checkpoint"):
-            load(tmp_path / "last.pt")
+            load_checkpoint(tmp_path / "last.pt")
 
 
 def without_checksum(path: Path) -> None:
     """As earlier versions wrote it."""
-    state = load(path)
+    state = load_checkpoint(path)
     fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(Checkpoint)}
     torch.save({"format": FORMAT, **fields}, path)
 
@@ -78,10 +79,10 @@ def without_checksum(path: Path) -> None:
 def test_a_checkpoint_of_an_earlier_version_is_read_and_said_to_have_none(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    save(tmp_path / "last.pt", checkpoint())
-    assert load(tmp_path / "last.pt").step == 7 and not caplog.text
+    save_checkpoint(tmp_path / "last.pt", checkpoint())
+    assert load_checkpoint(tmp_path / "last.pt").step == 7 and not caplog.text
     without_checksum(tmp_path / "last.pt")
-    assert load(tmp_path / "last.pt").step == 7
+    assert load_checkpoint(tmp_path / "last.pt").step == 7
     assert f"{tmp_path}/last.pt: has no checksum" in caplog.text
 
 
@@ -104,7 +105,7 @@ def test_as_many_are_kept_as_was_asked_for(
     for step in range(1, 6):
         save_last(tmp_path, checkpoint(step=step), keep)
     kept = {"last": 5, **kept}
-    assert {path.stem: load(path).step for path in tmp_path.iterdir()} == kept
+    assert {path.stem: load_checkpoint(path).step for path in tmp_path.iterdir()} == kept
     save_last(tmp_path, checkpoint(step=6), 1)
     assert names(tmp_path) == ["last.pt"]
 
@@ -165,7 +166,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_training_goes_on_from_the_one_b
 ) -> None:
     exp = tmp_path / "parts"
     stopped_run(tiny_corpus, exp)
-    assert (load(exp / "last.pt").step, load(exp / "last-1.pt").step) == (11, 10)
+    assert (load_checkpoint(exp / "last.pt").step, load_checkpoint(exp / "last-1.pt").step) == (11, 10)
     damage(exp / "last.pt")
     damaged = (exp / "last.pt").read_bytes()
     caplog.set_level("INFO")
@@ -175,10 +176,10 @@ def test_a_damaged_checkpoint_is_passed_over_and_training_goes_on_from_the_one_b
     assert warnings[0].startswith(f"{exp}/last.pt: ")
     assert warnings[0].endswith("; passed over, going on from last-1.pt, step 10")
     assert warnings[1] == f"{exp}/last.pt: kept as last.pt.damaged"
-    assert f"taking up {exp}/last-1.pt after step 10 of 20" in caplog.text
+    assert f"resuming {exp}/last-1.pt after step 10 of 20" in caplog.text
     assert (exp / "last.pt.damaged").read_bytes() == damaged
-    assert equal_states(load(whole / "last.pt"), load(exp / "last.pt"))
-    assert equal_states(load(whole / "best.pt"), load(exp / "best.pt"))
+    assert equal_states(load_checkpoint(whole / "last.pt"), load_checkpoint(exp / "last.pt"))
+    assert equal_states(load_checkpoint(whole / "best.pt"), load_checkpoint(exp / "best.pt"))
     assert curve(whole) == curve(exp)
 
 
@@ -189,7 +190,9 @@ def test_without_a_sound_last_one_the_best_is_gone_on_from(tiny_corpus: Any, who
     flip(exp / "last-1.pt")
     assert newest(exp)[0].name == "best.pt"  # type: ignore[index]
     assert main(tiny_corpus.command(exp)) == 0
-    assert equal_states(load(whole / "last.pt"), load(exp / "last.pt")) and curve(whole) == curve(exp)
+    assert equal_states(load_checkpoint(whole / "last.pt"), load_checkpoint(exp / "last.pt")) and curve(whole) == curve(
+        exp
+    )
 
 
 def test_a_run_without_its_last_checkpoint_starts_again_and_says_which_one_is_there(
@@ -199,24 +202,21 @@ def test_a_run_without_its_last_checkpoint_starts_again_and_says_which_one_is_th
     stopped_run(tiny_corpus, exp)
     (exp / "last.pt").unlink()
     stopped_run(tiny_corpus, exp, 5)
-    assert f"{exp}/last.pt is not there: starting with step 1 (copy {exp}/last-1.pt to it" in caplog.text
+    assert f"{exp}/last.pt does not exist: starting with step 1 (copy {exp}/last-1.pt to it" in caplog.text
     assert [name for name in names(exp) if name.startswith("last")] == ["last.pt"]  # the other run's is gone
     assert main(tiny_corpus.command(exp)) == 0
-    assert equal_states(load(whole / "last.pt"), load(exp / "last.pt"))
+    assert equal_states(load_checkpoint(whole / "last.pt"), load_checkpoint(exp / "last.pt"))
 
 
-def test_a_run_of_which_nothing_sound_is_left_is_refused_and_all_of_it_named(
-    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_run_of_which_nothing_sound_is_left_is_refused_and_all_of_it_named(tiny_corpus: Any, tmp_path: Path) -> None:
     exp = tmp_path / "exp"
     stopped_run(tiny_corpus, exp)
     for name in ("last.pt", "last-1.pt", "best.pt"):
         cut(exp / name)
     before = names(exp)
-    caplog.clear()
-    assert main(tiny_corpus.command(exp)) == 1
-    assert all(f"{exp}/{name}: cannot be read" in caplog.text for name in ("last.pt", "last-1.pt", "best.pt"))
-    assert f"no sound checkpoint is left in {exp}: remove last.pt and best.pt there to start anew" in caplog.text
+    message = refusal(main, tiny_corpus.command(exp))
+    assert all(f"{exp}/{name}: cannot be read" in message for name in ("last.pt", "last-1.pt", "best.pt"))
+    assert f"no intact checkpoint is left in {exp}: remove last.pt and best.pt there to start again" in message
     assert names(exp) == before
 
 
@@ -230,7 +230,7 @@ def test_a_run_of_an_earlier_version_is_taken_up(
         without_checksum(exp / name)
     assert main(tiny_corpus.command(exp)) == 0
     assert f"{exp}/last.pt: has no checksum" in caplog.text
-    assert equal_states(load(whole / "last.pt"), load(exp / "last.pt"))
+    assert equal_states(load_checkpoint(whole / "last.pt"), load_checkpoint(exp / "last.pt"))
 
 
 def test_a_damaged_best_model_is_written_again_from_the_checkpoint_of_its_step(
@@ -269,30 +269,28 @@ def test_a_lost_best_model_gives_way_to_the_best_from_here_on(
     cut(exp / "best.pt")
     assert main(tiny_corpus.command(exp)) == 0
     assert "it was of step 7, which no other file holds; the best from here on takes its place" in caplog.text
-    later = {step: eer for step, eer in load(whole / "last.pt").valid_eers.items() if step > 11}
-    assert load(exp / "best.pt").best_eer == min(later.values())
+    later = {step: eer for step, eer in load_checkpoint(whole / "last.pt").valid_eers.items() if step > 11}
+    assert load_checkpoint(exp / "best.pt").best_eer == min(later.values())
 
 
 def test_a_best_model_that_is_lost_when_training_is_done_is_an_error_with_the_ways_out(
-    tiny_corpus: Any, whole: Path, caplog: pytest.LogCaptureFixture
+    tiny_corpus: Any, whole: Path
 ) -> None:
-    state = load(whole / "last.pt")
+    state = load_checkpoint(whole / "last.pt")
     if state.best_step == state.step:  # the last validation may be the best one
         state.best_step, state.best_eer = 7, 0.0
-        save(whole / "last.pt", state)
+        save_checkpoint(whole / "last.pt", state)
     flip(whole / "best.pt")
-    assert main(tiny_corpus.command(whole)) == 1
-    assert "best.pt: cannot be read" in caplog.text and "remove last.pt and best.pt" in caplog.text
-    assert "copy last.pt to best.pt" in caplog.text
+    message = refusal(main, tiny_corpus.command(whole))
+    assert "best.pt: cannot be read" in message and "remove last.pt and best.pt" in message
+    assert "copy last.pt to best.pt" in message
 
 
-def test_extraction_from_a_damaged_best_model_says_what_to_do(
-    tiny_corpus: Any, whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_extraction_from_a_damaged_best_model_says_what_to_do(tiny_corpus: Any, whole: Path, tmp_path: Path) -> None:
     flip(whole / "best.pt")
     tables = [f"scp:{tiny_corpus.root}/feats.scp", f"ark:{tmp_path}/out.ark"]
-    assert extract(["--exp", str(whole), *tables]) == 1
-    assert f"{whole}/best.pt: cannot be read as a checkpoint: its bytes are not those" in caplog.text
-    assert "give the training command again" in caplog.text and "--checkpoint last" in caplog.text
+    message = refusal(extract, ["--exp", str(whole), *tables])
+    assert f"{whole}/best.pt: cannot be read as a checkpoint: its bytes are not those" in message
+    assert "give the training command again" in message and "--checkpoint last" in message
     assert not (tmp_path / "out.ark").exists()
     assert extract(["--exp", str(whole), "--checkpoint", "last", *tables]) == 0

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from nnet.data.hold_out import HoldOutOptions, draw_trials, source_of
-from nnet.data.lists import LIST_FILES, StringTable, read_lists, read_table
-from nnet.make_lists import main, make_lists
+from nnet.data.hold_out import HoldOutOptions, draw_trials, source_by_name
+from nnet.data.lists import LIST_FILES, StringTable, read_id_table, read_lists
+from nnet.make_lists import main, make_lists, write_directory
+from tests.nnet.helpers.refusals import refusal
 
 SUFFIXES = ("", "-noise", "-reverb")
 
@@ -38,41 +39,41 @@ def write(path: Path, lines: list[str]) -> None:
 
 def run(data: Path, out: Path, min_frames: int = 100, **hold_out: float) -> dict[str, dict[str, str]]:
     make_lists(data, out, min_frames, 2, HoldOutOptions(**hold_out))  # type: ignore[arg-type]
-    return {name: read_table(out / name) for name in LIST_FILES if name != "valid.trials"}
+    return {name: read_id_table(out / name) for name in LIST_FILES if name != "valid.trials"}
 
 
 def recording(utt_id: str) -> str:
-    return (source_of(utt_id) or utt_id).rsplit("-", 1)[0]
+    return (source_by_name(utt_id) or utt_id).rsplit("-", 1)[0]
 
 
 def test_no_recording_is_on_both_sides_and_valid_is_clean(tmp_path: Path) -> None:
-    made = run(write_data_dir(tmp_path / "data"), tmp_path / "lists", share=0.2)
+    made = run(write_data_dir(tmp_path / "data"), tmp_path / "lists", valid_share=0.2)
     train, valid = made["train.scp"], made["valid.scp"]
     assert valid and not {recording(u) for u in train} & {recording(u) for u in valid}
-    assert all(source_of(utt_id) is None for utt_id in valid)
+    assert all(source_by_name(utt_id) is None for utt_id in valid)
 
 
 def test_without_utt2rec_an_augmented_twin_follows_its_source(tmp_path: Path) -> None:
     made = run(write_data_dir(tmp_path / "data", with_rec=False), tmp_path / "lists")
-    assert not {source_of(u) or u for u in made["train.scp"]} & set(made["valid.scp"])
+    assert not {source_by_name(u) or u for u in made["train.scp"]} & set(made["valid.scp"])
 
 
 def test_every_utterance_is_accounted_for_once(tmp_path: Path) -> None:
     data = write_data_dir(tmp_path / "data")
     made = run(data, tmp_path / "lists")
     parts = [*made["train.scp"], *made["valid.scp"], *made["dropped"]]
-    assert sorted(parts) == sorted(read_table(data / "feats.scp"))
+    assert sorted(parts) == sorted(read_id_table(data / "feats.scp"))
     twins = [utt_id for utt_id, reason in made["dropped"].items() if reason == "twin_of_valid"]
     assert len(twins) == 2 * len(made["valid.scp"])
 
 
 def test_each_speaker_keeps_a_training_recording(tmp_path: Path) -> None:
-    made = run(write_data_dir(tmp_path / "data", sessions=3), tmp_path / "lists", share=0.5)
+    made = run(write_data_dir(tmp_path / "data", sessions=3), tmp_path / "lists", valid_share=0.5)
     assert {utt_id.split("-")[0] for utt_id in made["train.scp"]} == {f"s{n}" for n in range(8)}
 
 
 def test_about_the_asked_share_is_held_out(tmp_path: Path) -> None:
-    made = run(write_data_dir(tmp_path / "data", speakers=40, sessions=10), tmp_path / "lists", share=0.1)
+    made = run(write_data_dir(tmp_path / "data", speakers=40, sessions=10), tmp_path / "lists", valid_share=0.1)
     # 800 clean utterances; two recordings of two utterances at a time
     assert 80 <= len(made["valid.scp"]) < 84
 
@@ -80,7 +81,7 @@ def test_about_the_asked_share_is_held_out(tmp_path: Path) -> None:
 def test_a_speed_copy_of_a_held_out_recording_is_on_neither_side(tmp_path: Path) -> None:
     data = write_data_dir(tmp_path / "data")
     for name in ("feats.scp", "utt2num_frames", "utt2spk"):
-        table = read_table(data / name)
+        table = read_id_table(data / name)
         faster = {f"sp1.1-{utt}": (f"sp1.1-{value}" if name == "utt2spk" else value) for utt, value in table.items()}
         write(data / name, [f"{utt} {value}" for utt, value in {**table, **faster}.items()])
     made = run(data, tmp_path / "lists")
@@ -91,7 +92,7 @@ def test_a_speed_copy_of_a_held_out_recording_is_on_neither_side(tmp_path: Path)
 
 
 def test_trials_have_ten_nontargets_a_target_and_targets_cross_recordings(tmp_path: Path) -> None:
-    run(write_data_dir(tmp_path / "data"), tmp_path / "lists", share=0.3)
+    run(write_data_dir(tmp_path / "data"), tmp_path / "lists", valid_share=0.3)
     trials = [line.split() for line in (tmp_path / "lists" / "valid.trials").read_text().splitlines()]
     targets = [(a, b) for a, b, kind in trials if kind == "target"]
     assert 10 * len(targets) == len(trials) - len(targets) > 0
@@ -101,14 +102,14 @@ def test_trials_have_ten_nontargets_a_target_and_targets_cross_recordings(tmp_pa
 
 
 def test_the_cap_on_pairs_holds_for_both_kinds(tmp_path: Path) -> None:
-    run(write_data_dir(tmp_path / "data"), tmp_path / "lists", share=0.3, max_pairs=7)
+    run(write_data_dir(tmp_path / "data"), tmp_path / "lists", valid_share=0.3, max_pairs=7)
     lines = (tmp_path / "lists" / "valid.trials").read_text().split()
     assert lines.count("target") == lines.count("nontarget") == 7
 
 
 def test_short_utterances_go_before_speakers_are_counted(tmp_path: Path) -> None:
     data = write_data_dir(tmp_path / "data", with_rec=False)
-    frames = read_table(data / "utt2num_frames")
+    frames = read_id_table(data / "utt2num_frames")
     frames.update({utt_id: "99" for utt_id in frames if utt_id.startswith("s0-") and utt_id != "s0-r0-0"})
     write(data / "utt2num_frames", [f"{utt_id} {count}" for utt_id, count in frames.items()])
     made = run(data, tmp_path / "lists")
@@ -145,23 +146,25 @@ def test_too_few_recordings_to_hold_out_is_an_error_with_the_mend(tmp_path: Path
     with pytest.raises(InputError, match=r"the most is 2.*--valid-share 0"):
         run(data, tmp_path / "lists")
     assert not (tmp_path / "lists").exists()
-    made = run(data, tmp_path / "lists", share=0.0)
+    made = run(data, tmp_path / "lists", valid_share=0.0)
     assert not made["valid.scp"] and not made["dropped"] and len(made["train.scp"]) == 96
 
 
 def test_a_recording_of_two_speakers_stays_in_training(tmp_path: Path) -> None:
     data = write_data_dir(tmp_path / "data")
     shared = {"s0-r0": "shared", "s1-r0": "shared"}
-    recs = read_table(data / "utt2rec")
+    recs = read_id_table(data / "utt2rec")
     write(data / "utt2rec", [f"{utt} {shared.get(rec, rec)}" for utt, rec in recs.items()])
-    made = run(data, tmp_path / "lists", share=0.5)
+    made = run(data, tmp_path / "lists", valid_share=0.5)
     assert {"s0-r0-0", "s1-r0-1"} <= set(made["train.scp"])
 
 
 def test_nontargets_are_all_pairs_where_fewer_exist_than_targets() -> None:
-    from nnet.data.hold_out import Utterance
+    from nnet.data.hold_out import SourcedUtterance
 
-    valid = [Utterance(f"a{n}", "a", f"a{n}", True) for n in range(6)] + [Utterance("b0", "b", "b0", True)]
+    valid = [SourcedUtterance(f"a{n}", "a", f"a{n}", True) for n in range(6)] + [
+        SourcedUtterance("b0", "b", "b0", True)
+    ]
     trials = draw_trials(valid, HoldOutOptions())
     assert sum(target for *_, target in trials) == 15
     assert sum(not target for *_, target in trials) == 6
@@ -172,24 +175,44 @@ def test_nontargets_are_all_pairs_where_fewer_exist_than_targets() -> None:
     [
         ("utt2spk", ["s0-r0-0 s0", "s0-r0-0 s0"], "utt2spk:2: the id s0-r0-0 occurs twice"),
         ("utt2spk", ["s0-r0-0 s0"], "utt2spk: 287 utterances"),
-        ("utt2num_frames", ["s0-r0-0 many"], "s0-r0-0 has 'many', expected a whole number"),
+        ("utt2num_frames", ["s0-r0-0 many"], "s0-r0-0 has 'many', expected an integer"),
         ("feats.scp", ["s0-r0-0"], "feats.scp:1: found 's0-r0-0' alone"),
         ("utt2rec", ["x y"], "utt2rec: no recording of s0-r0-0"),
     ],
 )
 def test_bad_tables_are_errors_that_name_file_and_line(
-    tmp_path: Path, name: str, lines: list[str], message: str, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, name: str, lines: list[str], message: str
 ) -> None:
     data = write_data_dir(tmp_path / "data")
     write(data / name, lines)
-    assert main([str(data), str(tmp_path / "lists")]) == 1
-    assert message in caplog.text
+    assert message in refusal(main, [str(data), str(tmp_path / "lists")])
     assert not (tmp_path / "lists").exists()
 
 
 def test_nothing_left_to_train_on_is_an_error_that_counts_the_reasons(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"288 utterances 0 are left .*too_short 288"):
         run(write_data_dir(tmp_path / "data"), tmp_path / "lists", min_frames=201)
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("--valid-share=0.6", "--valid-share is 0.6; expected >= 0 and <= 0.5"),
+        ("--max-pairs=0", "--max-pairs is 0; expected >= 1"),
+        ("--seed=-1", "--seed is -1; expected >= 0"),
+    ],
+)
+def test_an_option_out_of_its_range_is_refused(tmp_path: Path, option: str, expected: str) -> None:
+    assert refusal(main, [option, str(tmp_path / "data"), str(tmp_path / "lists")]) == expected
+
+
+def test_a_failed_rerun_leaves_the_lists_and_nothing_else(tmp_path: Path) -> None:
+    run(write_data_dir(tmp_path / "data"), tmp_path / "lists")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "lists").iterdir()}
+    with pytest.raises(FileNotFoundError):
+        write_directory(tmp_path / "lists", {"train.scp": ["a b"], "no/such/folder": []})
+    assert {path.name: path.read_bytes() for path in (tmp_path / "lists").iterdir()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "lists"]
 
 
 def test_the_program_says_what_went_where(tmp_path: Path, root: Path) -> None:

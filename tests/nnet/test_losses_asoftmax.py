@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from common.options import OptionError
 from nnet.losses import AsoftmaxOptions
 from nnet.losses.asoftmax import Asoftmax, chebyshev, psi
 
@@ -121,5 +122,5 @@ def test_value_and_gradients_are_finite_along_against_and_at_zero(margin: int, f
 
 @pytest.mark.parametrize("margin", [0, 5])
 def test_a_margin_outside_1_to_4_is_refused(margin: int) -> None:
-    with pytest.raises(ValueError, match=f"margin is {margin}; expected 1 to 4"):
+    with pytest.raises(OptionError, match=f"margin is {margin}; expected >= 1 and <= 4"):
         AsoftmaxOptions(margin=margin)

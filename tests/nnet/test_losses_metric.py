@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from common.options import part_of
+from common.options import OptionError, part_of
 from nnet.losses import AngularPrototypicalOptions, Ge2eOptions, TripletOptions
 from nnet.losses.metric import PositiveScale, check_triplets, group_size, unit
 from nnet.losses.triplet import random_triplets, semi_hard_triplets
@@ -224,7 +224,7 @@ def degenerate(kind: str) -> torch.Tensor:
 def test_value_and_gradients_are_finite_for_degenerate_inputs(options: Any, kind: str) -> None:
     inputs = degenerate(kind).requires_grad_()
     loss = make(options)
-    labels = torch.tensor([0, 0, 1, 2, 2, 3] if options.layout == "triplets" else [0, 0, 1, 1, 2, 2])
+    labels = torch.tensor([0, 0, 1, 2, 2, 3] if options.balance == "triplets" else [0, 0, 1, 1, 2, 2])
     value, _ = loss(inputs, labels, 1)
     value.backward()
     assert value.isfinite()
@@ -324,5 +324,5 @@ def test_ge2e_of_many_speakers_is_the_same_in_float32() -> None:
 
 @pytest.mark.parametrize("change", [{"w": 0.0}, {"w": math.inf}, {"b": math.nan}])
 def test_ge2e_options_that_mean_nothing_are_refused(change: Any) -> None:
-    with pytest.raises(ValueError, match=r"expected a (positive|finite) number"):
+    with pytest.raises(OptionError, match=r"expected (> 0 and < inf|a finite number)"):
         Ge2eOptions(**change)

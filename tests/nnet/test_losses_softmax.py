@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from common.options import part_of
+from common.options import OptionError, part_of
 from nnet.losses import (
     LOSSES,
     AamOptions,
@@ -17,7 +17,6 @@ from nnet.losses import (
     AngularPrototypicalOptions,
     AsoftmaxOptions,
     Ge2eOptions,
-    SoftmaxOptions,
     SumOptions,
     TripletOptions,
     WeightedLoss,
@@ -27,7 +26,8 @@ from nnet.losses.am import Am
 from nnet.losses.asoftmax import Asoftmax
 from nnet.losses.softmax import Softmax
 
-CLASSIFICATIONS = [(Softmax, SoftmaxOptions()), (Asoftmax, AsoftmaxOptions()), (Aam, AamOptions()), (Am, AmOptions())]
+PLAIN = LOSSES["softmax"]()
+CLASSIFICATIONS = [(Softmax, PLAIN), (Asoftmax, AsoftmaxOptions()), (Aam, AamOptions()), (Am, AmOptions())]
 METRIC = [Ge2eOptions(), Ge2eOptions(variant="contrast"), AngularPrototypicalOptions(), TripletOptions()]
 SUM = SumOptions((WeightedLoss(AamOptions()), WeightedLoss(Ge2eOptions(), 0.1)))
 every_loss = pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_each_loss_of_the_table_is_tested_here() -> None:
 
 
 def test_softmax_by_hand() -> None:
-    loss = Softmax(SoftmaxOptions(), 2, 3)
+    loss = Softmax(LOSSES["softmax"](), 2, 3)
     loss.linear.weight.data = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
     loss.linear.bias.data = torch.tensor([0.0, 0.0, 1.0])
     value, hits = loss(torch.tensor([[2.0, 3.0]]), torch.tensor([1]), 1)  # logits 2, 3, 1
@@ -63,7 +63,7 @@ def test_scale_invariant_weights_are_those_whose_length_changes_nothing(options:
     torch.manual_seed(0)
     loss = part_of(options)(options, 3, 4)
     inputs = torch.randn(6, 3)
-    labels = torch.tensor([0, 0, 1, 2, 2, 3] if options.layout == "triplets" else [0, 0, 3, 3, 1, 1])
+    labels = torch.tensor([0, 0, 1, 2, 2, 3] if options.balance == "triplets" else [0, 0, 3, 3, 1, 1])
     before, _ = loss(inputs, labels, 1)
     for name, parameter in loss.named_parameters():
         original = parameter.data
@@ -190,12 +190,12 @@ def test_gradients_of_additive_margins_are_finite_along_against_and_at_zero(opti
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"margin": 1.5}, "margin is 1.5; expected radians, 0 to less than 1.5"),
-        ({"scale": 0.0}, "scale is 0.0; expected a positive number"),
-        ({"sub_centres": 0}, "sub_centres is 0; expected at least 1"),
+        ({"margin": 1.5}, "margin is 1.5; expected >= 0 and < 1.5"),
+        ({"scale": 0.0}, "scale is 0.0; expected > 0"),
+        ({"sub_centres": 0}, "sub_centres is 0; expected >= 1"),
         ({"margin_steps": (9, 3)}, r"margin_steps is \[9, 3\]; expected \[first step, last step\], the first first"),
     ],
 )
 def test_additive_options_that_mean_nothing_are_refused(change: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(OptionError, match=message):
         AamOptions(**change)

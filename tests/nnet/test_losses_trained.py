@@ -10,7 +10,7 @@ import torch
 
 from common.options import part_of
 from nnet.config.experiment import load
-from nnet.data.lists import StringTable, Utterances
+from nnet.data.lists import StringTable, UtteranceList
 from nnet.data.sampler import BatchPlanner
 from nnet.model import SpeakerNet, build
 from nnet.training.optimizers import build_optimizer
@@ -42,7 +42,7 @@ def network(tmp_path: Path, loss: str, balance: str) -> tuple[SpeakerNet, BatchP
     torch.manual_seed(0)
     speakers = np.repeat(np.arange(len(COUNTS), dtype=np.int32), COUNTS)
     names = StringTable(str(n) for n in range(len(speakers)))
-    utterances = Utterances(names, names, np.full(len(speakers), 50, np.int32), speakers)
+    utterances = UtteranceList(names, names, np.full(len(speakers), 50, np.int32), speakers)
     data = config.data
     planner = BatchPlanner(utterances, data.chunk_frames, data.batch_size, data.balance, 1, data.utterances_per_speaker)
     return build(config, len(COUNTS)), planner, torch.from_numpy(speakers.astype(np.int64))

@@ -11,7 +11,8 @@ import torch
 from common.errors import InputError
 from nnet.config.experiment import load
 from nnet.model import SpeakerNet, build
-from nnet.training.optimizers import OPTIMIZERS, AdamW, build_optimizer
+from nnet.training.optimizer_options import OPTIMIZERS, AdamW
+from nnet.training.optimizers import build_optimizer
 
 
 def network(tiny_corpus: Any, *settings: str) -> SpeakerNet:

@@ -1,4 +1,4 @@
-"""Which parameters of each kind of network decay, told by name, and how gradients are limited."""
+"""Which parameters of each kind of network decay, by name, and how gradients are limited."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from torch import nn
 
 from nnet.losses import LOSSES
 from nnet.model import SpeakerNet
-from nnet.training.optimizers import OPTIMIZERS, Adam, build_optimizer, clip_gradients, exempt_from_decay
+from nnet.parts import Loss
+from nnet.training.optimizer_options import OPTIMIZERS, Adam
+from nnet.training.optimizers import build_optimizer, clip_gradients, exempt_from_decay
 
 
-class Loss(nn.Module):
+class Angles(Loss):
     """GE2E's two numbers and the weights of angles."""
 
-    scale_invariant = ("weight",)
-
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(scale_invariant=("weight",))
         self.weight = nn.Parameter(torch.ones(3, 4))
         self.w, self.b = nn.Parameter(torch.tensor(10.0)), nn.Parameter(torch.tensor(-5.0))
+
+    def forward(self, inputs: torch.Tensor, labels: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        raise AssertionError("only the parameters' names are looked at")
 
 
 class EcapaBlock(nn.Module):
@@ -36,7 +39,7 @@ class EcapaBlock(nn.Module):
 
 
 def network(encoder: nn.Module) -> SpeakerNet:
-    return SpeakerNet(4, encoder, nn.Identity(), nn.Linear(4, 4), nn.Sequential(nn.BatchNorm1d(4)), Loss())
+    return SpeakerNet(4, encoder, nn.Identity(), nn.Linear(4, 4), nn.Sequential(nn.BatchNorm1d(4)), Angles())
 
 
 ALWAYS = {"embedding.bias", "head.0.weight", "head.0.bias", *(f"loss_function.{name}" for name in ("weight", "w", "b"))}

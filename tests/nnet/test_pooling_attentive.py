@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from common.options import OptionError
 from nnet.pooling import AttentiveOptions, StatisticsOptions
 from nnet.pooling.attention import normalise_frames, weighted_moments, weights_over_time
 from nnet.pooling.attentive import AttentivePooling
@@ -132,10 +133,10 @@ def test_batch_norm_of_frames_is_torchs_over_batch_and_time() -> None:
 @pytest.mark.parametrize(
     ("option", "expected"),
     [
-        ({"hidden": 0}, "hidden is 0; expected at least 1"),
-        ({"variance_floor": 0}, "variance_floor is 0; expected a positive number"),
+        ({"hidden": 0}, "hidden is 0; expected >= 1"),
+        ({"variance_floor": 0}, "variance_floor is 0; expected > 0"),
     ],
 )
 def test_options_out_of_range_are_refused(option: dict[str, int], expected: str) -> None:
-    with pytest.raises(ValueError, match=expected):
+    with pytest.raises(OptionError, match=expected):
         AttentiveOptions(**option)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from common.options import OptionError
 from nnet.pooling import ChannelAttentiveOptions, StatisticsOptions
 from nnet.pooling.channel_attentive import ChannelAttentivePooling
 from nnet.pooling.statistics import StatisticsPooling
@@ -85,5 +86,5 @@ def test_it_has_the_size_of_the_papers(channels: int) -> None:
     ("option", "expected"), [({"hidden": 0}, "hidden is 0"), ({"variance_floor": 0}, "variance_floor is 0")]
 )
 def test_options_out_of_range_are_refused(option: dict[str, int], expected: str) -> None:
-    with pytest.raises(ValueError, match=expected):
+    with pytest.raises(OptionError, match=expected):
         ChannelAttentiveOptions(**option)  # type: ignore[arg-type]

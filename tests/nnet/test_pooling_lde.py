@@ -7,6 +7,7 @@ import itertools
 import pytest
 import torch
 
+from common.options import OptionError
 from nnet.pooling import LdeOptions
 from nnet.pooling.lde import LdePooling
 
@@ -206,5 +207,5 @@ def test_no_tensor_of_every_residual_is_made() -> None:
 
 
 def test_no_components_are_refused() -> None:
-    with pytest.raises(ValueError, match="components is 0; expected at least 1"):
+    with pytest.raises(OptionError, match="components is 0; expected >= 1"):
         LdeOptions(components=0)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from common.options import OptionError
 from nnet.config.experiment import from_mapping, load, to_mapping
 from nnet.model import build
 from nnet.pooling import MultiHeadOptions
@@ -121,7 +122,7 @@ def test_the_penalty_is_part_of_the_training_loss() -> None:
     [({"heads": 0}, "heads is 0"), ({"hidden": 0}, "hidden is 0"), ({"penalty": -1.0}, r"penalty is -1\.0")],
 )
 def test_options_out_of_range_are_refused(option: dict[str, int], expected: str) -> None:
-    with pytest.raises(ValueError, match=expected):
+    with pytest.raises(OptionError, match=expected):
         MultiHeadOptions(**option)
 
 

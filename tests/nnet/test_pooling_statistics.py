@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nnet.pooling import MeanOptions, StatisticsOptions
+from common.options import OptionError
+from nnet.pooling import POOLINGS, StatisticsOptions
 from nnet.pooling.statistics import MeanPooling, StatisticsPooling
 
 
@@ -35,7 +36,7 @@ def test_the_unbiased_deviation_agrees_with_torchs_own_and_is_the_floor_for_one_
 
 def test_mean_by_hand() -> None:
     frames = torch.tensor([[[1.0, 5.0], [2.0, 7.0], [9.0, 9.0]]])
-    pooling = MeanPooling(MeanOptions(), 2)
+    pooling = MeanPooling(POOLINGS["mean"](), 2)
     torch.testing.assert_close(pooling(frames, torch.tensor([2])), torch.tensor([[1.5, 6.0]]))
 
 
@@ -86,5 +87,5 @@ def test_one_frame_or_a_constant_has_finite_value_and_gradient(frames: torch.Ten
 
 
 def test_a_floor_of_zero_is_refused() -> None:
-    with pytest.raises(ValueError, match="variance_floor is 0; expected a positive number"):
+    with pytest.raises(OptionError, match="variance_floor is 0; expected > 0"):
         StatisticsOptions(variance_floor=0)

@@ -19,7 +19,7 @@ from nnet.encoders import recurrent
 from nnet.model import build
 from nnet.train import main
 from nnet.training import precision
-from nnet.training.checkpoint import load as load_checkpoint
+from nnet.training.checkpoint import load_checkpoint
 from nnet.training.precision import choose_precision, emulation
 from tests.nnet.helpers.training_runs import terminated_at
 

@@ -7,16 +7,16 @@ import time
 import numpy as np
 import pytest
 
-from nnet.data.lists import StringTable, Utterances
+from nnet.data.lists import StringTable, UtteranceList
 from nnet.data.sampler import Balance, BatchPlan, BatchPlanner, repetitions
 
-BALANCES: tuple[Balance, ...] = ("none", "speakers", "seed", "groups", "triplets")
+BALANCES: tuple[Balance, ...] = ("none", "speakers", "jl", "groups", "triplets")
 
 
-def utterances(counts: list[int], frames: int = 500) -> Utterances:
+def utterances(counts: list[int], frames: int = 500) -> UtteranceList:
     speakers = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     names = StringTable(str(n) for n in range(len(speakers)))
-    return Utterances(names, names, np.full(len(speakers), frames, np.int32), speakers)
+    return UtteranceList(names, names, np.full(len(speakers), frames, np.int32), speakers)
 
 
 def planner(counts: list[int], batch_size: int = 6, balance: Balance = "speakers", seed: int = 1) -> BatchPlanner:
@@ -63,7 +63,7 @@ def test_without_balance_a_pass_visits_each_utterance_once() -> None:
 def test_seed_balance_repeats_rare_speakers_as_the_seed_recipe_does() -> None:
     counts = np.array([400, 200, 150, 100, 60, 10])
     assert (counts * repetitions(counts)).tolist() == [400, 200, 150, 200, 180, 200]
-    plan = planner(counts.tolist(), batch_size=133, balance="seed")
+    plan = planner(counts.tolist(), batch_size=133, balance="jl")
     visited = np.concatenate([utterances(counts.tolist()).speakers[plan.plan(n).utts] for n in range(1, 11)])
     assert np.bincount(visited).tolist() == [400, 200, 150, 200, 180, 200]
 

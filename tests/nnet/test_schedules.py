@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from nnet.training.schedules import SCHEDULES, Constant, Cosine, Exponential, Noam, OneCycle, Step
+from common.options import OptionError
+from nnet.training.schedules import SCHEDULES, Constant, Cosine, Exponential, Noam, OneCycle, Stepwise
 
 NOAM_D64_W8000 = {
     1: 1.74693e-7,
@@ -64,7 +65,7 @@ def test_cosine_warms_up_linearly_and_ends_at_its_final_rate() -> None:
 
 
 def test_step_falls_after_each_interval() -> None:
-    schedule = Step(peak_lr=1.0, every=3, gamma=0.5)
+    schedule = Stepwise(peak_lr=1.0, every=3, gamma=0.5)
     assert [schedule.lr(step, 9) for step in range(1, 8)] == [1, 1, 1, 0.5, 0.5, 0.5, 0.25]
 
 
@@ -80,10 +81,10 @@ def test_exponential_falls_by_a_constant_factor() -> None:
         (lambda: Noam(warmup_steps=0), "warmup_steps"),
         (lambda: OneCycle(warmup_share=1.0), "warmup_share"),
         (lambda: Cosine(final_lr=1.0), "final_lr"),
-        (lambda: Step(gamma=2.0), "gamma"),
+        (lambda: Stepwise(gamma=2.0), "gamma"),
         (lambda: Exponential(final_lr=0.0), "final_lr"),
     ],
 )
 def test_an_impossible_option_is_refused_by_name(make, named: str) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(ValueError, match=named):
+    with pytest.raises(OptionError, match=named):
         make()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from common.options import OptionError
 from nnet.training.schedules import SCHEDULES, LinearOneCycle, ModifiedNoam, Noam, Plateau, stale_steps
 
 # Rates of the published ConvGRU's schedule, counted from 0 over 1000 updates.
@@ -115,5 +116,5 @@ def test_later_error_rates_change_no_earlier_rate(name: str) -> None:
     ],
 )
 def test_an_impossible_option_is_refused_by_name(make, named: str) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(ValueError, match=named):
+    with pytest.raises(OptionError, match=named):
         make()

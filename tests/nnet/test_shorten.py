@@ -8,6 +8,31 @@ import pytest
 
 from nnet.config.experiment import load
 from nnet.shorten import main, shortened, smaller_batch
+from tests.nnet.helpers.refusals import refusal
+
+CONF = Path(__file__).resolve().parents[2] / "conf" / "nnet"
+# What --max-steps changes of each YAML: steps -> rows of a batch, chunk, and what else counts in steps.
+LDE = {300: "32 [100,200] warmup_steps=30 factor=0.06124", 2000: "32 [100,200] warmup_steps=200 factor=0.1581"}
+LONG = {300: "32 [100,200]", 2000: "32 [100,200]"}
+WARMED_UP = {300: "32 [100,200] warmup_steps=30", 2000: "32 [100,200] warmup_steps=200"}
+CHANGES: dict[str, dict[int, str]] = {
+    "att": LDE,
+    "bilstm_triplet": {300: "30 [31,60]", 2000: ""},
+    "convgru_ge2e": {300: "32 [75,150]", 2000: ""},
+    "ecapa": LONG,
+    "gru_ge2e": {300: "32 [86,172]", 2000: ""},
+    **{f"lde{row}": LDE for row in range(1, 8)},
+    "mini": {300: "32 [100,200]", 2000: ""},
+    "mini_large_margin": {300: "", 2000: ""},
+    "resnet18_attentive": LONG,
+    "resnet34_aam": LONG,
+    "small": LONG,
+    "transformer_ge2e": {300: "30 [64,96] base_steps=200", 2000: ""},
+    "transformer_triplet": {300: "32 [31,60]", 2000: ""},
+    "xvector": WARMED_UP,
+    "xvector_asoftmax": LONG,
+    "xvector_attentive": WARMED_UP,
+}
 
 
 def words(config: Path, steps: int, *settings: str) -> list[str]:
@@ -21,6 +46,28 @@ def words(config: Path, steps: int, *settings: str) -> list[str]:
 )
 def test_smaller_batches_hold_whole_groups(root: Path, name: str, rows: float, expected: int) -> None:
     assert smaller_batch(load(root / "conf" / "nnet" / f"{name}.yaml").data, rows) == expected
+
+
+@pytest.mark.parametrize("steps", [300, 2000])
+@pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_yaml_changes_as_it_always_did(path: Path, steps: int) -> None:
+    expected = []
+    if CHANGES[path.stem][steps]:
+        rows, chunk, *scheduled = CHANGES[path.stem][steps].split()
+        every = {300: 50, 2000: 333}[steps]
+        training = (f"steps={steps}", f"valid_every={every}", f"save_every={every}", "log_every=20")
+        expected = [f"training.{word}" for word in training]
+        expected += [f"data.batch_size={rows}", f"data.chunk_frames={chunk}"]
+        expected += [f"schedule.{word}" for word in scheduled]
+    assert words(path, steps) == expected
+
+
+def test_a_margin_that_grows_within_a_sum_is_shortened_too() -> None:
+    grows = "loss={name: sum, losses: [{name: aam, margin_steps: [600, 1200]}, {name: ge2e}]}"
+    changed = words(CONF / "convgru_ge2e.yaml", 120, grows)
+    assert " " not in changed[-1]
+    loss = load(CONF / "convgru_ge2e.yaml", [grows, *changed]).loss
+    assert [getattr(each.options, "margin_steps", None) for each in loss.losses] == [(60, 120), None]
 
 
 def test_a_run_of_no_more_steps_keeps_all(root: Path) -> None:
@@ -56,10 +103,10 @@ def test_rates_take_the_same_course_in_fewer_steps_and_annealing_keeps_its_own(r
 
 def test_the_program_prints_settings_or_what_is_wrong(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(root / "conf" / "nnet" / "xvector.yaml")
-    assert main(["--config", path, "--max-steps", "300", "--set", "data.batch_size=16"]) == 0
+    main(["--config", path, "--max-steps", "300", "--set", "data.batch_size=16"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["training.steps=300", "training.valid_every=50"] and "data.batch_size=16" in lines
-    assert main(["--config", path, "--max-steps", "300", "--set", "data.batch=16"]) == 1
-    assert "--set data.batch=16: data.batch is unknown" in capsys.readouterr().err
+    message = refusal(main, ["--config", path, "--max-steps", "300", "--set", "data.batch=16"])
+    assert message.startswith("--set data.batch=16: data.batch is unknown")
     with pytest.raises(SystemExit, match="2"):
         main(["--config", path, "--max-steps", "0"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nnet.train import main
-from nnet.training.checkpoint import load
+from nnet.training.checkpoint import load_checkpoint
 from tests.nnet.helpers.training_runs import curve, equal_states, terminated_at
 
 GROUPS = ("data.balance=groups", "data.utterances_per_speaker=4", "data.batch_size=16")
@@ -45,13 +45,13 @@ def test_a_run_on_groups_or_triplets_stopped_and_resumed_equals_an_uninterrupted
     assert main(tiny_corpus.command(whole, *LOSSES[name])) == 0
     with terminated_at(10):
         assert main(tiny_corpus.command(parts, *LOSSES[name])) == 128 + signal.SIGTERM
-    stopped = load(parts / "last.pt")
+    stopped = load_checkpoint(parts / "last.pt")
     assert stopped.step == 10
     assert stopped.meter["decisions"] == 2 * (4 if name == "triplet" else 16)
     assert stopped.meter["chunks"] == 2 * (12 if name == "triplet" else 16)
     assert main(tiny_corpus.command(parts, *LOSSES[name])) == 0
-    assert equal_states(load(whole / "last.pt"), load(parts / "last.pt"))
-    assert equal_states(load(whole / "best.pt"), load(parts / "best.pt"))
+    assert equal_states(load_checkpoint(whole / "last.pt"), load_checkpoint(parts / "last.pt"))
+    assert equal_states(load_checkpoint(whole / "best.pt"), load_checkpoint(parts / "best.pt"))
     assert curve(whole) == curve(parts)
 
 
@@ -60,7 +60,7 @@ def test_loader_processes_change_nothing_about_groups_and_triplets(tiny_corpus: 
     for exp, workers in (("a", 0), ("b", 2)):
         settings = (*LOSSES[name], f"data.workers={workers}", "training.steps=8")
         assert main(tiny_corpus.command(tmp_path / exp, *settings)) == 0
-    assert equal_states(load(tmp_path / "a" / "last.pt"), load(tmp_path / "b" / "last.pt"))
+    assert equal_states(load_checkpoint(tmp_path / "a" / "last.pt"), load_checkpoint(tmp_path / "b" / "last.pt"))
     assert curve(tmp_path / "a") == curve(tmp_path / "b")
 
 
@@ -75,8 +75,8 @@ def test_the_log_tells_once_how_many_speakers_are_left_out(
     keep_of_each_speaker(tiny_corpus.lists, {"s1": 3, "s4": 1})
     settings = (*LOSSES[name], "training.steps=3", "data.workers=1")
     assert main(tiny_corpus.command(tmp_path / "exp", *settings)) == 0
-    told = [(each.levelname, each.getMessage()) for each in caplog.records if "speakers have" in each.getMessage()]
-    assert told == [("WARNING", message)]
+    logged = [(each.levelname, each.getMessage()) for each in caplog.records if "speakers have" in each.getMessage()]
+    assert logged == [("WARNING", message)]
 
 
 def test_the_log_is_silent_where_every_speaker_has_enough(

@@ -12,18 +12,19 @@ import torch
 
 from common.errors import InputError
 from nnet.config.experiment import load
-from nnet.data.lists import Trials, read_lists
+from nnet.data.lists import HeldOutTrials, read_lists
 from nnet.inference.embed import batches_by_length
 from nnet.model import SpeakerNet, build
 from nnet.train import main as train
 from nnet.training.validation import check_lengths, cosine_eer, embed_utterances, valid_eer
+from tests.nnet.helpers.refusals import refusal
 
 CPU = torch.device("cpu")
 
 
-def trials(*pairs: tuple[int, int, bool]) -> Trials:
+def trials(*pairs: tuple[int, int, bool]) -> HeldOutTrials:
     enroll, test, target = zip(*pairs, strict=True)
-    return Trials(np.array(enroll, np.int32), np.array(test, np.int32), np.array(target))
+    return HeldOutTrials(np.array(enroll, np.int32), np.array(test, np.int32), np.array(target))
 
 
 @pytest.fixture
@@ -81,33 +82,33 @@ def test_validation_gives_an_encoder_no_more_frames_than_it_says(
 
 
 def test_a_held_out_utterance_too_short_for_the_encoder_is_told_before_training(
-    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tiny_corpus: Any, tmp_path: Path
 ) -> None:
     valid = read_lists(tiny_corpus.lists).valid
     table = tiny_corpus.lists / "utt2num_frames"
     short = valid.utt_ids[3]
     lines = [f"{short} 2" if line.split()[0] == short else line for line in table.read_text().splitlines()]
     table.write_text("\n".join(lines) + "\n")
-    section = "features={type: wave, config: conf/wave.conf, dim: 160, cmvn: false}"
+    section = "features={type: samples, config: conf/samples.conf, dim: 160, cmvn: false}"
     settings = (section, "encoder={name: convgru, width: 4, channels: 4, layers: 1}")
-    assert train(tiny_corpus.command(tmp_path / "exp", *settings)) == 1
-    assert f"{short}: held out, 2 frames, but this encoder needs 3; 1 such utterances" in caplog.text
-    assert "--min-frames 3 or more" in caplog.text
+    message = refusal(train, tiny_corpus.command(tmp_path / "exp", *settings))
+    assert f"{short}: held out, 2 frames, but this encoder needs 3; 1 such utterances" in message
+    assert "--min-frames 3 or more" in message
     settings = (*settings, "data.valid_batch_frames=2")
-    assert train(tiny_corpus.command(tmp_path / "exp", *settings)) == 1
-    assert "data.valid_batch_frames is 2, expected 3 frames or more for this encoder" in caplog.text
+    message = refusal(train, tiny_corpus.command(tmp_path / "exp", *settings))
+    assert "data.valid_batch_frames is 2, expected 3 frames or more for this encoder" in message
 
 
 def test_an_encoder_that_lengthens_takes_held_out_utterances_of_any_length(tiny_corpus: Any, net: SpeakerNet) -> None:
     valid = read_lists(tiny_corpus.lists).valid
     check_lengths(net, replace(valid, num_frames=np.ones_like(valid.num_frames)), 1)
-    net.encoder.pad_short = False  # type: ignore[assignment]
+    net.encoder.pads_short = False
     with pytest.raises(InputError, match=f"1 frames, but this encoder needs 15; {len(valid)} such"):
         check_lengths(net, replace(valid, num_frames=np.ones_like(valid.num_frames)), 300)
 
 
 def test_a_list_without_trials_has_no_error_rate(tiny_corpus: Any, net: SpeakerNet) -> None:
     lists = read_lists(tiny_corpus.lists)
-    nothing = Trials(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, bool))
+    nothing = HeldOutTrials(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, bool))
     without = type(lists)(lists.train, lists.valid, lists.speaker_ids, nothing)
     assert valid_eer(net, without, 8, 300, CPU) is None

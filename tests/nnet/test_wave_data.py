@@ -23,7 +23,7 @@ from nnet.make_lists import make_lists
 from tests.nnet.helpers.audio_corpus import make_no_sil, run, voice, write_waves
 
 ALL_ON = (
-    "augment={speed: {factors: [0.9, 1.1]}, wave: [{name: room, probability: 0.6, context: 0.1}, {one_of: ["
+    "augment={speed: {factors: [0.9, 1.1]}, audio: [{name: room, probability: 0.6, context: 0.1}, {one_of: ["
     "{name: noise}, {name: music}, {name: babble, voices: [1, 3]}, {name: clean}], probability: 0.8},"
     " {one_of: [{name: telephone}, {name: low_pass}, {name: companding}], probability: 0.5},"
     " {name: clipping, probability: 0.3}, {name: gain, probability: 0.3}],"
@@ -56,7 +56,7 @@ def test_chunks_are_those_of_the_features_where_the_mean_has_its_window(audio_co
     """Within 30 frames of the chunk a centred window of 60 sees what it saw in the whole utterance, ends apart."""
     no_sil, lists_dir = audio_corpus.root / "no_sil_60", audio_corpus.root / "lists_60"
     make_no_sil(audio_corpus.data, no_sil, window=60)
-    make_lists(no_sil, lists_dir, 20, 2, HoldOutOptions(share=0.2), AudioSources(audio_corpus.data))
+    make_lists(no_sil, lists_dir, 20, 2, HoldOutOptions(valid_share=0.2), AudioSources(audio_corpus.data))
     config = load(audio_corpus.config, ["data.cmn_window=60", "data.cmn_context=60"])
     chunks, lists, _ = open_waves(config, read_lists(lists_dir), lists_dir, audio_corpus.features_conf)
     feats, planner = FeatureChunks(lists.train, 8), BatchPlanner(lists.train, (20, 60), 8, "speakers", 3)
@@ -174,7 +174,7 @@ def by_segments(audio_corpus: Any) -> Any:
 def test_segments_of_a_recording_are_read_as_utterances_of_their_own(by_segments: Any) -> None:
     lists_dir = by_segments.root / "lists_long"
     sources = AudioSources(by_segments.root / "long")
-    make_lists(by_segments.no_sil, lists_dir, 20, 2, HoldOutOptions(share=0.2), sources)
+    make_lists(by_segments.no_sil, lists_dir, 20, 2, HoldOutOptions(valid_share=0.2), sources)
     assert (lists_dir / "segments").is_file()
     config = load(by_segments.config)
     cut, lists, _ = open_waves(config, read_lists(lists_dir), lists_dir, by_segments.features_conf)
@@ -222,7 +222,7 @@ def cut_short(corpus: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (other_vad, r"has 3 frames, the audio \d+; make the voice activity anew"),
+        (other_vad, r"has 3 frames, the audio \d+; make the voice activity of this audio again"),
         (at_8_khz, r"is 8000 Hz, --sample-frequency of the features is 16000; name it as `utils"),
         (cut_short, r"promises 1000 bytes more than there are"),
         (rewrite("wav.scp", lambda text: text.replace("/train/audio", "/nowhere")), r"cannot read .*nowhere"),
@@ -244,7 +244,7 @@ def test_features_with_other_voice_activity_are_told(audio_corpus: Any) -> None:
     path = audio_corpus.lists / "utt2num_frames"
     path.write_text("".join(f"{line.split()[0]} 25\n" for line in path.read_text().splitlines()))
     chunks, _, _ = opened(audio_corpus)
-    with pytest.raises(InputError, match=r"marks \d+ frames voiced, utt2num_frames says 25; make the lists anew"):
+    with pytest.raises(InputError, match=r"marks \d+ frames voiced, utt2num_frames says 25; make the lists again"):
         chunks.chunks(BatchPlan(1, 20, np.array([0]), np.array([0])))
 
 
@@ -255,12 +255,12 @@ def test_features_with_other_voice_activity_are_told(audio_corpus: Any) -> None:
 def test_a_step_without_its_material_says_how_to_get_it(audio_corpus: Any, step: str, file: str, option: str) -> None:
     (audio_corpus.lists / file).unlink()
     with pytest.raises(InputError, match=f'"{step}" needs {file} in the lists directory.*{option}'):
-        opened(audio_corpus, f"augment={{wave: [{{name: {step}}}]}}")
+        opened(audio_corpus, f"augment={{audio: [{{name: {step}}}]}}")
 
 
 def test_lists_without_audio_say_how_to_get_it(audio_corpus: Any) -> None:
     (audio_corpus.lists / "wav.scp").unlink()
-    with pytest.raises(InputError, match=r"no wav\.scp, which data\.source wav reads.*--audio-dir"):
+    with pytest.raises(InputError, match=r"no wav\.scp, which data\.source audio reads.*--audio-dir"):
         opened(audio_corpus)
 
 
@@ -270,7 +270,7 @@ def test_features_of_other_columns_than_the_experiment_has_are_refused(audio_cor
 
 
 def test_what_is_odd_is_logged_once(audio_corpus: Any, caplog: pytest.LogCaptureFixture) -> None:
-    loud = "augment={wave: [{name: gain, db: [40, 40]}]}"
+    loud = "augment={audio: [{name: gain, db: [40, 40]}]}"
     chunks, lists, config = opened(audio_corpus, loud, "training.steps=5", "data.workers=2")
     with caplog.at_level("WARNING"):
         list(training_batches(lists.train, config, 1, False, chunks))

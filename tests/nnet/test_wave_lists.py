@@ -10,12 +10,12 @@ import pytest
 
 from common.errors import InputError
 from nnet.data.hold_out import HoldOutOptions
-from nnet.data.lists import CopiedStrings, StringTable, read_lists, read_table, with_speed_copies
+from nnet.data.lists import CopiedStrings, StringTable, read_id_table, read_lists, with_speed_copies
 from nnet.data.wave_lists import (
     AUDIO_FILES,
     AudioSources,
-    NoiseEntry,
-    RirEntry,
+    NoiseLine,
+    RirLine,
     audio_contents,
     read_audio_lists,
 )
@@ -27,10 +27,10 @@ def test_the_program_writes_what_the_options_name(audio_corpus: Any, caplog: pyt
     options = ["--min-frames", "20", "--audio-dir", f"{audio_corpus.data}", "--noise-dir", f"{base}/noise"]
     options += ["--music-dir", f"{base}/music", "--speech-dir", f"{base}/noise", "--rir-sets", f"{base}/rir_sets"]
     with caplog.at_level("INFO"):
-        assert main([*options, f"{audio_corpus.no_sil}", str(out)]) == 0
-    train = list(read_table(out / "train.scp"))
-    assert list(read_table(out / "wav.scp")) == list(read_table(out / "vad.scp")) == train
-    assert read_table(out / "wav.scp").items() <= read_table(audio_corpus.data / "wav.scp").items()
+        main([*options, f"{audio_corpus.no_sil}", str(out)])
+    train = list(read_id_table(out / "train.scp"))
+    assert list(read_id_table(out / "wav.scp")) == list(read_id_table(out / "vad.scp")) == train
+    assert read_id_table(out / "wav.scp").items() <= read_id_table(audio_corpus.data / "wav.scp").items()
     assert not (out / "segments").exists()
     assert (out / "noise.list").read_text().splitlines()[1] == f"noise1 noise1 {base}/noise/audio/noise1.wav"
     assert (out / "speech.list").read_text() == (out / "noise.list").read_text()
@@ -42,18 +42,18 @@ def test_the_program_writes_what_the_options_name(audio_corpus: Any, caplog: pyt
 def test_what_was_written_is_read_back(audio_corpus: Any) -> None:
     lists = read_lists(audio_corpus.lists)
     audio = read_audio_lists(audio_corpus.lists, lists.train)
-    wav_scp = read_table(audio_corpus.data / "wav.scp")
+    wav_scp = read_id_table(audio_corpus.data / "wav.scp")
     assert [audio.recordings[n] for n in range(len(lists.train))] == [
         wav_scp[lists.train.utt_ids[n]] for n in range(len(lists.train))
     ]
     assert audio.ends.tolist() == [-1.0] * len(lists.train)
-    assert audio.noises["noise"][0] == NoiseEntry("noise0", "noise0", f"{audio_corpus.root}/noise/audio/noise0.wav")
+    assert audio.noises["noise"][0] == NoiseLine("noise0", "noise0", f"{audio_corpus.root}/noise/audio/noise0.wav")
     assert set(audio.noises) == {"noise", "music"}
-    assert audio.rirs[1] == RirEntry("r1", 0.333333333, f"{audio_corpus.root}/rooms/audio/room1.wav")
+    assert audio.rirs[1] == RirLine("r1", 0.333333333, f"{audio_corpus.root}/rooms/audio/room1.wav")
 
 
 def test_lists_made_without_audio_drop_that_of_earlier_ones(audio_corpus: Any) -> None:
-    make_lists(audio_corpus.no_sil, audio_corpus.lists, 20, 2, HoldOutOptions(share=0.2))
+    make_lists(audio_corpus.no_sil, audio_corpus.lists, 20, 2, HoldOutOptions(valid_share=0.2))
     assert not [name for name in AUDIO_FILES if (audio_corpus.lists / name).exists()]
 
 

@@ -13,10 +13,10 @@ import yaml
 import tests.nnet.helpers.published_files as files
 from nnet.config.experiment import load as load_config
 from nnet.config.experiment import to_mapping
-from nnet.extract import load_model
 from nnet.import_checkpoint import main
+from nnet.inference.loading import load_model
 from nnet.model import build
-from nnet.training.checkpoint import Checkpoint, load, save
+from nnet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nnet.training.fine_tuning import take_start
 from nnet.training.wrappers import unwrapped
 
@@ -77,10 +77,10 @@ def test_a_wrapped_file_is_imported_as_the_same_without_and_says_so(
     caplog.set_level("INFO")
     torch.save(make(), tmp_path / "plain.pt")
     torch.save(wrapped(make(), prefix), tmp_path / "wrapped.pt")
-    assert main([str(tmp_path / "plain.pt"), str(tmp_path / "plain")]) == 0
+    main([str(tmp_path / "plain.pt"), str(tmp_path / "plain")])
     assert "taken off" not in caplog.text
-    assert main([str(tmp_path / "wrapped.pt"), str(tmp_path / "wrapped")]) == 0
-    plain, other = (load(tmp_path / name / "best.pt") for name in ("plain", "wrapped"))
+    main([str(tmp_path / "wrapped.pt"), str(tmp_path / "wrapped")])
+    plain, other = (load_checkpoint(tmp_path / name / "best.pt") for name in ("plain", "wrapped"))
     assert plain.config == other.config and list(plain.model) == list(other.model)
     assert all(torch.equal(tensor, other.model[name]) for name, tensor in plain.model.items())
     notes = " ".join(yaml.safe_load((tmp_path / "wrapped" / "imported.yaml").read_text())["notes"])
@@ -95,7 +95,7 @@ def test_a_checkpoint_of_ours_under_a_wrapper_is_read_by_extraction_and_fine_tun
     net = build(config, 2)
     model = {f"module._orig_mod.{name}": tensor for name, tensor in net.state_dict().items()}
     mapping = to_mapping(load_config(tiny_corpus.config))
-    save(tmp_path / "start.pt", Checkpoint(5, model, {}, {}, mapping, ["a", "b"], "", "conf", "float32"))
+    save_checkpoint(tmp_path / "start.pt", Checkpoint(5, model, {}, {}, mapping, ["a", "b"], "", "conf", "float32"))
     read = load_model(tmp_path / "start.pt", torch.device("cpu")).net
     other = build(config, 2)
     take_start(other, config, ["a", "b"], "conf")

@@ -116,7 +116,7 @@ def test_a_nan_in_features_stops_the_training_and_names_the_utterance(recipe: Re
     message = recipe(*finished.options("--stage=6", "--stop-stage=6", "--trust-earlier", exp=exp), code=1).stderr
     assert "is nan" in message
     assert any(f"{utt_id}: " in message for utt_id in spoiled)
-    assert "make the features of this utterance anew" in message
+    assert "make the features of this utterance again" in message
 
 
 @pytest.mark.slow

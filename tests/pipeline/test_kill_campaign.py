@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nnet.training.checkpoint import load
+from nnet.training.checkpoint import load_checkpoint
 from tests.helpers.own_processes import carrying, new_mark, wait_until
 
 from .conftest import NETWORK, environment, scores
@@ -178,7 +178,7 @@ def check_one_config(exp: Path) -> None:
     for name in ("best.pt", "last.pt"):
         if (exp / name).exists():
             shown = yaml.safe_load((exp / "config.yaml").read_text())["schedule"]["peak_lr"]
-            assert load(exp / name).config["schedule"]["peak_lr"] == shown, name
+            assert load_checkpoint(exp / name).config["schedule"]["peak_lr"] == shown, name
 
 
 def end_orphans(place: Campaign) -> str:

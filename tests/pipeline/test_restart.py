@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnet.training.checkpoint import load
+from nnet.training.checkpoint import load_checkpoint
 from tests.helpers.own_processes import DEADLINE_S, carrying, new_mark, wait_until
 from tests.pipeline.helpers.voices import voice, write
 
@@ -220,7 +220,7 @@ def test_a_run_killed_in_stages_3_and_6_ends_as_one_that_was_not(
 
     done = recipe(*finished.options())
     assert stages_run(done) == [6, 7, 8, 9, 10, 11, 12]
-    assert "taking up" in (finished.exp / "log" / "train.log").read_text()
+    assert "resuming" in (finished.exp / "log" / "train.log").read_text()
     assert contents(finished.data / "fbank" / "lists") == lists
     assert scores(finished.exp) == wanted
     assert figures(finished.exp) == table
@@ -252,7 +252,7 @@ def test_a_signal_in_training_saves_and_leaves_no_process(
     assert carrying(started.mark) == {}
     assert code == {"trainer": 1, "pipeline": 128 + number, "group": 128 + number}[target] or code == -signal.SIGKILL
     step = re.search(r"stopped by SIG\w+ after step (\d+)", (finished.exp / "log" / "train.log").read_text())
-    assert step and load(finished.exp / "last.pt").step == int(step[1])
+    assert step and load_checkpoint(finished.exp / "last.pt").step == int(step[1])
     assert not (finished.exp / "lock").exists()
 
 

@@ -15,7 +15,7 @@ from nnet.make_lists import make_lists
 from tests.nnet.helpers.tiny_corpus import CONFIG, TinyCorpus
 
 RATE = 16000
-AUDIO_CONFIG = CONFIG.replace("chunk_frames: [20, 60]", "chunk_frames: [20, 60], source: wav")
+AUDIO_CONFIG = CONFIG.replace("chunk_frames: [20, 60]", "chunk_frames: [20, 60], source: audio")
 AUDIO_CONF = "--sample-frequency=16000\n--num-mel-bins=8\n--snip-edges=false\n--dither=0\n"
 
 
@@ -28,7 +28,7 @@ class AudioCorpus(TinyCorpus):
 
 
 def voice(rng: np.random.Generator, num_samples: int) -> np.ndarray:
-    """Noise of a random colour with syllables, in 16-bit whole numbers."""
+    """Noise of a random colour with syllables, in 16-bit integers."""
     noise = np.convolve(rng.normal(size=num_samples + 40), rng.normal(size=41), "valid")
     syllables = 1.2 + np.sin(2 * np.pi * rng.uniform(3, 6) * np.arange(num_samples) / RATE + rng.uniform(0, 6))
     return np.rint(200 * noise * syllables)
@@ -77,7 +77,7 @@ def make_audio_corpus(tmp_path: Path) -> AudioCorpus:
     (tmp_path / "rir_list").write_text("".join(rirs))
     (tmp_path / "rir_sets").write_text(f"1, {tmp_path}/rir_list\n")
     sources = AudioSources(data, tmp_path / "noise", tmp_path / "music", None, tmp_path / "rir_sets")
-    make_lists(no_sil, lists, 20, 2, HoldOutOptions(share=0.2), sources)
+    make_lists(no_sil, lists, 20, 2, HoldOutOptions(valid_share=0.2), sources)
     (tmp_path / "tiny.yaml").write_text(AUDIO_CONFIG)
     return AudioCorpus(tmp_path, lists, tmp_path / "tiny.yaml", conf, data, no_sil)
 

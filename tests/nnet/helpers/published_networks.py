@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from nnet.extract import load_weights
+from nnet.inference.loading import load_weights
 from nnet.model import SpeakerNet, build
 from nnet.published.convert import Imported, convert
 from nnet.published.reading import SourceFile
@@ -35,7 +35,7 @@ def embed(imported: Imported, feats: torch.Tensor) -> torch.Tensor:
 
 
 def held(content: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """The tensors of a file, wherever they lie."""
+    """The tensors of a file, at any depth."""
     for holder in ("encoder_state_dict", "model_state_dict", "Model", "state_dict"):
         if holder in content:
             return content[holder]
