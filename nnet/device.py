@@ -10,7 +10,7 @@ import torch
 
 from common.errors import InputError
 
-# Values of ONEDNN_MAX_CPU_ISA that leave oneDNN no product of bf16 numbers; another value is no limit to it.
+# Values of ONEDNN_MAX_CPU_ISA with which oneDNN does not multiply bf16 numbers; other values do not limit it.
 ISA_WITHOUT_BF16 = {
     *("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2"),
     *("AVX512_MIC", "AVX512_MIC_4OPS", "AVX512_CORE", "AVX512_CORE_VNNI"),
@@ -18,10 +18,10 @@ ISA_WITHOUT_BF16 = {
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:<n>`.
+    """`auto` (CUDA if there is a device), `cpu`, `cuda` or `cuda:<n>`.
 
     Raises:
-        InputError: another name, or a device that is not there.
+        InputError: another name, or a device that does not exist.
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise InputError(f"--device is {name!r}; choose one of: auto, cpu, cuda, cuda:<n>")

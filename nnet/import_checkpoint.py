@@ -25,7 +25,7 @@ from nnet.config.experiment import to_mapping, to_yaml
 from nnet.config.overrides import add_arguments
 from nnet.config.paths import located
 from nnet.published import FORMATS
-from nnet.published.convert import Imported, convert
+from nnet.published.convert import Imported, convert_checkpoint
 from nnet.published.reading import SourceFile, read_source
 from nnet.published.table import Choices
 from nnet.training.checkpoint import Checkpoint, save
@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         source = read_source(options.checkpoint)
         choices = Choices(options.heads, options.pooling, options.loss)
-        imported = convert(source, choices, options.overrides, options.format)
+        imported = convert_checkpoint(source, choices, options.overrides, options.format)
         write_experiment(options.exp, source, imported)
     except InputError as error:
         log.error("%s", error)

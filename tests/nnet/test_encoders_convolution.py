@@ -137,7 +137,7 @@ def test_a_batch_gives_what_each_utterance_gives_alone(name: str, padding: float
 
 @every_encoder
 def test_padding_would_show_without_the_lengths(name: str) -> None:
-    # The test above can fail: what stands behind an utterance is seen where it is counted as the utterance's own.
+    # The test above can fail: padding is seen if it is counted as the utterance's own.
     encoder, feats = make(name), torch.randn(1, 64, IN_DIM)
     with torch.no_grad():
         alone, (length,) = encoder(feats[:, :40], torch.tensor([40]))

@@ -34,7 +34,7 @@ def refusal(path: Path, caplog: pytest.LogCaptureFixture) -> str:
 
 
 def rewritten(path: Path, change: Callable[[zipfile.ZipFile, str, bytes], None]) -> Path:
-    """The file's archive written anew, each record by `change`."""
+    """The file's archive written again, each record by `change`."""
     with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as before, zipfile.ZipFile(path, "w") as after:
         for name in before.namelist():
             change(after, name, before.read(name))
@@ -65,7 +65,7 @@ def test_an_archive_that_lists_more_than_it_holds_is_refused_before_torch_reads_
 ) -> None:
     path = rewritten(saved(tmp_path / "lists.pt", {"a": torch.zeros(10**4)}), repeat)
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("torch.load was called"))
-    assert "its records are said to hold 20" in refusal(path, caplog)
+    assert "its records claim 20" in refusal(path, caplog)
     assert "bytes, more than the file" in caplog.text
 
 

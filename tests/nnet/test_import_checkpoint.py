@@ -72,19 +72,19 @@ def test_a_published_file_gives_the_published_embedding(name: str, shared: Path,
     assert main([str(folder / file), str(tmp_path / "exp")]) == 0
     model = load_model(tmp_path / "exp" / "best.pt", CPU)
     torch.testing.assert_close(embed(model, golden_input()), torch.tensor(golden), atol=TOLERANCE, rtol=0)
-    told = yaml.safe_load((tmp_path / "exp" / "imported.yaml").read_text())
-    assert told["numbers"] == (418_112 if "transformer" in name else 252_928)
-    assert load(tmp_path / "exp" / "best.pt").start_hash == told["sha256"]
+    record = yaml.safe_load((tmp_path / "exp" / "imported.yaml").read_text())
+    assert record["numbers"] == (418_112 if "transformer" in name else 252_928)
+    assert load(tmp_path / "exp" / "best.pt").start_hash == record["sha256"]
     assert (model.inference.mode, model.inference.window, model.inference.step) == ("windows", 100, 50)
 
 
 def test_the_experiment_says_what_is_mapped_left_out_and_assumed(tmp_path: Path) -> None:
     exp = imported(saved(tmp_path / "lstm.pt", files.wq_lstm(width=8)))
-    told = yaml.safe_load((exp / "imported.yaml").read_text())
-    assert (told["file"], told["system"], told["assumed"]) == ("lstm.pt", "wq_lstm", {"pooling.name": "mean"})
-    assert told["mapped"]["lstm.weight_ih_l2_reverse"] == "encoder.rnn.weight_ih_l2_reverse"
-    assert len(told["mapped"]) == 24
-    assert set(told["left_out"]) == {"losses", "training_time"}
+    record = yaml.safe_load((exp / "imported.yaml").read_text())
+    assert (record["file"], record["system"], record["assumed"]) == ("lstm.pt", "wq_lstm", {"pooling.name": "mean"})
+    assert record["mapped"]["lstm.weight_ih_l2_reverse"] == "encoder.rnn.weight_ih_l2_reverse"
+    assert len(record["mapped"]) == 24
+    assert set(record["left_out"]) == {"losses", "training_time"}
     config = load_config(exp / "config.yaml")
     assert to_mapping(config) == load(exp / "best.pt").config
     assert load(exp / "best.pt").features_conf.startswith("# MFCC as librosa")
@@ -100,9 +100,9 @@ def test_a_loss_that_the_file_lacks_is_said_and_extraction_needs_none(full: bool
     model = load_model(exp / "best.pt", CPU)
     samples = torch.rand(1, 20, 160, generator=torch.Generator().manual_seed(0)) - 0.5
     assert embed(model, samples).norm().item() == pytest.approx(1.0, abs=1e-6)
-    told = yaml.safe_load((exp / "imported.yaml").read_text())
-    assert told["not_trained"] == ([] if full else ["loss_function.scale.raw"])
-    assert ("loss_fn.b" in told["left_out"]) is full
+    record = yaml.safe_load((exp / "imported.yaml").read_text())
+    assert record["not_trained"] == ([] if full else ["loss_function.scale.raw"])
+    assert ("loss_fn.b" in record["left_out"]) is full
     assert load(exp / "best.pt").step == 700000
 
 

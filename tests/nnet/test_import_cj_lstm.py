@@ -73,20 +73,20 @@ def test_what_the_file_does_not_tell_is_said_and_can_be_changed(
 ) -> None:
     path = saved(tmp_path / "lstm.pt", {**files.cj_lstm(width=8, dim=6), "AMP": {"loss_scaler0": {"loss_scale": 2.0}}})
     assert main([str(path), str(tmp_path / "exp")]) == 0
-    told = yaml.safe_load((tmp_path / "exp" / "imported.yaml").read_text())
-    assert told["assumed"] == {
+    record = yaml.safe_load((tmp_path / "exp" / "imported.yaml").read_text())
+    assert record["assumed"] == {
         "features.config": "conf/logmel_24k.conf",
         "encoder.input_shift": pytest.approx(2.5 * math.log(10), abs=1e-12),
         "encoder.input_scale": pytest.approx(0.625 * math.log(10), abs=1e-12),
     }
     assert "assumed, as the file does not tell: encoder.input_shift=5.7564" in caplog.text
-    assert set(told["left_out"]) == {"Optimizer", "Scheduler", "Steps", "Epochs", "AMP"}
-    assert told["mapped"]["layer_Dict.LSTM_1.weight_hh_l0"] == "encoder.layers.1.weight_hh_l0"
+    assert set(record["left_out"]) == {"Optimizer", "Scheduler", "Steps", "Epochs", "AMP"}
+    assert record["mapped"]["layer_Dict.LSTM_1.weight_hh_l0"] == "encoder.layers.1.weight_hh_l0"
     assert "--sample-frequency=24000" in load(tmp_path / "exp" / "best.pt").features_conf
     changes = ["--set", "encoder.input_shift=0", "--set", "encoder.input_scale=1"]
     assert main([*changes, str(path), str(tmp_path / "other")]) == 0
-    told = yaml.safe_load((tmp_path / "other" / "imported.yaml").read_text())
-    assert told["assumed"] == {"features.config": "conf/logmel_24k.conf"}
+    record = yaml.safe_load((tmp_path / "other" / "imported.yaml").read_text())
+    assert record["assumed"] == {"features.config": "conf/logmel_24k.conf"}
 
 
 CONTENT = files.cj_lstm(width=8, dim=6)

@@ -1,4 +1,4 @@
-"""Sizes, types and numbers of a stranger's tensors that are refused by name, and cost no memory."""
+"""Sizes, types and numbers of an untrusted file's tensors that are refused by name, and cost no memory."""
 
 from __future__ import annotations
 
