@@ -123,6 +123,6 @@ def list_augment() -> Iterator[str]:
         yield f"        {{name: {name}}}"
         yield from option_lines(options, 12)
     yield "    features: a list, each {name, probability, options}"
-    for name, options in FEATURE_STEPS.items():
+    for name, masks in FEATURE_STEPS.items():
         yield f"        {{name: {name}}}"
-        yield from option_lines(options, 12)
+        yield from option_lines(masks, 12)
