@@ -90,7 +90,7 @@ def test_an_unknown_name_lists_the_choices_and_the_nearest(path: Path) -> None:
         ("{name: tdnn, width: 64}", "{name: tdnn, width: '64'}", 'encoder.width is "64"; expected an integer'),
         ("{name: tdnn, width: 64}", "{name: tdnn, width: true}", "encoder.width is true; expected an integer"),
         ("{name: tdnn, width: 64}", "{name: tdnn, width: 6.5}", "encoder.width is 6.5; expected an integer"),
-        ("{name: tdnn, width: 64}", "{name: tdnn, width: 0}", "encoder.width is 0; expected at least 1"),
+        ("{name: tdnn, width: 64}", "{name: tdnn, width: 0}", "encoder.width is 0; expected >= 1"),
         ("{name: tdnn, width: 64}", "{width: 64}", 'encoder has no "name"; choose one of: '),
         ("{name: tdnn, width: 64}", "tdnn", 'encoder has no "name"; choose one of: '),
         ("{name: tdnn, width: 64}", "{name: [tdnn]}", "encoder ['tdnn'] is unknown; choose one of: "),
