@@ -48,8 +48,8 @@ def test_a_file_has_the_published_number_of_parameters_and_each_name_is_taken_or
     assert trained(held(content)) == numbers
     imported = import_of(content, **choices)
     assert imported.system.name == name
-    known = {*imported.origins.values(), *imported.left_out}
-    assert {*held(content)} <= known
+    named = {*imported.origins.values(), *imported.left_out}
+    assert {*held(content)} <= named
     net = network(imported)
     folded = 20 if "loss_fn.norm.weight" in content else 0  # a batch norm over 10 speakers
     own = sum(parameter.numel() for key, parameter in net.named_parameters() if key in imported.tensors)

@@ -299,7 +299,7 @@ TRIPLETS = "; the loss compares triplets of anchor, positive and negative; set d
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([3, 3, 1, 1], "4 rows are no whole number of triplets"),
+        ([3, 3, 1, 1], "4 rows are not whole triplets"),
         ([3, 3, 1, 1, 2, 2], "row 4 is of speaker 2, expected speaker 1, that of the anchor in row 3"),
         ([3, 3, 1, 2, 2, 2], "row 5 is of speaker 2, expected another speaker than 2, that of the anchor in row 3"),
     ],
