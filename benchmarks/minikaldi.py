@@ -1,7 +1,7 @@
 """How fast minikaldi's commands are, what memory they hold and how both grow, beside what real Kaldi did and the goals.
 
     python3 benchmarks/minikaldi.py [--only features,backend,tables,start,growth] [--scale small] [--json out.json]
-    python3 benchmarks/minikaldi.py --update docs/minikaldi.md
+    python3 benchmarks/minikaldi.py --update docs/benchmarks.md
 
 Each command is a process with one thread on seeded synthetic data in a private folder; processor seconds are user and
 system time together. Where KALDI_ROOT names a built Kaldi, its commands are run in turns with minikaldi's, and the

@@ -1,9 +1,9 @@
-"""The tables of commands in docs/minikaldi.md: how each is called, where it differs from Kaldi, how well it agrees.
+"""The tables of docs/reference/minikaldi.md: how each command is called, where it differs from Kaldi, how it agrees.
 
-    python3 -m minikaldi.command_table [--update docs/minikaldi.md]
+    python3 -m minikaldi.command_table [--update docs/reference/minikaldi.md]
 
 The first table comes from the commands' declarations and the paragraph `Differs from Kaldi:` of their modules'
-docstrings, the figures from docs/minikaldi-agreement.json, which tests/minikaldi/helpers/agreement.py writes.
+docstrings, the figures from docs/reference/minikaldi-agreement.json, which tests/minikaldi/helpers/agreement.py writes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import inspect
 import json
 import math
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,9 @@ from minikaldi.commands import MODULES, load
 from minikaldi.options import option_specs
 
 ROOT = Path(__file__).resolve().parents[1]
-AGREEMENT = ROOT / "docs" / "minikaldi-agreement.json"
+AGREEMENT = ROOT / "docs" / "reference" / "minikaldi-agreement.json"
 DIFFERS = "Differs from Kaldi:"
-COMMAND_TITLES = (
-    *("command", "Kaldi's source", "arguments", "options", "golden cases", "largest difference"),
-    "differs from Kaldi, and why",
-)
+COMMAND_TITLES = ("command", "Kaldi's source", "arguments", "options", "golden cases", "largest difference")
 AGREEMENT_TITLES = (
     *("command", "cases: synthetic", "speech", "passed", "files", "of equal bytes", "numbers", "within tolerance"),
     *("largest difference", "over the largest magnitude"),
@@ -101,8 +99,16 @@ def command_table(agreement: dict[str, Agreement]) -> str:
             str(len(option_specs(load(name).options))),
         ]
         lines[-1] += [f"{found.passed} of {found.cases}", found.shown_difference()] if found else ["none", ""]
-        lines[-1].append(difference_of(name))
     return _markdown(lines)
+
+
+def difference_list() -> str:
+    """One item for each command that differs from Kaldi on purpose, in lines of at most 120 characters."""
+    items = [f"- `{name}`: {difference_of(name)}" for name in sorted(MODULES) if difference_of(name)]
+    return "\n".join(
+        textwrap.fill(item, 120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        for item in items
+    )
 
 
 def agreement_table(agreement: dict[str, Agreement]) -> str:
@@ -131,14 +137,18 @@ def read_agreement(path: Path = AGREEMENT) -> dict[str, Agreement]:
 
 
 def sections() -> dict[str, str]:
-    """What the sections of docs/minikaldi.md must hold."""
+    """What the sections of docs/reference/minikaldi.md must hold."""
     agreement = read_agreement()
-    return {"commands": command_table(agreement), "agreement": agreement_table(agreement)}
+    return {
+        "commands": command_table(agreement),
+        "differences": difference_list(),
+        "agreement": agreement_table(agreement),
+    }
 
 
 def main() -> None:
     """Print the tables, or put them into a file."""
-    parser = argparse.ArgumentParser(description="Write the tables of commands of docs/minikaldi.md.")
+    parser = argparse.ArgumentParser(description="Write the tables of commands of docs/reference/minikaldi.md.")
     parser.add_argument("--update", metavar="FILE", help="put them into this file, between their markers")
     given = parser.parse_args()
     for name, text in sections().items():

@@ -1,0 +1,60 @@
+"""The keys of an experiment's YAML, from the option tables of `nnet.config`."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from common.options import describe, show
+from nnet.augment import FEATURE_STEPS, WAVE_STEPS, SpeedOptions
+from nnet.config.experiment import SECTIONS
+from recipe.reference.markdown import table_text, wrapped_text
+
+RANGE_WORDS = (("least", ">= "), ("above", "> "), ("most", "<= "), ("below", "< "))
+
+
+def keys_text() -> str:
+    """Each section, each name that it offers, and each key with its type, default, range and meaning."""
+    return "\n\n".join(_lines())
+
+
+def _lines() -> Iterator[str]:
+    for name, kind in SECTIONS.items():
+        yield f"## {name}"
+        if isinstance(kind, Mapping):
+            names = ", ".join(f"`{choice}`" for choice in sorted(kind))
+            yield wrapped_text(f"Chosen by `name`, one of: {names}.")
+            for choice in sorted(kind):
+                yield f"### {name}: {{name: {choice}}}"
+                yield from _option_set(kind[choice])
+        else:
+            yield from _option_set(kind)
+    yield "## augment"
+    yield "### augment.speed"
+    yield from _option_set(SpeedOptions)
+    for part, table in (("wave", WAVE_STEPS), ("features", FEATURE_STEPS)):
+        for choice in sorted(table):
+            yield f"### augment.{part}: {{name: {choice}}}"
+            yield from _option_set(table[choice])
+
+
+def _option_set(options_class: type[Any]) -> Iterator[str]:
+    """The class's docstring, and a table of its keys."""
+    for paragraph in (inspect.getdoc(options_class) or "").split("\n\n"):
+        yield wrapped_text(paragraph)
+    fields = dataclasses.fields(options_class)
+    if fields:
+        hints = typing.get_type_hints(options_class)
+        explained = any(field.metadata.get("help") for field in fields)
+        titles = ["key", "value", "default", *(["meaning"] if explained else [])]
+        yield table_text(titles, [_row(field, hints[field.name])[: len(titles)] for field in fields])
+
+
+def _row(field: dataclasses.Field[Any], kind: Any) -> list[str]:
+    default = "required" if field.default is dataclasses.MISSING else f"`{show(field.default)}`"
+    limits = [f"{sign}{field.metadata[word]}" for word, sign in RANGE_WORDS if field.metadata.get(word) is not None]
+    value = ", ".join([describe(kind), *limits])
+    return [f"`{field.name}`", value, default, field.metadata.get("help", "")]
