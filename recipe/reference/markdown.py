@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -9,9 +10,15 @@ LINE_LENGTH = 120
 
 
 def table_text(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table with one line per row; a `|` inside a cell is escaped."""
+    """A table with one line per row; what Markdown or HTML would take for markup is escaped."""
     lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
+
+
+def _escaped(cell: str) -> str:
+    """`|` escaped everywhere, `<` outside of code."""
+    parts = re.split(r"(`[^`]*`)", cell.replace("|", r"\|"))
+    return "".join(part if part.startswith("`") else part.replace("<", "&lt;") for part in parts)
 
 
 def wrapped_text(text: str) -> str:

@@ -8,12 +8,10 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from common.options import describe, show
+from common.options import describe, range_of, sentence_of, show
 from nnet.augment import FEATURE_STEPS, WAVE_STEPS, SpeedOptions
 from nnet.config.experiment import SECTIONS
 from recipe.reference.markdown import table_text, wrapped_text
-
-RANGE_WORDS = (("least", ">= "), ("above", "> "), ("most", "<= "), ("below", "< "))
 
 
 def keys_text() -> str:
@@ -42,19 +40,18 @@ def _lines() -> Iterator[str]:
 
 
 def _option_set(options_class: type[Any]) -> Iterator[str]:
-    """The class's docstring, and a table of its keys."""
+    """The class's docstring, and a table of its keys; without a column that would be empty."""
     for paragraph in (inspect.getdoc(options_class) or "").split("\n\n"):
         yield wrapped_text(paragraph)
     fields = dataclasses.fields(options_class)
     if fields:
         hints = typing.get_type_hints(options_class)
-        explained = any(field.metadata.get("help") for field in fields)
-        titles = ["key", "value", "default", *(["meaning"] if explained else [])]
-        yield table_text(titles, [_row(field, hints[field.name])[: len(titles)] for field in fields])
+        rows = [_row(field, hints[field.name]) for field in fields]
+        width = 4 if any(sentence_of(field) for field in fields) else 3
+        yield table_text(["key", "value", "default", "meaning"][:width], [row[:width] for row in rows])
 
 
 def _row(field: dataclasses.Field[Any], kind: Any) -> list[str]:
     default = "required" if field.default is dataclasses.MISSING else f"`{show(field.default)}`"
-    limits = [f"{sign}{field.metadata[word]}" for word, sign in RANGE_WORDS if field.metadata.get(word) is not None]
-    value = ", ".join([describe(kind), *limits])
-    return [f"`{field.name}`", value, default, field.metadata.get("help", "")]
+    value = " ".join(filter(None, (describe(kind), str(range_of(field)))))
+    return [f"`{field.name}`", value, default, sentence_of(field)]
