@@ -34,7 +34,7 @@ fi
 nj=${option[nj]/#-/$PIPELINE_CORES}
 . ./cmd.sh
 
-# --- names of what goes in and comes out (docs/reference/stages.md) ---
+# --- names of what goes in and comes out (docs/architecture.md) ---
 name=${option[name]}
 if [ "$name" = - ]; then
   name=$corpus

@@ -4,6 +4,7 @@ A page marks what a reader does in comments that do not show, each before a fenc
 
     <!-- file: PATH -->            the block is this file
     <!-- before: PATH: TEXT -->    the block goes before the first line of the file that contains TEXT
+    <!-- replace: PATH: TEXT -->   the block replaces this line
     <!-- run -->                   the block is run by bash, with -e
 """
 
@@ -20,7 +21,7 @@ from tests.pipeline.conftest import environment
 
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "golden", "golden-utils", ".*_cache")
 OF_THE_CHECKOUT = {".git", ".venv", "data", "exp"}  # at its root alone: nnet/data is a package
-MARKED = re.compile(r"<!-- (file|before|run)(?:: (.*?))? -->\n```\w*\n(.*?)```\n", re.DOTALL)
+MARKED = re.compile(r"<!-- (file|before|replace|run)(?:: (.*?))? -->\n```\w*\n(.*?)```\n", re.DOTALL)
 
 
 @pytest.fixture
@@ -50,22 +51,22 @@ def follow(page: Path, checkout: Path) -> int:
             path = checkout / words
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block, encoding="utf-8")
-        elif action == "before":
-            insert(checkout, words, block)
+        elif action in ("before", "replace"):
+            edit(checkout, words, block, replace=action == "replace")
         else:
             run(checkout, block)
     return len(blocks)
 
 
-def insert(checkout: Path, words: str, block: str) -> None:
-    """Put `block` before the first line with a text; decorators of that line stay with it."""
+def edit(checkout: Path, words: str, block: str, replace: bool) -> None:
+    """Put `block` before the first line with a text, and before its decorators; or in place of it."""
     name, _, text = words.partition(": ")
     lines = (checkout / name).read_text(encoding="utf-8").splitlines(keepends=True)
     place = next((number for number, line in enumerate(lines) if text in line), None)
     assert place is not None, f"{name} has no line with {text!r}"
-    while place and lines[place - 1].startswith("@"):
+    while not replace and place and lines[place - 1].startswith("@"):
         place -= 1
-    lines.insert(place, block)
+    lines[place : place + replace] = [block]
     (checkout / name).write_text("".join(lines), encoding="utf-8")
 
 
@@ -79,6 +80,6 @@ def run(checkout: Path, block: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["pooling"])
+@pytest.mark.parametrize("name", ["pooling", "loss", "command"])
 def test_the_page_can_be_followed_to_the_letter(name: str, root: Path, checkout: Path) -> None:
     assert follow(root / "docs" / "how-to" / f"{name}.md", checkout) >= 3
