@@ -3,7 +3,7 @@
 A page marks what a reader does in comments that do not show, each before a fenced block:
 
     <!-- file: PATH -->            the block is this file
-    <!-- before: PATH: TEXT -->    the block goes before the first line of the file that contains TEXT
+    <!-- before: PATH: TEXT -->    the block goes before the statement with the file's first line that contains TEXT
     <!-- replace: PATH: TEXT -->   the block replaces this line
     <!-- run -->                   the block is run by bash, with -e
 """
@@ -59,12 +59,12 @@ def follow(page: Path, checkout: Path) -> int:
 
 
 def edit(checkout: Path, words: str, block: str, replace: bool) -> None:
-    """Put `block` before the first line with a text, and before its decorators; or in place of it."""
+    """Put `block` before the first line with a text and the decorator or call that it is part of; or replace it."""
     name, _, text = words.partition(": ")
     lines = (checkout / name).read_text(encoding="utf-8").splitlines(keepends=True)
     place = next((number for number, line in enumerate(lines) if text in line), None)
     assert place is not None, f"{name} has no line with {text!r}"
-    while not replace and place and lines[place - 1].startswith("@"):
+    while not replace and place and (lines[place - 1].startswith("@") or lines[place - 1].endswith("(\n")):
         place -= 1
     lines[place : place + replace] = [block]
     (checkout / name).write_text("".join(lines), encoding="utf-8")
