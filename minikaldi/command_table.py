@@ -14,7 +14,6 @@ import inspect
 import json
 import math
 import re
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,15 +101,6 @@ def command_table(agreement: dict[str, Agreement]) -> str:
     return _markdown(lines)
 
 
-def difference_list() -> str:
-    """One item for each command that differs from Kaldi on purpose, in lines of at most 120 characters."""
-    items = [f"- `{name}`: {difference_of(name)}" for name in sorted(MODULES) if difference_of(name)]
-    return "\n".join(
-        textwrap.fill(item, 120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-        for item in items
-    )
-
-
 def agreement_table(agreement: dict[str, Agreement]) -> str:
     """One line a command that a case calls, as Markdown."""
     lines = [[*AGREEMENT_TITLES]]
@@ -137,18 +127,14 @@ def read_agreement(path: Path = AGREEMENT) -> dict[str, Agreement]:
 
 
 def sections() -> dict[str, str]:
-    """What the sections of docs/reference/minikaldi.md must hold."""
+    """What the sections of docs/minikaldi.md must hold."""
     agreement = read_agreement()
-    return {
-        "commands": command_table(agreement),
-        "differences": difference_list(),
-        "agreement": agreement_table(agreement),
-    }
+    return {"commands": command_table(agreement), "agreement": agreement_table(agreement)}
 
 
 def main() -> None:
     """Print the tables, or put them into a file."""
-    parser = argparse.ArgumentParser(description="Write the tables of commands of docs/reference/minikaldi.md.")
+    parser = argparse.ArgumentParser(description="Write the tables of commands of docs/minikaldi.md.")
     parser.add_argument("--update", metavar="FILE", help="put them into this file, between their markers")
     given = parser.parse_args()
     for name, text in sections().items():

@@ -6,7 +6,7 @@
 The system is known by the names of its tensors and the architecture by their shapes. The file is opened without running
 anything that it may ask to run. The experiment directory gets config.yaml, best.pt, and imported.yaml, which says where
 each tensor comes from, what was left out, what was not trained, and what the file does not tell and was assumed.
-./pipeline.sh --exp <exp-dir> scores a corpus with it (docs/explanation/networks.md).
+./pipeline.sh --exp <exp-dir> scores a corpus with it (docs/networks.md).
 """
 
 from __future__ import annotations

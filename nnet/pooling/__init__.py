@@ -4,7 +4,7 @@ A pooling is a module made as ``Pooling(options, in_dim)`` that has ``out_dim`` 
 lengths (B,)`` to ``(B, D)``. Frames at and after an utterance's length never enter it, whatever they hold. One that
 adds a term to the training loss has ``with_penalty(frames, lengths)`` besides, which gives ``(B, D)`` and that term,
 ``()``. One whose options say ``needs_frames`` is refused where an encoder gives one vector (``nnet.pooling.fit``). To
-add one: its file here, its options and its line below, a YAML, a test: docs/how-to/pooling.md.
+add one: its file here, its options and its line below, a YAML, a test; README.md shows an example.
 """
 
 from __future__ import annotations

@@ -21,6 +21,12 @@ def _escaped(cell: str) -> str:
     return "".join(part if part.startswith("`") else part.replace("<", "&lt;") for part in parts)
 
 
-def wrapped_text(text: str) -> str:
-    """One paragraph in lines of at most 120 characters; words and paths stay whole."""
-    return textwrap.fill(" ".join(text.split()), LINE_LENGTH, break_long_words=False, break_on_hyphens=False)
+def wrapped_text(text: str, indent: str = "") -> str:
+    """One paragraph in lines of at most 120 characters; words and paths stay whole.
+
+    Args:
+        text: with any blanks and line ends.
+        indent: before each line but the first.
+    """
+    words = " ".join(text.split())
+    return textwrap.fill(words, LINE_LENGTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

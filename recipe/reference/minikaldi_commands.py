@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from minikaldi import command_table
-from minikaldi.commands import MODULES, load
+from minikaldi.commands import MODULES, load_command
 from minikaldi.options import OptionSpec, option_specs
 from recipe.reference.markdown import LINE_LENGTH, table_text, wrapped_text
 
@@ -18,7 +18,8 @@ def commands_text() -> str:
 
 def differences_text() -> str:
     """One item per command that differs from Kaldi on purpose."""
-    return command_table.sections()["differences"]
+    found = {name: command_table.difference_of(name) for name in sorted(MODULES)}
+    return "\n".join(wrapped_text(f"- `{name}`: {text}", indent="  ") for name, text in found.items() if text)
 
 
 def agreement_text() -> str:
@@ -33,7 +34,7 @@ def options_text() -> str:
 
 def _command_lines() -> Iterator[str]:
     for name in sorted(MODULES):
-        command = load(name)
+        command = load_command(name)
         yield f"## {name}"
         yield wrapped_text(command.about)
         forms = "\n".join(_shell_lines(f"{name} [options] {form}") for form in command_table.forms_of(name))

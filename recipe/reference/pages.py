@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.doc_sections import replace_section, section
-from recipe.reference import minikaldi_commands, yaml_keys
+from recipe.reference import minikaldi_commands, pipeline_options, stage_table, yaml_keys
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
@@ -27,6 +27,8 @@ class GeneratedPart(NamedTuple):
 
 
 GENERATED_PARTS = (
+    GeneratedPart("stages.md", "stages", stage_table.stages_text),
+    GeneratedPart("pipeline-options.md", "options", pipeline_options.pipeline_options_text),
     GeneratedPart("yaml-keys.md", "keys", yaml_keys.keys_text),
     GeneratedPart("minikaldi.md", "commands", minikaldi_commands.commands_text),
     GeneratedPart("minikaldi.md", "differences", minikaldi_commands.differences_text),

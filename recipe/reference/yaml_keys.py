@@ -9,9 +9,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from common.options import describe, range_of, sentence_of, show
-from nnet.augment import FEATURE_STEPS, WAVE_STEPS, SpeedOptions
-from nnet.config.experiment import SECTIONS
+from nnet.augment import AUDIO_STEPS, FEATURE_STEPS, SpeedOptions
+from nnet.config.schema import SECTIONS
 from recipe.reference.markdown import table_text, wrapped_text
+
+AUGMENT = (
+    "The name of a file, or a section with the keys `speed`, `audio` and `features`; what is left out is not done."
+    " `audio` is a list of steps in order. Each entry is `{name, probability, options}`, or"
+    " `{one_of: [{name, weight, options}, ...], probability}`, which draws one of its members by their weights."
+    " `features` is a list of `{name, probability, options}`. `conf/augment/strong.yaml` is an example."
+)
 
 
 def keys_text() -> str:
@@ -31,9 +38,10 @@ def _lines() -> Iterator[str]:
         else:
             yield from _option_set(kind)
     yield "## augment"
+    yield wrapped_text(AUGMENT)
     yield "### augment.speed"
     yield from _option_set(SpeedOptions)
-    for part, table in (("wave", WAVE_STEPS), ("features", FEATURE_STEPS)):
+    for part, table in (("audio", AUDIO_STEPS), ("features", FEATURE_STEPS)):
         for choice in sorted(table):
             yield f"### augment.{part}: {{name: {choice}}}"
             yield from _option_set(table[choice])
@@ -53,5 +61,4 @@ def _option_set(options_class: type[Any]) -> Iterator[str]:
 
 def _row(field: dataclasses.Field[Any], kind: Any) -> list[str]:
     default = "required" if field.default is dataclasses.MISSING else f"`{show(field.default)}`"
-    value = " ".join(filter(None, (describe(kind), str(range_of(field)))))
-    return [f"`{field.name}`", value, default, sentence_of(field)]
+    return [f"`{field.name}`", describe(kind, range_of(field)), default, sentence_of(field)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from nnet.augment import FEATURE_STEPS, WAVE_STEPS
+from nnet.augment import AUDIO_STEPS, FEATURE_STEPS
 
 PAGE = "docs/explanation/augmentation.md"
 # Case of bad input, as the page names it -> names of the tests that hold it to its word.
@@ -72,7 +72,7 @@ TESTED: dict[str, tuple[str, ...]] = {
 def test_every_step_has_its_line(root: Path) -> None:
     rows = re.findall(r"^\| (`.*?) \|", (root / PAGE).read_text(), re.MULTILINE)
     named = set(re.findall(r"`(\w+)`", " ".join(rows)))
-    assert named == {*WAVE_STEPS, *FEATURE_STEPS, "speed", "ondisk", "online", "none"}
+    assert named == {*AUDIO_STEPS, *FEATURE_STEPS, "speed", "ondisk", "online", "none"}
 
 
 def test_every_case_of_bad_input_has_a_line_and_tests_that_exist(root: Path) -> None:
