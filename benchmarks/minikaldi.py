@@ -1,7 +1,7 @@
 """Speed and memory of minikaldi's commands and their growth, compared with real Kaldi and the goals.
 
     python3 benchmarks/minikaldi.py [--only features,backend,tables,start,growth] [--scale small] [--json out.json]
-    python3 benchmarks/minikaldi.py --update docs/minikaldi.md
+    python3 benchmarks/minikaldi.py --update docs/benchmarks.md
 
 Each command is a process with one thread on seeded synthetic data in a temporary folder; CPU seconds are user and
 system time together. If KALDI_ROOT is a built Kaldi, its commands are run in turns with minikaldi's, and the ratio is

@@ -1,7 +1,7 @@
 """What each network of conf/nnet costs: parameters, multiply-accumulates per second of speech, the time of a step.
 
     python3 benchmarks/networks.py [--config FILE ...] [--threads 1] [--steps 5] [--json FILE] [--mini FILE]
-    python3 benchmarks/networks.py --from FILE --mini exp/networks/mini.json --update docs/networks.md
+    python3 benchmarks/networks.py --from FILE --mini exp/networks/mini.json --update docs/results.md
 
 A step is timed on random features of the YAML's batch and mean chunk length. If all steps would take longer than
 --max-seconds, a smaller batch is timed, and its time is scaled up. --steps 0 times nothing. --from reads the figures of

@@ -1,4 +1,4 @@
-"""Train and score each network of conf/nnet on the mini corpus: its equal error rate for the table of docs/networks.md.
+"""Train and score each network of conf/nnet on the mini corpus: its equal error rate for the table of docs/results.md.
 
     python3 benchmarks/networks_mini.py [--config FILE ...] [--steps 2000] [-- options of pipeline.sh]
 

@@ -1,9 +1,9 @@
-"""The tables of commands in docs/minikaldi.md: how each is called, where it differs from Kaldi, how well it agrees.
+"""The tables of docs/reference/minikaldi.md: how each command is called, where it differs from Kaldi, how it agrees.
 
-    python3 -m minikaldi.command_table [--update docs/minikaldi.md]
+    python3 -m minikaldi.command_table [--update docs/reference/minikaldi.md]
 
 The first table comes from the commands' declarations and the paragraph `Differs from Kaldi:` of their modules'
-docstrings, the figures from docs/minikaldi-agreement.json, which tests/minikaldi/helpers/agreement.py writes.
+docstrings, the figures from docs/reference/minikaldi-agreement.json, which tests/minikaldi/helpers/agreement.py writes.
 """
 
 from __future__ import annotations
@@ -25,12 +25,9 @@ from minikaldi.commands import MODULES, load_command
 from minikaldi.options import option_specs
 
 ROOT = Path(__file__).resolve().parents[1]
-AGREEMENT = ROOT / "docs" / "minikaldi-agreement.json"
+AGREEMENT = ROOT / "docs" / "reference" / "minikaldi-agreement.json"
 DIFFERS = "Differs from Kaldi:"
-COMMAND_TITLES = (
-    *("command", "Kaldi's source", "arguments", "options", "golden cases", "largest difference"),
-    "differs from Kaldi, and why",
-)
+COMMAND_TITLES = ("command", "Kaldi's source", "arguments", "options", "golden cases", "largest difference")
 AGREEMENT_TITLES = (
     *("command", "cases: synthetic", "speech", "passed", "files", "of equal bytes", "numbers", "within tolerance"),
     *("largest difference", "over the largest magnitude"),
@@ -115,7 +112,6 @@ def command_table(agreement: dict[str, Agreement]) -> str:
             str(len(option_specs(load_command(name).options))),
         ]
         lines[-1] += [f"{found.passed} of {found.cases}", found.shown_difference()] if found else ["none", ""]
-        lines[-1].append(difference_of(name))
     return _markdown(lines)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import os
 import platform
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -157,10 +158,9 @@ class Report:
         return "\n\n".join(filter(None, [self.origin(), *(plain_table(*table) for table in self.tables())]))
 
     def markdown(self) -> str:
-        """For docs/minikaldi.md."""
-        return "\n\n".join(
-            filter(None, [f"Machine: {self.origin()}", *(markdown_table(*table) for table in self.tables())])
-        )
+        """For docs/benchmarks.md."""
+        origin = textwrap.fill(f"Machine: {self.origin()}", 120, break_long_words=False, break_on_hyphens=False)
+        return "\n\n".join(filter(None, [origin, *(markdown_table(*table) for table in self.tables())]))
 
     def as_json(self) -> dict[str, Any]:
         """Every figure, unrounded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,20 +18,20 @@ COST_TITLES = [
 ]  # fmt: skip
 MINI_TITLES = ["network", "EER, % [95 %]", "back end", "steps", "batch", "training, min", "changed in the YAML"]
 COUNTED = (
-    "Parameters in thousands, those of head and loss for {speakers} training speakers; these serve training alone."
-    " MMAC/s: millions of multiply-accumulates per second of speech, of an utterance of {seconds:g} s that is embedded"
-    " whole. Counted are convolutions, affine layers, products of matrices and the gates of recurrent layers; not what"
-    " is done once for each value, nor the features. Windows that overlap by half cost twice as much."
+    "Parameters are in thousands; those of head and loss are for {speakers} training speakers, and only training needs"
+    " them. MMAC/s: millions of multiply-accumulates per second of speech, for an utterance of {seconds:g} s that is"
+    " embedded whole. Convolutions, affine layers, matrix products and the gates of recurrent layers are counted."
+    " Element-wise operations and the features are not. Windows that overlap by half cost twice as much."
 )
 TIMED = (
     "A step is forward, backward, clipping and update of the YAML's own batch (rows × frames, as seconds of speech) on"
-    " random features, {threads}, median of {steps}: seconds by the clock, and of processor. bf16 where"
-    " `training.precision: auto` chose it. ≈: a smaller batch was timed, and its time scaled up."
+    " random features, {threads}, median of {steps}: wall seconds and CPU seconds. bf16 if `training.precision: auto`"
+    " selected it. ≈: a smaller batch was timed, and its time scaled up."
 )
 MINI = (
-    "On the mini corpus (40 unseen speakers), each network with the best of its back ends, chosen by this same figure;"
-    " the best baseline without a network has {baseline} %. Networks for large corpora are cut to a few minutes here,"
-    " as the last column says: the figures tell that they train, not how they rank."
+    "On the mini corpus (40 unseen speakers), each network with the best of its back ends, chosen by this same figure."
+    " The best baseline without a network has {baseline} %. Networks for large corpora are cut to a few minutes here,"
+    " as the last column says: the figures show that they train, not how they rank."
 )
 # These have columns of their own, or change no weight.
 SHOWN = (
@@ -153,7 +154,7 @@ class Report:
         return "\n\n".join(filter(None, [self.origin(), *(plain_table(*table) for table in self.tables())]))
 
     def markdown(self) -> str:
-        """For docs/networks.md."""
+        """For docs/results.md: paragraphs in lines of at most 120 characters, and tables."""
         costs, runs = (markdown_table(*table) for table in self.tables())
         parts = [COUNTED.format(speakers=self.speakers, seconds=self.seconds)]
         if any(one.step for one in self.networks):
@@ -163,10 +164,14 @@ class Report:
         if runs:
             baseline = min(result["baseline"] for result in self.mini.values())
             parts += [MINI.format(baseline=f"{100 * baseline:.2f}"), runs]
-        return "\n\n".join(parts)
+        return "\n\n".join(part if part.startswith("|") else _wrapped(part) for part in parts)
 
     def as_json(self) -> dict[str, Any]:
         """Every figure, unrounded; without the results on the mini corpus, which have a file of their own."""
         mapping = dataclasses.asdict(self)
         del mapping["mini"]
         return mapping
+
+
+def _wrapped(paragraph: str) -> str:
+    return textwrap.fill(paragraph, 120, break_long_words=False, break_on_hyphens=False)

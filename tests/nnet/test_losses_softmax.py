@@ -33,12 +33,8 @@ SUM = SumOptions((WeightedLoss(AamOptions()), WeightedLoss(Ge2eOptions(), 0.1)))
 every_loss = pytest.mark.parametrize(
     ("loss_class", "options"), CLASSIFICATIONS, ids=["softmax", "asoftmax", "aam", "am"]
 )
-every_options = pytest.mark.parametrize("options", [*(options for _, options in CLASSIFICATIONS), *METRIC, SUM])
-
-
-def test_each_loss_of_the_table_is_tested_here() -> None:
-    tested = {type(options) for options in (*(options for _, options in CLASSIFICATIONS), *METRIC, SUM)}
-    assert tested == set(LOSSES.values())
+OF_THE_TABLE = [kind() for name, kind in LOSSES.items() if name != "sum"]  # so that a new loss is tested too
+every_options = pytest.mark.parametrize("options", [*OF_THE_TABLE, *METRIC, SUM])
 
 
 def test_softmax_by_hand() -> None:

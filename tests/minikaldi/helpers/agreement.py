@@ -1,6 +1,6 @@
 """How far minikaldi's answers are from those of real Kaldi, command by command, over all golden cases.
 
-    python3 tests/minikaldi/helpers/agreement.py [--json docs/minikaldi-agreement.json]
+    python3 tests/minikaldi/helpers/agreement.py [--json docs/reference/minikaldi-agreement.json]
 
 Runs each case of tests/golden and, where it is there, of ../shared/golden-speech. A case counts for every command that
 it calls; its differences count for a command only where no case calls that command alone.
@@ -156,7 +156,7 @@ def environment() -> dict[str, str]:
 def main() -> None:
     """Print one line a command; exit code 1 where a case fails."""
     parser = argparse.ArgumentParser(description="Compare minikaldi with real Kaldi's answers.")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there, for docs/minikaldi.md")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there, for docs/reference/minikaldi.md")
     given = parser.parse_args()
     logging.getLogger("minikaldi").setLevel(logging.ERROR)  # a case of a truncated wave is read again here
     env = environment()
