@@ -12,7 +12,7 @@ import torch
 
 from common.errors import InputError
 
-# Values of ONEDNN_MAX_CPU_ISA that leave oneDNN no product of bf16 numbers; other values do not limit it.
+# Values of ONEDNN_MAX_CPU_ISA with which oneDNN does not multiply bf16 numbers; other values do not limit it.
 ISA_WITHOUT_BF16 = {
     *("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2"),
     *("AVX512_MIC", "AVX512_MIC_4OPS", "AVX512_CORE", "AVX512_CORE_VNNI"),

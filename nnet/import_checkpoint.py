@@ -26,7 +26,7 @@ from nnet.config.experiment import to_mapping, to_yaml
 from nnet.config.overrides import add_arguments
 from nnet.config.paths import located
 from nnet.published import FORMATS
-from nnet.published.convert import Imported, convert
+from nnet.published.convert import Imported, convert_checkpoint
 from nnet.published.reading import SourceFile, read_source
 from nnet.published.table import Choices
 from nnet.training.checkpoint import Checkpoint, save_checkpoint
@@ -143,7 +143,7 @@ def main(argv: Sequence[str]) -> None:
     options = parse_arguments(argv)
     source = read_source(options.checkpoint)
     choices = Choices(options.heads, options.pooling, options.loss)
-    imported = convert(source, choices, options.overrides, options.format)
+    imported = convert_checkpoint(source, choices, options.overrides, options.format)
     write_experiment(options.exp, source, imported)
     log_import(options.exp, imported)
 

@@ -1,4 +1,4 @@
-"""Which frames are real: the one place where lengths become masks."""
+"""Which frames are real: masks from lengths."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import torch
 
 
 def frame_mask(lengths: torch.Tensor, num_frames: int, device: torch.device) -> torch.Tensor | None:
-    """True at the frames that belong to an utterance; None where no frame is padding, so that callers skip the work.
+    """True at the frames that belong to an utterance; None if no frame is padding, so that callers skip the work.
 
     Args:
         lengths: (B,), on the CPU, so that asking whether there is padding waits for no device.
         num_frames: T.
-        device: where the mask is used.
+        device: of the mask.
 
     Returns:
         bool (B, T), or None.

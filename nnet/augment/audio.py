@@ -1,8 +1,8 @@
-"""Parts of audio files: only the samples that are asked for are read, where the file allows it.
+"""Parts of audio files: only the samples that are needed are read, if the file allows it.
 
 16-bit RIFF waves, alone or in an archive, are read at their place. `utils/to_wav.py <file> <rate> |`, by which the
-recipe names other mono or stereo files, is read through soundfile by seeking where the file has the rate and is long,
-or is decoded whole. Any other pipe is run and decoded whole. What was decoded whole is kept, up to a bound.
+recipe names other mono or stereo files, is read through soundfile by seeking if the file has the rate and is long,
+and else decoded whole. Any other pipe is run and decoded whole. What was decoded whole is kept, up to a bound.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FULL_SCALE = np.float32(32768)
 
 
 class Audio(Protocol):
-    """One channel of a recording. num_samples: N. sample_rate: Hz."""
+    """One channel of a recording."""
 
     @property
     def num_samples(self) -> int:
@@ -72,7 +72,7 @@ class RiffAudio:
         finally:
             os.close(descriptor)
         if len(data) < width * (stop - start):
-            raise InputError(f"{self.path}: has become shorter since it was opened; start anew")
+            raise InputError(f"{self.path}: has become shorter since it was opened; start again")
         samples = np.frombuffer(data, "<i2")
         return (samples if self.channels == 1 else samples[self.channel :: self.channels]).astype(np.float32)
 
@@ -100,7 +100,7 @@ class SoundFileAudio:
 
 
 def _samples(audio: soundfile.SoundFile, start: int, stop: int) -> FloatArray:
-    """float32 (stop - start, channels), or fewer where they end before."""
+    """float32 (stop - start, channels), or fewer if they end before."""
     audio.seek(start)
     samples: FloatArray = audio.read(stop - start, dtype="float32", always_2d=True)
     return samples
@@ -124,7 +124,7 @@ class DecodedAudio:
 
 
 class AudioReader:
-    """Opens what stands in wav.scp, and keeps headers and decoded audio, least recently used dropped first.
+    """Opens recordings as wav.scp names them, and keeps headers and decoded audio, least recently used dropped first.
 
     Args:
         sample_rate: Hz that all audio must have.
@@ -188,18 +188,24 @@ class AudioReader:
 
 @dataclass(frozen=True)
 class Conversion:
-    """A call of utils/to_wav.py on a file. rate: Hz, 0 for the file's own."""
+    """A call of utils/to_wav.py on a file.
+
+    Attributes:
+        path: of the file.
+        rate: Hz, 0 for the file's own.
+        options: of to_wav.py.
+    """
 
     path: str
     rate: int
     options: ToWavOptions
 
     def seekable(self) -> SoundFileAudio | None:
-        """The file, where soundfile reads it from any place and nothing is to be changed but the channels averaged."""
+        """The file, if soundfile reads it from any place and only the averaging of channels must be done."""
         try:
             found = audio_info(self.path)
         except (KaldiError, OSError):
-            return None  # it needs ffmpeg, or `decoded` tells what is wrong with it
+            return None  # it needs ffmpeg, or `decoded` reports what is wrong with it
         as_it_is = self.rate in (0, found.rate) and self.options.speed == 1.0 and self.options.channel < 0
         if found.format not in SEEKABLE or not (found.as_it_stands and as_it_is):
             return None
@@ -221,7 +227,7 @@ def _conversion(command: str) -> Conversion | None:
         return None
     options, _, words = parse(stages[0][1:], ToWavOptions)
     if len(words) not in (1, 2) or words[0] == "-" or not (words[1:] or ["0"])[0].isdecimal():
-        return None  # to_wav.py itself tells what is wrong
+        return None  # to_wav.py itself reports what is wrong
     return Conversion(words[0], int(words[1]) if len(words) == 2 else options.rate, options)
 
 

@@ -20,7 +20,7 @@ class BoundedCache(Generic[Value]):
         return len(self._values)
 
     def get(self, key: Hashable) -> Value | None:
-        """The value, None where it is not (or no longer) kept."""
+        """The value, None if it is not (or no longer) kept."""
         if key not in self._values:
             return None
         self._values.move_to_end(key)

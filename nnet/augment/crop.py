@@ -23,8 +23,13 @@ IntArray = npt.NDArray[np.int64]
 class Crop:
     """A part of an utterance, at its speed.
 
-    start, stop: its samples. left, right: samples that are missing before and behind them, beyond the utterance's ends.
-    num_frames: frames of those samples. rows: int64 (T,), which of these are the chunk.
+    Attributes:
+        start: its first sample.
+        stop: one after its last sample.
+        left: samples that are missing before it, beyond the utterance's beginning.
+        right: samples that are missing after it, beyond the utterance's end.
+        num_frames: frames of those samples.
+        rows: int64 (T,), which of these are the chunk.
     """
 
     start: int

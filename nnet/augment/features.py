@@ -29,7 +29,7 @@ KINDS: dict[str, tuple[type[Any], Compute]] = {
 
 
 class FeatureMaker(Protocol):
-    """A kind of features and its options. framing: where frames lie. sample_frequency: Hz. dim: F."""
+    """A kind of features and its options."""
 
     @property
     def framing(self) -> Framing:
@@ -51,7 +51,7 @@ class FeatureMaker(Protocol):
         Args:
             waves: float32 ((T - 1) shift + length,) each.
             num_frames: T of each.
-            dither_key: what the dither is drawn from, where there is any.
+            dither_key: what the dither is drawn from, if there is any.
 
         Returns:
             float32 (T, F) each, and whether a sample was clipped to 16 bits.
@@ -60,7 +60,7 @@ class FeatureMaker(Protocol):
 
 @dataclass
 class KaldiFeatures:
-    """MFCC or filter bank; and the memory in which waves are joined, which costs more to get anew than to fill."""
+    """MFCC or filter bank; and the memory in which waves are joined, which costs more to allocate than to fill."""
 
     options: FrameOptions
     compute: Compute
@@ -80,7 +80,7 @@ class KaldiFeatures:
     def of_waves(
         self, waves: Sequence[FloatArray], num_frames: Sequence[int], dither_key: str
     ) -> tuple[list[FloatArray], bool]:
-        """See FeatureMaker. The waves are put one behind the other, each from a multiple of the frame shift on; the few
+        """See FeatureMaker. The waves are put one after the other, each from a multiple of the frame shift on; the few
         frames across two waves are computed and left out."""
         shift = self.options.shift_samples
         places = np.cumsum([0, *(-(-len(wave) // shift) for wave in waves)])
@@ -139,7 +139,7 @@ def read_feature_maker(kind: str, conf: Path, dim: int) -> FeatureMaker:
     """The features that an option file describes.
 
     Args:
-        kind: what they are, as `features.type` has it.
+        kind: a value of `features.type`.
         conf: the file, as conf/fbank.conf.
         dim: columns expected.
 

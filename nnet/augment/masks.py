@@ -17,12 +17,12 @@ from nnet.augment.signal import FloatArray
 
 
 def mask_bins(frames: FloatArray, options: MaskOptions, filling: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """`frames` (T, F) with bands of bins hidden behind the bins' `filling` (F,)."""
+    """`frames` (T, F) with bands of bins replaced by the bins' `filling` (F,)."""
     return _masked(frames, options, filling, rng, axis=1)
 
 
 def mask_frames(frames: FloatArray, options: MaskOptions, filling: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """`frames` (T, F) with stretches of frames hidden behind the bins' `filling` (F,)."""
+    """`frames` (T, F) with stretches of frames replaced by the bins' `filling` (F,)."""
     return _masked(frames, options, filling, rng, axis=0)
 
 

@@ -69,7 +69,7 @@ class RoomOptions(WaveStepOptions):
     """A room of rir.list, drawn by the weights there."""
 
     implementation: ClassVar[str] = "nnet.augment.room:Room"
-    context: float = option(0.3, "seconds of speech before the chunk whose echo is heard in it", least=0, most=10)
+    context: float = option(0.3, "seconds of speech before the chunk whose echo reaches into it", least=0, most=10)
 
 
 @dataclass(frozen=True)

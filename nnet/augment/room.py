@@ -34,7 +34,7 @@ from nnet.augment.wave_step import WaveStep
 SCALE = np.float32(1 / 32768)  # an impulse response's file holds 16-bit values; full scale is a unit impulse
 BLOCK = 64  # samples: how finely that end is measured
 FOLD, LONG_ENOUGH = 8, 20000  # bins taken together, and from which FFT length on
-LONGER = 1.15  # by how much an FFT is lengthened at most to have company
+LONGER = 1.15  # by how much an FFT is lengthened at most, so that several waves share it
 NEGLIGIBLE = 1e-8  # share of the energy: what the response's end holds of less is cut off, and shortens the FFT
 
 
@@ -134,12 +134,12 @@ def put_in_rooms(
         before, after = mean_square(signal.samples), energy(row, length) / (num_samples + response.num_samples - 1)
         gains.append(np.sqrt(before / after) if after > 0 else 1.0)
         early.append(early_power * gains[-1] ** 2)
-    heard = []
+    inside = []
     for place, (signal, row) in enumerate(zip(signals, waves_of(products, length), strict=False)):
         start = responses[place].delay
         samples = row[start + signal.context : start + len(signal.samples)] * np.float32(gains[place])
-        heard.append(replace(signal, samples=samples, context=0, speech_power=early[place]))
-    return heard
+        inside.append(replace(signal, samples=samples, context=0, speech_power=early[place]))
+    return inside
 
 
 class Room(WaveStep):
@@ -163,7 +163,7 @@ class Room(WaveStep):
         rirs = [min(last, int(np.searchsorted(self._sums, rng.random(), side="right"))) for rng in rngs]
         rooms = {rir: room for rir in set(rirs) if (room := self._response(rir)) is not None}
         inside = [place for place, rir in enumerate(rirs) if rir in rooms]
-        heard = list(signals)
+        changed = list(signals)
         least = [least_length(signals[place], rooms[rirs[place]]) for place in inside]
         for length, group in by_length(common_lengths(least, LONGER)):
             places = [inside[each] for each in group]
@@ -176,8 +176,8 @@ class Room(WaveStep):
                 length,
             )
             for place, signal in zip(places, done, strict=True):
-                heard[place] = signal
-        return heard
+                changed[place] = signal
+        return changed
 
     def _response(self, rir: int) -> Response | None:
         kept = self._responses.get(rir)

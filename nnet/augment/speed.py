@@ -26,8 +26,11 @@ MARGIN = 60  # samples at the lower rate that the filter reaches to either side,
 class Passage:
     """Where samples start … stop - 1 of the faster wave come from.
 
-    first, last: the samples of the original from `first` to `last` - 1, which may reach over its ends. skip: samples at
-    the beginning of what they give that are not wanted. length: samples that are.
+    Attributes:
+        first: the first sample of the original, which may lie before its beginning.
+        last: one after the last sample of the original, which may lie after its end.
+        skip: samples at the beginning of the result that are not wanted.
+        length: samples that are wanted.
     """
 
     first: int
@@ -62,7 +65,7 @@ def change_speed(wave: FloatArray, wanted: Passage, factor: float) -> FloatArray
     """What a passage asks for, from samples first … last - 1 of the original.
 
     Args:
-        wave: float32 (last - first,), zeros where the passage reaches over an end of the original.
+        wave: float32 (last - first,), zeros if the passage reaches over an end of the original.
         wanted: as `passage` gives it.
         factor: the speed.
 

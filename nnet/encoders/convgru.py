@@ -34,7 +34,7 @@ FIELD, STRIDE = receptive_field_and_stride()
 class ChannelNorm(nn.Module):
     """Each channel to mean 0 and variance 1 over an utterance's own frames, then a learnt scale and shift.
 
-    That is a group norm with as many groups as channels (Wu and He 2018), of which padding is no part.
+    That is a group norm with as many groups as channels (Wu and He 2018), without the padding.
     """
 
     def __init__(self, channels: int) -> None:
@@ -44,7 +44,7 @@ class ChannelNorm(nn.Module):
         self.eps = 1e-5
 
     def forward(self, frames: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """(B, C, T) → (B, C, T), in the precision of the parameters; `mask` (B, T), None where nothing is padding."""
+        """(B, C, T) → (B, C, T), in the precision of the parameters; `mask` (B, T), None if nothing is padding."""
         frames = frames.to(self.weight.dtype)
         if mask is None:
             return functional.group_norm(frames, frames.shape[1], self.weight, self.bias, self.eps)

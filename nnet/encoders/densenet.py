@@ -111,7 +111,8 @@ class DenseNet62(Encoder):
         """Frames at a sixteenth of the rate.
 
         Args:
-            feats: (B, T, F). lengths: (B,), on the CPU.
+            feats: (B, T, F).
+            lengths: (B,), on the CPU.
 
         Raises:
             ValueError: an utterance is shorter than 15 frames and ``pad_short`` is off.

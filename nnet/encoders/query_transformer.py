@@ -31,7 +31,7 @@ class QueryTransformer(Encoder):
     def forward(self, feats: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What the query gets. Args: feats (B, T, F); lengths (B,), on the CPU. Padding gets no attention."""
         mask = frame_mask(lengths, feats.shape[1], feats.device)
-        padding = None if mask is None else ~mask  # PyTorch marks what is to be left out
+        padding = None if mask is None else ~mask  # PyTorch marks what must be left out
         scaled = zero_padding((feats + self.shift) / self.scale, mask)
         frames = torch.sigmoid(self.input(scaled))  # (B, T, F) -> (B, T, C)
         memory = self.encoder(frames, src_key_padding_mask=padding)

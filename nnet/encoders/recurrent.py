@@ -86,7 +86,7 @@ def _run_one_way(rnn: nn.RNNBase, suffix: str, frames: torch.Tensor) -> torch.Te
 
 
 class Recurrent(Encoder):
-    """(B, T, F) → (B, T, H), or (B, T, 2H) forward | backward where it runs in both directions."""
+    """(B, T, F) → (B, T, H), or (B, T, 2H) forward | backward if it runs in both directions."""
 
     kind: ClassVar[type[nn.GRU] | type[nn.LSTM]]
 

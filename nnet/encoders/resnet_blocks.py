@@ -36,7 +36,7 @@ class StridedPointwise(nn.Conv2d):
 
 
 def shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
-    """What the input of a block is added by: itself, or a 1×1 convolution and batch norm where the shape changes."""
+    """How the input of a block is added: as it is, or by a 1×1 convolution and batch norm if the shape changes."""
     if stride == 1 and in_channels == out_channels:
         return nn.Sequential()
     return nn.Sequential(StridedPointwise(in_channels, out_channels, stride), nn.BatchNorm2d(out_channels))

@@ -2,7 +2,7 @@
 
 Source: Vaswani et al. 2017, "Attention is all you need", sections 3.1 and 3.5, norm after each residual and once more
 at the end; the scale of the positions is that of Li et al. 2019, "Neural speech synthesis with transformer network",
-section 3.3. Positions are computed for as many frames as come, where the published system has a table of 1024.
+section 3.3. Positions are computed for any number of frames; the published system has a table of 1024.
 """
 
 from __future__ import annotations
@@ -44,5 +44,5 @@ class ScaledTransformer(Encoder):
         frames = functional.relu(self.prenet(zero_padding(feats, mask)))  # (B, T, F) -> (B, T, C)
         frames = frames + self.alpha * sinusoids(feats.shape[1], self.out_dim, feats.device)
         frames = functional.dropout(frames, self.dropout, self.training)
-        padding = None if mask is None else ~mask  # PyTorch marks what is to be left out
+        padding = None if mask is None else ~mask  # PyTorch marks what must be left out
         return self.transformer(frames, src_key_padding_mask=padding), lengths

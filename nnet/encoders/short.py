@@ -17,7 +17,7 @@ def lengthen(
         pad_short: if false, a short utterance is an error.
 
     Returns:
-        feats (B, max(T, min_frames), F) and lengths (B,), each at least `min_frames`. The same two tensors where no
+        feats (B, max(T, min_frames), F) and lengths (B,), each at least `min_frames`. The same two tensors if no
         utterance is short; in a traced graph, which cannot ask that, the padding of all is replaced by repetition.
 
     Raises:

@@ -15,7 +15,8 @@ def masked_mean(planes: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor
     """Mean over time and any further dimension of each utterance's own frames, in float32 at least.
 
     Args:
-        planes: (B, C, T, ...). mask: bool (B, T), True at real frames; None where every frame is real.
+        planes: (B, C, T, ...).
+        mask: bool (B, T), True at real frames; None if every frame is real.
 
     Returns:
         (B, C).
@@ -33,7 +34,9 @@ class SqueezeExcitation(nn.Module):
     """(B, C, T, ...) → the same shape; linear C → H, ReLU, linear H → C, sigmoid give the factors.
 
     Args:
-        channels: C. hidden: H. bias: whether the two linear layers have one.
+        channels: C.
+        hidden: H.
+        bias: whether the two linear layers have one.
     """
 
     def __init__(self, channels: int, hidden: int, bias: bool) -> None:

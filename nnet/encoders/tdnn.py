@@ -87,7 +87,8 @@ class TimeDelayNetwork(Encoder):
         """Frames of the last layer, each a function of the input frames around it and of nothing else.
 
         Args:
-            feats: (B, T, F). lengths: (B,), on the CPU.
+            feats: (B, T, F).
+            lengths: (B,), on the CPU.
 
         Raises:
             ValueError: an utterance is shorter than `min_frames` and ``pad_short`` is off.

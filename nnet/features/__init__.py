@@ -25,8 +25,11 @@ Compute = Callable[..., NDArray[np.float32]]
 class InputKind:
     """A kind of input.
 
-    options: its dataclass. compute: samples (N,) in 16-bit scale at the options' rate, options, and a Framing in place
-    of theirs if need be -> float32 (T, F). about: what it is, in a line.
+    Attributes:
+        options: its dataclass.
+        compute: samples (N,) in 16-bit scale at the options' rate, options, and a Framing in place of theirs if one is
+            given -> float32 (T, F).
+        about: what it is, in a line.
     """
 
     options: type[Any]

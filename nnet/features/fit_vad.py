@@ -3,7 +3,7 @@
     python3 -m nnet.features.fit_vad <num-frames-rspecifier> <vad-rspecifier> <vad-wspecifier>
 
 Kaldi's frames with --snip-edges=false count a last shift that is at least half there; rows of samples do not. The one
-decision more is cut off; where the lengths differ by more, the utterance is warned of and left out.
+decision more is cut off; if the lengths differ by more, the utterance is left out with a warning.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from minikaldi.io import FLOAT_VECTOR, INT32
 from minikaldi.options import NoOptions
 
 
-def fitted(vad: NDArray[np.float32], num_frames: int) -> NDArray[np.float32]:
+def fit_decisions(vad: NDArray[np.float32], num_frames: int) -> NDArray[np.float32]:
     """Decisions of `num_frames` frames, which are as many as there are or one fewer: (T,) or (T + 1,) -> (T,).
 
     Raises:
@@ -34,7 +34,7 @@ def fitted(vad: NDArray[np.float32], num_frames: int) -> NDArray[np.float32]:
 
 
 def fit_table(run: Run, options: NoOptions, args: list[str]) -> int:
-    """Fits each utterance's decisions; 0 where at least one was done."""
+    """Fits each utterance's decisions; 0 if at least one was done."""
     num_done = num_errors = 0
     with (
         run.sequential(args[0], INT32) as counts,
@@ -45,7 +45,7 @@ def fit_table(run: Run, options: NoOptions, args: list[str]) -> int:
             try:
                 if key not in decisions:
                     raise KaldiError(f"has no line in {args[1]}")
-                vad = fitted(decisions[key], num_frames)
+                vad = fit_decisions(decisions[key], num_frames)
             except KaldiError as error:
                 run.warning(f"{key}: {error}")
                 num_errors += 1

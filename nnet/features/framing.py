@@ -1,4 +1,4 @@
-"""Where the frames of a wave lie: their length and shift, and what stands before its first and behind its last sample.
+"""The frames of a wave: their length and shift, and how the wave is extended before and after its samples.
 
 The wave is extended by `before` and `after` samples, and frames are taken as long as they fit.
 """
@@ -21,8 +21,13 @@ BLOCK_FRAMES = 256  # made at once: recordings of hours take little memory besid
 class Framing:
     """How frames are cut, in samples.
 
-    beyond: what the extension holds, in numpy.pad's words: "constant" (zeros), "reflect" (... 2 1 | 0 1 2 ...) or
-    "symmetric" (... 1 0 | 0 1 2 ...).
+    Attributes:
+        shift: from one frame to the next.
+        length: of a frame.
+        before: by which the wave is extended before its first sample.
+        after: by which it is extended after its last sample.
+        beyond: what the extension holds, as in numpy.pad: "constant" (zeros), "reflect" (... 2 1 | 0 1 2 ...) or
+            "symmetric" (... 1 0 | 0 1 2 ...).
     """
 
     shift: int
@@ -42,7 +47,7 @@ class Framing:
 
     def blocks(self, samples: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
         """The frames of a wave (N,), some at a time: their numbers, and the frames (t, length), which overlap in memory
-        and are not to be written to."""
+        and must not be written to."""
         total = self.num_frames(len(samples))
         if total == 0:
             return

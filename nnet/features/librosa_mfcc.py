@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from common.errors import KaldiError
 from minikaldi.options import option
 from nnet.features.framing import Framing
-from nnet.features.spectrum import check_sizes, periodic_hann, power_spectrum, slaney_filters
+from nnet.features.spectrum import check_sizes, periodic_hann, slaney_filters, windowed_power
 
 FULL_SCALE = 32768.0
 PAD_MODES = ("constant", "reflect")
@@ -49,7 +49,7 @@ class LibrosaMfccOptions:
         return Framing(self.hop_length, self.fft_length, self.fft_length // 2, self.fft_length // 2, beyond)
 
     def check(self) -> None:
-        """Raises KaldiError where the options contradict each other."""
+        """Raises KaldiError if the options contradict each other."""
         check_sizes(sample_frequency=self.sample_frequency, fft_length=self.fft_length, hop_length=self.hop_length)
         check_sizes(amin=self.amin, num_ceps=self.num_ceps)
         if self.pad_mode not in PAD_MODES:
@@ -82,7 +82,7 @@ def compute_librosa_mfcc(
     scaled = samples.astype(np.float64) / FULL_SCALE
     decibels = np.empty((framing.num_frames(len(samples)), options.num_mel_bins))
     for rows, frames in framing.blocks(scaled):
-        decibels[rows] = 10 * np.log10(np.maximum(power_spectrum(frames, window) @ filters, options.amin))
+        decibels[rows] = 10 * np.log10(np.maximum(windowed_power(frames, window) @ filters, options.amin))
     if options.top_db > 0 and len(decibels):
         np.maximum(decibels, decibels.max() - options.top_db, out=decibels)
     return (decibels @ _dct(options.num_mel_bins, options.num_ceps)).astype(np.float32)

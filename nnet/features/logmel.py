@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from common.errors import KaldiError
 from minikaldi.options import option
 from nnet.features.framing import Framing
-from nnet.features.spectrum import check_sizes, periodic_hann, power_spectrum, slaney_filters
+from nnet.features.spectrum import check_sizes, periodic_hann, slaney_filters, windowed_power
 
 FULL_SCALE = 32768.0
 
@@ -54,7 +54,7 @@ class LogmelOptions:
         return Framing(self.hop_length, self.fft_length, mirrored, mirrored, "reflect")
 
     def check(self) -> None:
-        """Raises KaldiError where the options contradict each other."""
+        """Raises KaldiError if the options contradict each other."""
         check_sizes(sample_frequency=self.sample_frequency, fft_length=self.fft_length, hop_length=self.hop_length)
         check_sizes(window_length=self.window_length, floor=self.floor)
         if self.window_length > self.fft_length or self.hop_length > self.fft_length:
@@ -95,7 +95,7 @@ def compute_logmel(
     wave = _emphasised(_scaled(samples, options.peak), options.pre_emphasis)
     features = np.empty((framing.num_frames(len(samples)), options.dim), np.float32)
     for rows, frames in framing.blocks(wave):
-        magnitudes = np.sqrt(power_spectrum(frames, window) + options.power_floor)
+        magnitudes = np.sqrt(windowed_power(frames, window) + options.power_floor)
         features[rows] = np.log(np.clip(magnitudes @ filters, options.floor, options.ceiling or np.inf))
     return features
 

@@ -78,7 +78,7 @@ def periodic_hann(length: int, fft_length: int) -> NDArray[np.float64]:
     return np.pad(window, (before, fft_length - length - before))
 
 
-def power_spectrum(frames: NDArray[Any], window: NDArray[np.float64]) -> NDArray[np.float64]:
+def windowed_power(frames: NDArray[Any], window: NDArray[np.float64]) -> NDArray[np.float64]:
     """|FFT|² of windowed frames: (t, L) -> float64 (t, L // 2 + 1)."""
     spectrum = np.fft.rfft(frames * window, axis=1)
     return np.square(spectrum.real) + np.square(spectrum.imag)

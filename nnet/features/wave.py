@@ -35,7 +35,7 @@ class WaveOptions:
         return Framing(self.frame_samples, self.frame_samples)
 
     def check(self) -> None:
-        """Raises KaldiError where the options contradict each other."""
+        """Raises KaldiError if the options contradict each other."""
         check_sizes(sample_frequency=self.sample_frequency, frame_samples=self.frame_samples)
 
 

@@ -11,7 +11,7 @@ gradient is finite at cos θ = ±1, where that of arccos is not; k is constant b
 
     λ(step) = max(lambda_min, lambda_base / (1 + lambda_gamma · step))
 
-λ is a function of the training step alone: validation does not advance it, and a resumed run goes on where it was.
+λ is a function of the training step alone: validation does not advance it, and a resumed run goes on from there.
 """
 
 from __future__ import annotations

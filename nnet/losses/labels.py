@@ -1,4 +1,4 @@
-"""What the classification losses do with their labels: check them, and compare them with what was answered."""
+"""What the classification losses do with their labels: check them, and compare them with the answers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What the metric losses share: directions, scores from cosines, and the check of how a batch is laid out.
+"""What the metric losses share: directions, scores from cosines, and the check of a batch's order.
 
 A metric loss has no class weights: it compares the utterances of a batch with one another, so it must know which rows
-are of one speaker. It reads that off the labels and refuses another layout than its own
+are of one speaker. It reads that from the labels and refuses batches of another order than its own
 (nnet/data/sampler.py makes them).
 """
 
@@ -47,7 +47,7 @@ def group_size(labels: torch.Tensor) -> int:
         labels: integer (N M,); best on the CPU, where reading them waits for nothing.
 
     Raises:
-        ValueError: another layout; names the row, and what was expected there.
+        ValueError: another order; names the row, and what was expected there.
     """
     labels = labels.cpu()
     others = (labels != labels[0]).nonzero()
@@ -77,11 +77,11 @@ def check_triplets(labels: torch.Tensor) -> None:
         labels: integer (3 K,); best on the CPU.
 
     Raises:
-        ValueError: another layout; names the row, and what was expected there.
+        ValueError: another order; names the row, and what was expected there.
     """
     labels = labels.cpu()
     if len(labels) % 3:
-        raise ValueError(f"{len(labels)} rows are no whole number of triplets; {_TRIPLETS}")
+        raise ValueError(f"{len(labels)} rows are not whole triplets; {_TRIPLETS}")
     anchor, positive, negative = labels.reshape(-1, 3).unbind(dim=1)
     places = ((1, positive != anchor, "speaker"), (2, negative == anchor, "another speaker than"))
     for offset, wrong, expected in places:

@@ -12,7 +12,7 @@ semi_hard: each pair of utterances of one speaker is (a, p) once and (p, a) once
 
 Source: Schroff et al. 2015, "FaceNet: A unified embedding for face recognition and clustering", equation 3 and section
 3.2. Differs from it: cosines for squared distances (for vectors of length 1, d² = 2 − 2 cos, so the order is the
-same); a semi-hard negative may lie beyond the margin, where it costs nothing.
+same); a semi-hard negative may lie beyond the margin and cost nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the attentive poolings share: weights over time, weighted moments, batch norm over frames.
 
-A mask (B, T) is that of `nnet.masks.frame_mask`: None where no frame is padding.
+A mask (B, T) is that of `nnet.masks.frame_mask`: None if no frame is padding.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def weighted_moments(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and variance of frames under weights of each head.
 
-    The variance is Σ w x² − (Σ w x)², two matrix products where deviations from each head's mean would be a
+    The variance is Σ w x² − (Σ w x)², two matrix products; deviations from each head's mean would be a
     (B, T, C, H) tensor. As the difference of two large numbers it would be wrong by 1e-7 x²; so x is first taken
     relative to the utterance's plain mean. That shift alters neither moment, which is why it carries no gradient.
 

@@ -1,4 +1,4 @@
-"""The records of a stranger's file of torch.save: counted before torch reads them, searched for what they would call.
+"""The records of an untrusted file of torch.save: counted before torch reads them, searched for what they would call.
 
 A file of torch.save is a zip archive of records that are stored as they are, so that they hold no more bytes than the
 file; an older one is several pickles, one after another.
@@ -19,19 +19,20 @@ ZIP_START = b"PK\x03\x04"  # by which torch knows an archive
 PICKLE_BYTES = 1 << 24  # of a pickle that is searched for names: its tensors lie elsewhere
 
 
-def counted(path: Path, content: bytes) -> io.BytesIO:
-    """What torch is given to read: the file, or the same records in an archive of our own.
+def counted_records(path: Path, content: bytes) -> io.BytesIO:
+    """What torch reads: the file, or the same records in an archive of our own.
 
-    Two readers of an archive may find different records in it where it was made to deceive. The copy holds those that
+    Two readers of an archive may find different records in it if it was made to deceive. The copy holds those that
     were counted here and no others.
 
     Args:
-        path: for messages. content: bytes of the file.
+        path: for messages.
+        content: bytes of the file.
 
     Raises:
         InputError: records that are compressed, there twice, or hold more bytes than the file: a small file would fill
             the memory.
-        Exception: zipfile's, of nearly any kind, where the archive is damaged.
+        Exception: zipfile's, of nearly any kind, if the archive is damaged.
     """
     if not content.startswith(ZIP_START):
         return io.BytesIO(content)
@@ -49,7 +50,7 @@ def _check(path: Path, records: list[zipfile.ZipInfo], num_bytes: int) -> None:
     again = "save it again with torch.save"
     for record in records:
         if record.compress_type != zipfile.ZIP_STORED:
-            raise InputError(f"{path}: its record {record.filename} is compressed, expected it as it is; {again}")
+            raise InputError(f"{path}: its record {record.filename} is compressed, expected it uncompressed; {again}")
     held = sum(record.file_size for record in records)
     if held > num_bytes:
         sizes = f"its records claim {held} bytes, more than the file's {num_bytes}"

@@ -1,8 +1,8 @@
 """github.com/CODEJIN/Speaker_Embedding_Torch: a transformer with positions of a learnt scale on log mel, and LSTMs with
 sums around them, which it had before.
 
-A file is {Model, Optimizer, Scheduler, Steps}; of the LSTMs it may tell Epochs, and AMP where precision was mixed. The
-positions, 1024 of them, lie in the file; they are computed here, so they are compared and left out. The released
+A file is {Model, Optimizer, Scheduler, Steps}; of the LSTMs also Epochs, and AMP if precision was mixed. The positions,
+1024 of them, are in the file; they are computed here, so they are compared and left out. The released
 checkpoint saw mels up to 8000 Hz, as its own settings say, while the published program now takes them up to 11 025 Hz:
 features.config says which. GE2E's w and b are not in the file.
 """
@@ -14,7 +14,17 @@ from typing import Any
 
 from common.errors import InputError
 from nnet.encoders.scaled_transformer import sinusoids
-from nnet.published.table import Choices, Plan, Rule, Sections, System, Tensors, count, heads_of, shape_of
+from nnet.published.table import (
+    Choices,
+    Plan,
+    PublishedSystem,
+    Rule,
+    Sections,
+    Tensors,
+    attention_heads,
+    count,
+    shape_of,
+)
 
 SOURCE = "github.com/CODEJIN/Speaker_Embedding_Torch"
 TRANSFORMER_RULES = (
@@ -39,8 +49,8 @@ DECIBEL_SHIFT = 4 * DECIBEL_SCALE
 POSITION_TOLERANCE = 1e-3  # float32 angles up to 1023 are right to 6e-5, computed in another order to twice that
 
 
-def common_sections(dim: int) -> Sections:
-    """What the two networks share; the mean over slices is taken before length 1. Args: dim: of the embedding."""
+def cj_sections(dim: int) -> Sections:
+    """The sections that the two networks share; the mean is taken before length 1. Args: dim: of the embedding."""
     return {
         "embedding": {"dim": dim, "normalise": True},
         "head": {"batch_norm": False, "relu": False, "hidden": []},
@@ -53,7 +63,7 @@ def slices(window: int) -> dict[str, Any]:
     return {"mode": "slices", "window": window, "step": window // 2, "count": 5, "mean_of": "affine"}
 
 
-def plan_lstm(tensors: Tensors, choices: Choices) -> Plan:
+def plan_cj_lstm(tensors: Tensors, choices: Choices) -> Plan:
     """An affine layer, LSTMs with sums around all but the last, the last frame, an affine layer, length 1."""
     width, dim = shape_of(tensors, "layer_Dict.Prenet.weight", 2)
     encoder = {
@@ -65,27 +75,27 @@ def plan_lstm(tensors: Tensors, choices: Choices) -> Plan:
     }
     features = {"type": "logmel", "config": "conf/logmel_24k.conf", "dim": dim, "cmvn": False, "vad": False}
     sections: Sections = {
-        **common_sections(shape_of(tensors, "layer_Dict.Linear.weight", 2)[0]),
+        **cj_sections(shape_of(tensors, "layer_Dict.Linear.weight", 2)[0]),
         **{"features": features, "encoder": encoder, "pooling": {"name": "last"}, "inference": slices(96)},
     }
     assumed = ("features.config", "encoder.input_shift", "encoder.input_scale")
     return Plan("transformer_ge2e", sections, LSTM_RULES, assumed=assumed)
 
 
-def plan_transformer(tensors: Tensors, choices: Choices) -> Plan:
+def plan_cj_transformer(tensors: Tensors, choices: Choices) -> Plan:
     """Prenet, positions, transformer, its first frame, an affine layer, length 1; the mean over slices before that."""
     width, dim, _ = shape_of(tensors, "prenet.weight", 3)
     check_positions(tensors, width)
     encoder = {
         "name": "scaled_transformer",
         "width": width,
-        "heads": heads_of(choices, HEADS, width),
+        "heads": attention_heads(choices, HEADS, width),
         "layers": count(tensors, r"transformer\.layers\.\d+\.linear1\.weight"),
         "feed_forward": shape_of(tensors, "transformer.layers.0.linear1.weight", 2)[0],
     }
     features = {"type": "logmel", "config": "conf/logmel_hifigan_8k.conf", "dim": dim, "cmvn": False, "vad": False}
     sections: Sections = {
-        **common_sections(shape_of(tensors, "projection.weight", 3)[0]),
+        **cj_sections(shape_of(tensors, "projection.weight", 3)[0]),
         **{"features": features, "encoder": encoder, "pooling": {"name": "first"}, "inference": slices(240)},
     }
     assumed = ("features.config",) if choices.heads is not None else ("features.config", "encoder.heads")
@@ -113,23 +123,23 @@ def check_positions(tensors: Tensors, width: int) -> None:
 
 
 SYSTEMS = (
-    System(
+    PublishedSystem(
         name="cj_transformer",
         format="cj",
         source=SOURCE,
         signature=(r"prenet\.weight", r"positional_encoding\.alpha", r"projection\.weight"),
-        plan=plan_transformer,
+        plan=plan_cj_transformer,
         holders={"Model": ""},
         beside=("Optimizer", "Scheduler", "Steps"),
         steps="Steps",
         options=("heads",),
     ),
-    System(
+    PublishedSystem(
         name="cj_lstm",
         format="cj",
         source=SOURCE,
         signature=(r"layer_Dict\.Prenet\.weight", r"layer_Dict\.LSTM_\d+\.weight_ih_l0"),
-        plan=plan_lstm,
+        plan=plan_cj_lstm,
         holders={"Model": ""},
         beside=("Optimizer", "Scheduler", "Steps", "Epochs", "AMP"),
         steps="Steps",

@@ -17,25 +17,31 @@ from nnet.config.paths import ROOT
 from nnet.model import build
 from nnet.published import SYSTEMS
 from nnet.published.reading import COUNTER, SourceFile, tensors_at, without_wrappers
-from nnet.published.table import Choices, Plan, Renamed, System, Tensors, rename
+from nnet.published.table import Choices, Plan, PublishedSystem, Renamed, Tensors, rename
 from nnet.training.fine_tuning import LOSS_PREFIX
 
 SHOWN = 20  # names in a message
-UNKNOWN_CLASSES = 2  # speakers of a file without class weights; a network must tell two apart
+UNKNOWN_CLASSES = 2  # speakers of a file without class weights; a network needs two
 
 
 @dataclass(frozen=True)
 class Imported:
     """What a file became.
 
-    config: the experiment. tensors: by our names, as the network's state has them; none of the loss where the file has
-    none. speaker_ids: a name for each of its training speakers, whom the file does not name. steps: updates that it
-    says it had, 0 where it does not. origins: our name -> that in the file. left_out: names in the file -> why.
-    not_trained: our tensors that the file does not have. assumed: keys of the config that it does not tell, with what
-    was taken. notes: what else was done.
+    Attributes:
+        system: of the file.
+        config: the experiment.
+        tensors: by our names, as the network's state has them; none of the loss if the file has none.
+        speaker_ids: a name for each of its training speakers, whom the file does not name.
+        steps: updates that it says it had, 0 if it does not say.
+        origins: our name -> that in the file.
+        left_out: names in the file -> why.
+        not_trained: our tensors that the file does not have.
+        assumed: keys of the config that it does not say, with the values that were taken.
+        notes: what else was done.
     """
 
-    system: System
+    system: PublishedSystem
     config: Config
     tensors: dict[str, torch.Tensor]
     speaker_ids: list[str]
@@ -47,16 +53,16 @@ class Imported:
     notes: tuple[str, ...]
 
 
-def convert(
+def convert_checkpoint(
     source: SourceFile, choices: Choices, overrides: Sequence[str | Override] = (), format: str | None = None
 ) -> Imported:
     """Recognise a file's system and bring its weights under our names.
 
     Args:
         source: the file.
-        choices: what its names and shapes do not tell.
+        choices: what its names and shapes do not say.
         overrides: `section.key=value`, of the config that is made.
-        format: a name of `FORMATS`, where only that is to be considered.
+        format: a name of `FORMATS`, if it must be that one.
 
     Raises:
         InputError: of no known system, or names and shapes that are not its own; all of them are listed.
@@ -80,14 +86,14 @@ def convert(
     assumed = {key: get(config, key) for key in plan.assumed if not {key, key.partition(".")[0]} & changed}
     steps = source.top.get(system.steps) if system.steps else None
     left_out = {**renamed.left_out, **aside}
-    told = steps if type(steps) is int and steps > 0 else 0
+    updates = steps if type(steps) is int and steps > 0 else 0
     return Imported(
-        *(system, config, renamed.tensors, _speaker_names(num_classes), told),
+        *(system, config, renamed.tensors, _speaker_names(num_classes), updates),
         *(renamed.origins, left_out, not_trained, assumed, notes + plan.notes),
     )
 
 
-def recognise(source: SourceFile, format: str | None = None) -> System:
+def recognise(source: SourceFile, format: str | None = None) -> PublishedSystem:
     """The system that a file is of, by its names.
 
     Raises:
@@ -101,11 +107,11 @@ def recognise(source: SourceFile, format: str | None = None) -> System:
         several = ", ".join(sorted({system.format for system in found}))
         raise InputError(f"{source.path}: could be of several systems; choose with --format: {several}")
     wanted = "; ".join(f"{system.name} has {', '.join(_missing_marks(source, system))}" for system in systems)
-    has = shown(_names(source))
+    has = first_names(_names(source))
     raise InputError(f"{source.path}: is of no known system. It has {has}. Of what is known, it lacks: {wanted}")
 
 
-def _missing_marks(source: SourceFile, system: System) -> list[str]:
+def _missing_marks(source: SourceFile, system: PublishedSystem) -> list[str]:
     """What a file lacks of the marks of a system."""
     holder = next(iter(system.holders), None)
     if holder is not None and not isinstance(source.top.get(holder), dict):
@@ -123,7 +129,7 @@ def _names(source: SourceFile) -> list[str]:
     return result
 
 
-def _held(source: SourceFile, system: System) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def _held(source: SourceFile, system: PublishedSystem) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """The tensors of a file, and what lies beside them.
 
     Raises:
@@ -134,7 +140,7 @@ def _held(source: SourceFile, system: System) -> tuple[dict[str, torch.Tensor], 
     unknown = [key for key in source.top if key not in system.holders and key not in system.beside]
     if unknown:
         known = ", ".join((*system.holders, *system.beside))
-        raise InputError(f"{source.path}: is of {system.name}, but holds {shown(unknown)} besides {known}")
+        raise InputError(f"{source.path}: is of {system.name}, but holds {first_names(unknown)} besides {known}")
     tensors: dict[str, torch.Tensor] = {}
     for holder, prefix in system.holders.items():
         if holder in source.top:
@@ -147,10 +153,10 @@ def _config(plan: Plan, path: Path, overrides: Sequence[str | Override]) -> Conf
     return from_mapping({**base, **plan.sections}, str(path), overrides)
 
 
-def _shapes_of(path: Path, system: System, config: Config, num_classes: int) -> Tensors:
+def _shapes_of(path: Path, system: PublishedSystem, config: Config, num_classes: int) -> Tensors:
     """The state of the network that a config describes, without its numbers.
 
-    A stranger's sizes are asked for no memory: they may be those of a far larger network than the file's.
+    No memory is allocated for an untrusted file's sizes: they may be those of a far larger network than the file's.
 
     Raises:
         InputError: no network has these sizes.
@@ -170,15 +176,17 @@ def _speaker_names(num_classes: int) -> list[str]:
     return [f"unknown-{index:0{len(str(num_classes))}}" for index in range(num_classes)]
 
 
-def _fit(path: Path, system: System, renamed: Renamed, wanted: Tensors) -> list[str]:
+def _fit(path: Path, system: PublishedSystem, renamed: Renamed, wanted: Tensors) -> list[str]:
     """Check that the tensors are those of the network; counters of batches that are missing become 0.
 
     Args:
-        path, system: for messages. renamed: the file's tensors by our names; the counters are added to them. wanted:
-            the network's, of which only names, shapes and types are looked at.
+        path: for messages.
+        system: for messages.
+        renamed: the file's tensors by our names; the counters are added to them.
+        wanted: the network's; only names, shapes and types are looked at.
 
     Returns:
-        Names of the loss's tensors, where the file has none of them.
+        Names of the loss's tensors, if the file has none of them.
 
     Raises:
         InputError: with every name that is unknown, there twice, missing, of another shape or not finite.
@@ -196,9 +204,9 @@ def _fit(path: Path, system: System, renamed: Renamed, wanted: Tensors) -> list[
         ("has other shapes", _shapes(renamed, wanted)),
         ("has numbers that are not finite", _origins(renamed, {name for name in given if not _finite(given[name])})),
     ]
-    told = [f"it {what}: {shown(names)}" for what, names in problems if names]
-    if told:
-        raise InputError(f"{path}: is of {system.name}, but {'; '.join(told)}; nothing was imported")
+    faults = [f"it {what}: {first_names(names)}" for what, names in problems if names]
+    if faults:
+        raise InputError(f"{path}: is of {system.name}, but {'; '.join(faults)}; nothing was imported")
     return not_trained
 
 
@@ -219,7 +227,7 @@ def _shapes(renamed: Renamed, wanted: Tensors) -> list[str]:
     ]
 
 
-def shown(names: Sequence[str]) -> str:
+def first_names(names: Sequence[str]) -> str:
     """Some names for a message."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

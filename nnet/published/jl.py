@@ -1,8 +1,8 @@
 """github.com/jefflai108/pytorch-kaldi-neural-speaker-embeddings: ResNets and a DenseNet, a dictionary, two heads.
 
 A file is {epoch, state_dict, best_acc, optimizer}. The encoder is known by its names and widths, the dictionary's size
-by `pool.dic`, mean or mean with spread by the width of `fc11`. What no name tells: the assignment and the distance of
-the dictionary, and whether the head is a softmax or A-softmax; what is taken is that of the published recipe. Of an
+by `pool.dic`, mean or mean with spread by the width of `fc11`. No name says the assignment and the distance of the
+dictionary, nor whether the head is a softmax or A-softmax; those of the published recipe are taken. Of an
 A-softmax `fc2.bias` is left out, which that loss never used.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from common.errors import InputError
-from nnet.published.table import Choices, Plan, Rule, Sections, System, Tensors, shape_of
+from nnet.published.table import Choices, Plan, PublishedSystem, Rule, Sections, Tensors, shape_of
 
 SOURCE = "github.com/jefflai108/pytorch-kaldi-neural-speaker-embeddings"
 RESNET_RULES = (
@@ -48,7 +48,7 @@ LOSSES: dict[str, dict[str, Any]] = {
 }
 
 
-def plan(tensors: Tensors, choices: Choices) -> Plan:
+def plan_jl(tensors: Tensors, choices: Choices) -> Plan:
     """Encoder, dictionary, the affine layer fc11 whose output is the embedding, and the head."""
     loss = choices.loss or "asoftmax"
     encoder, rules = encoder_of(tensors)
@@ -103,12 +103,12 @@ def pooling_of(tensors: Tensors) -> dict[str, Any]:
 
 
 SYSTEMS = (
-    System(
+    PublishedSystem(
         name="jl_lde",
         format="jl",
         source=SOURCE,
         signature=(r"res\..+", r"pool\.dic", r"pool\.wei", r"fc11\.weight"),
-        plan=plan,
+        plan=plan_jl,
         holders={"state_dict": ""},
         beside=("epoch", "best_acc", "optimizer"),
         options=("loss",),

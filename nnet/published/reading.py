@@ -1,4 +1,4 @@
-"""Opening a stranger's checkpoint: plain values and tensors are read, and nothing that the file asks for is run."""
+"""Opening an untrusted checkpoint: plain values and tensors are read, and nothing that the file asks for is run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from common.errors import InputError
-from nnet.published.archive import asked_for, counted
+from nnet.published.archive import asked_for, counted_records
 from nnet.training.wrappers import unwrapped
 
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
@@ -23,7 +23,14 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file as it is. top: what it holds. digest: SHA-256 of its bytes. num_bytes: its size."""
+    """A file as it is.
+
+    Attributes:
+        path: of the file.
+        top: what it holds.
+        digest: SHA-256 of its bytes.
+        num_bytes: its size.
+    """
 
     path: Path
     top: dict[str, Any]
@@ -35,7 +42,7 @@ def read_source(path: Path) -> SourceFile:
     """Read a file of torch.save, its tensors on the CPU.
 
     Raises:
-        InputError: unreadable, no checkpoint, or one that asks to run something or to hold more bytes than it has.
+        InputError: unreadable, not a checkpoint, or one that asks to run something or claims more bytes than it has.
     """
     try:
         content = path.read_bytes()
@@ -44,7 +51,7 @@ def read_source(path: Path) -> SourceFile:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # torch's, on pickles of other protocols
-            top = torch.load(counted(path, content), map_location="cpu", weights_only=True)
+            top = torch.load(counted_records(path, content), map_location="cpu", weights_only=True)
     except InputError:
         raise
     except Exception as error:  # a damaged file may raise nearly anything
@@ -72,10 +79,10 @@ def _renamed(held: dict[str, Any], where: str) -> tuple[dict[str, Any], tuple[st
 
 
 def tensors_at(source: SourceFile, holder: str | None) -> dict[str, torch.Tensor]:
-    """The tensors under a name at the top, or at the top itself, in float32 where they are numbers with a point.
+    """The tensors under a name at the top, or at the top itself, floating-point ones in float32.
 
     Raises:
-        InputError: something there is no ordinary tensor of finite numbers.
+        InputError: something there is not an ordinary tensor of finite numbers.
     """
     held = source.top if holder is None else source.top[holder]
     where = str(source.path) if holder is None else f"{source.path}: {holder}"
@@ -102,7 +109,7 @@ def tensors_at(source: SourceFile, holder: str | None) -> dict[str, torch.Tensor
 
 
 def _unusable(key: str, value: object, num_bytes: int) -> str:
-    """Why something is no tensor of weights, "" where it may be one. Its numbers are not looked at."""
+    """Why something is not a tensor of weights, "" if it may be one. Its numbers are not looked at."""
     if not isinstance(value, torch.Tensor):
         return f"is {type(value).__name__}, expected an ordinary tensor"
     if value.layout != torch.strided or value.is_nested:

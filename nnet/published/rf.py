@@ -2,7 +2,7 @@
 
 The GRU's file holds its tensors at the top, with or without the prefix `model.`. The other's is {model_state_dict,
 steps, epoch}, stripped, or has the states of loss, optimizer, schedule and loss scaler besides. Of the loss w is taken;
-b, which the softmax does not see, has no place here.
+b, which the softmax does not see, is left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import torch
 
 from common.errors import InputError
-from nnet.published.table import Choices, Plan, Rule, Sections, System, Tensors, count, shape_of
+from nnet.published.table import Choices, Plan, PublishedSystem, Rule, Sections, Tensors, count, shape_of
 
 SOURCE = "github.com/RF5/simple-speaker-embedding"
 GRU_RULES = (
@@ -30,8 +30,8 @@ CONVGRU_RULES = (
 LOG_MEL_MIDDLE = 5.76  # log mel from -11.52 ... 0 becomes -1 ... 1
 
 
-def common_sections(dim: int) -> Sections:
-    """What the two networks share. Args: dim: of the embedding."""
+def rf_sections(dim: int) -> Sections:
+    """The sections that the two networks share. Args: dim: of the embedding."""
     return {
         "embedding": {"dim": dim, "normalise": True},
         "head": {"batch_norm": False, "relu": False, "hidden": []},
@@ -62,7 +62,7 @@ def plan_gru(tensors: Tensors, choices: Choices) -> Plan:
     }
     features = {"type": "logmel", "config": "conf/logmel.conf", "dim": dim, "cmvn": False, "vad": False}
     own: Sections = {"features": features, "encoder": encoder, "pooling": {"name": "last"}}
-    sections: Sections = {**common_sections(shape_of(tensors, f"{prefix}projection.weight", 2)[0]), **own}
+    sections: Sections = {**rf_sections(shape_of(tensors, f"{prefix}projection.weight", 2)[0]), **own}
     return Plan("gru_ge2e", sections, GRU_RULES)
 
 
@@ -76,7 +76,7 @@ def plan_convgru(tensors: Tensors, choices: Choices) -> Plan:
     }
     features = {"type": "samples", "config": "conf/samples.conf", "dim": 160, "cmvn": False, "vad": False}
     own: Sections = {"features": features, "encoder": encoder, "pooling": {"name": "last", "bidirectional": True}}
-    sections: Sections = {**common_sections(shape_of(tensors, "head.weight", 2)[0]), **own}
+    sections: Sections = {**rf_sections(shape_of(tensors, "head.weight", 2)[0]), **own}
     changed = {**tensors, **_raw_scale(tensors)}
     notes = ("loss_fn.w, as softplus has it",) if "loss_fn.w" in tensors else ()
     return Plan("convgru_ge2e", sections, CONVGRU_RULES, tensors=changed, notes=notes)
@@ -99,14 +99,14 @@ def _raw_scale(tensors: Tensors) -> dict[str, torch.Tensor]:
 
 
 SYSTEMS = (
-    System(
+    PublishedSystem(
         name="rf_gru",
         format="rf_gru",
         source=SOURCE,
         signature=(r"(model\.)?rnn_stack\.weight_ih_l0", r"(model\.)?projection\.weight"),
         plan=plan_gru,
     ),
-    System(
+    PublishedSystem(
         name="rf_convgru",
         format="rf_convgru",
         source=SOURCE,

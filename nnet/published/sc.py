@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 from common.errors import InputError
-from nnet.published.table import Choices, Plan, Rule, Sections, System, Tensors, shape_of
+from nnet.published.table import Choices, Plan, PublishedSystem, Rule, Sections, Tensors, shape_of
 
 SOURCE = "github.com/theScrabi/kaldi_voxceleb_pytorch"
 NORM_EPS = 1e-5  # torch's
@@ -39,7 +39,7 @@ RULES = (
 )
 
 
-def plan(tensors: Tensors, choices: Choices) -> Plan:
+def plan_sc(tensors: Tensors, choices: Choices) -> Plan:
     """Five layers, statistics, an affine layer whose output is the x-vector, and all that follows it in training."""
     width, dim, _ = shape_of(tensors, "tdnn.layer.1.layer.0.weight", 3)
     angular = "loss_fn.weight" in tensors
@@ -76,12 +76,12 @@ def _asoftmax() -> dict[str, object]:
 
 
 def _folded(tensors: Tensors) -> dict[str, torch.Tensor]:
-    """The linear layer of the softmax with the batch norm behind it, or nothing where there is none.
+    """The linear layer of the softmax joined with the batch norm after it; empty if there is none.
 
     γ (W x + b − μ) / √(σ² + ε) + β is an affine map of x.
 
     Raises:
-        InputError: one of γ, b, μ, σ² and β is missing, or has not a number for each class.
+        InputError: one of γ, b, μ, σ² and β is missing, or does not have a number for each class.
     """
     if not any(key.startswith(f"{NORM}.") for key in tensors):
         return {}
@@ -99,11 +99,11 @@ def _folded(tensors: Tensors) -> dict[str, torch.Tensor]:
 
 
 SYSTEMS = (
-    System(
+    PublishedSystem(
         name="sc_xvector",
         format="sc",
         source=SOURCE,
         signature=(r"tdnn\.layer\.1\.layer\.0\.weight", r"fcn6\.weight", r"post_xvector\.2\.weight"),
-        plan=plan,
+        plan=plan_sc,
     ),
 )

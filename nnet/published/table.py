@@ -1,4 +1,4 @@
-"""What a published system is, to the importer: how its file is known, and a plan of what becomes of its tensors."""
+"""What the importer knows of a published system: the marks of its file, and a plan that renames its tensors."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ MOST_LAYERS = 1000  # published networks have seven at most
 
 @dataclass(frozen=True)
 class Rule:
-    """What becomes of tensors of some names.
+    """How tensors of some names are renamed.
 
-    pattern: a regular expression of the whole name in the file. name: of ours, where {1} stands for the first group and
-    {1-1} for the number in it less one; None where it is left out. axis: "added" gives a matrix a last axis of one
-    place, "dropped" takes one off; a layer over single frames may be a linear one or a convolution. because: why it is
-    left out.
+    Attributes:
+        pattern: a regular expression of the whole name in the file.
+        name: of ours, in which {1} stands for the first group and {1-1} for the number in it less one; None if the
+            tensor is left out.
+        axis: "added" gives a matrix a last axis of one place, "dropped" takes one off; a layer over single frames may
+            be a linear one or a convolution.
+        because: why it is left out.
     """
 
     pattern: str
@@ -34,7 +37,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class Choices:
-    """What was said on the command line; None where nothing was."""
+    """What the command line says; None if it says nothing.
+
+    Attributes:
+        heads: attention heads of a transformer.
+        pooling: name of the pooling.
+        loss: name of the loss.
+    """
 
     heads: int | None = None
     pooling: str | None = None
@@ -45,10 +54,14 @@ class Choices:
 class Plan:
     """How the tensors of one file become an experiment.
 
-    base: conf/nnet/<base>.yaml, of which the sections are that `sections` does not name: those of training.
-    sections: the network's. rules: of which the first that matches a name holds. num_classes: training speakers, None
-    where the file does not tell. assumed: keys of the config that the file does not tell. tensors: where they are
-    others than those of the file. notes: what was done to them.
+    Attributes:
+        base: conf/nnet/<base>.yaml, which has the sections that `sections` does not name: those of training.
+        sections: the network's.
+        rules: the first that matches a name holds.
+        num_classes: training speakers, None if the file does not say.
+        assumed: keys of the config that the file does not say.
+        tensors: if they are others than those of the file.
+        notes: what was done to them.
     """
 
     base: str
@@ -61,14 +74,20 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class System:
+class PublishedSystem:
     """A published system.
 
-    name: of its kind of file. format: what --format calls it. source: where it is published. holders: names at the
-    file's top under which its tensors lie, each with the prefix that they are given; none where the tensors lie at the
-    top. Only the first must be there. beside: further names at the top, which hold no weights. steps: the one of them
-    that holds the count of updates. signature: regular expressions, each of which some name matches. options: which of
-    `Choices` it can be given. plan: what becomes of the tensors.
+    Attributes:
+        name: of its kind of file.
+        format: what --format calls it.
+        source: where it is published.
+        signature: regular expressions, each of which some name matches.
+        plan: how the tensors become an experiment.
+        holders: names at the file's top under which its tensors lie, each with the prefix that they are given; none if
+            the tensors lie at the top. Only the first must be there.
+        beside: further names at the top, which hold no weights.
+        steps: the one of them that holds the count of updates.
+        options: which of `Choices` it takes.
     """
 
     name: str
@@ -84,8 +103,15 @@ class System:
 
 @dataclass
 class Renamed:
-    """Tensors under our names. origins: ours -> the file's. left_out: the file's -> why. unknown: match no rule.
-    twice: two of the file's names for one of ours."""
+    """Tensors under our names.
+
+    Attributes:
+        tensors: by our names.
+        origins: our name -> that in the file.
+        left_out: name in the file -> why.
+        unknown: names that match no rule.
+        twice: two of the file's names for one of ours.
+    """
 
     tensors: dict[str, torch.Tensor] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
@@ -117,7 +143,7 @@ def rename(tensors: Tensors, rules: Sequence[Rule]) -> Renamed:
 
 
 def _fill(template: str, match: re.Match[str]) -> str:
-    """The template with the match's groups: `{1}` as it stands, `{1-1}` as a number less one."""
+    """The template with the match's groups: `{1}` as it is, `{1-1}` as a number less one."""
 
     def group(place: re.Match[str]) -> str:
         text = match[int(place[1])]
@@ -140,7 +166,7 @@ def shape_of(tensors: Tensors, key: str, dims: int) -> tuple[int, ...]:
     """The shape of a tensor, from which the network is built.
 
     Raises:
-        InputError: it is not there, or has another number of dimensions.
+        InputError: it is missing, or has another number of dimensions.
     """
     if key not in tensors:
         raise InputError(f"{key}: is missing, and the network cannot be built without its shape")
@@ -162,11 +188,11 @@ def count(tensors: Tensors, pattern: str) -> int:
     return layers
 
 
-def heads_of(choices: Choices, assumed: int, width: int) -> int:
-    """Attention heads: as many as were asked for, or else those of the published network.
+def attention_heads(choices: Choices, assumed: int, width: int) -> int:
+    """Attention heads: those of --heads, or else those of the published network.
 
     Raises:
-        InputError: what was asked for cannot share the width.
+        InputError: --heads does not divide the width.
     """
     heads = choices.heads
     if heads is None:

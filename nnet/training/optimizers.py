@@ -72,7 +72,7 @@ def clip_gradients(net: SpeakerNet, clip_norm: float | None, loss_clip_norm: flo
         loss_clip_norm: of the gradient of the loss's parameters (class weights, GE2E's w and b) if it is set.
 
     Returns:
-        The norm of the whole gradient before, a scalar on its device; not finite where an element is not.
+        The norm of the whole gradient before, a scalar on its device; not finite if an element is not.
     """
     limit = clip_norm or float("inf")
     if loss_clip_norm is None:

@@ -31,7 +31,7 @@ def choose_precision(config: Config, device: torch.device) -> Precision:
     """What `training.precision` means for this experiment on this device.
 
     Raises:
-        InputError: bf16 is asked for on a GPU that cannot do it.
+        InputError: the config asks for bf16 on a GPU that cannot do it.
     """
     asked, able = config.training.precision, has_bf16(device)
     if asked == "bf16" and device.type == "cuda" and not able:
@@ -43,7 +43,7 @@ def choose_precision(config: Config, device: torch.device) -> Precision:
 
 
 def emulation(net: nn.Module, precision: str, device: torch.device) -> str | None:
-    """What a run in bf16 does on a device without bf16 instructions, in words; None where nothing is emulated."""
+    """What a run in bf16 does on a device without bf16 instructions, in words; None if nothing is emulated."""
     if precision != "bf16" or has_bf16(device):
         return None
     text = "emulated, slower than float32: no bf16 instructions here"
@@ -54,7 +54,7 @@ def emulation(net: nn.Module, precision: str, device: torch.device) -> str | Non
 
 
 def warn_of_emulation(net: nn.Module, precision: str, device: torch.device) -> None:
-    """Log one line where a run in bf16, asked for or taken up from another machine, is emulated here."""
+    """Log one line if a run in bf16, asked for or resumed from another machine, is emulated here."""
     text = emulation(net, precision, device)
     if text is not None:
         log.warning("precision bf16 on %s: %s", describe_device(device), text)

@@ -50,7 +50,7 @@ class Noam(Schedule):
 
     @property
     def needs_eers(self) -> bool:
-        """Only where the clock may change."""
+        """Only if the clock may change."""
         return self.speed_up_after is not None
 
     def clock(self, step: int, eers: Eers) -> int:
@@ -63,7 +63,7 @@ class Noam(Schedule):
             return step
         doublings = stale_steps(eers, step, self.speed_up_after)
         added = sum(2**number * (step - 1 - at) for number, at in enumerate(doublings))
-        return min(step + added, 2**1000)  # a greater whole number is no float
+        return min(step + added, 2**1000)  # a greater integer has no float
 
     def lr(self, step: int, total_steps: int, eers: Eers = NO_EERS) -> float:
         """factor · d_model^-0.5 · min(n^-0.5, n · warmup^-1.5)."""

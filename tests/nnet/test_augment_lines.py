@@ -109,7 +109,7 @@ def test_a_filter_has_the_power_of_speech_taken_anew() -> None:
 
 def test_a_curve_goes_straight_between_its_points_on_the_log_scale() -> None:
     hz = np.array([0, 60, 60 * np.sqrt(2), 120, 240, 8000], np.float32)
-    expected = 10 ** (np.array([6.0, 6.0, 3.0, 0.0, -12.0, -12.0]) / 20)  # level before and behind
+    expected = 10 ** (np.array([6.0, 6.0, 3.0, 0.0, -12.0, -12.0]) / 20)  # level before and after
     np.testing.assert_allclose(coloured(hz, 1.0, np.array([6.0, 0.0, -12.0])), expected, rtol=1e-5)  # float32
     np.testing.assert_allclose(
         coloured(hz[:4], 0.5, np.array([0.0, 6.0, 0.0])), 10 ** (np.array([0, 0, 6, 0]) / 20), rtol=1e-5
@@ -283,7 +283,7 @@ def test_several_masks_and_their_probability() -> None:
 
 def test_the_second_mask_is_filled_with_the_mean_of_the_chunk_before_the_first() -> None:
     frames = np.full((20, 6), 1.0, np.float32)
-    frames[:, 0] = 7.0  # the mean is 2; where the first bin were hidden behind it, that of what is left would be less
+    frames[:, 0] = 7.0  # the mean is 2; if the first bin were replaced by it first, the mean of the rest would be less
     bins = FrequencyMaskOptions(width=(3, 3), fill="crop_mean")
     steps = (Step(bins), Step(TimeMaskOptions(width=(2, 2), fill="crop_mean")))
     for n in range(20):

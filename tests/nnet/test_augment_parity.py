@@ -103,7 +103,7 @@ def test_a_noise_in_a_room(audio_corpus: Any, utt: int) -> None:
     """The room of one command with the noise: its level refers to the early part of the speech.
 
     wav-reverberate adds the noise before it moves the speech to its place, and takes the power of the sum with the
-    echo behind the end; so the noise is given later by the response's delay, and what differs in gain is taken off by
+    echo after the end; so the noise is given later by the response's delay, and what differs in gain is taken off by
     the mean.
     """
     rir = only(audio_corpus.lists / "rir.list", 1)
@@ -130,13 +130,13 @@ def test_samples_of_noises_one_after_the_other(
     pieces = []
     for (name, noise), start, snr in zip(waves.items(), starts, snrs, strict=True):
         place = int(start * 16000)
-        heard = noise[: len(speech) - place].astype(np.float32)
-        if len(heard) < len(noise):  # the level here is that of what is heard, on disk that of the whole file
-            write_waves(audio_corpus.root / f"cut-{name}", {name: heard})
+        part = noise[: len(speech) - place].astype(np.float32)
+        if len(part) < len(noise):  # the level here is that of the part, on disk that of the whole file
+            write_waves(audio_corpus.root / f"cut-{name}", {name: part})
             (audio_corpus.root / f"cut-{name}/audio/{name}.wav").replace(
                 audio_corpus.root / f"several/audio/{name}.wav"
             )
-        pieces.append(Piece(heard, place, snr, name))
+        pieces.append(Piece(part, place, snr, name))
     mixture, silent = mixed(Signal(speech), pieces)
     to_sixteen_bits(mixture.samples)
     on_disk(
@@ -172,8 +172,8 @@ def golden_room(root: Path, speech: np.ndarray) -> Signal:
 def as_kaldi_levels(noise: np.ndarray, start: float, snr: float, length: int, name: str) -> Piece:
     """A noise whose level is that of its whole file, where only a part of it is heard."""
     place = int(start * 16000)
-    heard = noise[: length - place]
-    return Piece(heard, place, snr + 10 * np.log10(mean_square(noise) / mean_square(heard)), name)
+    part = noise[: length - place]
+    return Piece(part, place, snr + 10 * np.log10(mean_square(noise) / mean_square(part)), name)
 
 
 def test_real_kaldis_noises(root: Path) -> None:
@@ -206,5 +206,5 @@ def test_real_kaldis_noise_in_a_room(root: Path) -> None:
     noisy, _ = mixed(signal, [as_kaldi_levels(noise, start, 10.0, len(speech), "noise2")])
     expected = kaldi_case(root, "noise-and-rir")
     gain = noisy.samples @ expected / (noisy.samples @ noisy.samples)
-    assert gain == pytest.approx(1, abs=0.02)  # Kaldi takes the power with the echo behind the end
+    assert gain == pytest.approx(1, abs=0.02)  # Kaldi takes the power with the echo after the end
     assert 10 * np.log10(mean_square(gain * noisy.samples - expected) / mean_square(expected)) < -40

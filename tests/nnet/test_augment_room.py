@@ -46,7 +46,7 @@ def test_a_room_is_a_convolution_at_the_power_of_the_dry_speech() -> None:
 
 
 def test_the_power_with_the_echo_behind_the_end_is_that_of_the_dry_speech() -> None:
-    silence = np.zeros(3200, np.float32)  # long enough for the whole echo to be heard
+    silence = np.zeros(3200, np.float32)  # long enough for the whole echo
     found = in_room(Signal(np.concatenate([SPEECH, silence]))).samples
     total = (found.astype(np.float64) ** 2).sum() / (len(SPEECH) + len(silence) + len(ROOM) - 1)
     assert 10 * np.log10(total / power(np.concatenate([SPEECH, silence]))) == pytest.approx(0, abs=0.02)  # dB
@@ -79,11 +79,11 @@ def test_the_echo_of_what_came_before_is_heard() -> None:
 def test_a_short_context_gives_the_echo_of_it_alone_and_nothing_wraps_around() -> None:
     """The FFT is as short as it may be: what wraps around falls before the chunk."""
     signal = Signal(SPEECH[3000:], context=1000)
-    heard = np.convolve(SPEECH[3000:].astype(np.float64), ROOM / 32768)[70:]
+    wet = np.convolve(SPEECH[3000:].astype(np.float64), ROOM / 32768)[70:]
     for length in (fast_length(8000), 16384):
         found = in_room(signal, length=length).samples
-        gain = found @ heard[1000:6000] / (heard[1000:6000] @ heard[1000:6000])
-        np.testing.assert_allclose(found, gain * heard[1000:6000], atol=0.5)
+        gain = found @ wet[1000:6000] / (wet[1000:6000] @ wet[1000:6000])
+        np.testing.assert_allclose(found, gain * wet[1000:6000], atol=0.5)
 
 
 def test_a_response_longer_than_the_speech_is_heard_as_far_as_the_speech_goes() -> None:

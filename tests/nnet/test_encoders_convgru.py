@@ -82,7 +82,7 @@ def test_without_padding_the_norm_is_pytorchs_group_norm_and_with_it_that_of_the
 
 
 def test_padding_would_show_in_a_norm_that_counts_it() -> None:
-    # The test of padding can fail: the first frame changes when zeros behind an utterance are counted as its own.
+    # The test of padding can fail: the first frame changes when zeros after an utterance are counted as its own.
     encoder, feats = make(), noise(1, 40, 160)
     feats[:, 20:] = 0
     with torch.no_grad():

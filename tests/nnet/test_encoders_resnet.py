@@ -96,7 +96,7 @@ def test_a_batch_gives_what_each_utterance_gives_alone(padding: float) -> None:
 
 
 def test_padding_would_show_without_the_masks() -> None:
-    # The test above can fail: frames behind an utterance change its last frames when they are counted as its own.
+    # The test above can fail: frames after an utterance change its last frames when they are counted as its own.
     encoder, feats = make(), torch.randn(1, 48, 30)
     with torch.no_grad():
         alone, _ = encoder(feats[:, :33], torch.tensor([33]))

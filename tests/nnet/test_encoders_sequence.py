@@ -45,7 +45,7 @@ every_encoder = pytest.mark.parametrize("name", MAKERS)
 
 
 def make(name: str, **changes: object) -> torch.nn.Module:
-    """A small encoder in eval mode whose every parameter is random, so that none hides behind a zero."""
+    """A small encoder in eval mode whose every parameter is random, so that no zero hides another."""
     torch.manual_seed(0)
     maker, options, in_dim = MAKERS[name]
     encoder = maker(replace(options, **changes), in_dim)  # type: ignore[type-var]

@@ -98,7 +98,7 @@ def sc_checkpoint(in_dim: int, width: int, last_width: int) -> dict[str, torch.T
     return weights
 
 
-SEED_NAMES = {  # theirs -> ours, as the docstring of nnet.encoders.tdnn tells
+SC_NAMES = {  # theirs -> ours, as in the docstring of nnet.encoders.tdnn
     "tdnn.layer.1.layer.0": "layers.0.0",
     "tdnn.layer.1.layer.1": "layers.0.1",
     "tdnn.layer.2.layer.0": "layers.1.0",
@@ -142,7 +142,7 @@ def test_variant_sc_does_what_that_system_does_with_its_checkpoints(num_frames: 
     renamed = {}
     for name, value in weights.items():
         layer, _, part = name.rpartition(".")
-        ours = f"{SEED_NAMES[layer]}.{part}"
+        ours = f"{SC_NAMES[layer]}.{part}"
         renamed[ours] = value.reshape(shapes[ours])
     encoder.load_state_dict(renamed, strict=True)
     feats = torch.randn(2, num_frames, 5)

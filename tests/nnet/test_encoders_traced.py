@@ -35,7 +35,7 @@ SAME = {"atol": 1e-12, "rtol": 0.0}
 
 
 def make(name: str) -> nn.Module:
-    """A small encoder of float64 in eval mode, every parameter random, so that none hides behind a zero."""
+    """A small encoder of float64 in eval mode, every parameter random, so that no zero hides another."""
     torch.manual_seed(0)
     maker, options, in_dim = MAKERS[name]
     encoder = maker(options, in_dim)

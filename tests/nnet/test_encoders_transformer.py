@@ -19,7 +19,7 @@ LENGTHS = (8, 3, 1)
 
 
 def make(options: QueryTransformerOptions | ScaledTransformerOptions) -> QueryTransformer | ScaledTransformer:
-    """In eval mode, float64, every parameter random, so that none hides behind a zero."""
+    """In eval mode, float64, every parameter random, so that no zero hides another."""
     torch.manual_seed(0)
     if isinstance(options, QueryTransformerOptions):
         encoder: QueryTransformer | ScaledTransformer = QueryTransformer(options, 4)

@@ -185,6 +185,7 @@ NEW_LINE = '    "maximum": PoolingOptions.without_options("nnet.pooling.maximum:
 PACKAGES = ("common", "conf", "minikaldi", "nnet", "scoring", "tests/nnet")
 
 
+@pytest.mark.slow
 def test_one_file_one_line_and_a_yaml_add_a_pooling(root: Path, tmp_path: Path) -> None:
     for name in PACKAGES:
         shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -59,7 +59,7 @@ def test_plateau_halves_when_the_error_has_not_fallen_for_so_many_validations() 
     assert rates == {1: 8, 10: 8, 30: 8, 31: 4, 40: 4, 41: 4, 60: 4, 61: 2, 100: 2}
 
 
-def test_plateau_begins_to_count_anew_after_each_halving() -> None:
+def test_plateau_begins_to_count_again_after_each_halving() -> None:
     schedule = Plateau(peak_lr=8.0, patience=2, final_lr=1.5)
     eers = {1: 0.1} | dict.fromkeys(range(2, 10), 0.2)
     assert [schedule.lr(step, 10, eers) for step in range(1, 11)] == [8, 8, 8, 4, 4, 2, 2, 1.5, 1.5, 1.5]

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from nnet.inference.loading import load_weights
 from nnet.model import SpeakerNet, build
-from nnet.published.convert import Imported, convert
+from nnet.published.convert import Imported, convert_checkpoint
 from nnet.published.reading import SourceFile
 from nnet.published.table import Choices
 
@@ -19,7 +19,7 @@ TOLERANCE = {"atol": 1e-5, "rtol": 1e-4}  # of numbers about 1: float32 sums in 
 
 def import_of(content: dict[str, Any], overrides: list[str] | None = None, **choices: Any) -> Imported:
     source = SourceFile(Path("published.pt"), dict(content), "0" * 64, 1 << 40)
-    return convert(source, Choices(**choices), overrides or [])
+    return convert_checkpoint(source, Choices(**choices), overrides or [])
 
 
 def network(imported: Imported) -> SpeakerNet:
