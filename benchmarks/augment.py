@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import process_time
@@ -27,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from benchmarks.minikaldi_cases.report import machine  # noqa: E402
+from common.program import run_program  # noqa: E402
 from minikaldi.io import FLOAT_VECTOR, WAVE, Wave, write_object, writer  # noqa: E402
 from nnet.augment.features import KaldiFeatures  # noqa: E402
 from nnet.config.experiment import load  # noqa: E402
@@ -179,7 +181,7 @@ def show(figures: dict[str, Figures]) -> None:
                 print(f"  {what:<34} {spent:>11.3f} {100 * spent / one.milliseconds:>6.1f}%")
 
 
-def main() -> None:
+def main(argv: Sequence[str]) -> None:
     """The tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--augment", action="append", metavar="FILE", help="sections (default: all of conf/augment)")
@@ -190,7 +192,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=20, help=f"of {BATCH} chunks each (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of audio and draws (default %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     files = options.augment or sorted(str(path) for path in (ROOT / "conf" / "augment").glob("*.yaml"))
     if not 0 <= options.pauses <= 0.5:
         parser.error(f"--pauses is {options.pauses:g}, expected a share from 0 to 0.5")
@@ -214,4 +216,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,6 +32,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.minikaldi_cases.report import machine  # noqa: E402
+from common.errors import InputError  # noqa: E402
+from common.program import run_program  # noqa: E402
 from minikaldi.io import WAVE, Wave, write_object  # noqa: E402
 
 RATE = 16000
@@ -140,13 +142,21 @@ def write_corpus(folder: Path, utterances: int, suffix: str, seed: int) -> None:
 
 
 def run_step(argv: list[str], env: Mapping[str, str], log: Path) -> tuple[float, float]:
-    """A step of the recipe, from its root; (processor seconds of all its processes, clock seconds)."""
+    """Run a step of the recipe.
+
+    Returns:
+        cpu: CPU seconds of all its processes.
+        wall: elapsed seconds.
+
+    Raises:
+        InputError: the step failed.
+    """
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with log.open("ab") as output:
         code = subprocess.run(argv, cwd=ROOT, env=env, stdout=output, stderr=output, check=False).returncode
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if code:
-        raise SystemExit(f"{' '.join(argv)}: exit code {code}\n{log.read_text()[-2000:]}")
+        raise InputError(f"{' '.join(argv)}: exit code {code}\n{log.read_text()[-2000:]}")
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
 
 
@@ -209,7 +219,7 @@ def measure(folder: Path, utterances: int, processes: int, flac: int, seed: int)
     return passes
 
 
-def main() -> None:
+def main(argv: Sequence[str]) -> None:
     """The table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--utterances", type=int, default=10000, help="clean, and augmented (default %(default)s)")
@@ -217,7 +227,7 @@ def main() -> None:
     parser.add_argument("--flac", type=int, default=1000, help="with FLAC noises (default %(default)s; 0: none)")
     parser.add_argument("--seed", type=int, default=1, help="of audio and draws (default %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="augment-") as name:
         passes = measure(Path(name), options.utterances, options.processes, options.flac, options.seed)
     print(", ".join(f"{key} {value}" for key, value in machine().items()))
@@ -242,4 +252,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -26,6 +26,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from common.errors import InputError  # noqa: E402
+from common.program import run_program  # noqa: E402
+
 UTILS = ROOT / "utils"
 GOAL_SECONDS, GOAL_MB = 20.0, 2000.0
 UTTS_PER_SPEAKER, UTTS_PER_VIDEO = 143, 8
@@ -199,7 +204,7 @@ def measure(case: Case, folder: Path, number: int) -> Result:
     """Run one case on one core.
 
     Raises:
-        SystemExit: the tool failed, or ended with another code than expected.
+        InputError: the tool failed, or ended with another code than expected.
     """
     out = folder / "out"
     out.mkdir()
@@ -219,7 +224,7 @@ def measure(case: Case, folder: Path, number: int) -> Result:
         seconds = time.perf_counter() - start
     code = os.waitstatus_to_exitcode(status)
     if code != case.code:
-        sys.exit(f"{case.name}: code {code}: {(out / 'stderr').read_text()[-1000:]}")
+        raise InputError(f"{case.name}: code {code}: {(out / 'stderr').read_text()[-1000:]}")
     shutil.rmtree(out)
     cpu, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000 if sys.platform != "darwin" else 0.0
     return Result(case.name, number, seconds, cpu, peak, cpu <= GOAL_SECONDS and peak <= GOAL_MB)
@@ -262,14 +267,14 @@ def growth(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def main() -> None:
+def main(argv: Sequence[str]) -> None:
     """Print a line per case and size, then how the cost grows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="1000000", help="numbers of utterances, with commas between")
     parser.add_argument("--only", default="", help="the cases whose name holds this")
     parser.add_argument("--json", help="write the results to this file")
     parser.add_argument("--temp", help="folder for the temporary folder")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     sizes = [int(size) for size in options.sizes.split(",")]
     results = [result for size in sizes for result in run_size(size, options.only, options.temp)]
     if len(sizes) > 1:
@@ -287,4 +292,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -13,7 +13,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -21,6 +21,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from common.program import run_program
 from nnet.encoders import ResNet34Options
 from nnet.encoders.resnet import ResNet
 from nnet.pooling import LdeOptions
@@ -98,13 +99,13 @@ def machine() -> str:
     return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
 
 
-def main() -> None:
+def main(argv: Sequence[str]) -> None:
     """The table."""
     parser = argparse.ArgumentParser(description="Time dictionary encoding by matrix products against broadcasting.")
     parser.add_argument("--threads", type=int, default=2, help="torch threads (default %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="timed pairs per line (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the frames and weights (default %(default)s)")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     print(f"{machine()}, torch {torch.__version__}, {options.threads} threads")
@@ -122,4 +123,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)
