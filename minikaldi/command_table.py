@@ -141,14 +141,14 @@ def read_agreement(path: Path = AGREEMENT) -> dict[str, Agreement]:
 
 
 def sections() -> dict[str, str]:
-    """The text of each generated section of docs/minikaldi.md."""
+    """The text of each generated section of docs/reference/minikaldi.md."""
     agreement = read_agreement()
     return {"commands": command_table(agreement), "agreement": agreement_table(agreement)}
 
 
 def main(argv: Sequence[str]) -> int:
     """Print the tables, or write them into a file."""
-    parser = argparse.ArgumentParser(description="Write the tables of commands of docs/minikaldi.md.")
+    parser = argparse.ArgumentParser(description="Write the tables of commands of docs/reference/minikaldi.md.")
     parser.add_argument("--update", metavar="FILE", help="write them into this file, between their markers")
     given = parser.parse_args(argv)
     for name, text in sections().items():

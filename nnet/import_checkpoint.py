@@ -6,7 +6,7 @@
 The system is recognised by the names of its tensors, the architecture by their shapes. No code in the file is run. The
 experiment directory gets config.yaml, best.pt, and imported.yaml: where each tensor comes from, what was left out, what
 was not trained, and what was assumed because the file does not say it.
-./pipeline.sh --exp <exp-dir> scores a corpus with it (docs/networks.md).
+./pipeline.sh --exp <exp-dir> scores a corpus with it (docs/explanation/networks.md).
 """
 
 from __future__ import annotations

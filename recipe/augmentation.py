@@ -1,7 +1,7 @@
 """How training data is augmented: copies on disk, copies made while training reads audio, or none.
 
-An experiment that reads audio (`data.source: wav`) has its own augmentation. For others `--augment online` sets
-`data.source=wav` and the augmentation of `--augment-config`, unless the experiment cannot be augmented that way.
+An experiment that reads audio (`data.source: audio`) has its own augmentation. For others `--augment online` sets
+`data.source=audio` and the augmentation of `--augment-config`, unless the experiment cannot be augmented that way.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def augmentation_of(given: Given, network: Network, feats_type: str, source: str
     """
     options = given.options()
     if network.passed_over:  # an imported network: nothing is trained
-        kind: Kind = "online" if source == "wav" else "ondisk"
+        kind: Kind = "online" if source == "audio" else "ondisk"
         return Augmentation(kind, network, (), speed_perturb=False, suffix="")
     obstacle = _obstacle(network, feats_type, source, options.augment)
-    if source == "wav":
+    if source == "audio":
         return _of_experiment(options.augment, network, obstacle, options.speed_perturb)
     kind = options.augment or "ondisk"
     if kind == "online" and obstacle and not given.on_command_line("augment"):
@@ -81,7 +81,7 @@ def _obstacle(network: Network, feats_type: str, source: str, asked: str | None)
     """Why the experiment cannot be augmented online; "" if it can."""
     if feats_type == "logmel":
         return "has features.type logmel, of another rate than the audio that augmentation while training reads"
-    if asked == "online" and source != "wav" and network.has_own_augmentation():
+    if asked == "online" and source != "audio" and network.has_own_augmentation():
         return "has a section augment, which that of --augment-config would replace (data.source wav would use it)"
     return ""
 

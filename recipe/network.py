@@ -132,7 +132,7 @@ def shorten(network: Network, given: Given, config: Config) -> Network:
 def augmented_online(network: Network, augment_config: str) -> Network:
     """The network that reads audio while it trains, and augments it."""
     online = (
-        Change("data.source=wav", "--augment online"),
+        Change("data.source=audio", "--augment online"),
         Change(f"augment={augment_config}", f"--augment-config {augment_config}"),
     )
     return replace(network, online=online)

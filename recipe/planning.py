@@ -144,7 +144,7 @@ def _feats_name(features: Features) -> str:
 
 def _preparation(features: Features) -> tuple[str, ...]:
     """Options of steps/prepare_feats.sh; samples may lack the last frame that the VAD has decided on."""
-    fit_vad = ("--fit-vad", "true") if features.type == "wave" else ()
+    fit_vad = ("--fit-vad", "true") if features.type == "samples" else ()
     return ("--cmvn", as_given(features.cmvn), "--vad", as_given(features.vad), *fit_vad)
 
 
