@@ -25,10 +25,9 @@ ALLOWED = {
 WITHOUT_TORCH = [name for name in PACKAGES if name not in ("nnet", "spkemb")]
 EXECUTABLES = ("utils", "minikaldi.bin", "tests", "benchmarks")
 
-not_yet = {"common": pytest.mark.xfail(reason="common.text_lines logs by minikaldi.log: being moved", strict=False)}
 
 
-@pytest.mark.parametrize("package", [pytest.param(name, marks=not_yet.get(name, ())) for name in PACKAGES])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_imports_follow_the_arrows(package: str, root: Path) -> None:
     forbidden = {name for name in PACKAGES if name not in ALLOWED[package]}
     if package in WITHOUT_TORCH:
@@ -42,7 +41,6 @@ def test_imports_follow_the_arrows(package: str, root: Path) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.xfail(reason="common.text_lines logs by minikaldi.log: being moved", strict=False)
 def test_common_needs_the_standard_library_alone_and_yaml_in_one_module(root: Path) -> None:
     wrong = [
         f"{module.path}:{line}: imports {name}"

@@ -35,7 +35,7 @@ from nnet.config.experiment import load
 from nnet.data.lists import StringTable, read_int_table, read_valid_trials
 from nnet.data.lists import read_id_table as read_list_table
 from nnet.training.curve import CURVE_HEADER, Curve
-from recipe.markers import check as check_marker
+from recipe.markers import reason_to_run
 from scoring.trial_sets import model_speakers
 from scoring.trials import read_scores, write_trials
 from scoring.trials import read_trials as read_scored_trials
@@ -148,7 +148,7 @@ READERS = [
         place="(:\\d+)?: |reco2dur: ",
         others=(("reco2dur", b"n1 1\nn2 2\n"), ("utt2spk", b"n1 a\nn2 b\n")),
     ),
-    Reader("stage marker", lambda path: check_marker(path, {"a": "1"}, ["x"], ["d"]), MARKER, InputError),
+    Reader("stage marker", lambda path: reason_to_run(path, {"a": "1"}, ["x"], ["d"]), MARKER, InputError),
     Reader("manifest", lambda path: stored(path.parent, path.name, "abc"), MANIFEST, InputError),
     Reader("training list", read_list_table, TABLE, InputError),
     Reader("integers", read_int_table, b"utt1 100\nutt2 20\nutt3 -3\n", InputError),
