@@ -130,4 +130,4 @@ def _stored(rxfilename: str) -> StoredMatrix | None:
 
 def _check_rows(start: int, stop: int, rows: int, name: str = "") -> None:
     if not 0 <= start <= stop <= rows:
-        raise KaldiError(f"{name}rows {start} to {stop} (excluded) are wanted, the matrix has {rows}")
+        raise KaldiError(f"{name}rows {start} to {stop} (excluded) are wanted, there are {rows}")
