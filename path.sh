@@ -33,7 +33,7 @@ export PATH=$_pipeline_path:$PATH
 export PYTHONPATH=$PIPELINE_ROOT${PYTHONPATH:+:$PYTHONPATH}
 unset _pipeline_path _dir _found _name
 
-# Of this machine, or as many as the caller's OMP_NUM_THREADS allows: nproc reads it, and would say 1 after the next lines.
+# Of this machine, or as many as the caller's OMP_NUM_THREADS allows; after the next lines nproc would say 1.
 export PIPELINE_CORES=${PIPELINE_CORES:-$(nproc)}
 export LC_ALL=C                                  # Kaldi's sorting order, in every tool
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}     # --nj jobs share the cores; training sets its own
