@@ -13,8 +13,11 @@ from recipe.options import SOURCES, flag_of
 from recipe.plan import RunPlan
 
 
-class CheckFailed(Exception):
-    """A program has refused the input, and has said why."""
+class RefusedInputError(InputError):
+    """A program has refused the input and printed the reason; there is nothing to add."""
+
+    def __init__(self) -> None:
+        super().__init__("")
 
 
 def check_input(plan: RunPlan) -> None:
@@ -22,7 +25,7 @@ def check_input(plan: RunPlan) -> None:
 
     Raises:
         InputError: a file or folder does not exist.
-        CheckFailed: a program has refused them.
+        RefusedInputError: a program has refused them, and printed why.
     """
     if plan.first_stage == 0:
         _check_sources(plan)
@@ -65,7 +68,7 @@ def check_usable_speakers(plan: RunPlan) -> None:
     """After stage 0: what stage 5 would refuse by the number and length of the utterances.
 
     Raises:
-        CheckFailed: there are too few.
+        RefusedInputError: there are too few.
     """
     train = Path(plan.data, "train")
     if not plan.first_stage <= 5 <= plan.last_stage or plan.passed_over or not (train / "utt2spk").exists():
@@ -85,4 +88,4 @@ def check_usable_speakers(plan: RunPlan) -> None:
 def _run(words: Sequence[str]) -> None:
     sys.stdout.flush()
     if subprocess.run([sys.executable, *words], check=False).returncode:
-        raise CheckFailed
+        raise RefusedInputError()

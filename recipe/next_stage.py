@@ -46,7 +46,7 @@ def find_next(plan: RunPlan, planned: Iterable[PlannedStage], after_stage_0: boo
 
     Raises:
         InputError: a stage before `--stage` is not up to date, or files that a stage needs are gone.
-        CheckFailed: too few speakers can be used.
+        RefusedInputError: too few speakers can be used.
     """
     for each in planned:
         number = each.stage.number

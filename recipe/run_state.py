@@ -9,7 +9,7 @@ from pathlib import Path
 from recipe.bash_names import send_to_bash
 from recipe.command_line import Given
 from recipe.dry_run import describe_stage
-from recipe.input_checks import CheckFailed, check_input
+from recipe.input_checks import RefusedInputError, check_input
 from recipe.next_stage import complete_stage, find_next, stages_from
 from recipe.plan import RunPlan, from_text, to_text
 from recipe.planning import make_plan
@@ -30,7 +30,7 @@ def start_run(words: Sequence[str], given: Given) -> int:
         else:
             print(f"environment: {_environment()}", flush=True)
             _send_next(plan, planned, after_stage_0=True)
-    except CheckFailed:
+    except RefusedInputError:
         return 1
     return 0
 
@@ -58,7 +58,7 @@ def look_again(key: str) -> int:
 def _sent(plan: RunPlan, planned: Sequence[PlannedStage], after_stage_0: bool) -> int:
     try:
         _send_next(plan, planned, after_stage_0)
-    except CheckFailed:
+    except RefusedInputError:
         return 1
     return 0
 

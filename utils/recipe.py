@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 if sys.version_info < (3, 10):  # noqa: UP036 - any Python may be on PATH
-    sys.exit(f"pipeline.sh: python3 is {sys.version.split()[0]}; expected 3.10 or newer on PATH")
+    sys.exit(f"pipeline.sh: python3 is {'.'.join(map(str, sys.version_info[:3]))}; expected 3.10 or newer on PATH")
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 sys.argv[0] = "pipeline.sh"  # messages are those of the program that the user called
 

@@ -16,7 +16,7 @@ import numpy as np
 from nnet.augment import BabbleOptions, MusicOptions, NoiseOptions
 from nnet.augment.audio import Audio
 from nnet.augment.material import Material, NoisePool
-from nnet.augment.signal import FloatArray, Signal, mean_square
+from nnet.augment.signal import FloatArray, Signal, signal_power
 from nnet.augment.wave_step import WaveStep
 
 
@@ -44,17 +44,17 @@ def mixed(signal: Signal, pieces: Sequence[Piece]) -> tuple[Signal, list[str]]:
         The sum, and the names of silent pieces, which add nothing.
     """
     silent = []
-    before = mean_square(signal.samples)
+    before = signal_power(signal.samples)
     speech_power = before if signal.speech_power is None else signal.speech_power
     samples = signal.samples.copy()
     for piece in pieces:
-        noise_power = mean_square(piece.samples)
+        noise_power = signal_power(piece.samples)
         if noise_power == 0:
             silent.append(piece.name)
             continue
         scale = np.sqrt(10 ** (-piece.snr_db / 10) * speech_power / noise_power)
         samples[piece.start : piece.start + len(piece.samples)] += np.float32(scale) * piece.samples
-    after = mean_square(samples)
+    after = signal_power(samples)
     gain = float(np.sqrt(before / after)) if after > 0 else 1.0
     samples *= np.float32(gain)
     return replace(signal, samples=samples, speech_power=speech_power * gain**2), silent

@@ -19,7 +19,7 @@ from minikaldi.feat.reverberate import early_response
 from nnet.augment import RoomOptions
 from nnet.augment.cache import BoundedCache
 from nnet.augment.material import Material
-from nnet.augment.signal import FloatArray, Signal, mean_square
+from nnet.augment.signal import FloatArray, Signal, signal_power
 from nnet.augment.spectra import (
     Spectrum,
     by_length,
@@ -131,7 +131,7 @@ def put_in_rooms(
         num_samples = len(signal.samples)
         early_power = early_energy(row, spectrum.early, length) / (num_samples + len(response.early) - 1)
         row *= spectrum.whole
-        before, after = mean_square(signal.samples), energy(row, length) / (num_samples + response.num_samples - 1)
+        before, after = signal_power(signal.samples), energy(row, length) / (num_samples + response.num_samples - 1)
         gains.append(np.sqrt(before / after) if after > 0 else 1.0)
         early.append(early_power * gains[-1] ** 2)
     inside = []

@@ -33,7 +33,7 @@ class Signal:
         return replace(self, samples=self.samples[self.context :], context=0) if self.context else self
 
 
-def mean_square(samples: FloatArray) -> float:
+def signal_power(samples: FloatArray) -> float:
     """Mean square, 0 for no samples. float32 sums in BLAS's blocks: within 1e-5 of the exact one."""
     return float(samples @ samples) / max(1, len(samples))
 

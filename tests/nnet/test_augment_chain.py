@@ -15,7 +15,7 @@ from nnet.augment.audio import AudioReader
 from nnet.augment.chain import Chain, Costs
 from nnet.augment.features import read_feature_maker, without_mean
 from nnet.augment.material import Material
-from nnet.augment.signal import Signal, mean_square
+from nnet.augment.signal import Signal, signal_power
 from nnet.data.wave_lists import RirLine
 from tests.nnet.helpers.audio_corpus import write_waves
 
@@ -36,7 +36,7 @@ def through(entries: tuple[Step | OneOf, ...], count: int = 1, costs: Costs | No
     material = Material(16000.0, AudioReader(16000, 0), {}, (), 0)
     chain = Chain(AugmentOptions(audio=entries), material, costs or Costs())
     done = chain.apply([Signal(WAVE)] * count, rngs(count))
-    return [round(10 * np.log10(mean_square(signal.samples) / mean_square(WAVE)), 2) for signal in done]
+    return [round(10 * np.log10(signal_power(signal.samples) / signal_power(WAVE)), 2) for signal in done]
 
 
 def test_steps_come_one_after_the_other() -> None:

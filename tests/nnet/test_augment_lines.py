@@ -39,7 +39,7 @@ from nnet.augment.band import (
 from nnet.augment.level import Clean, Clipping, Gain, amplified, cut_peaks
 from nnet.augment.masks import apply_masks, filling_of, mask_bins, mask_frames
 from nnet.augment.material import Material
-from nnet.augment.signal import FloatArray, Signal, mean_square
+from nnet.augment.signal import FloatArray, Signal, signal_power
 
 RNG = np.random.default_rng(0)
 WHITE = (1000 * RNG.standard_normal(16000)).astype(np.float32)
@@ -171,7 +171,7 @@ def test_companding_is_monotone_symmetric_and_near(law: str) -> None:
     np.testing.assert_array_equal(found[::-1], -found)
     assert np.abs(found - values)[np.abs(values) > 1000].max() / 32768 < 0.025
     noise = companded(WHITE, law) - np.rint(WHITE)
-    assert 30 < 10 * np.log10(mean_square(WHITE) / mean_square(noise)) < 45  # eight bits of a law give 35 to 40 dB
+    assert 30 < 10 * np.log10(signal_power(WHITE) / signal_power(noise)) < 45  # eight bits of a law give 35 to 40 dB
 
 
 def test_a_telephone_line_has_its_band_and_eight_bits() -> None:
@@ -195,7 +195,7 @@ def test_gain_is_in_db_and_takes_the_levels_with_it() -> None:
     np.testing.assert_allclose(amplified(np.array([1, -2], np.float32), 20), [10, -20], rtol=1e-6)
     signal = Signal(WHITE, speech_power=100.0)
     (found,) = Gain(GainOptions(db=(-20, -20)), material()).apply([signal], [rng(0)])
-    assert mean_square(found.samples) == pytest.approx(mean_square(WHITE) / 100, rel=1e-4)
+    assert signal_power(found.samples) == pytest.approx(signal_power(WHITE) / 100, rel=1e-4)
     assert found.speech_power == pytest.approx(1.0)
 
 

@@ -17,7 +17,7 @@ import pytest
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, WAVE, read_object
 from nnet.augment.noise import Piece, mixed
 from nnet.augment.room import least_length, make_response, put_in_rooms, response_spectra
-from nnet.augment.signal import Signal, mean_square, to_sixteen_bits
+from nnet.augment.signal import Signal, signal_power, to_sixteen_bits
 from nnet.augment.spectra import fast_length
 from nnet.config.experiment import load
 from nnet.data.lists import read_lists
@@ -173,7 +173,7 @@ def as_kaldi_levels(noise: np.ndarray, start: float, snr: float, length: int, na
     """A noise whose level is that of its whole file, where only a part of it is heard."""
     place = int(start * 16000)
     part = noise[: length - place]
-    return Piece(part, place, snr + 10 * np.log10(mean_square(noise) / mean_square(part)), name)
+    return Piece(part, place, snr + 10 * np.log10(signal_power(noise) / signal_power(part)), name)
 
 
 def test_real_kaldis_noises(root: Path) -> None:
@@ -207,4 +207,4 @@ def test_real_kaldis_noise_in_a_room(root: Path) -> None:
     expected = kaldi_case(root, "noise-and-rir")
     gain = noisy.samples @ expected / (noisy.samples @ noisy.samples)
     assert gain == pytest.approx(1, abs=0.02)  # Kaldi takes the power with the echo after the end
-    assert 10 * np.log10(mean_square(gain * noisy.samples - expected) / mean_square(expected)) < -40
+    assert 10 * np.log10(signal_power(gain * noisy.samples - expected) / signal_power(expected)) < -40

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnet.augment.cache import BoundedCache
-from nnet.augment.signal import Signal, mean_square, to_sixteen_bits
+from nnet.augment.signal import Signal, signal_power, to_sixteen_bits
 from nnet.augment.spectra import (
     by_length,
     common_lengths,
@@ -27,10 +27,10 @@ def noise(*lengths: int) -> list[np.ndarray]:
 
 
 def test_power_is_the_mean_square() -> None:
-    assert mean_square(np.array([3, -4], np.float32)) == 12.5
-    assert mean_square(np.zeros(0, np.float32)) == 0.0
+    assert signal_power(np.array([3, -4], np.float32)) == 12.5
+    assert signal_power(np.zeros(0, np.float32)) == 0.0
     wave = noise(48000)[0]
-    assert mean_square(wave) == pytest.approx(np.mean(wave.astype(np.float64) ** 2), rel=1e-5)  # float32 sums
+    assert signal_power(wave) == pytest.approx(np.mean(wave.astype(np.float64) ** 2), rel=1e-5)  # float32 sums
 
 
 def test_sixteen_bits_are_truncated_toward_zero_and_clipped() -> None:
