@@ -44,7 +44,7 @@ def no_handles(cause: BaseException) -> bool:
 
 
 def why(cause: BaseException) -> str:
-    """A system's reason for a failure in words, with what to do where there are too few file handles."""
+    """The system's reason for a failure in words, with what to do if too few file handles are left."""
     if not isinstance(cause, OSError) or not cause.strerror:
         return str(cause)
     if not no_handles(cause):

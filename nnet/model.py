@@ -128,7 +128,7 @@ class SpeakerNet(nn.Module):
             return self.loss_function(self.head(embedding), labels, step)
 
     def scale_invariant_parameters(self) -> set[str]:
-        """Names of the parameters without weight decay: those of which only the direction counts, and others that the
+        """Names of the parameters without weight decay: those whose length does not count, and others that the
         loss names (GE2E's w and b)."""
         loss = self.loss_function
         return {f"loss_function.{name}" for name in (*loss.scale_invariant, *loss.undecayed)}

@@ -90,7 +90,7 @@ class Loss(nn.Module, ABC):
     """Embeddings and labels → the training loss. A subclass is made as ``Loss(options, in_dim, num_classes)``.
 
     Args:
-        scale_invariant: names of the parameters of which only the direction counts; they are without weight decay.
+        scale_invariant: names of the parameters whose length does not count; they are without weight decay.
         undecayed: names of other parameters that must be without weight decay.
     """
 

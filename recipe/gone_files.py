@@ -18,7 +18,7 @@ PARTING = re.compile(r"[ \t\n\v\f\r'\"=,|]+")  # between the words of a pipe
 
 
 def gone(paths: Iterable[str], moved_alone: bool = False) -> str | None:
-    """A message about the first table of which all checked files are gone; None if there is none.
+    """A message about the first table whose checked files are all gone; None if there is none.
 
     Args:
         paths: tables, or directories with tables.

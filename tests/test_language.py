@@ -21,7 +21,7 @@ REFUSED = {
     "what becomes of": "what happens to",
     "(?:is|are) no good": "is invalid",
     "(?:is|are) no numbers?": "is not a number",
-    "expected is": "expected",
+    "expected is(?! None| not None)": "expected",
     "whole number of at least": "an integer >=",
     "stranger's": "untrusted",
     "behind (?:a|the|each|every|this|that) (?:stage|step|blank|usage|word|line|number|utterance|window)": "after",

@@ -90,7 +90,7 @@ while [ $# -gt 0 ]; do
     --*=*) _parse_options_name=${1%%=*}; _parse_options_set "command line" "${_parse_options_name#--}" "${1#*=}"; shift ;;
     --*)
       if [ $# -lt 2 ]; then
-        _parse_options_set "command line" "${1#--}" true   # an unknown name is the error that is told first
+        _parse_options_set "command line" "${1#--}" true   # an unknown name is the error that is reported first
         _parse_options_fail "$1 needs a value"
       fi
       _parse_options_set "command line" "${1#--}" "$2"

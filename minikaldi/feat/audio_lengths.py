@@ -121,7 +121,7 @@ def _chunks(stream: Reader, total_bytes: int, first: int, form: str) -> Iterator
 
 
 def _of_chunk(stream: Reader, total_bytes: int, first: int, form: str, name: bytes) -> Samples | None:
-    """The samples in the chunk `name` of a file of chunks, the first of which is at byte `first`."""
+    """The samples in the chunk `name` of a file of chunks; `first` is the byte at which the chunks begin."""
     for found, at, size in _chunks(stream, total_bytes, first, form):
         if found[:4] == name:
             order, width = ("little" if form[0] == "<" else "big"), struct.calcsize(form) - struct.calcsize(form[:-1])

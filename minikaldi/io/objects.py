@@ -46,7 +46,7 @@ def write_object(
 
 @runtime_checkable
 class MatrixWithParts(Protocol):
-    """A matrix that is not an array, such as one that stays compressed, and of which a part can be taken."""
+    """A matrix that is not an array, such as one that stays compressed; a part of it can be taken."""
 
     shape: tuple[int, int]
 

@@ -100,7 +100,7 @@ class Source(Protocol):
     """Opens item `number`, and calls it by name in errors."""
 
     def open(self, number: int, wanted: int) -> Audio:
-        """The audio, of which about `wanted` samples will be read."""
+        """The audio; about `wanted` samples of it will be read."""
 
     def name(self, number: int) -> str:
         """What an error calls it."""

@@ -136,7 +136,7 @@ class ResampledOptions(WaveStepOptions):
     """To a lower rate and back: nothing is left above half of it."""
 
     implementation: ClassVar[str] = "nnet.augment.band:Resampled"
-    rates: tuple[float, ...] = option((8000.0,), "rates in Hz, of which one is drawn", least=1000)
+    rates: tuple[float, ...] = option((8000.0,), "rates in Hz; one is drawn", least=1000)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -32,7 +32,7 @@ def fast_length(least: int) -> int:
 
 
 def block_length(num_samples: int, margin: int) -> int:
-    """A fast length of blocks, of which `margin` samples at both ends are not used, for a wave to fill ROWS of."""
+    """A fast block length for a wave that fills ROWS blocks; `margin` samples at both ends of a block are unused."""
     return fast_length(-(-num_samples // ROWS) + 2 * margin)
 
 

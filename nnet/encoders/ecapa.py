@@ -33,7 +33,7 @@ class Layer(nn.Sequential):
 
 
 class Res2Layer(nn.Module):
-    """(B, C, T) → (B, C, T): channels in groups, of which each but the first sees the result of the one before.
+    """(B, C, T) → (B, C, T): channels in groups; each but the first sees the result of the one before.
 
     y_1 = x_1, y_2 = K_2(x_2), y_i = K_i(x_i + y_{i−1}), with K_i a layer of kernel 3.
     """

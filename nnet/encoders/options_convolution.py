@@ -125,7 +125,7 @@ class EcapaOptions(EncoderOptions):
     implementation: ClassVar[str] = "nnet.encoders.ecapa:Ecapa"
     width: int = option(512, "channels of the blocks; 512 and 1024 are the published sizes", least=1)
     last_width: int = option(1536, "channels of the last layer, which is pooled", least=1)
-    scale: int = option(8, "groups of channels of a block, each of which sees the one before; divides width", least=2)
+    scale: int = option(8, "groups of channels of a block, which divide width; a group sees the one before", least=2)
     squeeze: int = option(128, "hidden units of squeeze-and-excitation", least=1)
 
     def __post_init__(self) -> None:

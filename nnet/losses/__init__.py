@@ -56,7 +56,7 @@ class AdditiveOptions(LossOptions):
     margin: float = option(0.2, "m", least=0)
     scale: float = option(30.0, "s, the length that every input is given", above=0, below=math.inf)
     sub_centres: int = option(
-        1, "weight vectors of a speaker, of which the nearest counts; 2 or 3 if labels are noisy", least=1
+        1, "weight vectors of a speaker; the nearest one counts; 2 or 3 if labels are noisy", least=1
     )
     margin_steps: tuple[int, int] | None = option(
         None, "training steps between which the margin grows from 0 to its size; null: it has its size from the start"

@@ -1,8 +1,8 @@
 """A-softmax, the multiplicative angular margin.
 
 Source: Liu et al. 2017, "SphereFace: Deep hypersphere embedding for face recognition", equations 4–7 and the annealing
-of its section 4.1. For input x and class weights of which only the direction ŵ counts, the logits are |x| cos θ_j; that
-of the true class becomes |x| (cos θ + (ψ(θ) − cos θ) / (1 + λ)) with
+of its section 4.1. For input x and class weights with direction ŵ (their length does not count), the logits are
+|x| cos θ_j; that of the true class becomes |x| (cos θ + (ψ(θ) − cos θ) / (1 + λ)) with
 
     ψ(θ) = (−1)^k cos mθ − 2k,    k = floor(m θ / π),
 

@@ -81,7 +81,7 @@ class PublishedSystem:
         name: of its kind of file.
         format: what --format calls it.
         source: where it is published.
-        signature: regular expressions, each of which some name matches.
+        signature: regular expressions; each matches some name.
         plan: how the tensors become an experiment.
         holders: names at the file's top under which its tensors lie, each with the prefix that they are given; none if
             the tensors lie at the top. Only the first must be there.

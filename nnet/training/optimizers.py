@@ -20,7 +20,7 @@ from nnet.training.optimizer_options import OptimizerOptions
 def exempt_from_decay(options: OptimizerOptions, net: SpeakerNet) -> set[str]:
     """Names of the parameters that do not decay.
 
-    Always those of which only the direction counts (the class weights of angular losses): decay would shrink their
+    Always those whose length does not count (the class weights of angular losses): decay would shrink their
     norm, and so change only the effective angular rate. With `decay: weights` also each bias, scale and slope, which
     are the parameters of fewer than two dimensions (a norm's weight, GE2E's w and b), and all of a norm's. And those
     that match a pattern of `decay_exempt`.

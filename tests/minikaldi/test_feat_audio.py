@@ -154,7 +154,7 @@ def test_ffmpeg_is_given_the_file_and_its_wave_is_read(tmp_path: Path, monkeypat
     assert f"-i file:{tmp_path}/x.m4a" in (tmp_path / "args").read_text()
 
 
-def test_what_a_failing_ffmpeg_says_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_failing_ffmpeg_says_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.m4a").write_bytes(M4A)
     fake_ffmpeg(tmp_path, "echo 'moov atom not found' >&2; exit 3")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")

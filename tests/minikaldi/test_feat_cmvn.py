@@ -109,7 +109,7 @@ def test_statistics_by_utterance_are_double_tables() -> None:
         np.testing.assert_allclose(stats, cmvn_stats(FEATS[key]), rtol=1e-15)
 
 
-def test_statistics_by_speaker_are_sums_and_what_is_missing_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+def test_statistics_by_speaker_are_sums_and_what_is_missing_is_reported(capfd: pytest.CaptureFixture[str]) -> None:
     Path("spk2utt").write_text("s1 a gone c\ns2 b\ns3 away\n")
     code, _ = run("compute-cmvn-stats", "--spk2utt=ark:spk2utt", "ark:feats.ark", "ark:stats.ark")
     said = capfd.readouterr().err

@@ -61,7 +61,7 @@ def test_dithered_features_depend_on_the_key_not_on_the_order(waves: Path) -> No
         np.testing.assert_array_equal(forward[key], backward[key])
 
 
-def test_an_utterance_too_short_for_a_frame_is_told_and_leaves_an_empty_matrix(
+def test_an_utterance_too_short_for_a_frame_is_reported_and_leaves_an_empty_matrix(
     waves: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Path("wav.scp").write_text("a a.wav\nshort short.wav\n")
@@ -144,7 +144,7 @@ def test_reverberated_noise_may_itself_be_a_pipe(waves: Path) -> None:
     assert np.mean(added**2) == pytest.approx(np.mean(SPEECH**2), rel=0.02)
 
 
-def test_segments_that_cannot_be_cut_are_told_and_counted(waves: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_segments_that_cannot_be_cut_are_reported_and_counted(waves: Path, capfd: pytest.CaptureFixture[str]) -> None:
     lines = ["ok a 0.1 0.3", "end a 0.2 -1", "five a 0 0.2 0", "gone c 0 1", "word a x 1", "back a 0.3 0.2", "few a 0"]
     Path("segments").write_text("\r\n".join([*lines, "far a 0.9 1", "chan a 0 0.2 3"]) + "\r\n")
     code, _ = run("extract-segments", "scp:wav.scp", "segments", "ark:wav.ark")

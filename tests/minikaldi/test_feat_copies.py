@@ -66,7 +66,7 @@ def test_softmax_of_large_numbers_does_not_overflow() -> None:
     np.testing.assert_allclose(read_object("out.mat", FLOAT_MATRIX), [[0.5, 0.5], [0, 1]])
 
 
-def test_elements_that_lose_their_value_are_told(capfd: pytest.CaptureFixture[str]) -> None:
+def test_elements_that_lose_their_value_are_reported(capfd: pytest.CaptureFixture[str]) -> None:
     write_object("in.mat", FLOAT_MATRIX, np.float32([[4, -4]]))
     assert run("copy-matrix", "--apply-power=0.5", "in.mat", "out.mat")[0] == 0
     np.testing.assert_array_equal(read_object("out.mat", FLOAT_MATRIX), [[2, np.nan]])

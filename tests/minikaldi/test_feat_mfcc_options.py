@@ -141,7 +141,7 @@ def test_a_channel_is_chosen_by_number_and_the_first_by_default(
 
 
 @pytest.mark.parametrize("command", ["compute-mfcc-feats", "compute-fbank-feats"])
-def test_waves_below_the_least_duration_are_told_and_left_out(command: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_waves_below_the_least_duration_are_left_out(command: str, capfd: pytest.CaptureFixture[str]) -> None:
     Path("wav.scp").write_text("a a.wav\nb b.wav\n")
     write_object("b.wav", WAVE, Wave(16000.0, NOISE[None, :1600]))
     argv = ["--min-duration=0.1001", "--write-utt2dur=ark,t:utt2dur"]

@@ -119,17 +119,17 @@ def test_vad_equals_its_definition(
     assert f"Proportion of voiced frames was {share_voiced:g} over 48 frames." in said
 
 
-def test_unvoiced_utterances_are_written_or_omitted_and_told(capfd: pytest.CaptureFixture[str]) -> None:
+def test_unvoiced_utterances_are_written_or_omitted_and_reported(capfd: pytest.CaptureFixture[str]) -> None:
     make_table("ark:feats.ark", {"loud": np.full((3, 2), 20, np.float32), "quiet": np.full((3, 2), 2, np.float32)})
     assert run("compute-vad", "ark:feats.ark", "ark,t:-") == (0, b"loud  [ 1 1 1 ]\nquiet  [ 0 0 0 ]\n")
     assert "No frames were judged voiced for utterance quiet" in capfd.readouterr().err
     assert run("compute-vad", "--omit-unvoiced-utts=true", "ark:feats.ark", "ark,t:-") == (0, b"loud  [ 1 1 1 ]\n")
 
 
-def test_an_energy_that_is_no_number_is_told_and_makes_the_utterance_unvoiced(
+def test_an_energy_that_is_no_number_is_reported_and_makes_the_utterance_unvoiced(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """As in Kaldi: the mean, and with it the threshold, is no number then. Without the mean one frame is lost."""
+    """As in Kaldi: the mean, and with it the threshold, is not a number then. Without the mean one frame is lost."""
     make_table("ark:feats.ark", {"bad": np.float32([[20, 0], [np.nan, 0], [20, np.nan]])})
     assert run("compute-vad", "ark:feats.ark", "ark,t:-") == (1, b"bad  [ 0 0 0 ]\n")
     said = capfd.readouterr().err
@@ -146,7 +146,7 @@ def test_vad_options_without_meaning_are_refused(option: str, capfd: pytest.Capt
     assert option.partition("=")[0] in capfd.readouterr().err
 
 
-def test_selection_tells_and_counts_each_reason_and_goes_on(capfd: pytest.CaptureFixture[str]) -> None:
+def test_selection_reports_and_counts_each_reason_and_goes_on(capfd: pytest.CaptureFixture[str]) -> None:
     feats = {key: random_feats(4, 2, seed) for seed, key in enumerate(["fine", "long", "missing", "silent", "last"])}
     make_table("ark:feats.ark", {**feats, "empty": EMPTY})
     vad = {"fine": [0, 1, 1, 0], "long": [1] * 5, "silent": [0] * 4, "last": [1, 0, 0, 0], "empty": []}

@@ -120,7 +120,7 @@ def test_a_program_that_path_finds_first_is_run_each_time(folder: Path, monkeypa
 
 
 @pytest.mark.parametrize("name", ["x.wav", "cat x.wav |", "utils/to_wav.py x.wav |"])
-def test_a_file_that_changes_is_read_anew(name: str) -> None:
+def test_a_file_that_changes_is_read_again(name: str) -> None:
     """Even if size and name stay: the time of the change and the inode show it."""
     cache, read = WaveCache(), CountingReader()
     cache.get(name, read)

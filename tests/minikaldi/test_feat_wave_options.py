@@ -144,7 +144,7 @@ def test_snrs_without_noises_mean_nothing() -> None:
     np.testing.assert_allclose(reverberated("--snrs=3", "--start-times=0")[0], SPEECH, atol=1)
 
 
-def test_silent_noises_and_rooms_are_told_by_name_and_left_out(capfd: pytest.CaptureFixture[str]) -> None:
+def test_silent_noises_and_rooms_are_reported_by_name_and_left_out(capfd: pytest.CaptureFixture[str]) -> None:
     for name, channels in (("quiet.wav", 1), ("dead.wav", 2)):
         write_object(name, WAVE, Wave(float(RATE), np.zeros((channels, 500), np.float32)))
     noises = ["--additive-signals=quiet.wav,noise.wav", "--snrs=0,5", "--start-times=0,0"]
@@ -156,7 +156,7 @@ def test_silent_noises_and_rooms_are_told_by_name_and_left_out(capfd: pytest.Cap
     assert "dead.wav: the impulse response is silent, so the wave is left without a room" in said
 
 
-def test_clipping_is_counted_and_told_with_what_was_mixed(capfd: pytest.CaptureFixture[str]) -> None:
+def test_clipping_is_counted_and_reported_with_what_was_mixed(capfd: pytest.CaptureFixture[str]) -> None:
     """Noises 150 dB below the speech change a sample by less than a hundredth."""
     loud = np.full((1, 100), 16390, np.float32)
     loud[0, 7:9] = -20000, 16000
@@ -211,7 +211,7 @@ SEGMENTS = {
     "underscores": ("r 0 0.2_5", None),
     "channel that is not there": ("r 0 0.3 1", None),
     "channel of a mono wave": ("r 0 0.3 0", (0, 2400)),
-    "channel that is no number": ("r 0 0.3 A", None),
+    "channel that is not a number": ("r 0 0.3 A", None),
     "negative channel": ("r 0 0.3 -1", None),
     "six fields": ("r 0 0.3 0 0", None),
     "unknown recording": ("q 0 0.3", None),
@@ -253,7 +253,7 @@ def test_a_segment_of_exactly_the_least_length_is_too_short_as_in_kaldi(capfd: p
     assert set(segments(["x r 0 0.1", "y r 0 0.25"], "--min-segment-length=0.25")) == {"y"}
 
 
-def test_the_header_tells_the_duration_and_reading_the_entire_file_the_truth(
+def test_the_header_reports_the_duration_and_reading_the_entire_file_the_truth(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     data = Path("in.wav").read_bytes()

@@ -100,7 +100,7 @@ def test_a_fault_of_a_command_is_one_line_and_the_traceback_is_for_who_asks(
     assert bool(said[1:]) == (verbose == 1) and all("Traceback" in line for line in said[1:2])
 
 
-def test_memory_that_ran_out_is_told_as_such(
+def test_memory_that_ran_out_is_reported_as_such(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(running, "load_command", lambda name: faulty(MemoryError()))
@@ -109,7 +109,7 @@ def test_memory_that_ran_out_is_told_as_such(
 
 
 @pytest.mark.parametrize(("closed", "words"), [("<&-", "ark:- ark:/dev/null"), (">&-", "ark:/dev/null ark:-")])
-def test_a_closed_standard_stream_is_told(closed: str, words: str, command_env: dict[str, str]) -> None:
+def test_a_closed_standard_stream_is_reported(closed: str, words: str, command_env: dict[str, str]) -> None:
     done = subprocess.run(
         ["bash", "-c", f"copy-feats {words} {closed}"], env=command_env, capture_output=True, text=True, check=False
     )

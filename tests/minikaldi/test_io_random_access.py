@@ -93,7 +93,7 @@ def test_sequential_holds_one_object(archive: Path) -> None:
 
 
 @pytest.mark.parametrize("options", ["s", "s,cs"])
-def test_archive_that_is_not_sorted_is_told_with_both_keys(tmp_path: Path, options: str) -> None:
+def test_archive_that_is_not_sorted_is_reported_with_both_keys(tmp_path: Path, options: str) -> None:
     (tmp_path / "x").write_text("a 1\nc 3\nb 2\nd 4\n")
     with (
         random_access(f"ark,{options}:{tmp_path}/x", INT32) as table,

@@ -80,7 +80,7 @@ def test_table_is_the_same_and_bounded(source: str, tmp_path: Path) -> None:
         assert next(iter(table))[0] == "k0"
 
 
-def test_damage_and_missing_files_are_told_as_without(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_damage_and_missing_files_are_reported_as_without(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "x").write_text("a 1\nb two\n")
     with sequential(f"ark,bg:{tmp_path}/x", INT32) as table, pytest.raises(KaldiError, match="key b"):
         list(table)

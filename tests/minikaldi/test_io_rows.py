@@ -66,7 +66,7 @@ def test_rows_that_are_not_there_are_refused(tmp_path: Path) -> None:
         matrix_shape(f"{tmp_path}/none:1")
 
 
-def test_replaced_archive_is_read_anew(tmp_path: Path) -> None:
+def test_replaced_archive_is_read_again(tmp_path: Path) -> None:
     place = script_of(tmp_path, FLOAT_MATRIX)[0]
     read_matrix_rows(place, 0, 1)
     with writer(f"ark:{tmp_path}/new", FLOAT_MATRIX) as out:

@@ -107,7 +107,7 @@ def test_what_is_no_wspecifier_is_refused(text: str) -> None:
         parse_wspecifier(text)
 
 
-def test_tables_are_told_from_files() -> None:
+def test_tables_are_reported_from_files() -> None:
     assert is_rspecifier("scp,p:x") and is_rspecifier("ark,t:-")
     assert is_rspecifier("ark,scp:a,b") and is_rspecifier("ark:") and is_rspecifier("scp,nf:x")
     assert not is_rspecifier("x.ark") and not is_rspecifier("a:b") and not is_rspecifier("sox a.wav |")

@@ -63,7 +63,7 @@ def test_inner_pipe_needs_our_standard_output_only_to_write_to_it(place: Path, c
     ],
 )
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_full_disk_is_told_with_the_file(line: str, name: str, unbuffered: str, command_env: dict[str, str]) -> None:
+def test_a_full_disk_is_reported_by_file(line: str, name: str, unbuffered: str, command_env: dict[str, str]) -> None:
     done = shell(line, {**command_env, "PYTHONUNBUFFERED": unbuffered})
     assert done.returncode == 255
     assert f"{name}: cannot write: No space left on device" in done.stderr.splitlines()[-1]
@@ -141,7 +141,7 @@ def test_scale_beyond_float32_gives_infinity_without_a_python_warning(recwarn: p
     assert not recwarn.list
 
 
-def test_an_offset_behind_the_end_of_a_file_is_told_with_its_size(place: Path, command_env: dict[str, str]) -> None:
+def test_an_offset_behind_the_end_of_a_file_is_reported_with_its_size(place: Path, command_env: dict[str, str]) -> None:
     (place / "far.scp").write_text("a x.ark:2\nb x.ark:9999\n")
     done = shell("copy-feats scp:far.scp ark:y.ark", command_env)
     size = (place / "x.ark").stat().st_size

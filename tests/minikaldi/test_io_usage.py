@@ -29,7 +29,7 @@ def test_copy_from_a_file_to_a_table_is_refused_and_makes_no_file(
 
 
 @pytest.mark.parametrize("name", ["ark,x:y", "scp:y ", " ark:y"])
-def test_what_looks_like_a_table_and_is_none_is_told_so(name: str) -> None:
+def test_what_looks_like_a_table_and_is_none_is_reported_so(name: str) -> None:
     with pytest.raises(UsageError, match=f"{name!r} is not the name of a table"):
         are_tables(name, "ark:z")
 

@@ -77,7 +77,7 @@ def test_speaker_means_need_no_table_of_counts(corpus: Corpus) -> None:
 
 @pytest.mark.parametrize("subtract", [True, False, None])
 @pytest.mark.parametrize("given", [True, False])
-def test_the_mean_is_subtracted_unless_told_not_to(corpus: Corpus, subtract: bool | None, given: bool) -> None:
+def test_the_mean_is_subtracted_unless_reported_not_to(corpus: Corpus, subtract: bool | None, given: bool) -> None:
     option = [] if subtract is None else [f"--subtract-mean={subtract}".lower()]
     mean = sum(corpus.vectors.values()) / len(corpus.vectors)
     if given:
@@ -152,7 +152,7 @@ def test_lda_equals_the_generalised_eigenvectors(corpus: Corpus, total_factor: f
 
 
 @pytest.mark.parametrize("binary", [True, False, None])
-def test_lda_is_written_in_binary_unless_told_not_to(corpus: Corpus, binary: bool | None) -> None:
+def test_lda_is_written_in_binary_unless_reported_not_to(corpus: Corpus, binary: bool | None) -> None:
     option = [] if binary is None else [f"--binary={binary}".lower()]
     assert (
         run("ivector-compute-lda", "--dim=2", *option, corpus.ark, corpus.table("utt2spk"), corpus.folder / "l")[0] == 0

@@ -131,7 +131,7 @@ def test_help_is_heard_wherever_it_stands_and_whatever_else_is_wrong() -> None:
         (["a", "b", "--compress=true"], "expected 2 arguments, found 3; put --compress=true first"),
     ],
 )
-def test_wrong_number_of_arguments_is_told_behind_the_usage(
+def test_wrong_number_of_arguments_is_reported_behind_the_usage(
     words: list[str], said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command(["copy-feats", *words]) == 1
@@ -139,7 +139,7 @@ def test_wrong_number_of_arguments_is_told_behind_the_usage(
     assert "Usage: copy-feats" in printed and said in printed.splitlines()[-1]
 
 
-def test_command_line_is_echoed_unless_told_not_to(command_env: dict[str, str]) -> None:
+def test_command_line_is_echoed_unless_reported_not_to(command_env: dict[str, str]) -> None:
     assert run(command_env, "feat-to-dim", "ark:/dev/null", "-").stderr.startswith("feat-to-dim ark:/dev/null - \n")
     assert "/dev/null -" not in run(command_env, "feat-to-dim", "--print-args=false", "ark:/dev/null", "-").stderr
 

@@ -95,7 +95,7 @@ def test_header_alone_may_be_read_of_a_stream() -> None:
         "copy-feats 'ark:copy-feats ark:gone ark:- |' ark:- |",
     ],
 )
-def test_command_that_fails_anywhere_inside_is_told_and_ends_the_others(command: str) -> None:
+def test_command_that_fails_anywhere_inside_is_reported_and_ends_the_others(command: str) -> None:
     with (
         pytest.raises(KaldiError, match=r"the pipe .* failed with exit code 255"),
         sequential(f"ark:{command}", FLOAT_MATRIX) as table,
@@ -132,7 +132,7 @@ def test_a_command_says_which_pipe_took_no_more(capfd: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("command", "code"), [("kill -9 $$ |", 137), ("cat big.ark; kill -15 $$ |", 143), ("exit 2|", 2)]
 )
-def test_command_that_a_signal_ends_is_told_as_a_shell_tells_it(command: str, code: int) -> None:
+def test_command_that_a_signal_ends_is_reported_as_a_shell_reports_it(command: str, code: int) -> None:
     with (
         pytest.raises(KaldiError, match=rf"failed with exit code {code}$"),
         sequential(f"ark:{command}", FLOAT_MATRIX) as table,

@@ -53,7 +53,7 @@ def test_progress_prints_once_per_interval_with_the_time_left() -> None:
     ]
 
 
-def test_progress_of_unknown_length_tells_the_speed_alone() -> None:
+def test_progress_of_unknown_length_reports_the_speed_alone() -> None:
     progress = Progress("extract", 0, "utterances", stream=io.StringIO())
     progress.update(50)
     assert progress.line(2.0) == "extract: 50, 25 utterances/s"

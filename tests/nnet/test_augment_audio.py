@@ -121,7 +121,7 @@ def test_what_was_decoded_is_kept_up_to_the_bound(tmp_path: Path) -> None:
         (b"no audio at all, but some bytes", "to_wav"),
     ],
 )
-def test_files_that_are_no_audio_are_told_with_the_mend(tmp_path: Path, content: bytes, message: str) -> None:
+def test_files_that_are_no_audio_are_reported_with_the_mend(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "a.wav").write_bytes(content)
     with pytest.raises(InputError, match=message):
         reader().open(f"{tmp_path}/a.wav", "utt")
@@ -135,7 +135,7 @@ def test_an_offset_beyond_the_end_of_the_file_is_refused(tmp_path: Path, offset:
         reader().open(f"{wav(tmp_path / 'a.wav')}:{offset}", "utt")
 
 
-def test_missing_files_failing_pipes_and_empty_waves_are_told(tmp_path: Path) -> None:
+def test_missing_files_failing_pipes_and_empty_waves_are_reported(tmp_path: Path) -> None:
     for rxfilename in (f"{tmp_path}/none.wav", f"utils/to_wav.py {tmp_path}/none.flac 16000 |", "exit 3 |"):
         with pytest.raises(InputError, match="utt: cannot read"):
             reader().open(rxfilename, "utt")
@@ -147,7 +147,7 @@ def test_missing_files_failing_pipes_and_empty_waves_are_told(tmp_path: Path) ->
         reader().open(f"{tmp_path}/b.wav", "utt")
 
 
-def test_another_rate_and_a_truncated_file_are_told(tmp_path: Path) -> None:
+def test_another_rate_and_a_truncated_file_are_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"is 8000 Hz.* is 16000; name it as `utils/to_wav\.py <file> 16000 \|`"):
         reader().open(wav(tmp_path / "a.wav", rate=8000), "utt")
     path = Path(wav(tmp_path / "b.wav"))
@@ -156,7 +156,7 @@ def test_another_rate_and_a_truncated_file_are_told(tmp_path: Path) -> None:
         reader().open(str(path), "utt")
 
 
-def test_a_file_that_becomes_shorter_while_it_is_used_is_told(tmp_path: Path) -> None:
+def test_a_file_that_becomes_shorter_while_it_is_used_is_reported(tmp_path: Path) -> None:
     path = Path(wav(tmp_path / "a.wav"))
     audio = reader().open(str(path), "utt")
     path.write_bytes(path.read_bytes()[:1000])
@@ -164,7 +164,7 @@ def test_a_file_that_becomes_shorter_while_it_is_used_is_told(tmp_path: Path) ->
         audio.read(4000, 5000)
 
 
-def test_a_cut_flac_is_told_where_it_is_read(tmp_path: Path) -> None:
+def test_a_cut_flac_is_reported_where_it_is_read(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     long = np.tile(SAMPLES[0], 20)
     soundfile.write(buffer, long / 32768, 16000, format="FLAC")

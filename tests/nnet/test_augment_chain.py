@@ -100,7 +100,7 @@ def test_features_of_joined_waves_are_those_of_each(tmp_path: Path) -> None:
         waves, counts = waves[::-1], counts[::-1]
 
 
-def test_samples_are_rounded_to_sixteen_bits_and_clipping_is_told(tmp_path: Path) -> None:
+def test_samples_are_rounded_to_sixteen_bits_and_clipping_is_reported(tmp_path: Path) -> None:
     (tmp_path / "fbank.conf").write_text(CONF)
     maker = read_feature_maker("fbank", tmp_path / "fbank.conf", 10)
     exact = np.trunc(900 * RNG.standard_normal(560)).astype(np.float32)

@@ -16,12 +16,12 @@ TESTED: dict[str, tuple[str, ...]] = {
         "test_a_passage_is_a_random_part_and_a_short_noise_is_repeated",
     ),
     "silent noise": (
-        "test_silent_noises_and_rooms_are_told_by_name_and_left_out",
-        "test_a_silent_passage_is_told_once",
+        "test_silent_noises_and_rooms_are_reported_by_name_and_left_out",
+        "test_a_silent_passage_is_reported_once",
     ),
     "silent room": (
-        "test_silent_noises_and_rooms_are_told_by_name_and_left_out",
-        "test_a_silent_room_leaves_the_speech_and_is_told_once",
+        "test_silent_noises_and_rooms_are_reported_by_name_and_left_out",
+        "test_a_silent_room_leaves_the_speech_and_is_reported_once",
     ),
     "silent speech": (
         "test_silent_noise_room_and_input_are_defined_and_said",
@@ -34,7 +34,7 @@ TESTED: dict[str, tuple[str, ...]] = {
     "response of several channels": ("test_of_a_response_of_several_microphones_the_first_is_taken",),
     "room or noise of another rate": (
         "test_a_room_at_another_rate_is_refused_with_the_mend",
-        "test_another_rate_and_a_truncated_file_are_told",
+        "test_another_rate_and_a_truncated_file_are_reported",
     ),
     "lists of signals, SNRs, starts of unequal length": ("test_reverberation_refuses_with_file_and_option",),
     "list of SNRs empty or without numbers": (
@@ -51,15 +51,15 @@ TESTED: dict[str, tuple[str, ...]] = {
     ),
     "vocals filter that leaves no music": ("test_a_vocals_filter_that_leaves_no_music_is_refused_with_the_reasons",),
     "babble, fewer other speakers than voices": (
-        "test_babble_of_more_voices_than_others_speak_is_told",
-        "test_babble_of_more_voices_than_speakers_repeats_some_and_tells_it",
+        "test_babble_of_too_many_voices_is_reported",
+        "test_babble_of_more_voices_than_speakers_repeats_some_and_reports_it",
     ),
     "babble, no other speaker": (
         "test_bad_noise_directories_are_refused_by_name",
         "test_babble_without_another_speaker_is_refused",
     ),
     "peaks beyond 16 bits after mixing": (
-        "test_clipping_is_counted_and_told_with_what_was_mixed",
+        "test_clipping_is_counted_and_reported_with_what_was_mixed",
         "test_what_is_odd_is_logged_once",
     ),
     "list of rooms or noises empty": (

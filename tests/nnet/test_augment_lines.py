@@ -101,7 +101,7 @@ def test_a_filter_is_the_slow_convolution_with_its_response() -> None:
     np.testing.assert_allclose(found.samples, expected, atol=1.0)  # the response rings on, and wraps, below 0.1 %
 
 
-def test_a_filter_has_the_power_of_speech_taken_anew() -> None:
+def test_a_filter_has_the_power_of_speech_taken_again() -> None:
     step = LowPass(LowPassOptions(cutoff=(2000, 2000)), material())
     (found,) = step.apply([Signal(WHITE, context=5, speech_power=7.0)], [rng(0)])
     assert found.speech_power is None and found.context == 5

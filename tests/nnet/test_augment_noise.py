@@ -154,7 +154,7 @@ def test_babble_is_of_other_speakers_and_each_is_heard_once(voices: Material) ->
     assert numbers == {2, 3} and not voices.notes.take()
 
 
-def test_babble_of_more_voices_than_speakers_repeats_some_and_tells_it(voices: Material) -> None:
+def test_babble_of_more_voices_than_speakers_repeats_some_and_reports_it(voices: Material) -> None:
     step = Babble(BabbleOptions(voices=(7, 7)), voices)
     pieces = added(step, Signal(SPEECH, speaker="b"), 1)
     assert len(pieces) == 7 and {piece.name[0] for piece in pieces} == {"a", "c", "d"}
@@ -174,7 +174,7 @@ def test_a_step_without_noises_says_how_to_get_them(voices: Material) -> None:
         NoiseStep(NoiseOptions(), voices)
 
 
-def test_a_silent_passage_is_told_once(tmp_path: Path) -> None:
+def test_a_silent_passage_is_reported_once(tmp_path: Path) -> None:
     material = make_material(tmp_path / "n", {"quiet": np.zeros(3000)}, {}, "noise")
     step = NoiseStep(NoiseOptions(placement="background"), material)
     for n in range(3):

@@ -130,7 +130,7 @@ def test_rooms_are_drawn_by_their_weights_and_each_signal_has_its_own(material: 
     assert all(len(f.samples) == len(s.samples) for f, s in zip(found, signals, strict=True))
 
 
-def test_a_silent_room_leaves_the_speech_and_is_told_once(material: Material) -> None:
+def test_a_silent_room_leaves_the_speech_and_is_reported_once(material: Material) -> None:
     silent = Material(RATE, material.reader, {}, material.rirs[2:], 10**6)
     room = Room(RoomOptions(), silent)
     for _ in range(2):

@@ -45,7 +45,7 @@ def copies(prefix: str = "", suffix: str = "", of_speaker: bool = False) -> dict
 
 
 def leaked(data: Path, out: Path, sources: Mapping[str, str]) -> set[str]:
-    """The held-out sources of which something is trained on."""
+    """The held-out sources with a copy in the training data."""
     make_lists(data, out, 100, 2, HoldOutOptions(valid_share=0.3))
     valid = {sources[utt] for utt in read_id_table(out / "valid.scp")}
     assert len(valid) >= 4

@@ -29,7 +29,7 @@ def test_the_loss_is_a_mean_over_chunks_and_accuracy_one_over_decisions() -> Non
     assert Meter.from_dict(meter.as_dict()) == meter
 
 
-def test_without_decisions_there_is_no_accuracy_and_the_loss_is_told(tmp_path: Path) -> None:
+def test_without_decisions_there_is_no_accuracy_and_the_loss_is_reported(tmp_path: Path) -> None:
     meter = Meter()
     meter.add(0.25, correct=0, decisions=0, chunks=8)
     assert meter.accuracy is None
@@ -39,7 +39,7 @@ def test_without_decisions_there_is_no_accuracy_and_the_loss_is_told(tmp_path: P
     assert "loss 0.25 acc - lr" in Stopwatch(0, 10, 0.0).line(7, meter, 0.01, PACE)
 
 
-def test_a_meter_from_before_decisions_were_told_from_chunks_goes_on() -> None:
+def test_a_meter_from_before_decisions_were_reported_from_chunks_goes_on() -> None:
     old = Meter.from_dict({"loss": 6.0, "correct": 2.0, "chunks": 8.0})
     assert (old.mean_loss, old.accuracy) == (0.75, 0.25)
     assert Meter.from_dict({}) == Meter()

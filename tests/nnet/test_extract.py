@@ -107,7 +107,7 @@ def test_other_feature_bins_than_in_training_are_an_error(
     assert "a: features have 5 bins, the model was trained on 8" in message
 
 
-def test_a_device_without_enough_memory_is_told_with_the_way_out(
+def test_a_device_without_enough_memory_is_reported_with_the_way_out(
     exp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> Any:

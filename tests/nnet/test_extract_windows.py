@@ -234,7 +234,7 @@ def test_windows_too_short_for_a_network_that_does_not_lengthen_are_an_error(exp
     assert "inference.window is 14, expected 15 frames or more" in message
 
 
-def test_a_config_that_differs_in_inference_alone_is_told_how_to_use_it(exp: Path, tiny_corpus: Any) -> None:
+def test_a_config_that_differs_in_inference_alone_is_reported_how_to_use_it(exp: Path, tiny_corpus: Any) -> None:
     message = refusal(
         train, tiny_corpus.command(exp, "training.steps=3", "inference={mode: slices, window: 30, step: 15}")
     )

@@ -43,7 +43,7 @@ def begin(tiny_corpus: Any, start: Path, speaker_ids: list[str], *settings: str)
     return net, take_start(net, config, speaker_ids, "conf")
 
 
-def test_all_weights_are_taken_and_told(tiny_corpus: Any, start: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_all_weights_are_taken_and_reported(tiny_corpus: Any, start: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     net, digest = begin(tiny_corpus, start, SPEAKERS)
     given = load_checkpoint(start).model
@@ -148,7 +148,7 @@ def test_parts_that_are_not_named_may_differ(tiny_corpus: Any, start: Path) -> N
     assert "loss_function.weight" not in same
 
 
-def test_other_options_of_the_features_are_told(
+def test_other_options_of_the_features_are_reported(
     tiny_corpus: Any, start: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = load_config(tiny_corpus.config, [f"training.start_from={start}"])

@@ -191,7 +191,7 @@ def test_what_lies_beside_the_weights_must_be_known(tmp_path: Path) -> None:
     assert "holds projection_state_dict besides encoder_state_dict, losses, training_time" in refusal(path)
 
 
-def test_an_unknown_system_is_told_with_its_names_and_what_it_lacks(tmp_path: Path) -> None:
+def test_an_unknown_system_is_reported_with_its_names_and_what_it_lacks(tmp_path: Path) -> None:
     path = saved(tmp_path / "other.pt", {"resnet.conv1.weight": torch.zeros(3)})
     message = refusal(path)
     assert "is of no known system. It has resnet.conv1.weight" in message

@@ -41,7 +41,7 @@ PUBLISHED: list[tuple[str, Callable[[], dict[str, Any]], dict[str, Any], int]] =
 
 
 @pytest.mark.parametrize(("name", "make", "choices", "numbers"), PUBLISHED)
-def test_a_file_has_the_published_number_of_parameters_and_each_name_is_taken_or_told(
+def test_a_file_has_the_published_number_of_parameters_and_each_name_is_taken_or_reported(
     name: str, make: Callable[[], dict[str, Any]], choices: dict[str, Any], numbers: int
 ) -> None:
     content = make()

@@ -282,7 +282,7 @@ def test_a_loader_that_is_killed_ends_training_with_the_way_out_and_what_was_lea
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_memory_that_runs_out_in_a_reader_is_told_with_what_to_lower(
+def test_memory_that_runs_out_in_a_reader_is_reported_with_what_to_lower(
     workers: int, tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> Any:

@@ -234,7 +234,7 @@ def test_value_and_gradients_are_finite_for_degenerate_inputs(options: Any, kind
 
 
 @pytest.mark.parametrize("initial", [0.01, 1.0, 10.0, 30.0])
-def test_the_scale_begins_where_it_is_told_and_never_leaves_the_positive(initial: float) -> None:
+def test_the_scale_begins_where_it_is_reported_and_never_leaves_the_positive(initial: float) -> None:
     scale = PositiveScale(initial)
     assert scale.value.item() == pytest.approx(initial, rel=1e-5)  # float32
     scale.raw.data -= initial + 50

@@ -228,7 +228,7 @@ def test_an_embedding_dim_of_zero_is_refused() -> None:
         ("{relu: true, batch_norm: false, hidden: [7, 8]}", ["ReLU", "Linear", "ReLU", "Linear", "ReLU"]),
     ],
 )
-def test_the_head_is_built_as_told(head: str, expected: list[str]) -> None:
+def test_the_head_is_built_as_reported(head: str, expected: list[str]) -> None:
     net = small(f"head={head}")
     assert [type(layer).__name__ for layer in net.head.children()] == expected
     loss, _ = net.loss(torch.randn(4, 6), torch.tensor([0, 1, 2, 3]), 1)

@@ -189,7 +189,7 @@ def test_a_signal_after_the_save_stops_the_next_step_with_its_own_save(
     assert load_checkpoint(tmp_path / "exp" / "last.pt").step == 8
 
 
-def test_no_space_for_the_curve_or_the_config_is_told_with_the_file(tiny_corpus: Any, tmp_path: Path) -> None:
+def test_no_space_for_the_curve_or_the_config_is_reported_with_the_file(tiny_corpus: Any, tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     for size, name in ((60, "config.yaml"), (2500, "curve.tsv")):
         exp = tmp_path / name.partition(".")[0]
@@ -266,7 +266,7 @@ def test_nan_features_stop_training_and_name_utterance_file_and_frame(
         assert "feats.ark:" in message and "bin 2 is nan" in message and "Traceback" not in message
 
 
-def test_a_device_without_enough_memory_is_told_with_the_way_out(
+def test_a_device_without_enough_memory_is_reported_with_the_way_out(
     tiny_corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> Any:
@@ -334,7 +334,7 @@ def test_without_held_out_trials_the_last_model_is_the_best(
     assert "nothing was held out" in caplog.text
 
 
-def test_the_log_line_tells_step_loss_speed_and_time_left(
+def test_the_log_line_reports_step_loss_speed_and_time_left(
     tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")

@@ -69,7 +69,7 @@ ONE = "1 of 6 speakers have one utterance and are only ever the negatives of tri
 
 
 @pytest.mark.parametrize(("name", "message"), [("ge2e", FEW), ("triplet", ONE)])
-def test_the_log_tells_once_how_many_speakers_are_left_out(
+def test_the_log_reports_once_how_many_speakers_are_left_out(
     tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, message: str
 ) -> None:
     keep_of_each_speaker(tiny_corpus.lists, {"s1": 3, "s4": 1})

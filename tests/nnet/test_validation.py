@@ -81,7 +81,7 @@ def test_validation_gives_an_encoder_no_more_frames_than_it_says(
     torch.testing.assert_close(embed_utterances(net, valid, 8, 10000, CPU), expected, atol=0, rtol=0)
 
 
-def test_a_held_out_utterance_too_short_for_the_encoder_is_told_before_training(
+def test_a_held_out_utterance_too_short_for_the_encoder_is_reported_before_training(
     tiny_corpus: Any, tmp_path: Path
 ) -> None:
     valid = read_lists(tiny_corpus.lists).valid

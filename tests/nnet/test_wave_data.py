@@ -240,7 +240,7 @@ def test_unusable_audio_stops_training_and_names_the_utterance(
     assert str(caught.value).startswith("s")
 
 
-def test_features_with_other_voice_activity_are_told(audio_corpus: Any) -> None:
+def test_features_with_other_voice_activity_are_reported(audio_corpus: Any) -> None:
     path = audio_corpus.lists / "utt2num_frames"
     path.write_text("".join(f"{line.split()[0]} 25\n" for line in path.read_text().splitlines()))
     chunks, _, _ = opened(audio_corpus)

@@ -133,7 +133,7 @@ def test_a_segment_that_ends_before_it_begins_is_refused(audio_corpus: Any) -> N
         read_audio_lists(audio_corpus.lists, train)
 
 
-def test_the_digest_tells_what_is_drawn_from_and_not_where_it_lies(audio_corpus: Any) -> None:
+def test_the_digest_reports_what_is_drawn_from_and_not_where_it_lies(audio_corpus: Any) -> None:
     train, lists_dir = read_lists(audio_corpus.lists).train, audio_corpus.lists
     before = read_audio_lists(lists_dir, train).digest()
     text = (lists_dir / "noise.list").read_text()

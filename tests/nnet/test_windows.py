@@ -101,7 +101,7 @@ def test_only_slices_lengthen() -> None:
     assert lengthened(rows, windows()) is rows and lengthened(rows, InferenceOptions()) is rows
 
 
-def test_windows_are_counted_and_told() -> None:
+def test_windows_are_counted_and_reported() -> None:
     counts, options = WindowCounts(), windows(window=4, step=2)
     counts.add([cut_windows(length, options) for length in (3, 7, 8)], [3, 7, 8], options)
     assert counts == WindowCounts(utterances=3, windows=6, shorter=1, tails=1, tail_frames=1)

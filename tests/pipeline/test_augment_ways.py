@@ -24,9 +24,9 @@ def test_online_augmentation_makes_no_copies_and_ends_with_results(
     for table in ("noise.list", "music.list", "rir.list"):
         assert (lists / table).stat().st_size > 0
     config = yaml.safe_load((fresh.exp / "config.yaml").read_text())
-    assert config["data"]["source"] == "wav"
+    assert config["data"]["source"] == "audio"
     wanted = yaml.safe_load((checkout / "conf" / "augment" / "strong.yaml").read_text())
-    assert len(config["augment"]["wave"]) == len(wanted["wave"]) > 0
+    assert len(config["augment"]["audio"]) == len(wanted["audio"]) > 0
     assert "small" in (fresh.exp / "RESULTS.md").read_text()
     assert "stage 7: clean train and test -> voiced frames: up to date" in done.stderr  # stage 4 made them
     again = recipe(*fresh.options(augment="online"))
@@ -59,10 +59,10 @@ def test_without_augmentation_the_lists_hold_clean_utterances_alone(recipe: Reci
 
 @pytest.mark.slow
 def test_an_experiment_that_reads_audio_takes_its_own_augmentation(recipe: Recipe, fresh: Place) -> None:
-    wav = ["--nnet-opts=data.source=wav", "--nnet-opts=augment={wave: [{name: room, probability: 0.5}]}"]
+    wav = ["--nnet-opts=data.source=audio", "--nnet-opts=augment={audio: [{name: room, probability: 0.5}]}"]
     recipe(*fresh.options(*wav, augment=None))
     assert scores(fresh.exp)
     config = yaml.safe_load((fresh.exp / "config.yaml").read_text())
-    assert [step["name"] for step in config["augment"]["wave"]] == ["room"]
+    assert [step["name"] for step in config["augment"]["audio"]] == ["room"]
     done = recipe(*fresh.options(*wav, augment="ondisk"), code=1)
     assert "has data.source wav" in done.stderr

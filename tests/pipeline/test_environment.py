@@ -212,7 +212,7 @@ def test_the_cores_are_counted_before_each_job_is_held_to_one(checkout: Path) ->
     assert done.stdout == f"{len(os.sched_getaffinity(0))} 1\n" * 2
 
 
-def test_an_unknown_option_is_told(checkout: Path) -> None:
+def test_an_unknown_option_is_reported(checkout: Path) -> None:
     done = prepare(checkout, "--chekc")
     assert done.returncode == 1
     assert "Usage: utils/prepare_environment.sh" in done.stderr

@@ -1,4 +1,4 @@
-"""How embeddings are taken is changed by an option of the recipe, without training anew."""
+"""An option of the recipe changes how embeddings are extracted, without training again."""
 
 from __future__ import annotations
 

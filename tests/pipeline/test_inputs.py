@@ -23,7 +23,7 @@ SECTIONS = {
         "librosa_mfcc-novad-nocmvn",
         20,
     ),
-    "wave": ("{type: wave, config: conf/wave.conf, dim: 160, cmvn: false}", "wave-nocmvn", 50),
+    "samples": ("{type: samples, config: conf/samples.conf, dim: 160, cmvn: false}", "samples-nocmvn", 50),
 }
 
 
@@ -51,7 +51,7 @@ def test_a_run_on_another_input_ends_with_results(recipe: Recipe, fresh: Place, 
     )
     assert set(raw) == set(prepared) and len(raw) == 16
     for utt_id, rows in prepared.items():
-        if kind == "wave":
+        if kind == "samples":
             assert len(rows) <= len(raw[utt_id]) and np.abs(rows).max() <= 1
         elif kind == "logmel":
             assert len(rows) == len(raw[utt_id])
@@ -68,7 +68,7 @@ def test_a_run_on_another_input_ends_with_results(recipe: Recipe, fresh: Place, 
 
 @pytest.mark.slow
 def test_samples_come_through_the_archives_and_the_voice_activity_is_cut_to_them(recipe: Recipe, fresh: Place) -> None:
-    section, ready, frames = SECTIONS["wave"]
+    section, ready, frames = SECTIONS["samples"]
     write(
         fresh.corpus / "train" / "spk00" / "u0.wav", voice(0, 0, seconds=SECONDS + 0.006)
     )  # 96 samples more than rows
@@ -131,7 +131,7 @@ def test_features_with_and_without_cmvn_stand_side_by_side(recipe: Recipe, fresh
 
 
 @pytest.mark.slow
-def test_what_cannot_be_is_told_before_anything_runs(recipe: Recipe, fresh: Place, tmp_path: Path) -> None:
+def test_what_cannot_be_is_reported_before_anything_runs(recipe: Recipe, fresh: Place, tmp_path: Path) -> None:
     section = SECTIONS["logmel"][0]
     done = recipe(*options(fresh, section, 50, augment="online"), code=1)
     assert "of another rate than the audio" in done.stderr and "--augment ondisk" in done.stderr

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("KILLS", "4"))
 SEED = int(os.environ.get("KILL_SEED", "1"))
 OTHER_CONFIG = ("--nnet-opts=schedule.peak_lr=0.0007",)
-ENDS_WITHIN_S = 60  # a run of which a part was killed; one that goes on was not hurt
+ENDS_WITHIN_S = 60  # after a part of it was killed; a run that goes on was not hurt
 RUN_S = 1800
 
 

@@ -1,4 +1,4 @@
-"""Options of ./pipeline.sh: what is wrong is told with the choices before anything is touched."""
+"""Options of ./pipeline.sh: a wrong one is reported with the choices before anything is touched."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from .conftest import Done, Place, Recipe, environment
         (["--inference", "step=5 mode=window"], 'inference.mode is "window"; choose one of: '),
     ],
 )
-def test_a_wrong_option_is_told_and_nothing_is_touched(
+def test_a_wrong_option_is_reported_and_nothing_is_touched(
     recipe: Recipe, tmp_path: Path, options: list[str], says: str
 ) -> None:
     data, exp = tmp_path / "data", tmp_path / "exp"
@@ -82,7 +82,7 @@ def test_help_lists_every_option_and_stage(recipe: Recipe) -> None:
         assert text in done.stdout
 
 
-def test_dry_run_tells_stages_inputs_outputs_and_sizes_and_runs_nothing(recipe: Recipe, fresh: Place) -> None:
+def test_dry_run_reports_stages_inputs_outputs_and_sizes_and_runs_nothing(recipe: Recipe, fresh: Place) -> None:
     done = recipe(*fresh.options("--dry-run"))
     stages = re.findall(r"^stage (\d+): .* -> ", done.stdout, re.MULTILINE)
     assert [int(number) for number in dict.fromkeys(stages)] == [*range(13)]
@@ -104,8 +104,8 @@ def test_a_section_augment_is_not_replaced_unseen(recipe: Recipe, fresh: Place, 
     masks = "augment: {features: [{name: time_mask, probability: 0.3}]}\n"
     config.write_text((root / "conf/nnet/mini.yaml").read_text() + masks)
     dry = ("--dry-run", "--nnet-config", config)
-    told = recipe(*fresh.options(*dry, augment="online"), code=1).stderr
-    assert f"{config} has a section augment, which that of --augment-config would replace" in told
+    message = recipe(*fresh.options(*dry, augment="online"), code=1).stderr
+    assert f"{config} has a section augment, which that of --augment-config would replace" in message
     assert "stage 6:" in recipe(*fresh.options(*dry, augment="ondisk")).stdout
 
 
@@ -125,7 +125,7 @@ LOGMEL = "features={type: logmel, config: conf/logmel.conf, dim: 80, vad: false}
         (("--corpus", "voxceleb"), 400),  # Kaldi's
     ],
 )
-def test_the_least_length_of_training_utterances_is_told_in_seconds_or_in_frames(
+def test_the_least_length_of_training_utterances_is_reported_in_seconds_or_in_frames(
     recipe: Recipe, tmp_path: Path, options: tuple[str, ...], frames: int
 ) -> None:
     plan = recipe("--dry-run", "--data", tmp_path / "data", "--exp", tmp_path / "exp", *options).stdout
@@ -139,7 +139,7 @@ def test_seconds_on_the_command_line_win_over_frames_of_the_corpus_file(recipe: 
     assert "option  min_frames=200\n" in recipe("--dry-run", "--min-seconds=2", where=own_checkout).stdout
 
 
-def test_an_option_file_of_features_that_is_not_there_is_told(recipe: Recipe, tmp_path: Path) -> None:
+def test_an_option_file_of_features_that_is_not_there_is_reported(recipe: Recipe, tmp_path: Path) -> None:
     done = recipe("--data", tmp_path / "data", "--nnet-opts=features.config=conf/fbank.no", code=1)
     assert "features.config: " in done.stderr and "conf/fbank.no" in done.stderr
 
@@ -157,10 +157,10 @@ def test_folder_corpora_have_copies_on_disk_where_training_cannot_make_them(
         done = recipe(*fresh.options("--dry-run", given, augment=None))
         changed = [line for line in done.stderr.splitlines() if "copies are made on disk instead" in line]
         assert len(changed) == 1 and why in changed[0]
-        assert "stage 2: " in done.stdout and "data.source=wav" not in done.stdout
+        assert "stage 2: " in done.stdout and "data.source=audio" not in done.stdout
         assert why in recipe(*fresh.options("--dry-run", given, augment="online"), code=1).stderr
         assert "made on disk instead" not in recipe(*fresh.options("--dry-run", given, augment="ondisk")).stderr
-    wav = ("--dry-run", f"--nnet-opts={LOGMEL}", "--nnet-opts=data.source=wav")
+    wav = ("--dry-run", f"--nnet-opts={LOGMEL}", "--nnet-opts=data.source=audio")
     assert "of another rate than the audio" in recipe(*fresh.options(*wav, augment=None), code=1).stderr
 
 
@@ -192,7 +192,7 @@ def test_the_command_line_wins_over_the_corpus_file_and_that_over_the_defaults(
     [("colour=red", "--colour is unknown; choose from:"), ("seed", 'found "seed", expected key=value'),
      ("seed=x", '--seed is "x"')],
 )  # fmt: skip
-def test_a_wrong_line_of_the_corpus_file_is_told_by_file_and_line(
+def test_a_wrong_line_of_the_corpus_file_is_reported_by_file_and_line(
     recipe: Recipe, own_checkout: Path, line: str, says: str
 ) -> None:
     (own_checkout / "conf" / "pipeline" / "mini.conf").write_text(f"nnet_config=conf/nnet/mini.yaml\n{line}\n")
@@ -215,14 +215,14 @@ def overrides_of(plan: str) -> list[str]:
 def test_a_network_for_large_corpora_trains_in_fewer_steps_on_the_mini_corpus(recipe: Recipe) -> None:
     dry = ("--dry-run", "--nnet-config", "conf/nnet/lde3.yaml")
     done = recipe(*dry, "--nnet-opts", "data.batch_size=16")
-    told = overrides_of(done.stdout)
-    assert {"training.steps=2000", "data.chunk_frames=[100,200]", "schedule.warmup_steps=200"} <= set(told)
-    assert "data.batch_size=32" not in told and told[-1] == "data.batch_size=16"  # as the command line has it
+    changes = overrides_of(done.stdout)
+    assert {"training.steps=2000", "data.chunk_frames=[100,200]", "schedule.warmup_steps=200"} <= set(changes)
+    assert "data.batch_size=32" not in changes and changes[-1] == "data.batch_size=16"  # as the command line has it
     assert "asks for more than the 2000 steps of --max-steps, and is changed: training.steps=2000" in done.stderr
     assert "training.steps=300" in overrides_of(recipe(*dry, "--max-steps", "300").stdout)
     for whole in (("--max-steps", "-"), ("--nnet-opts", "training.steps=4000")):
-        told = overrides_of(recipe(*dry, *whole).stdout)
-        assert not [each for each in told if each.startswith(("data.chunk_frames", "schedule."))]
+        changes = overrides_of(recipe(*dry, *whole).stdout)
+        assert not [each for each in changes if each.startswith(("data.chunk_frames", "schedule."))]
 
 
 TINY = ("--dry-run", "--mini-size", "tiny")
@@ -249,7 +249,7 @@ def test_options_of_the_network_are_added_to_the_corpus_files_and_win_key_by_key
 
 def test_both_sizes_of_the_mini_corpus_augment_while_training_reads(recipe: Recipe) -> None:
     for plan in (recipe(*TINY).stdout, recipe("--dry-run").stdout):
-        assert {"data.source=wav", "augment=conf/augment/kaldi.yaml"} <= set(overrides_of(plan))
+        assert {"data.source=audio", "augment=conf/augment/kaldi.yaml"} <= set(overrides_of(plan))
         assert "stage 2:" not in plan and "lists_online" in plan
 
 
@@ -265,7 +265,7 @@ def test_both_sizes_of_the_mini_corpus_augment_while_training_reads(recipe: Reci
          '--augment-config conf/augment/kaldy.yaml: names a file that cannot be used: conf/augment/kaldy.yaml: cannot'),
         (["--nnet-config", "conf/nnet/ldee3.yaml"], 'no such file; did you mean "conf/nnet/lde3.yaml"? choose one'),
         (["--nnet-config", "lde33"], 'did you mean "conf/nnet/lde3.yaml"? choose one of: conf/nnet/lde3.yaml, conf/'),
-        (["--nnet-opts", "data.source=feats"], "kaldi.yaml: augment.wave changes audio, but data.source is feats"),
+        (["--nnet-opts", "data.source=feats"], "kaldi.yaml: augment.audio changes audio, but data.source is feats"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_named_as_it_was_given(recipe: Recipe, options: list[str], says: str) -> None:

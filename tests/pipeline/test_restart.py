@@ -1,4 +1,4 @@
-"""A run can be repeated, changed and broken off anywhere: what is done stays, what is stale is made anew."""
+"""A run can be repeated, changed and interrupted anywhere: what is done stays, what is stale is made again."""
 
 from __future__ import annotations
 

@@ -64,6 +64,6 @@ def test_wrong_options_are_named_without_any_package_and_a_right_line_asks_for_t
 def test_an_old_python_is_named_in_one_line(checkout: Path) -> None:
     """The launcher's first lines are read by any Python 3; this one pretends to be old."""
     first = (checkout / "utils" / "recipe.py").read_text().split("sys.path[0]")[0]
-    script = f"import sys\nsys.version_info = (3, 9)\nsys.version = '3.9.1 (of old)'\n{first}"
+    script = f"import sys\nsys.version_info = (3, 9, 1)\n{first}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "pipeline.sh: python3 is 3.9.1; expected 3.10 or newer on PATH\n")

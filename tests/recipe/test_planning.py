@@ -22,7 +22,7 @@ def test_the_mini_corpus_by_default(plan_of: MakePlan) -> None:
     plan = plan_of()
     assert (plan.data, plan.exp, plan.feats) == ("data/mini", "exp/mini-mini", "data/mini/fbank")
     assert (plan.augment, plan.lists, plan.trained_on) == ("online", "data/mini/fbank/lists_online", "train")
-    assert plan.overrides == ("training.seed=1", "data.source=wav", "augment=conf/augment/kaldi.yaml")
+    assert plan.overrides == ("training.seed=1", "data.source=audio", "augment=conf/augment/kaldi.yaml")
     assert (plan.first_stage, plan.last_stage, plan.min_frames) == (0, 12, 100)
 
 
@@ -76,14 +76,14 @@ def test_online_augmentation_that_the_experiment_excludes(
 
 
 def test_an_experiment_that_reads_audio_has_its_own_augmentation(plan_of: MakePlan) -> None:
-    wav = ("--nnet-opts=data.source=wav", "--nnet-opts=augment={wave: [{name: room, probability: 0.5}]}")
+    wav = ("--nnet-opts=data.source=audio", "--nnet-opts=augment={audio: [{name: room, probability: 0.5}]}")
     plan = plan_of(*wav)
     assert (plan.augment, plan.augment_files, plan.exp) == ("online", (), "exp/mini-mini")
-    assert "data.source=wav" in plan.overrides and "augment=conf/augment/kaldi.yaml" not in plan.overrides
+    assert "data.source=audio" in plan.overrides and "augment=conf/augment/kaldi.yaml" not in plan.overrides
     with pytest.raises(InputError, match=r"has data.source wav: it augments while it reads audio, so --augment none"):
         plan_of(*wav, "--augment", "none")
     with pytest.raises(InputError, match=r"of another rate than the audio"):
-        plan_of("--nnet-opts=data.source=wav", "--nnet-opts", LOGMEL)
+        plan_of("--nnet-opts=data.source=audio", "--nnet-opts", LOGMEL)
 
 
 def test_the_default_augmentation_file_is_the_checkouts_even_if_the_caller_has_one(

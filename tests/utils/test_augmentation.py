@@ -90,7 +90,7 @@ def test_babble_voices_differ_while_there_are_enough(data: Path, noise: Path, ru
         ("3:1", "asks for up to 3: some speakers occur more than once in an utterance"),
     ],
 )
-def test_babble_of_more_voices_than_others_speak_is_told(data: Path, run: Run, wanted: str, said: str | None) -> None:
+def test_babble_of_too_many_voices_is_reported(data: Path, run: Run, wanted: str, said: str | None) -> None:
     done = run(AUGMENT, "--num-bg-noises", wanted, "--bg-snrs", "10", "--bg-noise-dir", "data", "data", "c")
     assert done.returncode == 0
     assert (said in done.stderr) if said else ("speakers" not in done.stderr)
@@ -156,7 +156,7 @@ def test_bad_noise_directories_are_refused_by_name(data: Path, noise: Path, run:
     assert not (data.parent / "c").exists()
 
 
-def test_a_noise_whose_name_cannot_be_quoted_is_left_out_and_told(data: Path, noise: Path, run: Run) -> None:
+def test_a_noise_whose_name_cannot_be_quoted_is_left_out_and_reported(data: Path, noise: Path, run: Run) -> None:
     table(noise, "wav.scp", "n1 wav/n1.wav", "n2 it's.wav", "n3 wav/n3.wav")
     done = run(AUGMENT, *BABBLE, "--bg-noise-dir", "noise", "data", "c")
     assert (done.returncode, "1 of 3 noises are left out" in done.stderr) == (0, True), done.stderr

@@ -47,7 +47,7 @@ def test_a_stage_is_up_to_date_until_something_changes(stage: Path, run: Run) ->
         (lambda folder: (folder / "m" / "4.json").write_text("{"), "its marker is damaged"),
     ],
 )
-def test_a_change_is_told(stage: Path, run: Run, change, reason: str) -> None:
+def test_a_change_is_reported(stage: Path, run: Run, change, reason: str) -> None:
     change(stage)
     done = run(MARKER, "check", "m/4.json", *FACTS)
     assert (done.returncode, done.stdout) == (3, f"{reason}\n")
@@ -63,7 +63,7 @@ def test_a_change_is_told(stage: Path, run: Run, change, reason: str) -> None:
         ([*FACTS[:4], "--output", "out"], "input in is no longer used"),
     ],
 )
-def test_other_facts_are_told(stage: Path, run: Run, facts: list[str], reason: str) -> None:
+def test_other_facts_are_reported(stage: Path, run: Run, facts: list[str], reason: str) -> None:
     done = run(MARKER, "check", "m/4.json", *facts)
     assert (done.returncode, done.stdout) == (3, f"{reason}\n")
 

@@ -42,7 +42,7 @@ def test_a_whole_directory_is_valid_and_fix_leaves_it_alone(data: Path, run: Run
         ("spk2utt", ["a a-1", "b b-1 b-2"], "spk2utt:1:", "utt2spk_to_spk2utt.pl"),
     ],
 )
-def test_a_fault_is_told_by_file_and_line(
+def test_a_fault_is_reported_by_file_and_line(
     data: Path, run: Run, name: str, lines: list[str], place: str, mend: str
 ) -> None:
     table(data, name, *lines)
@@ -70,7 +70,7 @@ def test_fix_says_what_it_dropped_and_why(data: Path, run: Run) -> None:
     assert (data / "utt2rec").read_text() == "a-1 session-a\n"
 
 
-def test_fix_keeps_the_first_of_two_lines_and_tells(data: Path, run: Run) -> None:
+def test_fix_keeps_the_first_of_two_lines_and_reports(data: Path, run: Run) -> None:
     table(data, "wav.scp", "a-1 x", "a-1 y", "a-2 x", "b-1 x", "b-2 x")
     done = run(FIX, "data")
     assert (done.returncode, "data/wav.scp:2" in done.stderr) == (0, True)
@@ -147,7 +147,7 @@ def test_a_copy_whose_ids_sort_badly_is_refused_with_the_mend(data: Path, run: R
 
 
 @pytest.mark.parametrize("script", ["copy_data_dir.sh", "combine_data.sh"])
-def test_windows_line_ends_are_told_not_copied(data: Path, run: Run, script: str) -> None:
+def test_windows_line_ends_are_reported_not_copied(data: Path, run: Run, script: str) -> None:
     table(data, "wav.scp", "a-1 x", "a-2 x\r", "b-1 x", "b-2 x")
     done = run(f"utils/{script}", *(["c", "data"] if script.startswith("combine") else ["data", "c"]))
     assert (done.returncode, "data/wav.scp:2" in done.stderr) == (1, True)
@@ -178,7 +178,7 @@ def test_subset_scp_first_last_and_too_many(data: Path, run: Run) -> None:
     assert run("utils/subset_scp.pl", "--quiet", "5", "data/wav.scp").stdout.count("\n") == 4
 
 
-def test_subset_list_tells_unknown_ids_and_refuses_nothing(data: Path, run: Run) -> None:
+def test_subset_list_reports_unknown_ids_and_refuses_nothing(data: Path, run: Run) -> None:
     table(data.parent, "list", "a-2", "zz")
     done = run("utils/subset_data_dir.sh", "--utt-list", "list", "data", "c")
     assert (done.returncode, "first: zz" in done.stderr) == (0, True)
@@ -254,7 +254,7 @@ def test_every_script_has_help(root: Path, run: Run) -> None:
         assert (done.returncode, "sage:" in done.stdout) == (0, True), path
 
 
-def test_misuse_of_any_script_is_told_with_its_usage(root: Path, run: Run) -> None:
+def test_misuse_of_any_script_is_reported_with_its_usage(root: Path, run: Run) -> None:
     scripts = [path for folder in ("utils", "utils/data") for path in (root / folder).glob("*.*")]
     ours = [path for path in scripts if "common.program" in path.read_text()]
     for path in ours:

@@ -130,7 +130,7 @@ def test_every_tool_names_the_line_that_is_no_line(data: Path, root: Path, tool:
     assert not (data.parent / "out").exists() or not list((data.parent / "out").iterdir())
 
 
-def test_a_byte_order_mark_is_told_and_mended(data: Path, root: Path) -> None:
+def test_a_byte_order_mark_is_reported_and_mended(data: Path, root: Path) -> None:
     (data / "wav.scp").write_bytes(b"\xef\xbb\xbf" + (data / "wav.scp").read_bytes())
     done = call(root, data.parent, "validate_data_dir.sh", "--no-feats", "--no-text", "data")
     assert (done.returncode, b"data/wav.scp:1: the file begins with a byte order mark" in done.stderr) == (1, True)
@@ -176,7 +176,7 @@ def test_tabs_and_several_blanks_part_fields_as_one_blank_does(data: Path, root:
     assert (here / "c/wav.scp").read_bytes().splitlines()[0] == b"a-1-x wav/a-1.wav"
 
 
-def test_ids_that_begin_alike_are_told_apart(tmp_path: Path, root: Path) -> None:
+def test_ids_that_begin_alike_are_reported_apart(tmp_path: Path, root: Path) -> None:
     utts = ["s1-u", "s1-u!", "s1-u-x", "s1-u.x", "s10-u"]
     write(tmp_path / "data/wav.scp", [f"{utt} {utt}.wav".encode() for utt in utts])
     write(tmp_path / "data/utt2spk", [f"{utt} {utt.split('-')[0]}".encode() for utt in utts])
@@ -196,7 +196,7 @@ def test_ids_that_begin_alike_are_told_apart(tmp_path: Path, root: Path) -> None
     assert len(tables(tmp_path / "e")["wav.scp"].splitlines()) == 6
 
 
-def test_a_speaker_whose_id_begins_anothers_may_unsort_the_speakers_and_is_told(tmp_path: Path, root: Path) -> None:
+def test_a_speaker_whose_id_begins_anothers_may_unsort_the_speakers_and_is_reported(tmp_path: Path, root: Path) -> None:
     write(tmp_path / "data/utt2spk", [b"s1-b-u s1-b", b"s1-u s1"])
     write(tmp_path / "data/wav.scp", [b"s1-b-u x", b"s1-u x"])
     for script in ("fix_data_dir.sh", "validate_data_dir.sh"):

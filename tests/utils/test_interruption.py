@@ -107,7 +107,7 @@ def test_split_parts_appear_together(large: Path, root: Path, run: Run) -> None:
     assert "".join((large.parent / word).read_text() for word in words[2:]) == (large / "wav.scp").read_text()
 
 
-def test_a_killed_split_is_made_anew(large: Path, root: Path, run: Run) -> None:
+def test_a_killed_split_is_made_again(large: Path, root: Path, run: Run) -> None:
     assert run("utils/split_data.sh", "data", "4").returncode == 0
     table(large, "wav.scp", *(line + "x" for line in (large / "wav.scp").read_text().splitlines()))
     assert end(caught_writing(root, large.parent, ["utils/split_data.sh", "data", "4"]), signal.SIGKILL) == -9

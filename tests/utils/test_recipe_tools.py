@@ -70,7 +70,7 @@ def test_fields_are_replaced_by_what_the_map_says(
     assert (done.returncode, done.stdout) == (0, expected), done.stderr
 
 
-def test_a_field_that_is_not_in_the_map_is_told(data: Path, run: Run) -> None:
+def test_a_field_that_is_not_in_the_map_is_reported(data: Path, run: Run) -> None:
     table(data, "map", "A a")
     done = run("utils/apply_map.pl", "data/map", stdin="A A\nA x\n")
     assert (done.returncode, 'line 2: "x" is not in the map' in done.stderr) == (1, True)
@@ -104,7 +104,7 @@ def test_the_lists_of_a_split_cut_a_table_as_split_data_does(data: Path, run: Ru
         assert (data.parent / f"out.{part}.scp").read_text() == expected
 
 
-def test_lines_in_none_or_several_of_the_lists_are_told(data: Path, run: Run) -> None:
+def test_lines_in_none_or_several_of_the_lists_are_reported(data: Path, run: Run) -> None:
     table(data, "l1", "a-1 x", "b-1")
     table(data, "l2", "b-1", "zz")
     words = ["JOB=1:2", "data/lJOB", "data/wav.scp", "oJOB"]
@@ -166,13 +166,13 @@ def test_speakers_are_cut_by_seconds(data: Path, run: Run) -> None:
 
 def test_speakers_may_be_made_up(data: Path, run: Run) -> None:
     script = "utils/data/modify_speaker_info.sh"
-    anew = ["--utts-per-spk-max", "3", "--respect-speaker-info", "false"]
-    assert run(script, *anew, "--respect-recording-info", "false", "data", "c").returncode == 0
+    made_up = ["--utts-per-spk-max", "3", "--respect-speaker-info", "false"]
+    assert run(script, *made_up, "--respect-recording-info", "false", "data", "c").returncode == 0
     assert content(data.parent / "c")["spk2utt"] == "speaker-1 a-1 a-2 b-1\nspeaker-2 b-2\n"
     table(data, "segments", "a-1 r 0 1", "a-2 r 1 2", "b-1 s 0 1", "b-2 s 1 2")
     table(data, "wav.scp", "r x", "s x")
     table(data, "reco2dur", "r 2", "s 2")
-    assert run(script, *anew, "data", "d").returncode == 0
+    assert run(script, *made_up, "data", "d").returncode == 0
     assert content(data.parent / "d")["spk2utt"] == "r-1 a-1 a-2\ns-1 b-1 b-2\n"
 
 
@@ -349,7 +349,7 @@ def test_segments_become_audio_of_their_own(segmented: Path, run: Run, command_e
     assert (here / "c/wav.scp").read_text() == before
 
 
-def test_segments_that_cannot_be_extracted_are_told_and_left_out(segmented: Path, run: Run) -> None:
+def test_segments_that_cannot_be_extracted_are_reported_and_left_out(segmented: Path, run: Run) -> None:
     (segmented.parent / "wav/s.wav").unlink()
     done = run("utils/data/extract_wav_segments_data_dir.sh", "--nj", "1", "data", "c")
     assert done.returncode == 0, done.stderr

@@ -56,7 +56,7 @@ def test_a_word_with_blanks_is_one_command_name(run: Run, tmp_path: Path) -> Non
     assert "# Ended (code 127)" in (tmp_path / "a.log").read_text()
 
 
-def test_all_jobs_run_and_the_first_failure_is_told(run: Run, tmp_path: Path) -> None:
+def test_all_jobs_run_and_the_first_failure_is_reported(run: Run, tmp_path: Path) -> None:
     done = run(RUN, "JOB=1:4", "a.JOB.log", "echo", "ERROR:", "job", "JOB;", "test", "JOB", "-ne", "3")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [

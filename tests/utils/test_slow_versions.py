@@ -154,7 +154,7 @@ def test_tables_are_read_as_line_by_line(tmp_path: Path, seed: int) -> None:
 
 @pytest.mark.parametrize("read", [read_pairs, read_values, read_numbers])
 @pytest.mark.parametrize("line", [2, 3, 4, 9, 29, 30])
-def test_a_key_that_comes_twice_is_told_by_its_second_line(tmp_path: Path, line: int, read: object) -> None:
+def test_a_key_that_comes_twice_is_reported_by_its_second_line(tmp_path: Path, line: int, read: object) -> None:
     table = [f"u{number:02d} {number}" for number in range(1, 31)]
     table[line - 1] = "u01 7"
     (tmp_path / "t").write_text("".join(f"{row}\n" for row in table))
@@ -176,7 +176,7 @@ def test_a_key_that_comes_twice_is_told_by_its_second_line(tmp_path: Path, line:
     ],
 )
 @pytest.mark.parametrize("line", [1, 5, 20])
-def test_a_bad_line_is_told_by_its_number(tmp_path: Path, line: int, read: object, bad: str, text: str) -> None:
+def test_a_bad_line_is_reported_by_its_number(tmp_path: Path, line: int, read: object, bad: str, text: str) -> None:
     table = [f"u{number:02d} {number}" for number in range(1, 21)]
     table[line - 1] = bad
     (tmp_path / "t").write_text("".join(f"{row}\n" for row in table))

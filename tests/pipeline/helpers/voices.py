@@ -33,7 +33,7 @@ def write_tree(root: Path, first_speaker: int, num_speakers: int, num_utterances
 
 
 def write(path: Path, sound: npt.NDArray[np.float64], rate: int = RATE) -> Path:
-    """One 16-bit file; its format is told by the extension."""
+    """One 16-bit file; the extension gives its format."""
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, sound, rate, subtype="PCM_16")
     return path
