@@ -1,19 +1,20 @@
 # shellcheck shell=bash
-# Sourced by a script after its variables have their defaults: sets them from the command line and shifts the options away.
+# Sourced by a script after its variables have their defaults. Sets them from the command line, and shifts the options
+# away. The form of Kaldi's parse_options.sh, except for `--name=value` and for this: nothing is evaluated. A value is
+# only stored, and a config file is read, not sourced.
 #
 #   nj=4; cmd=utils/run.pl; opts=()
 #   help_message="Usage: …"
 #   . utils/parse_options.sh        # then $1, $2 … are the arguments
 #
-# --name value, --name=value   set the variable; dashes in a name stand for underscores. Where the default is true or false, so
-#                              must the value be. Where the default is an array (opts=()), each value is added to it.
-# --config file                lines `name=value`, read before the other options (# begins a comment; quotes may enclose a value).
-#                              A script with a variable `config` gets the name as well, and only the name where the file holds
-#                              something else, e.g. the option file of a Kaldi program (--num-ceps=30).
-# --help, -h                   prints $help_message and ends the script, code 0
+# --name value, --name=value   set the variable; a dash in a name is an underscore. If the default is true or false, the
+#                              value must be one of the two. If it is an array (opts=()), each value is added to it.
+# --config file                lines `name=value`, read before the other options; # begins a comment, quotes may enclose
+#                              a value. A script with a variable `config` gets the name of the file as well, and only
+#                              the name if the file holds something else, e.g. options of a Kaldi program (--num-ceps=30).
+# --help, -h                   print $help_message; the script ends with code 0
 # --                           ends the options
-# Any other option, and a name for which the script has no variable, is an error that names it, code 1. Nothing is evaluated: a
-# value is only ever stored, and a config file is read, not sourced. Kaldi's parse_options.sh, but for that and `--name=value`.
+# Any other option, or one without a variable in the script, is an error that names it, code 1.
 
 # shellcheck source=utils/clean_lines.sh
 . "$(dirname "${BASH_SOURCE[0]}")/clean_lines.sh"
@@ -43,7 +44,8 @@ _parse_options_set() {  # <where> <name as given> <value>
 
 _parse_options_config() {  # <file>
   local _line _number=0 _found=0
-  local _assignment="^[[:space:]]*([A-Za-z][A-Za-z0-9_-]*)=(\"([^\"]*)\"|'([^']*)'|([^\"'#[:space:]]*))[[:space:]]*(#.*)?\$"
+  local _quoted="\"([^\"]*)\"|'([^']*)'|([^\"'#[:space:]]*)"
+  local _assignment="^[[:space:]]*([A-Za-z][A-Za-z0-9_-]*)=($_quoted)[[:space:]]*(#.*)?\$"
   local LC_ALL=C _lines=()      # a no-break space is no [[:space:]], whatever the locale
   if [ ! -r "$1" ]; then _parse_options_fail "--config $1: no such file"; fi
   clean_lines "$1" _lines || exit 1
@@ -85,9 +87,16 @@ while [ $# -gt 0 ]; do
       if [ -n "${help_message:-}" ]; then printf '%b\n' "$help_message"; else echo "No help found."; fi
       exit 0 ;;
     --) shift; break ;;
-    --config) if [ -n "${config+declared}" ]; then _parse_options_set "command line" config "${2-}"; fi; shift 2 || shift ;;
-    --config=*) if [ -n "${config+declared}" ]; then _parse_options_set "command line" config "${1#*=}"; fi; shift ;;
-    --*=*) _parse_options_name=${1%%=*}; _parse_options_set "command line" "${_parse_options_name#--}" "${1#*=}"; shift ;;
+    --config)
+      if [ -n "${config+declared}" ]; then _parse_options_set "command line" config "${2-}"; fi
+      shift 2 || shift ;;
+    --config=*)
+      if [ -n "${config+declared}" ]; then _parse_options_set "command line" config "${1#*=}"; fi
+      shift ;;
+    --*=*)
+      _parse_options_name=${1%%=*}
+      _parse_options_set "command line" "${_parse_options_name#--}" "${1#*=}"
+      shift ;;
     --*)
       if [ $# -lt 2 ]; then
         _parse_options_set "command line" "${1#--}" true   # an unknown name is the error that is reported first
@@ -95,7 +104,9 @@ while [ $# -gt 0 ]; do
       fi
       _parse_options_set "command line" "${1#--}" "$2"
       shift 2 ;;
-    -?*) if [[ $1 =~ ^-[0-9.] ]]; then break; fi; _parse_options_fail "invalid option $1; options begin with two dashes" ;;
+    -?*)
+      if [[ $1 =~ ^-[0-9.] ]]; then break; fi
+      _parse_options_fail "invalid option $1; options begin with two dashes" ;;
     *) break ;;
   esac
 done
