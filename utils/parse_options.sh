@@ -11,7 +11,7 @@
 #                              value must be one of the two. If it is an array (opts=()), each value is added to it.
 # --config file                lines `name=value`, read before the other options; # begins a comment, quotes may enclose
 #                              a value. A script with a variable `config` gets the name of the file as well, and only
-#                              the name if the file holds something else, e.g. options of a Kaldi program (--num-ceps=30).
+#                              the name if the file holds something else, such as options of a Kaldi program.
 # --help, -h                   print $help_message; the script ends with code 0
 # --                           ends the options
 # Any other option, or one without a variable in the script, is an error that names it, code 1.
