@@ -156,7 +156,7 @@ def test_an_encoder_that_says_max_frames_is_given_no_more_at_once(
 ) -> None:
     made = model(tiny_corpus, InferenceOptions(), *TRANSFORMER)
     assert made.net.max_frames == 6000 and BatchLimits(12000, 60000).of(made.net) == BatchLimits(6000, 6000)
-    monkeypatch.setattr(type(made.net.encoder), "max_frames", 40)
+    monkeypatch.setattr(made.net.encoder, "max_frames", 40)
     shapes: list[tuple[int, ...]] = []
     made.net.encoder.register_forward_pre_hook(lambda _, inputs: shapes.append(tuple(inputs[0].shape[:2])))
     group = utterances([100, 12, 40, 41, 13])
