@@ -42,8 +42,10 @@ def tracked_files(root: Path) -> list[Path]:
 
 
 def readable(path: Path) -> str:
-    """The text; of a document without tables of what not to write and without code, which may quote."""
+    """The text, with the words of names apart; of a document without code and tables, which may quote."""
     text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        text = text.replace("_", " ")
     if path.name == "CONTRIBUTING.md":
         text = re.sub(r"^\|.*$", "", text, flags=re.MULTILINE)
     return re.sub(r"`[^`\n]*`", "``", text) if path.suffix == ".md" else text

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Makes sure that a Python with the packages the project needs is at hand, and says which in one line.
+# Makes sure that there is a Python with the packages that the project needs, and prints which one in one line.
 #
 # A running Python that has the minimum versions (a cluster's CUDA build of torch, say) is used as it is; nothing is
-# installed into it, ever. Otherwise .venv is made from the pinned requirements. An interrupted installation is taken up
-# where it stopped.
+# ever installed into it. Otherwise .venv is made from the pinned requirements. An interrupted installation is resumed.
 set -euo pipefail
 
 usage() {
@@ -35,7 +34,7 @@ if [ -e "$venv/.ready" ] && "$venv/bin/python3" "${check[@]}" --quiet; then
   echo "environment: .venv ($("$venv/bin/python3" --version))"
   exit 0
 fi
-# A .venv that lacks something (e.g. the packages that were lent to it are gone) gives way to a complete running Python.
+# A .venv that lacks something (e.g. the packages that were lent to it are gone) is replaced by a complete running Python.
 if [ "$check_only" = false ] && [ -e "$venv/.ready" ] && [ "$(prefix python3)" != "$(realpath -m "$venv")" ] &&
   python3 "${check[@]}" --quiet; then
   rm "$venv/.ready"
@@ -63,7 +62,7 @@ if [ "$tests" = true ]; then
     missing=tools-beside-running
   fi
 fi
-needs="1 to 3 minutes and 1.3 GB with a CPU torch; the CUDA build is several GB"
+needs="1 to 3 minutes and 1.1 to 1.3 GB with a CPU torch; the CUDA build is several GB"
 if [ "$missing" != all ]; then requirements=("$root/tests/requirements.txt") needs="half a minute and 200 MB"; fi
 if [ "$missing" = tools-beside-running ]; then
   needs+="; the other packages are those of $(command -v python3), which stays as it is"
@@ -91,7 +90,7 @@ for file in "${requirements[@]}"; do install+=(-r "$file"); done
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-warn-conflicts "${install[@]}" 2> "$venv/pip.log" || {
   tail -n 20 "$venv/pip.log" >&2
   echo "prepare_environment.sh: pip could not install ${requirements[*]#"$root"/} (log: .venv/pip.log);" \
-    "mend that and run again" >&2
+    "fix that and run again" >&2
   exit 1
 }
 "$venv/bin/python3" "${check[@]}"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Waits until an experiment directory is free; says for whom it waits, and how to end that.
+# Waits until an experiment directory is free; prints what holds it, and how to end that.
 #
 # nnet.train, nnet.extract and nnet.import_checkpoint lock <exp-dir>/lock (flock) while they run; it names them
 # (nnet/training/exp_lock.py).

@@ -49,7 +49,7 @@ def test_statistics_equal_sums_value_by_value(num_frames: int, dim: int, weighte
     np.testing.assert_allclose(cmvn_stats(feats, weights), expected, rtol=1e-12)  # float64, another order of sums
 
 
-def test_a_frame_of_weight_zero_does_not_count_even_if_it_is_no_number() -> None:
+def test_a_frame_of_weight_zero_does_not_count_even_if_it_is_not_a_number() -> None:
     feats = np.float32([[1, 2], [np.nan, np.inf]])
     np.testing.assert_array_equal(cmvn_stats(feats, np.float32([2, 0])), [[2, 4, 2], [2, 8, 0]])
 

@@ -111,7 +111,7 @@ def test_subsampling_takes_every_nth_frame_or_repeats_each(options: list[str], r
     np.testing.assert_array_equal(table("ark:out.ark")["a"], feats[rows])
 
 
-def test_an_utterance_of_which_no_frame_is_left_is_reported_counted_and_left_out(
+def test_an_utterance_without_a_frame_left_is_reported_and_left_out(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     make_table("ark:in.ark", {"a": random_feats(7, 3), "short": random_feats(2, 3)})

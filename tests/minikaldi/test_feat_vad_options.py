@@ -126,7 +126,7 @@ def test_unvoiced_utterances_are_written_or_omitted_and_reported(capfd: pytest.C
     assert run("compute-vad", "--omit-unvoiced-utts=true", "ark:feats.ark", "ark,t:-") == (0, b"loud  [ 1 1 1 ]\n")
 
 
-def test_an_energy_that_is_no_number_is_reported_and_makes_the_utterance_unvoiced(
+def test_an_energy_that_is_not_a_number_is_reported_and_makes_the_utterance_unvoiced(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """As in Kaldi: the mean, and with it the threshold, is not a number then. Without the mean one frame is lost."""

@@ -143,7 +143,7 @@ def read_with_few_handles(before: str, folder: Path) -> subprocess.CompletedProc
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_open_archives_are_given_up_where_there_are_no_more_handles(tmp_path: Path) -> None:
+def test_open_archives_are_closed_if_no_more_handles_are_left(tmp_path: Path) -> None:
     done = read_with_few_handles("some", tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "read\n", "")
 

@@ -71,7 +71,7 @@ def test_good_input_is_no_error(tables: Tables, name: str) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_what_is_no_number_is_refused_by_utterance(
+def test_a_value_that_is_not_a_number_is_refused_by_utterance(
     tables: Tables, name: str, value: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tables.vectors({**VECTORS, "b1": [5.0, value]})
@@ -331,7 +331,7 @@ def test_a_model_of_another_kind_is_refused_by_name(
     assert str(tables.folder / wrong) in capsys.readouterr().err
 
 
-def test_a_mean_that_is_no_number_is_refused(tables: Tables, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mean_that_is_not_a_number_is_refused(tables: Tables, capsys: pytest.CaptureFixture[str]) -> None:
     write_object(str(tables.folder / "mean"), FLOAT_VECTOR, np.array([1.0, np.nan]))
     assert tables.run(COMMANDS["given mean"]) == 255
     assert "mean: vector holds NaN or infinity" in capsys.readouterr().err

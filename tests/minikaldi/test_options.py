@@ -118,7 +118,7 @@ def test_help_is_not_an_error_and_a_wrong_number_of_arguments_is_1(command_env: 
     assert "Invalid option --compres=true" in wrong.stderr.splitlines()[-1]
 
 
-def test_help_is_heard_wherever_it_stands_and_whatever_else_is_wrong() -> None:
+def test_help_works_in_any_position_whatever_else_is_wrong() -> None:
     for words in (["a", "b", "--help"], ["--typo", "--help"], ["--config=nowhere", "--HELP"]):
         assert parse_command_line(words, NoOptions)[1].help
     assert not parse_command_line(["--", "--help"], NoOptions)[1].help
@@ -131,7 +131,7 @@ def test_help_is_heard_wherever_it_stands_and_whatever_else_is_wrong() -> None:
         (["a", "b", "--compress=true"], "expected 2 arguments, found 3; put --compress=true first"),
     ],
 )
-def test_wrong_number_of_arguments_is_reported_behind_the_usage(
+def test_wrong_number_of_arguments_is_reported_after_the_usage(
     words: list[str], said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command(["copy-feats", *words]) == 1

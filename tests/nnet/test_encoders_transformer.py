@@ -89,7 +89,7 @@ def test_positions_beyond_the_published_table_of_1024_go_on() -> None:
     assert torch.equal(positions[:1024], sinusoids(1024, 256))
 
 
-def test_the_order_of_frames_matters_only_where_there_are_positions() -> None:
+def test_the_order_of_frames_matters_only_if_there_are_positions() -> None:
     feats = batch()[0][:1]
     turned = feats.flip(1)
     lengths = torch.tensor([8])

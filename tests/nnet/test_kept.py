@@ -208,7 +208,7 @@ def test_a_run_without_its_last_checkpoint_starts_again_and_says_which_one_is_th
     assert equal_states(load_checkpoint(whole / "last.pt"), load_checkpoint(exp / "last.pt"))
 
 
-def test_a_run_of_which_nothing_sound_is_left_is_refused_and_all_of_it_named(tiny_corpus: Any, tmp_path: Path) -> None:
+def test_a_run_without_a_sound_checkpoint_is_refused_and_each_file_named(tiny_corpus: Any, tmp_path: Path) -> None:
     exp = tmp_path / "exp"
     stopped_run(tiny_corpus, exp)
     for name in ("last.pt", "last-1.pt", "best.pt"):

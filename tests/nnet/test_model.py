@@ -213,7 +213,7 @@ def test_a_config_from_before_normalise_existed_is_not_normalised() -> None:
 
 
 def test_an_embedding_dim_of_zero_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"embedding\.dim is 0; expected at least 1"):
+    with pytest.raises(ConfigError, match=r"embedding\.dim is 0; expected >= 1"):
         load(MINI, ["embedding.dim=0"])
 
 

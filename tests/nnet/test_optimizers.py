@@ -25,7 +25,7 @@ def names_of(net: SpeakerNet, group: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
-def test_weights_of_which_only_the_direction_counts_never_decay(tiny_corpus: Any, name: str) -> None:
+def test_weights_whose_length_does_not_count_never_decay(tiny_corpus: Any, name: str) -> None:
     net = network(tiny_corpus)
     options = OPTIMIZERS[name]()
     options = replace(options, decay="all")  # type: ignore[type-var]

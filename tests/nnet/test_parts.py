@@ -205,6 +205,6 @@ def test_one_file_one_line_and_a_yaml_add_a_pooling(root: Path, tmp_path: Path) 
     assert run("nnet.config", "--config", "conf/nnet/maximum.yaml", "--get", "pooling.name") == "maximum\n"
     assert "pooling: {name: maximum}" in run("nnet.config", "--list").splitlines()
     files = ("tests/nnet/test_pooling.py", "tests/nnet/test_pooling_fit.py")
-    claims = ("keeps_the_contract", "padding_changes_neither", "finite_at_the_edges", "where_there_is_one_vector")
+    claims = ("keeps_the_contract", "padding_changes_neither", "finite_at_the_edges", "if_there_is_one_vector")
     tried = run("pytest", "-n", "0", "-v", *files, "-k", f"maximum and ({' or '.join(claims)})")
     assert all(claim in tried for claim in claims)

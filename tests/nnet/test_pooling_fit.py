@@ -84,7 +84,7 @@ def test_the_first_frame_of_half_the_channels_is_refused_where_nothing_ends_ther
 
 
 @pytest.mark.parametrize("pooling", sorted(POOLINGS))
-def test_a_pooling_of_how_frames_differ_is_refused_where_there_is_one_vector(pooling: str) -> None:
+def test_a_pooling_of_how_frames_differ_is_refused_if_there_is_one_vector(pooling: str) -> None:
     if not POOLINGS[pooling].needs_frames:
         net = make(QUERY, f"{{name: {pooling}}}")
         with torch.no_grad():

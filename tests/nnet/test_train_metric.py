@@ -65,7 +65,7 @@ def test_loader_processes_change_nothing_about_groups_and_triplets(tiny_corpus: 
 
 
 FEW = "2 of 6 speakers have fewer than 4 utterances (data.utterances_per_speaker) and are left out (4 utterances)"
-ONE = "1 of 6 speakers have one utterance and are only ever the negatives of triplets (1 utterances)"
+ONE = "1 of 6 speakers have one utterance and are used only as negatives of triplets (1 utterances)"
 
 
 @pytest.mark.parametrize(("name", "message"), [("ge2e", FEW), ("triplet", ONE)])

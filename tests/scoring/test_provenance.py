@@ -141,7 +141,7 @@ def test_own_embeddings_are_called_so(exp: Path) -> None:
     assert network_notes(exp, ["test"]) == [("network", "own embeddings, which were not extracted here")]
 
 
-def test_a_network_of_which_nothing_is_written_is_not_known(exp: Path) -> None:
+def test_a_network_without_a_record_is_not_known(exp: Path) -> None:
     (exp / "trained.yaml").unlink()
     assert "not known: the experiment has no trained.yaml" in dict(network_notes(exp, ["test"]))["network"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# Bytes, for a table may hold any: é and a blank of another script in ids, and two bytes that are no UTF-8.
+# Bytes, for a table may hold any: é and a blank of another script in ids, and two bytes that are not UTF-8.
 UTTS = {b"Z-1": b"Z", b"a-1": b"a", b"a-\xc3\xa9": b"a", b"a-\xff\xfe": b"a", "b\u3000-1".encode(): "b\u3000".encode()}
 LOCALES = [{}, {"LC_ALL": "C"}, {"LC_ALL": "en_US.UTF-8"}, {"LC_ALL": "en_US.ISO-8859-1"}, {"PYTHONUTF8": "0"}]
 
