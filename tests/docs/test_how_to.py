@@ -82,6 +82,6 @@ def run(checkout: Path, block: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["pooling", "loss", "command", "step"])
+@pytest.mark.parametrize("name", ["pooling", "loss", "command", "step", "preparation"])
 def test_the_page_can_be_followed_to_the_letter(name: str, root: Path, checkout: Path) -> None:
     assert follow(root / "docs" / "how-to" / f"{name}.md", checkout) >= 3
