@@ -327,6 +327,6 @@ def test_a_place_that_cannot_be_written_to_is_named_once_before_anything_runs(
     lines = [line for line in done.stderr.splitlines() if not line.startswith("environment: ")]
     assert lines == [
         f"pipeline.sh: --{option} is {tmp_path}/file/below: {tmp_path}/file is not a directory;"
-        f" give another --{option}, or mend that"
+        f" give another --{option}, or fix that"
     ]
     assert not fresh.data.exists() and not fresh.exp.exists()
