@@ -28,7 +28,7 @@ from benchmarks.network_cases.mini import collect, command, run  # noqa: E402
 from common.program import log_message, run_program  # noqa: E402
 from common.whole_files import write_whole  # noqa: E402
 from nnet.config.experiment import load  # noqa: E402
-from nnet.shorten import shortened  # noqa: E402
+from nnet.config.shortening import shortened  # noqa: E402
 
 SAME_NETWORK = ("small", "mini_large_margin")  # as mini.yaml, trained for other corpora or from another run's weights
 

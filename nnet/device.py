@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 from collections.abc import Iterator
 
 import torch
 
 from common.errors import InputError
+from nnet.config.program_options import DEVICE, DEVICE_NAMES
 
 # Values of ONEDNN_MAX_CPU_ISA with which oneDNN does not multiply bf16 numbers; other values do not limit it.
 ISA_WITHOUT_BF16 = {
@@ -25,8 +25,8 @@ def choose_device(name: str) -> torch.device:
     Raises:
         InputError: another name, or a device that does not exist.
     """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise InputError(f"--device is {name!r}; choose one of: auto, cpu, cuda, cuda:<n>")
+    if not DEVICE.fullmatch(name):
+        raise InputError(f"--device is {name!r}; choose one of: {DEVICE_NAMES}")
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
         return torch.device("cuda" if found else "cpu")

@@ -70,7 +70,8 @@ def augmentation_of(given: Given, network: Network, feats_type: str, source: str
 def _of_experiment(asked: str | None, network: Network, obstacle: str, speed_perturb: bool) -> Augmentation:
     if asked not in (None, "online"):
         raise InputError(
-            f"{network.path} has data.source wav: it augments while it reads audio, so --augment {asked} is impossible"
+            f"{network.path} has data.source audio: it augments while it reads audio, so --augment {asked} is"
+            " impossible"
         )
     if obstacle:
         raise InputError(f"{network.path} {obstacle}; use --augment ondisk")
@@ -82,7 +83,7 @@ def _obstacle(network: Network, feats_type: str, source: str, asked: str | None)
     if feats_type == "logmel":
         return "has features.type logmel, of another rate than the audio that augmentation while training reads"
     if asked == "online" and source != "audio" and network.has_own_augmentation():
-        return "has a section augment, which that of --augment-config would replace (data.source wav would use it)"
+        return "has a section augment, which that of --augment-config would replace (data.source audio would use it)"
     return ""
 
 

@@ -1,6 +1,6 @@
 """Names and values for bash: `name, number of values ("-" for a plain one), value ...`, a zero byte after each.
 
-utils/stage_functions.sh stores them by `printf -v`; nothing is ever evaluated.
+utils/recipe_calls.sh stores them by `printf -v`; nothing is ever evaluated.
 """
 
 from __future__ import annotations

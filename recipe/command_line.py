@@ -23,6 +23,7 @@ from recipe.options import FLAGS, FORMS, OPTIONS, PATHS, SOURCES, PipelineOption
 COMMAND_LINE = "command line"
 _INTEGER, _POSITIVE = re.compile(r"[0-9]{1,100}"), re.compile(r"[1-9][0-9]{0,99}")
 _NUMBER = re.compile(r"[0-9]{1,100}(\.[0-9]*)?|\.[0-9]+")
+_ANY_TEXT = re.compile(".*", re.DOTALL)
 _KINDS = typing.get_type_hints(PipelineOptions)
 
 
@@ -53,7 +54,6 @@ class Given:
     values: dict[str, Any] = dataclasses.field(default_factory=dict)
     found_in: dict[str, str] = dataclasses.field(default_factory=dict)
     corpus_changes: list[Change] = dataclasses.field(default_factory=list)
-    asks_for_help: bool = False
 
     def on_command_line(self, name: str) -> bool:
         """Whether an option was given there."""
@@ -75,7 +75,7 @@ class Given:
             InputError: the option is unknown, or the value is invalid.
         """
         if name not in OPTIONS:
-            raise InputError(f"{where}: {flag_of(name)} is unknown; choose from: {' '.join(map(flag_of, OPTIONS))}")
+            raise InputError(f"{where}: {flag_of(name)} is unknown; choose from: {_known_flags()}")
         if name in PATHS and where == COMMAND_LINE:
             text = self._path(name, text)
         value = value_of(name, text, where)
@@ -100,6 +100,10 @@ class Given:
         if name in SOURCES:
             raise InputError(f"{where}: {flag_of(name)} is given twice, as {before} and {text}; keep one")
         log_line(f"{where}: {flag_of(name)} is given twice: {text} is taken, {before} is not")
+
+
+def _known_flags() -> str:
+    return " ".join(map(flag_of, OPTIONS))
 
 
 def as_given(value: object) -> str:
@@ -142,7 +146,6 @@ def value_of(name: str, text: str, where: str) -> Any:
 
 
 def _converted(name: str, kind: Any, text: str) -> Any:
-    expected = _expected(name, kind)
     if typing.get_origin(kind) is typing.Literal:
         if text not in typing.get_args(kind):
             raise OptionError(name, f'is "{text}"; {choices(text, typing.get_args(kind))}')
@@ -154,13 +157,11 @@ def _converted(name: str, kind: Any, text: str) -> Any:
     elif kind is float:
         form, make = _NUMBER, float
     else:
-        form = FORMS[name][0] if name in FORMS else re.compile(".*", re.DOTALL)
+        form = FORMS[name][0] if name in FORMS else _ANY_TEXT
         make = (lambda word: (word.rstrip("/") or word if name in PATHS else word,)) if _is_list(name) else str
-    if not form.fullmatch(text):
-        raise OptionError(name, f'is "{text}"; expected {expected}')
-    value = make(text)
-    if kind in (int, float) and value not in range_of(OPTIONS[name]):
-        raise OptionError(name, f'is "{text}"; expected {expected}')
+    value = make(text) if form.fullmatch(text) else None
+    if value is None or (kind in (int, float) and value not in range_of(OPTIONS[name])):
+        raise OptionError(name, f'is "{text}"; expected {_expected(name, kind)}')
     return value
 
 
@@ -168,7 +169,7 @@ def _expected(name: str, kind: Any) -> str:
     """What a value must be, in words."""
     if name in FORMS:
         return FORMS[name][1]
-    words = {bool: "true or false", int: "an integer", float: "a number"}.get(kind, "a text")
+    words = {bool: "true or false", int: "an integer", float: "a number"}[kind]
     return f"{words} {range_of(OPTIONS[name])}".rstrip()
 
 
@@ -188,12 +189,15 @@ def read_command_line(words: Sequence[str], given: Given) -> None:
     while rest:
         word = rest.pop(0)
         if word in ("-h", "--help"):
-            given.asks_for_help = True
+            continue
         elif not word.startswith("--"):
             raise InputError(f'found "{word}", expected an option; ./pipeline.sh --help lists them')
         else:
             flag, equals, text = word.removeprefix("--").partition("=")
             name = flag.replace("-", "_")
+            if "_" in flag:  # allowed in a corpus file only
+                end = f"use {flag_of(name)}" if name in OPTIONS else f"choose from: {_known_flags()}"
+                raise InputError(f"{COMMAND_LINE}: --{flag} is unknown; {end}")
             if not equals:
                 text = _next_value(name, flag, rest)
             given.set(name, text, COMMAND_LINE)

@@ -11,7 +11,12 @@ from common.errors import InputError
 from recipe.command_line import as_given
 from recipe.options import PipelineOptions
 
-_ODD = re.compile(r"[^\w.-]")
+_ODD_IN_NAME = re.compile(rb"[^\w.-]")  # of bytes: \w has no letters outside ASCII
+
+
+def plain_name(name: str) -> str:
+    """A name of a directory for pipes: an underscore for each byte that is not a letter, a digit or one of . _ -"""
+    return _ODD_IN_NAME.sub(b"_", os.fsencode(name)).decode()
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,12 @@ def _mini(options: PipelineOptions) -> ChosenCorpus:
 
 def _folder(options: PipelineOptions) -> ChosenCorpus:
     train, test = options.train_root, options.test_root
-    if train and not Path(train[0]).is_dir():
+    if train and (options.name is None or options.stage == 0) and not Path(train[0]).is_dir():
         raise InputError(f"--train-root is {train[0]}, which is not a folder; expected <root>/<speaker>/**/<audio>")
     if not train or not test:
         raise InputError("--corpus folder needs --train-root and --test-root")
     parent = Path(os.path.abspath(train[0])).parent  # noqa: PTH100 - a link counts where it is, not where it leads
-    name = _ODD.sub("_", parent.name or "/")
+    name = plain_name(parent.name or "/")
     tests = tuple("test" if number == 0 else _test_name(root) for number, root in enumerate(test))
     trials, genders = as_given(options.trials), as_given(options.spk2gender)
     trees = tuple(f"{root}/**" for root in (*train, *test))

@@ -92,10 +92,11 @@ def check_counts(what: str, table_in: str, table_out: str, reason_log: str, max_
     share = len(dropped) / len(ids_in)
     if share > max_loss:
         reason, log = reasons.get(dropped[0], ("no reason found", where))
-        mend = ", or allow more with --max-loss" if max_loss else f"; mend its source, or take it out of {table_in}"
+        allowed = f"at most {100 * max_loss:g} % is allowed{' (--max-loss)' if max_loss else ''}"
+        fix = "" if max_loss else f"; fix its source, or take it out of {table_in}"
         raise InputError(
-            f"{what}: {len(dropped)} of {len(ids_in)} dropped ({100 * share:.2f} %), at most {100 * max_loss:g} % "
-            f"may be (first: {dropped[0]}, {reason}); see {log} and {table_out}.dropped{mend}"
+            f"{what}: {len(dropped)} of {len(ids_in)} dropped ({100 * share:.2f} %), {allowed}; "
+            f"first: {dropped[0]}, {reason}; see {log} and {table_out}.dropped{fix}"
         )
     return f"{what}: {len(ids_in)} in, {len(ids_out)} out, {len(dropped)} dropped ({100 * share:.2f} %)"
 

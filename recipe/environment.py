@@ -85,7 +85,7 @@ def main() -> int:
     lines = lacking(MINIMUM | TESTS if arguments.tests else MINIMUM)
     if not arguments.quiet:
         for line in lines:
-            print(f"check_environment.py: {line}", file=sys.stderr)
+            print(f"environment.py: {line}", file=sys.stderr)
     return 1 if lines else 0
 
 

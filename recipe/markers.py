@@ -1,4 +1,4 @@
-"""stage_marker.py: whether a stage's last complete run still holds, by fingerprints of what went in and came out.
+"""Whether a stage's last complete run still holds, by fingerprints of its inputs and outputs.
 
 A marker is a JSON file; recipe/fingerprints.py says what is noticed.
 """
@@ -12,37 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
-from common.program import Parser, log_message
+from common.program import Parser
 from common.whole_files import writing
 from recipe.fingerprints import TREE, difference, path_fingerprint
 from recipe.gone_files import gone
 
-STALE = 3
-
-USAGE = """
-  stage_marker.py check MARKER [--option k=v ...] [--input PATH ...] [--output PATH ...] [--gone no|inputs|all]
-  stage_marker.py write MARKER (the same) [--seconds S] [--count in=N out=N dropped=N]
-  stage_marker.py show DIR"""
-ABOUT = """check: exit code 0 if the stage is up to date, else 3 and one line that says why. With --gone, a stage that
-       must run is refused (exit code 1) if the files that its input tables name are gone; all: also if those of an
-       output table were moved.
-write: record that the stage is complete, with the time it took and its counts.
-show:  a table of the markers (*.json) in a directory."""
-
-
-def read_options(pairs: Sequence[str]) -> dict[str, str]:
-    """`k=v` texts as a dict.
-
-    Raises:
-        InputError: one without `=`.
-    """
-    options: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise InputError(f'found "{pair}", expected name=value')
-        options[key] = value
-    return options
+USAGE = "stage_marker.py show DIR   e.g.: stage_marker.py show exp/mini-mini/.stages"
+ABOUT = "A table of the markers (*.json) in a directory: each stage, when it was complete, and how long it took."
 
 
 def changed_option(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:
@@ -107,7 +83,6 @@ def write_marker(
     inputs: Sequence[str],
     outputs: Sequence[str],
     seconds: float | None = None,
-    counts: Mapping[str, str] | None = None,
 ) -> None:
     """Record a complete run of a stage.
 
@@ -117,7 +92,6 @@ def write_marker(
         inputs: paths that it has read.
         outputs: paths that it has written.
         seconds: how long it took.
-        counts: how many utterances went in, came out and were dropped.
 
     Raises:
         InputError: an input or output does not exist.
@@ -125,7 +99,6 @@ def write_marker(
     record: dict[str, Any] = {
         "finished": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "seconds": seconds,
-        "counts": dict(counts or {}),
         "options": dict(options),
         "inputs": {path: path_fingerprint(Path(path)) for path in inputs},
         "outputs": {path: path_fingerprint(Path(path)) for path in outputs},
@@ -144,48 +117,19 @@ def marker_table(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such directory")
     records = [(read_marker(path), path.stem) for path in folder.glob("*.json")]
-    lines = [f"{'stage':<12} {'finished':<26} {'seconds':>8}  counts"]
+    lines = [f"{'stage':<12} {'finished':<26} {'seconds':>8}"]
     for record, name in sorted(records, key=lambda item: str(item[0].get("finished"))):
-        counts = " ".join(f"{key}={value}" for key, value in record.get("counts", {}).items())
         seconds = "" if record.get("seconds") is None else f"{record['seconds']:g}"
-        lines.append(f"{name:<12} {record.get('finished', ''):<26} {seconds:>8}  {counts}".rstrip())
+        lines.append(f"{name:<12} {record.get('finished', ''):<26} {seconds:>8}".rstrip())
     return lines
 
 
-def main(argv: Sequence[str]) -> int:
-    """Command line of utils/stage_marker.py."""
-    parser = Parser(USAGE, ABOUT)
-    parser.add_argument("action", choices=("check", "write", "show"))
-    parser.add_argument("marker", help="the marker's file; show: the directory")
-    for name in ("option", "input", "output", "count"):
-        parser.add_argument(f"--{name}", nargs="+", action="extend", default=[], metavar=name.upper())
-    parser.add_argument("--gone", choices=("no", "inputs", "all"), default="no", help="whose files are looked for")
-    parser.add_argument("--seconds", type=float, help="how long the stage took")
-    arguments = parser.parse(argv)
-    marker = Path(arguments.marker)
-    if arguments.action == "show":
-        print("\n".join(marker_table(marker)))
-    elif arguments.action == "write":
-        facts = (read_options(arguments.option), arguments.input, arguments.output)
-        write_marker(marker, *facts, arguments.seconds, read_options(arguments.count))
-    else:
-        try:
-            reason = reason_to_run(marker, read_options(arguments.option), arguments.input, arguments.output)
-        except InputError as error:  # a damaged marker is reported, and counts as none
-            log_message(str(error))
-            reason = "its marker is damaged"
-        refuse_gone(arguments.gone, reason, arguments.input, arguments.output)
-        if reason:
-            print(reason)
-            return STALE
-    return 0
-
-
 def refuse_gone(which: str, reason: str | None, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-    """See --gone.
+    """Refuse a stage whose tables name files that are gone.
 
     Args:
-        which: "no", "inputs" or "all".
+        which: "inputs", the tables that the stage reads; or "all", also an output table whose files were moved. The
+            second counts only if the stage must run.
         reason: why the stage must run; None if it is up to date, and may be forced.
         inputs: what it reads.
         outputs: what it writes.
@@ -198,3 +142,12 @@ def refuse_gone(which: str, reason: str | None, inputs: Sequence[str], outputs: 
         found = gone(outputs, moved_alone=True)
     if found:
         raise InputError(found)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Command line of utils/stage_marker.py."""
+    parser = Parser(USAGE, ABOUT)
+    parser.add_argument("action", choices=("show",))
+    parser.add_argument("folder", type=Path, help="the directory of the markers")
+    print("\n".join(marker_table(parser.parse(argv).folder)))
+    return 0

@@ -15,7 +15,7 @@ from typing import Any
 from common.errors import InputError
 from nnet.config.experiment import Config, get, load
 from nnet.config.overrides import Override
-from nnet.shorten import shortened
+from nnet.config.shortening import shortened
 from recipe.command_line import Change, Given, log_line
 
 IMPORTED_STAGES = (2, 3, 4, 5, 6)
@@ -77,6 +77,8 @@ def network_of(given: Given) -> Network:
     """
     options = given.options()
     if options.nnet_config is None and not _is_imported(options.exp):
+        if given.on_command_line("nnet_config"):
+            raise InputError("--nnet-config is -; give a file, e.g. conf/nnet/mini.yaml")
         raise InputError(f"--nnet-config is missing: conf/pipeline/{options.corpus}.conf names none")
     network = Network(
         path=options.nnet_config or "",

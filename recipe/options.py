@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from common.options import OptionSet, option
+from nnet.config.program_options import DEVICE, DEVICE_NAMES, MOST_VALID_SHARE
 
 PATHS = (
     *("data", "exp", "nnet_config", "augment_config", "vad_config", "test_vad_config", "train_root", "test_root"),
@@ -30,7 +31,7 @@ FORMS = {
     **dict.fromkeys(
         ("name", "data", "exp"), (_PLAIN_PATH, "letters, digits and . _ / + @ % = : ~ - only")
     ),
-    "device": (re.compile(r"auto|cpu|cuda(:[0-9]+)?"), "auto, cpu, cuda or cuda:<n>"),
+    "device": (DEVICE, DEVICE_NAMES),
     "num_augmented": (re.compile(r"[0-9]+x?"), "an integer >= 0, or e.g. 2x"),
 }  # fmt: skip
 """Option -> (what its text must match, the same in words)."""
@@ -62,7 +63,7 @@ class PipelineOptions(OptionSet):
     )
     nj: int | None = option(None, "number of jobs at once; -: the number of cores", least=1)
     seed: int = option(1, "random seed of augmentation, held-out split and training", least=0)
-    device: str = option("auto", "auto, cpu, cuda or cuda:<n>")
+    device: str = option("auto", DEVICE_NAMES)
     mini_size: Literal["full", "tiny"] = option("full", "mini: size of the corpus; tiny takes a minute from end to end")
     mini_seed: int | None = option(None, "mini: random seed of the corpus; -: that of conf/mini_corpus.yaml", least=0)
     train_root: tuple[str, ...] = option(
@@ -103,9 +104,9 @@ class PipelineOptions(OptionSet):
     min_frames: int | None = option(None, "the same in frames of the features, instead of --min-seconds", least=0)
     min_utts: int = option(1, "number of utterances that a training speaker must have", least=0)
     valid_share: float = option(
-        0.1, "share of source recordings that is held out to choose the best model", least=0, most=1
+        0.1, "share of source recordings that is held out to choose the best model", least=0, most=MOST_VALID_SHARE
     )
-    lda_dim: int = option(200, "LDA dimension, at most", least=0)
+    lda_dim: int = option(200, "LDA dimension, at most", least=1)
     asnorm_cohort: Literal["speakers", "utterances"] = option(
         "speakers",
         "AS-norm compares scores with those of the training speakers' means, or of their utterances "

@@ -1,6 +1,6 @@
 """The plan of a run: all that the recipe decides, checked, in one frozen object.
 
-`python3 -m recipe start` makes it (recipe/planning.py) and gives its names to pipeline.sh. The text of a plan is what
+`utils/recipe.py start` makes it (recipe/planning.py) and gives its names to pipeline.sh. The text of a plan is what
 exp/<run>/plan.yaml holds: YAML of one `name: value` per line, each value as JSON has it, so that reading it back needs
 the standard library only.
 """

@@ -11,12 +11,11 @@ from pathlib import Path
 from common.errors import InputError
 from recipe.augmentation import Augmentation, augmentation_of
 from recipe.command_line import Given, as_given
-from recipe.corpora import ChosenCorpus, corpus_of
+from recipe.corpora import ChosenCorpus, corpus_of, plain_name
 from recipe.network import Network, config_values, network_of, shorten
 from recipe.plan import RunPlan
 
 _ODD_IN_PATH = re.compile(r"[^\w./+@%=:~-]")
-_ODD_IN_NAME = re.compile(r"[^\w.-]")
 _PLAIN_WORD = re.compile(r"[\w./+@%=:,~-]+")
 _FEATURES = ("type", "config", "cmvn", "vad", "frame_rate", "columns")  # the last checks the option file
 
@@ -132,7 +131,7 @@ def _plan_of(
 
 def _feats_name(features: Features) -> str:
     """The directory of features: the name of their option file, after their type if it does not begin with it."""
-    name = _ODD_IN_NAME.sub("_", Path(features.config).name.removesuffix(".conf"))
+    name = plain_name(Path(features.config).name.removesuffix(".conf"))
     name = name if name.startswith(features.type) else f"{features.type}-{name}"
     if name == "mfcc" and not cmp(features.config, "conf/mfcc.conf", shallow=False):
         raise InputError(

@@ -1,11 +1,12 @@
-"""progress.py: run a command and say how far it is, every ten seconds, or in one line that is rewritten on a terminal.
+"""progress.py: run a command and report its progress every ten seconds; on a terminal, in one line that is rewritten.
 
     progress.py --label "stage 1: MFCC of train" --total 1200 --lines 'mfcc/raw_mfcc_train.*.scp' -- utils/run.pl ...
     progress.py --label "stage 6: training" --follow exp/a/log/train.log --announce "expected: " -- utils/run.pl ...
 
-With --lines the lines of the growing files are counted against --total; with --follow the newest line of a log that
-speaks of time left is shown, once; with --announce too, at any time, the first line that begins so, without these
-words. Else a command that ends within ten seconds prints nothing. The exit code is the command's.
+--lines counts the lines of files that grow, and compares the number with --total.
+--follow shows the newest line of a log that says how much time is left; --announce also shows the first line that
+begins with these words, without them and as soon as it is there.
+Apart from --announce, nothing is printed in the first ten seconds. The exit code is that of the command.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def counted_lines(counter: LineCounter, total: int, elapsed: float) -> str:
 
 
 def newest_report(log: str) -> str:
-    """The last line of a log that says how much time is left, or "" before there is one."""
+    """The last line of a log that says how much time is left; "" if there is none yet."""
     path = Path(log)
     if not path.is_file():
         return ""
@@ -67,7 +68,8 @@ class Announcement:
     """Shows the first line of a log that begins with some words, once; what an earlier command wrote does not count.
 
     Args:
-        log: the file. words: the line begins so; "" where nothing is announced.
+        log: the file.
+        words: how the line begins; "" if nothing is announced.
     """
 
     def __init__(self, log: str, words: str) -> None:

@@ -52,7 +52,7 @@ def go_on(key: str, seconds: float, cpu: float | None) -> int:
 def look_again(key: str) -> int:
     """Find the next stage after another run was waited for: it may have made what is wanted. Returns the exit code."""
     plan = from_text(sys.stdin.read())
-    return _sent(plan, stages_from(plan, key), after_stage_0=False)
+    return _sent(plan, stages_from(plan, key), after_stage_0=key == "0")
 
 
 def _sent(plan: RunPlan, planned: Sequence[PlannedStage], after_stage_0: bool) -> int:

@@ -1,34 +1,23 @@
-"""stage_times.py: how long each stage took, and how long the stages to come will take.
+"""How long each stage took, and how long the next stages will take.
 
-A ledger is <dir>/.stages/times.tsv, in the directory that holds the stage's marker: a line a stage, with the seconds of
-its last complete run: wall time and, where known, CPU time. A stage that has not run here is estimated only on
-the mini corpus, by TYPICAL, scaled by what the stages that have run took against it.
+The ledger <dir>/.stages/times.tsv is in the directory that holds the stage's marker. It has a line for each stage, with
+the seconds of its last complete run: wall time and, if it is known, CPU time. A stage that has not run here is
+estimated on the mini corpus only: by TYPICAL, times the ratio of measured to typical time of the stages that have run.
 """
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from common.errors import InputError, for_a_message
-from common.program import Parser, log_message
+from common.errors import for_a_message
+from common.program import log_message
 from common.progress import about, format_seconds
 from common.whole_files import writing
 from recipe.plan import RunPlan
 from recipe.stages import STAGES, PlannedStage
-
-USAGE = """
-  stage_times.py record DIR STAGE --seconds S [--cpu C]
-  stage_times.py left DIR STAGE ROLE=DIR ... [--last N] [--skip "N ..."] [--corpus NAME] [--way WORDS]
-  stage_times.py total ROLE=DIR ... [--skip "N ..."] [--way WORDS]"""
-ABOUT = """record: write down how long a stage took whose marker is in DIR.
-left:   print how long the run will still take, from this stage on, e.g. "about 9 min left in all"; nothing if nothing
-        is known.
-total:  print how long all stages together took.
-ROLE is one of data, mfcc, feats, prepared, exp: the directories of the recipe."""
 
 LEDGER = ".stages/times.tsv"
 HEADER = "stage\tseconds\tcpu_seconds"
@@ -203,70 +192,3 @@ def total_of_run(plan: RunPlan) -> str:
     """How long all stages of a run together took, without the last one, which asks."""
     folders, jobs = _folders_and_jobs(plan, 11)
     return total_line(jobs, known_times(jobs, folders))
-
-
-def read_folders(pairs: Sequence[str]) -> dict[str, Path]:
-    """`role=directory` texts as a dict.
-
-    Raises:
-        InputError: another role, or no directory.
-    """
-    roles = sorted({job.role for job in JOBS})
-    folders = {}
-    for pair in pairs:
-        role, _, folder = pair.partition("=")
-        if role not in roles or not folder:
-            raise InputError(f'found "{pair}", expected role=directory with a role of {", ".join(roles)}')
-        folders[role] = Path(folder)
-    return folders
-
-
-def read_stage(words: Sequence[str]) -> tuple[Path, int]:
-    """`DIR STAGE`, the first two words.
-
-    Raises:
-        InputError: there are fewer, or no number of a stage.
-    """
-    if len(words) < 2 or not (words[1].isascii() and words[1].isdigit()):
-        raise InputError(f"found {' '.join(words)!r}, expected a directory and the number of a stage")
-    return Path(words[0]), int(words[1])
-
-
-def run_left(words: Sequence[str], options: Namespace, skipped: set[int]) -> str:
-    """What `left` prints."""
-    folder, stage = read_stage(words)
-    folders = read_folders(words[2:])
-    jobs = jobs_of_run(folders, skipped, options.last)
-    here = [job for job in jobs if job.stage == stage and folders[job.role] == folder]
-    if not here:
-        return ""
-    return time_left(jobs, here[0], known_times(jobs, folders), typical_times(options.corpus, options.way))
-
-
-def run_total(words: Sequence[str], skipped: set[int]) -> str:
-    """What `total` prints."""
-    folders = read_folders(words)
-    jobs = jobs_of_run(folders, skipped, 11)  # the last stage is at work when it asks
-    return total_line(jobs, known_times(jobs, folders))
-
-
-def main(argv: Sequence[str]) -> int:
-    """Command line of utils/stage_times.py."""
-    parser = Parser(USAGE, ABOUT)
-    parser.add_argument("action", choices=("record", "left", "total"))
-    parser.add_argument("words", nargs="+", metavar="DIR STAGE, or ROLE=DIR", help="as above")
-    parser.add_argument("--seconds", type=float, default=0.0, help="record: wall time")
-    parser.add_argument("--cpu", type=float, help="record: CPU time")
-    parser.add_argument("--last", type=int, default=12, help="left: the last stage to run")
-    parser.add_argument("--skip", default="", help="stages that have nothing to do")
-    parser.add_argument("--corpus", default="", help="left: name of a typical run")
-    parser.add_argument("--way", default="", help="the augmentation, then the config and what is changed in it")
-    options = parser.parse(argv)
-    skipped = {int(stage) for stage in options.skip.split()} | PASSED_OVER.get(options.way.partition(" ")[0], set())
-    if options.action == "record":
-        record_times(*read_stage(options.words), Times(options.seconds, options.cpu))
-        return 0
-    text = run_left(options.words, options, skipped) if options.action == "left" else run_total(options.words, skipped)
-    if text:
-        print(text)
-    return 0

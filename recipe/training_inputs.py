@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import Parser, run_program
+from common.program import Parser, log_message, run_program
 from recipe.markers import reason_to_run, write_marker
 
 BEGUN = ".stages/training_begun.json"
@@ -19,15 +19,21 @@ def note_training_inputs(exp: Path, lists: str) -> None:
     """Write down what a training reads.
 
     Raises:
-        InputError: there is a training of something else in the experiment.
+        InputError: the experiment has a training of something else, or a damaged note of what it began with.
     """
-    why = reason_to_run(exp / BEGUN, {}, [lists], [])
+    note = exp / BEGUN
+    try:
+        why = reason_to_run(note, {}, [lists], [])
+        found = f"was trained on other features or lists ({why})"
+    except InputError:
+        why = f"{note} is damaged"
+        found = f"may be trained on other features or lists: {why}"
+        if not (exp / "last.pt").exists():
+            log_message(f"{why}, and is written again")
     if why and (exp / "last.pt").exists():
-        raise InputError(
-            f"{exp}/last.pt was trained on other features or lists ({why}); give another --exp, or remove last.pt and"
-            " best.pt there to start again"
-        )
-    write_marker(exp / BEGUN, {}, [lists], [])
+        way_out = "give another --exp, or remove last.pt and best.pt there to start again"
+        raise InputError(f"{exp}/last.pt {found}; {way_out}")
+    write_marker(note, {}, [lists], [])
 
 
 def main(argv: Sequence[str]) -> None:

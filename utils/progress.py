@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run a command and say how far it is: see --help, and recipe/progress.py."""
+"""Run a command and report its progress: see --help, and recipe/progress.py."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What pipeline.sh asks for: its plan, and which stage runs next. See recipe/calls.py."""
 
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -13,5 +14,6 @@ sys.argv[0] = "pipeline.sh"  # messages are those of the program that the user c
 from common.program import exit_code  # noqa: E402
 from recipe.calls import main  # noqa: E402
 
+logging.basicConfig(format="pipeline.sh: %(message)s")
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--help | head` ends it silently, as it ends any filter
 sys.exit(exit_code(main, sys.argv[1:]))

@@ -17,7 +17,10 @@ begin_run() {  # "$@" of pipeline.sh: under the guard, in the checkout, with all
   export PIPELINE_CALLED_FROM=$PWD                  # paths on the command line are relative to it
   cd "$root" || exit
   ask start "$@" || status=$?
-  if [ "$status" -gt 1 ]; then                      # packages are missing, or there is no Python
+  if lacks_packages "$status"; then
+    if [ "$status" -eq 127 ] && [[ " $* " =~ \ --dry-run(=true)?\  && ! " $* " =~ \ --dry-run\ false\  ]]; then
+      dry_run=true                                  # no Python has read the words
+    fi
     if [ "$dry_run" = true ]; then
       echo "pipeline.sh: packages are missing, and --dry-run installs none; run utils/prepare_environment.sh" >&2
       exit 1
@@ -25,11 +28,19 @@ begin_run() {  # "$@" of pipeline.sh: under the guard, in the checkout, with all
     utils/prepare_environment.sh
     status=0
     ask start "$@" || status=$?
+    if lacks_packages "$status"; then
+      echo "pipeline.sh: packages are still missing after utils/prepare_environment.sh; run it to see why" >&2
+      exit 1
+    fi
   fi
   if [ "$status" -ne 0 ] || [ -z "$plan" ]; then exit "$status"; fi      # without a plan it was --help
   . ./path.sh
   . ./cmd.sh
   nj=${nj/#-/$PIPELINE_CORES}
+}
+
+lacks_packages() {  # <exit code>: ENVIRONMENT_LACKS of recipe/calls.py, or no Python; the user may have ended others
+  [ "$1" -eq 3 ] || [ "$1" -eq 127 ]
 }
 
 ask() {  # <arguments of utils/recipe.py>: stores the names that it answers on descriptor 3, arrays too

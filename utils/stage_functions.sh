@@ -9,7 +9,8 @@
 # shellcheck source=utils/recipe_calls.sh
 . "$(dirname "${BASH_SOURCE[0]}")/recipe_calls.sh"
 
-stage() {  # <stage>: 0 if it must run now. Its directory is then locked; every command of the stage inherits the lock
+# <stage>: 0 if it must run now. Its directory is then locked; every command of the stage inherits the lock.
+stage() {  # as the condition of an `if` it runs without `set -e`, so each command that may fail has its `|| exit`
   if [ "$dry_run" = true ]; then
     if [ "$1" != "${planned[0]-}" ]; then return 1; fi
     printf '%s\n' "${described[0]}"
@@ -17,11 +18,11 @@ stage() {  # <stage>: 0 if it must run now. Its directory is then locked; every 
     return 0
   fi
   if [ "$1" != "$next_stage" ]; then return 1; fi
-  mkdir -p "$stage_folder/.stages"
-  exec {stage_lock}>> "$stage_folder/.stages/lock"
+  mkdir -p "$stage_folder/.stages" || exit
+  exec {stage_lock}>> "$stage_folder/.stages/lock" || exit
   if ! flock --nonblock "$stage_lock"; then
     ask waiting "$1" "$stage_folder"
-    flock "$stage_lock"
+    flock "$stage_lock" || exit
     ask again "$1" || exit      # the other run may have made what is wanted
     if [ "$1" != "$next_stage" ]; then
       exec {stage_lock}>&-
@@ -30,12 +31,16 @@ stage() {  # <stage>: 0 if it must run now. Its directory is then locked; every 
   fi
   local pid=$$
   if [ -n "${PIPELINE_RUN-}" ]; then pid=$PPID; fi     # the guard, which passes a signal on
-  echo "pid $pid on $HOSTNAME since $(date '+%F %T') (run ${PIPELINE_RUN-})" > "$stage_folder/.stages/lock"
+  echo "pid $pid on $HOSTNAME since $(date '+%F %T') (run ${PIPELINE_RUN-})" > "$stage_folder/.stages/lock" || exit
   echo "$(date '+%H:%M:%S') $announcement" >&2
-  if [ "$stage_folder" = "$exp" ]; then printf %s "$plan" > "$exp/plan.yaml"; fi
-  rm -f "$stage_marker"                                # from here on, until it is done, the stage is not complete
+  if [ "$stage_folder" = "$exp" ]; then write_plan || exit; fi
+  rm -f "$stage_marker" || exit                        # from here on, until it is done, the stage is not complete
   stage_begun=$SECONDS stage_begun_as=''
   if [ -r "/proc/$$/stat" ]; then stage_begun_as=$(< "/proc/$$/stat"); fi
+}
+
+write_plan() {  # whole, or not at all
+  printf %s "$plan" > "$exp/.stages/plan.yaml" && mv -fT "$exp/.stages/plan.yaml" "$exp/plan.yaml"
 }
 
 run() {  # <command> <argument>...

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whether a stage is up to date; records that it is complete: see --help, and recipe/markers.py."""
+"""Show which stages are complete: see --help, and recipe/markers.py."""
 
 import sys
 from pathlib import Path

@@ -11,8 +11,8 @@ import torch
 from common.errors import InputError
 from nnet.config.experiment import Config
 from nnet.config.sections import DataOptions
+from nnet.config.shortening import smaller_batch
 from nnet.model import SpeakerNet
-from nnet.shorten import smaller_batch
 from nnet.training.optimizers import build_optimizer, clip_gradients
 from nnet.training.precision import autocast, choose_precision
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from common.errors import InputError
 from common.options import OptionSet, option
+from nnet.config.program_options import MOST_VALID_SHARE
 
 AUGMENTATION_SUFFIXES = ("-reverb", "-noise", "-music", "-babble")
 SPEED_PREFIX = re.compile(r"sp\d+(\.\d+)?-(?=.)")  # sp0.9-<utt_id>: a copy at another speed, a speaker of its own
@@ -39,7 +40,7 @@ class HoldOutOptions(OptionSet):
     """How much to hold out; options of `nnet.make_lists`."""
 
     valid_share: float = option(
-        0.1, "share of clean utterances to hold out; 0: train without validation", least=0, most=0.5
+        0.1, "share of clean utterances to hold out; 0: train without validation", least=0, most=MOST_VALID_SHARE
     )
     max_valid: int = option(2000, "utterances to hold out at most, approximately", least=1)
     max_pairs: int = option(10000, "target pairs at most, and nontarget pairs at most", least=1)

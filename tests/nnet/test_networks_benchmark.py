@@ -20,8 +20,8 @@ from benchmarks.network_cases.steps import StepTime, batch_labels, time_step
 from benchmarks.network_cases.table import Figures, Report, figures_from, thousands
 from common.errors import InputError
 from nnet.config.experiment import Config, load
+from nnet.config.shortening import smaller_batch
 from nnet.model import SpeakerNet, build
-from nnet.shorten import smaller_batch
 
 SPEAKERS = 60
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from nnet.config.experiment import load
-from nnet.shorten import main, shortened, smaller_batch
+from nnet.config.shortening import shortened, smaller_batch
+from nnet.shorten import main
 from tests.nnet.helpers.refusals import refusal
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "nnet"

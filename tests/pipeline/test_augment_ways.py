@@ -65,4 +65,4 @@ def test_an_experiment_that_reads_audio_takes_its_own_augmentation(recipe: Recip
     config = yaml.safe_load((fresh.exp / "config.yaml").read_text())
     assert [step["name"] for step in config["augment"]["audio"]] == ["room"]
     done = recipe(*fresh.options(*wav, augment="ondisk"), code=1)
-    assert "has data.source wav" in done.stderr
+    assert "has data.source audio" in done.stderr

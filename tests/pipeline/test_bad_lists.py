@@ -74,7 +74,7 @@ def test_a_trial_whose_utterance_is_lost_at_vad_is_an_error(recipe: Recipe, fini
     message = recipe(*options, "--max-loss=0.2", code=1).stderr
     assert "models of enroll_test: 1 of 16 dropped" in message
     assert "first: spk10-u0" in message
-    assert "mend its source, or take it out of" in message
+    assert "fix its source, or take it out of" in message
     assert (finished.exp / "RESULTS.md").read_bytes() == results
 
 

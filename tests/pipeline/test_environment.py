@@ -69,12 +69,12 @@ def test_an_old_python_is_named(installed: dict[str, str], monkeypatch: pytest.M
     assert packages.lacking({})[0].endswith("expected 9.0 or newer")
 
 
-@pytest.mark.parametrize(("quiet", "text"), [([], "torch is not installed"), (["--quiet"], "")])
+@pytest.mark.parametrize(("quiet", "text"), [([], "environment.py: torch is not installed"), (["--quiet"], "")])
 def test_the_program_answers_by_its_exit_code(
     installed: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     quiet: list[str], text: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(sys, "argv", ["check_environment.py", *quiet])
+    monkeypatch.setattr(sys, "argv", ["environment.py", *quiet])
     assert packages.main() == 1
     captured = capsys.readouterr()
     assert text in captured.out + captured.err if text else captured.out + captured.err == ""

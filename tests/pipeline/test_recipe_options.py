@@ -29,7 +29,7 @@ from .conftest import Done, Place, Recipe, environment
         (["--max-loss", "5"], '--max-loss is "5"; expected a number >= 0 and <= 1'),
         (["--min-seconds", "1 s"], '--min-seconds is "1 s"; expected a number >= 0'),
         (["--min-frames", "1.5"], '--min-frames is "1.5"; expected an integer >= 0, or -'),
-        (["--valid-share", "1.5"], '--valid-share is "1.5"; expected a number >= 0 and <= 1'),
+        (["--valid-share", "1.5"], '--valid-share is "1.5"; expected a number >= 0 and <= 0.5'),
         (["--num-augmented", "x2"], '--num-augmented is "x2"; expected an integer >= 0, or e.g. 2x'),
         (["--speed-perturb", "yes"], '--speed-perturb is "yes"; expected true or false'),
         (["--force=perhaps"], '--force is "perhaps"; expected true or false'),
@@ -327,6 +327,6 @@ def test_a_place_that_cannot_be_written_to_is_named_once_before_anything_runs(
     lines = [line for line in done.stderr.splitlines() if not line.startswith("environment: ")]
     assert lines == [
         f"pipeline.sh: --{option} is {tmp_path}/file/below: {tmp_path}/file is not a directory;"
-        f" give another --{option}, or mend that"
+        f" give another --{option}, or fix that"
     ]
     assert not fresh.data.exists() and not fresh.exp.exists()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from common.errors import InputError
+from common.options import range_of
+from common.program import positive_int
+from nnet.data.hold_out import HoldOutOptions
 from recipe.command_line import Given, as_given, read_command_line
 from recipe.corpus_conf import read_corpus_conf, read_corpus_options
+from recipe.options import OPTIONS
 
 
 def read(checkout: Path, *words: str, called_from: Path | None = None) -> Given:
@@ -30,6 +36,12 @@ def read(checkout: Path, *words: str, called_from: Path | None = None) -> Given:
         (["--name=it's"], '--name is "it\'s"; expected letters, digits'),
         (["--seed=1\n"], "--seed is"),
         (["--min-seconds=inf"], '--min-seconds is "inf"; expected a number >= 0'),
+        (["--valid-share=0.6"], '--valid-share is "0.6"; expected a number >= 0 and <= 0.5'),
+        (["--lda-dim", "0"], '--lda-dim is "0"; expected an integer >= 1'),
+        (["--device", "cuda:x"], '--device is "cuda:x"; expected auto, cpu, cuda or cuda:<n>'),
+        (["--min_utts", "3"], "command line: --min_utts is unknown; use --min-utts"),
+        (["--dry_run"], "command line: --dry_run is unknown; use --dry-run"),
+        (["--no_such=3"], "command line: --no_such is unknown; choose from: --stage"),
         (["--max-loss=1.1"], '--max-loss is "1.1"; expected a number >= 0 and <= 1'),
     ],
 )
@@ -39,6 +51,16 @@ def test_a_value_that_cannot_serve_is_refused_where_it_is_given(
     with pytest.raises(InputError) as refusal:
         read(checkout, *arguments)
     assert says in str(refusal.value)
+
+
+def test_the_limits_are_those_of_the_programs_that_get_the_values(checkout: Path) -> None:
+    """As stage 5 and stage 10 refuse them, hours later."""
+    share = HoldOutOptions.__dataclass_fields__["valid_share"]
+    assert range_of(OPTIONS["valid_share"]) == range_of(share)
+    for text in ("0", "1", "200"):
+        allowed = int(text) in range_of(OPTIONS["lda_dim"])
+        with nullcontext() if allowed else pytest.raises(ArgumentTypeError):
+            positive_int(text)
 
 
 def test_ordinary_paths_are_accepted(checkout: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import pytest
 from recipe.bash_names import fields_for_bash
 from recipe.calls import cpu_seconds, working_directory
 from tests.helpers.own_processes import wait_until
+
+BASH = shutil.which("bash") or "bash"
 
 
 def test_the_recipe_is_short_and_evaluates_nothing(root: Path) -> None:
@@ -116,3 +120,113 @@ def test_cpu_time_is_that_of_the_processes_a_shell_has_waited_for(tmp_path: Path
         shell.communicate("\n")
     assert seconds is not None and 0.05 < seconds < 60
     assert cpu_seconds(pid, "") is None
+
+
+BEGIN = """set -euo pipefail
+. "$ROOT/utils/stage_functions.sh"
+begin_run "$@"
+echo "begun with $nj jobs"
+"""
+RECIPE_PY = """import os, signal, sys
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+calls = open('calls', 'a+'); calls.write('x'); calls.seek(0)
+code = int(os.environ['CODES'].split()[len(calls.read()) - 1])
+fields = ['plan', '-', 'a plan', 'nj', '-', '3'] if code == 0 else ['dry_run', '-', os.environ['DRY']]
+os.write(3, b''.join(field.encode() + bytes(1) for field in fields))
+os.kill(os.getpid(), -code) if code < 0 else sys.exit(code)
+"""
+
+
+def begin(root: Path, folder: Path, *words: str, codes: str, dry: str = "false", path: str = "") -> tuple[int, str]:
+    """Exit code and output of a recipe that begins; utils/recipe.py ends with each of `codes` in turn."""
+    scripts = {
+        "pipeline.sh": BEGIN,
+        "path.sh": "",
+        "cmd.sh": "",
+        "utils/recipe.py": RECIPE_PY,
+        "utils/prepare_environment.sh": "#!/bin/sh\necho installs\n",
+    }
+    (folder / "utils").mkdir()
+    for name, text in scripts.items():
+        (folder / name).write_text(text)
+    (folder / "utils/prepare_environment.sh").chmod(0o755)
+    env = {**os.environ, "ROOT": str(root), "CODES": codes, "DRY": dry, "PIPELINE_RUN": f"{os.getpid()}-1"}
+    if path:
+        env["PATH"] = path
+    command = [BASH, f"{folder}/pipeline.sh", *words]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("codes", "code", "says"),
+    [
+        ("0", 0, "begun with 3 jobs\n"),
+        ("1", 1, ""),
+        ("2", 2, ""),
+        ("-13", 141, ""),  # `--help | head` ended it by SIGPIPE
+        ("-9", 137, ""),
+        ("3 0", 0, "installs\nbegun with 3 jobs\n"),
+        ("3 1", 1, "installs\n"),
+    ],
+)
+def test_packages_are_installed_only_if_they_are_missing(
+    root: Path, tmp_path: Path, codes: str, code: int, says: str
+) -> None:
+    assert begin(root, tmp_path, codes=codes) == (code, says)
+
+
+def test_packages_that_are_missing_even_after_the_installation_are_reported(root: Path, tmp_path: Path) -> None:
+    code, said = begin(root, tmp_path, codes="3 3")
+    assert (code, said.count("\n")) == (1, 2)
+    assert said.startswith("installs\npipeline.sh: packages are still missing after utils/prepare_environment.sh")
+
+
+def test_a_dry_run_installs_nothing(root: Path, tmp_path: Path) -> None:
+    code, said = begin(root, tmp_path, codes="3", dry="true")
+    assert code == 1 and "--dry-run installs none" in said and "installs\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "installs"),
+    [
+        (["--dry-run"], False),
+        (["--seed", "3", "--dry-run=true"], False),
+        (["--dry-run", "true"], False),
+        (["--dry-run", "false"], True),
+        (["--dry-run=false", "--seed=2"], True),
+        (["--dry-runs"], True),
+    ],
+)
+def test_without_any_python_the_words_say_whether_it_is_a_dry_run(
+    root: Path, tmp_path: Path, words: list[str], installs: bool
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "dirname").symlink_to("/usr/bin/dirname")
+    code, said = begin(root, tmp_path, *words, codes="", path=str(tmp_path / "bin"))
+    assert code != 0 and ("installs\n" in said) is installs and ("--dry-run installs none" in said) is not installs
+
+
+@pytest.mark.parametrize("blocked", [".stages", ".stages/lock", "4.json", "plan.yaml"])
+def test_a_stage_whose_files_cannot_be_written_does_not_run(root: Path, tmp_path: Path, blocked: str) -> None:
+    exp = tmp_path / "exp"
+    script = ASK
+    if blocked == ".stages":
+        exp.mkdir()
+        (exp / ".stages").write_text("")
+    elif blocked == "4.json":  # a folder is not removed by rm -f
+        (exp / ".stages" / "4.json").mkdir(parents=True)
+    else:
+        (exp / blocked / "x").mkdir(parents=True)
+    done = bash(root, tmp_path, script + RECIPE.replace("3 4 7", "4"))
+    assert done.returncode != 0 and "runs" not in done.stdout
+
+
+def test_the_plan_is_written_whole(root: Path, tmp_path: Path) -> None:
+    """The earlier file is replaced, not written into: a link to it keeps its text."""
+    (tmp_path / "exp").mkdir()
+    (tmp_path / "exp" / "plan.yaml").write_text("the plan before")
+    (tmp_path / "before").hardlink_to(tmp_path / "exp" / "plan.yaml")
+    bash(root, tmp_path, ASK + RECIPE.replace("3 4 7", "4"))
+    assert (tmp_path / "exp" / "plan.yaml").read_text() == "a plan"
+    assert (tmp_path / "before").read_text() == "the plan before"

@@ -80,7 +80,7 @@ def test_an_experiment_that_reads_audio_has_its_own_augmentation(plan_of: MakePl
     plan = plan_of(*wav)
     assert (plan.augment, plan.augment_files, plan.exp) == ("online", (), "exp/mini-mini")
     assert "data.source=audio" in plan.overrides and "augment=conf/augment/kaldi.yaml" not in plan.overrides
-    with pytest.raises(InputError, match=r"has data.source wav: it augments while it reads audio, so --augment none"):
+    with pytest.raises(InputError, match=r"has data.source audio: it augments while it reads audio, so --augment none"):
         plan_of(*wav, "--augment", "none")
     with pytest.raises(InputError, match=r"of another rate than the audio"):
         plan_of("--nnet-opts=data.source=audio", "--nnet-opts", LOGMEL)
@@ -161,6 +161,28 @@ def test_a_folder_corpus(plan_of: MakePlan, folder_corpus: list[str], tmp_path: 
         plan_of("--corpus", "folder", "--train-root", f"{root}/none", "--test-root", root)
 
 
+def test_audio_that_is_not_mounted_is_not_looked_for_by_a_later_stage_of_named_data(
+    plan_of: MakePlan, tmp_path: Path
+) -> None:
+    words = ["--corpus", "folder", "--train-root", f"{tmp_path}/gone/train", "--test-root", f"{tmp_path}/gone/test"]
+    assert plan_of(*words, "--name", "mine", "--stage", "6", "--trust-earlier").data == "data/mine"
+    for others in (["--name", "mine"], ["--stage", "6"]):
+        with pytest.raises(InputError, match="which is not a folder; expected <root>/<speaker>/"):
+            plan_of(*words, *others)
+
+
+def test_a_letter_outside_ascii_is_an_underscore_for_each_of_its_bytes(
+    plan_of: MakePlan, checkout: Path, tmp_path: Path
+) -> None:
+    """As ${name//[^[:alnum:]._-]/_} has always named the data: in bash, with LC_ALL=C."""
+    (tmp_path / "größe" / "train").mkdir(parents=True)
+    plan = plan_of("--corpus", "folder", "--train-root", f"{tmp_path}/größe/train", "--test-root", tmp_path)
+    assert plan.data == "data/gr____e"
+    (tmp_path / "größe.conf").write_text((checkout / "conf/fbank.conf").read_text())
+    plan = plan_of("--nnet-opts", f"features.config={tmp_path}/größe.conf")
+    assert plan.feats == "data/mini/fbank-gr____e"
+
+
 @pytest.mark.parametrize(
     ("words", "name"),
     [
@@ -201,6 +223,11 @@ def test_a_wrong_change_is_named_as_it_was_given(plan_of: MakePlan, words: list[
     with pytest.raises(InputError) as refusal:
         plan_of(*words)
     assert says in str(refusal.value)
+
+
+def test_no_experiment_is_named_as_the_option_was_given(plan_of: MakePlan) -> None:
+    with pytest.raises(InputError, match=r"^--nnet-config is -; give a file, e.g. conf/nnet/mini.yaml$"):
+        plan_of("--nnet-config", "-")
 
 
 def test_an_imported_network_keeps_its_config_and_needs_no_training(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from recipe.stage_tables import stage_table
 from recipe.stages import STAGES, planned_stages
 
 from .conftest import MakePlan
@@ -94,9 +93,3 @@ def test_markers_of_runs_before_the_declarations_still_hold(plan_of: MakePlan) -
     assert found["6"].outputs == ("exp/mini-mini/config.yaml", "exp/mini-mini/best.pt")
     assert found["10"].options == {"lda_dim": "50"}
     assert found["11"].options == {"cohort": "embeddings_train/spk_embedding.scp"}
-
-
-def test_the_table_for_the_docs_has_a_line_for_each_declaration_and_every_name_in_words() -> None:
-    lines = list(stage_table())
-    assert len(lines) == 3 + len(STAGES) and not [line for line in lines if "{" in line]
-    assert "| 10 LDA, PLDA | `<system>/embeddings_train/embedding.scp` | `<system>/backend/plda` | lda_dim |" in lines

@@ -5,38 +5,65 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from recipe.fingerprints import difference, path_fingerprint, tree_fingerprint
+from common.errors import InputError
+from recipe.fingerprints import _content_hash, difference, path_fingerprint, tree_fingerprint
+from recipe.markers import reason_to_run, refuse_gone, write_marker
 
 from .conftest import Run, table
 
-MARKER, COUNTS = "utils/stage_marker.py", "utils/check_counts.py"
-FACTS = ["--option", "lda_dim=200", "--option", "seed=1", "--input", "in", "--output", "out"]
+COUNTS = "utils/check_counts.py"
+OPTIONS = {"lda_dim": "200", "seed": "1"}
+TABLE = ("in", "in/feats.scp")
+
+
+def reason(
+    inputs: Sequence[str] = ("in",),
+    outputs: Sequence[str] = ("out",),
+    options: Mapping[str, str] = OPTIONS,
+    marker: str = "m/4.json",
+) -> str | None:
+    """Why the stage must run."""
+    return reason_to_run(Path(marker), options, inputs, outputs)
+
+
+def reason_by_table() -> str | None:
+    """The same of a stage without options, whose input is a table."""
+    return reason(TABLE, (), {}, "m/1.json")
 
 
 @pytest.fixture
-def stage(tmp_path: Path, run: Run) -> Path:
-    """A stage that is done: in/a.scp and in/big went in, out came out."""
-    table(tmp_path / "in", "a.scp", "x y")
-    (tmp_path / "in" / "big").write_bytes(bytes(1 << 21))
-    table(tmp_path, "out", "x z")
-    done = run(MARKER, "write", "m/4.json", *FACTS, "--seconds", "2.5", "--count", "in=3", "out=2", "dropped=1")
-    assert done.returncode == 0, done.stderr
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_a_stage_is_up_to_date_until_something_changes(stage: Path, run: Run) -> None:
-    done = run(MARKER, "check", "m/4.json", *FACTS)
-    assert (done.returncode, done.stdout) == (0, "")
+@pytest.fixture
+def stage(place: Path) -> Path:
+    """A stage that is done: in/a.scp and in/big went in, out came out."""
+    table(place / "in", "a.scp", "x y")
+    (place / "in" / "big").write_bytes(bytes(1 << 21))
+    table(place, "out", "x z")
+    write_marker(Path("m/4.json"), OPTIONS, ["in"], ["out"], seconds=2.5)
+    return place
+
+
+@pytest.mark.usefixtures("stage")
+def test_a_stage_is_up_to_date_until_something_changes() -> None:
+    assert reason() is None
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "why"),
     [
         (lambda folder: (folder / "in" / "a.scp").write_text("x w\n"), "input in/a.scp changed"),
         (lambda folder: (folder / "in" / "new").write_text("1"), "input in/new changed"),
@@ -44,50 +71,51 @@ def test_a_stage_is_up_to_date_until_something_changes(stage: Path, run: Run) ->
         (lambda folder: (folder / "out").unlink(), "output out is not there"),
         (lambda folder: (folder / "out").write_text(""), "output out changed"),
         (lambda folder: (folder / "m" / "4.json").unlink(), "never run"),
-        (lambda folder: (folder / "m" / "4.json").write_text("{"), "its marker is damaged"),
     ],
 )
-def test_a_change_is_reported(stage: Path, run: Run, change, reason: str) -> None:
+def test_a_change_is_reported(stage: Path, change, why: str) -> None:
     change(stage)
-    done = run(MARKER, "check", "m/4.json", *FACTS)
-    assert (done.returncode, done.stdout) == (3, f"{reason}\n")
+    assert reason() == why
 
 
+@pytest.mark.usefixtures("stage")
 @pytest.mark.parametrize(
-    ("facts", "reason"),
+    ("facts", "why"),
     [
-        (["--option", "lda_dim=50", "seed=1", "--input", "in", "--output", "out"], "option lda_dim was 200, is 50"),
-        ([*FACTS, "--option", "new=1"], "option new is new, 1"),
-        (["--option", "lda_dim=200", "--input", "in", "--output", "out"], "option seed was 1, is no longer given"),
-        ([*FACTS, "--input", "out"], "input out is new"),
-        ([*FACTS[:4], "--output", "out"], "input in is no longer used"),
+        ({"options": {"lda_dim": "50", "seed": "1"}}, "option lda_dim was 200, is 50"),
+        ({"options": {**OPTIONS, "new": "1"}}, "option new is new, 1"),
+        ({"options": {"lda_dim": "200"}}, "option seed was 1, is no longer given"),
+        ({"inputs": ["in", "out"]}, "input out is new"),
+        ({"inputs": []}, "input in is no longer used"),
     ],
 )
-def test_other_facts_are_reported(stage: Path, run: Run, facts: list[str], reason: str) -> None:
-    done = run(MARKER, "check", "m/4.json", *facts)
-    assert (done.returncode, done.stdout) == (3, f"{reason}\n")
+def test_other_facts_are_reported(facts: dict[str, Any], why: str) -> None:
+    assert reason(**facts) == why
 
 
-def test_logs_hidden_files_and_a_small_files_time_do_not_count(stage: Path, run: Run) -> None:
+def test_logs_hidden_files_and_a_small_files_time_do_not_count(stage: Path) -> None:
     (stage / "in" / "x.log").write_text("1")
     (stage / "in" / ".backup").mkdir()
     (stage / "in" / ".x").write_text("1")
     (stage / "in" / "a.scp").touch()
-    assert run(MARKER, "check", "m/4.json", *FACTS).returncode == 0
+    assert reason() is None
 
 
-def test_a_stage_without_its_output_is_not_complete(stage: Path, run: Run) -> None:
+def test_a_stage_without_its_output_is_not_complete(stage: Path) -> None:
     before = (stage / "m" / "4.json").read_text()
-    done = run(MARKER, "write", "m/4.json", "--output", "nothing")
-    assert (done.returncode, "nothing is not there" in done.stderr) == (1, True)
+    with pytest.raises(InputError, match="the output nothing is not there, so the stage is not complete"):
+        write_marker(Path("m/4.json"), {}, [], ["nothing"])
     assert (stage / "m" / "4.json").read_text() == before
 
 
-def test_the_table_shows_time_and_counts(stage: Path, run: Run) -> None:
-    assert json.loads((stage / "m" / "4.json").read_text())["seconds"] == 2.5
-    shown = run(MARKER, "show", "m").stdout.splitlines()
-    assert shown[1].split()[0] == "4"
-    assert shown[1].endswith("2.5  in=3 out=2 dropped=1")
+def test_the_table_shows_each_stage_with_its_time(stage: Path, run: Run) -> None:
+    write_marker(stage / "m" / "5_online.json", {}, [], [], seconds=7)
+    shown = [line.split() for line in run("utils/stage_marker.py", "show", "m").stdout.splitlines()]
+    assert shown[0] == ["stage", "finished", "seconds"]
+    assert sorted((line[0], line[2]) for line in shown[1:]) == [("4", "2.5"), ("5_online", "7")]
+    assert run("utils/stage_marker.py", "show", "none").stderr == "stage_marker.py: none: no such directory\n"
+    for words in ((), ("check", "m/4.json"), ("show",)):
+        assert run("utils/stage_marker.py", *words).returncode == 1
 
 
 def change_byte(path: Path, place: int) -> None:
@@ -102,60 +130,62 @@ def change_byte(path: Path, place: int) -> None:
     assert path.stat().st_mtime_ns == stat.st_mtime_ns
 
 
-@pytest.mark.parametrize("place", [0, 1234567, (1 << 21) - 1])
+@pytest.mark.parametrize("where", [0, 1234567, (1 << 21) - 1])
 def test_a_changed_byte_of_a_large_file_is_seen_although_its_time_was_put_back(
-    stage: Path, run: Run, place: int
+    stage: Path, where: int
 ) -> None:
-    change_byte(stage / "in" / "big", place)
-    done = run(MARKER, "check", "m/4.json", *FACTS)
-    assert (done.returncode, done.stdout) == (3, "input in/big changed\n")
+    change_byte(stage / "in" / "big", where)
+    assert reason() == "input in/big changed"
 
 
 @pytest.fixture(params=[3, 20000], ids=["small", "large"])
-def archived(request: pytest.FixtureRequest, tmp_path: Path, run: Run) -> Path:
+def archived(request: pytest.FixtureRequest, place: Path) -> Path:
     """A stage whose input is a table, small or over 1 MB, of entries in two archives; they lie in no folder of its."""
     for number in (1, 2):
-        table(tmp_path / "ark", f"raw.{number}.ark", "x" * 5000)
+        table(place / "ark", f"raw.{number}.ark", "x" * 5000)
     entries = [f"utt{'-' * 40}{n:06d} ark/raw.{n % 2 + 1}.ark:{n}[0:{n}]" for n in range(request.param)]
-    table(tmp_path / "in", "feats.scp", *entries)
-    assert run(MARKER, "write", "m/1.json", "--input", "in", "in/feats.scp").returncode == 0
-    return tmp_path
+    table(place / "in", "feats.scp", *entries)
+    write_marker(Path("m/1.json"), {}, TABLE, ())
+    return place
 
 
-def test_archives_of_a_table_are_looked_at_whatever_its_size(archived: Path, run: Run) -> None:
-    check = (MARKER, "check", "m/1.json", "--input", "in", "in/feats.scp")
-    assert run(*check).returncode == 0
+def test_archives_of_a_table_are_looked_at_whatever_its_size(archived: Path) -> None:
+    assert reason_by_table() is None
     change_byte(archived / "ark" / "raw.2.ark", 2000)
-    assert run(*check).stdout == "input in/feats.scp names ark/raw.2.ark, which changed\n"
+    assert reason_by_table() == "input in/feats.scp names ark/raw.2.ark, which changed"
     (archived / "ark" / "raw.1.ark").unlink()
-    assert run(*check).stdout == "input in/feats.scp names ark/raw.1.ark, which is not there\n"
+    assert reason_by_table() == "input in/feats.scp names ark/raw.1.ark, which is not there"
 
 
-def test_a_copy_with_its_times_and_another_mode_are_no_change(archived: Path, run: Run) -> None:
+def test_a_copy_with_its_times_and_another_mode_are_no_change(archived: Path) -> None:
     for name in ("in", "ark"):
         subprocess.run(["cp", "-a", name, f"{name}.copy"], cwd=archived, check=True)
         shutil.rmtree(archived / name)
         (archived / f"{name}.copy").rename(archived / name)  # other inodes and change times
     (archived / "ark" / "raw.1.ark").chmod(0o600)
-    done = run(MARKER, "check", "m/1.json", "--input", "in", "in/feats.scp")
-    assert (done.returncode, done.stdout) == (0, "")
+    assert reason_by_table() is None
 
 
-def test_of_a_huge_file_blocks_are_read_and_a_copy_of_another_one_is_seen(tmp_path: Path, run: Run) -> None:
-    huge, size = tmp_path / "huge.ark", 1 << 36  # with holes; to read all of it would take a minute
+def test_of_a_huge_file_blocks_are_read_and_a_copy_of_another_one_is_seen(place: Path) -> None:
+    huge, size = place / "huge.ark", 1 << 36  # with holes; to read all of it would take a minute
     with huge.open("wb") as stream:
         stream.truncate(size)
-    assert run(MARKER, "write", "m/1.json", "--input", "huge.ark").returncode == 0
+
+    def why() -> str | None:
+        _content_hash.cache_clear()  # as a new process
+        return reason(["huge.ark"], (), {}, "m/1.json")
+
+    write_marker(Path("m/1.json"), {}, ["huge.ark"], ())
     huge.chmod(0o600)
-    assert run(MARKER, "check", "m/1.json", "--input", "huge.ark").returncode == 0
-    for place in (0, size // 15 * 7, size - 1):  # the first block, one within, the last
-        change_byte(huge, place)
-        assert run(MARKER, "check", "m/1.json", "--input", "huge.ark").stdout == "input huge.ark changed\n"
-        change_byte(huge, place)
-        assert run(MARKER, "check", "m/1.json", "--input", "huge.ark").returncode == 0
+    assert why() is None
+    for where in (0, size // 15 * 7, size - 1):  # the first block, one within, the last
+        change_byte(huge, where)
+        assert why() == "input huge.ark changed"
+        change_byte(huge, where)
+        assert why() is None
 
 
-def test_markers_of_an_earlier_version_still_hold(archived: Path, run: Run) -> None:
+def test_markers_of_an_earlier_version_still_hold(archived: Path) -> None:
     def size_and_time(path: Path) -> tuple[int, int]:
         return path.stat().st_size, path.stat().st_mtime_ns
 
@@ -169,10 +199,9 @@ def test_markers_of_an_earlier_version_still_hold(archived: Path, run: Run) -> N
     record = json.loads((archived / "m" / "1.json").read_text())
     record["inputs"] = {"in": {"feats.scp": before}, "in/feats.scp": before}
     (archived / "m" / "1.json").write_text(json.dumps(record))
-    check = (MARKER, "check", "m/1.json", "--input", "in", "in/feats.scp")
-    assert run(*check).returncode == 0
+    assert reason_by_table() is None
     feats.write_text(feats.read_text() + "new ark/raw.1.ark:5\n")
-    assert run(*check).stdout == "input in/feats.scp changed\n"
+    assert reason_by_table() == "input in/feats.scp changed"
 
 
 LARGE = "size:5000 mtime_ns:1 ctime_ns:2 inode:3 blake2b:4"
@@ -200,7 +229,11 @@ def test_the_name_of_an_archive_may_be_anything(tmp_path: Path, name: str) -> No
     assert differs is not None and differs.startswith(f"{scp} names {name}, which ")
 
 
-def write_moved(tmp_path: Path, run: Run) -> None:
+FACTS: dict[str, Sequence[str]] = {"inputs": ["data/train"], "outputs": ["data/mfcc/train"]}
+
+
+@pytest.fixture
+def moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout with data of stage 1 that was moved from old/ to new/; audio/ stayed where it was."""
     old = tmp_path / "old"
     table(old / "data" / "mfcc" / "ark", "raw.1.ark", "x" * 500)
@@ -209,42 +242,40 @@ def write_moved(tmp_path: Path, run: Run) -> None:
     table(old / "data" / "train_sp", "wav.scp", f"a sox {old}/data/train/wav.scp -t wav - speed '0.9' | cat |")
     ark = old / "data" / "mfcc" / "ark" / "raw.1.ark"
     table(old / "data" / "mfcc" / "train", "feats.scp", f"a {ark}:2", f"b {ark}:9")
-    facts = ("--input", "data/train", "--output", "data/mfcc/train")
-    assert run(MARKER, "write", "m/1.json", *facts, where=old).returncode == 0
+    monkeypatch.chdir(old)
+    write_marker(Path("m/1.json"), {}, **FACTS)
     old.rename(tmp_path / "new")
+    monkeypatch.chdir(tmp_path / "new")
+    return tmp_path
 
 
-def test_a_moved_checkout_is_named_before_anything_runs(tmp_path: Path, run: Run) -> None:
-    write_moved(tmp_path, run)
-    old, new = tmp_path / "old", tmp_path / "new"
-    facts = ("--input", "data/train", "--output", "data/mfcc/train")
+def test_a_moved_checkout_is_named_before_anything_runs(moved: Path) -> None:
+    old, new = moved / "old", moved / "new"
+    why = reason(**FACTS, options={}, marker="m/1.json")
     ark = "data/mfcc/ark/raw.1.ark"
-    moved = f"names {old}/{ark}, which is not there, but {new}/{ark} is: {old} was moved"
-    done = run(MARKER, "check", "m/1.json", *facts, "--gone", "all", where=new)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("stage_marker.py: data/mfcc/train/feats.scp: " + moved)
-    assert f"(ln -s {new} {old}), or make all of it again (--stage 0 --force)" in done.stderr
-    assert run(MARKER, "check", "m/1.json", *facts, "--gone", "inputs", where=new).returncode == 3  # made again
-    later = ("--input", "data/mfcc/train", "--gone", "inputs")  # the inputs of a stage that never ran
-    assert moved in run(MARKER, "check", "m/2.json", *later, where=new).stderr
-    done = run(MARKER, "check", "m/2.json", "--input", "data/train_sp/wav.scp", "--gone", "all", where=new)
-    assert (done.returncode, f"names {old}/data/train/wav.scp, which is not there" in done.stderr) == (1, True)
-    assert run(MARKER, "check", "m/2.json", *later[:2], where=new).returncode == 3
+    says = f"names {old}/{ark}, which is not there, but {new}/{ark} is: {old} was moved"
+    with pytest.raises(InputError) as refusal:
+        refuse_gone("all", why, **FACTS)
+    assert str(refusal.value).startswith(f"data/mfcc/train/feats.scp: {says}")
+    assert f"(ln -s {new} {old}), or make all of it again (--stage 0 --force)" in str(refusal.value)
+    refuse_gone("inputs", why, **FACTS)  # the outputs are made again
+    for inputs, named in (("data/mfcc/train", says), ("data/train_sp/wav.scp", f"names {old}/data/train/wav.scp,")):
+        with pytest.raises(InputError, match=re.escape(named)):  # the inputs of a stage that never ran
+            refuse_gone("all", "never run", [inputs], [])
     old.symlink_to(new)
-    assert run(MARKER, "check", "m/1.json", *facts, "--gone", "all", where=new).returncode == 0
+    assert reason(**FACTS, options={}, marker="m/1.json") is None
 
 
-def test_audio_that_is_gone_altogether_is_named_and_a_lost_file_is_not(tmp_path: Path, run: Run) -> None:
+def test_audio_that_is_gone_altogether_is_named_and_a_lost_file_is_not(place: Path) -> None:
     for number in range(20):
-        table(tmp_path / "audio", f"{number:02d}.wav", "x")
-    table(tmp_path / "data", "wav.scp", *(f"u{n:02d} {tmp_path}/audio/{n:02d}.wav" for n in range(20)))
-    check = (MARKER, "check", "m/1.json", "--input", "data", "--gone", "all")
-    (tmp_path / "audio" / "00.wav").unlink()
-    assert run(*check).stdout == "never run\n"
-    shutil.rmtree(tmp_path / "audio")
-    done = run(*check)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert f"data/wav.scp: none of its files exists (first: {tmp_path}/audio/00.wav); was a disk" in done.stderr
+        table(place / "audio", f"{number:02d}.wav", "x")
+    table(place / "data", "wav.scp", *(f"u{n:02d} {place}/audio/{n:02d}.wav" for n in range(20)))
+    (place / "audio" / "00.wav").unlink()
+    refuse_gone("all", "never run", ["data"], [])
+    shutil.rmtree(place / "audio")
+    says = f"data/wav.scp: none of its files exists (first: {place}/audio/00.wav); was a disk"
+    with pytest.raises(InputError, match=re.escape(says)):
+        refuse_gone("all", "never run", ["data"], [])
 
 
 @pytest.fixture
@@ -269,7 +300,7 @@ def test_too_many_lost_is_an_error_that_names_the_first_and_the_log(lists: Path,
     arguments = ["--what", "MFCC", "--in", "in", "--out", "out", "--reason-log", "log/a.*.log", "--max-loss", "0.005"]
     done = run(COUNTS, *arguments)
     assert done.returncode == 1
-    for part in ("1 of 100", "first: u99", "too short", "log/a.1.log", "--max-loss"):
+    for part in ("1 of 100", "at most 0.5 % is allowed", "first: u99", "too short", "log/a.1.log", "--max-loss"):
         assert part in done.stderr
 
 
