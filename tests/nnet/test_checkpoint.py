@@ -17,6 +17,7 @@ from nnet.training.checkpoint import (
     load_checkpoint,
     restore_rng,
     rng_state,
+    same_run,
     save_checkpoint,
 )
 from nnet.training.checkpoint_fields import FIELDS
@@ -187,6 +188,13 @@ def test_the_same_run_is_taken_up_even_with_other_loaders() -> None:
     check(checkpoint(), config={"embedding": {"dim": 6}, "data": {"workers": 0, "chunk_frames": [200, 400]}})
 
 
+def test_the_same_run_is_taken_up_after_an_edited_comment_of_the_feature_options() -> None:
+    check(checkpoint(), features_conf="# thirty bins\n\n  --num-mel-bins=30  # as before \n")
+    edited = dataclasses.replace(checkpoint(), features_conf="# 30\n--num-mel-bins=30\n")
+    assert same_run(edited, checkpoint())
+    check(edited)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -194,6 +202,7 @@ def test_the_same_run_is_taken_up_even_with_other_loaders() -> None:
         ({"speaker_ids": ["a", "c"]}, r"other speakers \(2 then, 2 now\)"),
         ({"list_digest": "d2"}, "was trained on other utterances, lengths or"),
         ({"features_conf": ""}, "other options:\n--num-mel-bins=30"),
+        ({"features_conf": "# --num-mel-bins=30\n--num-mel-bins=40\n"}, "other options:\n--num-mel-bins=30"),
     ],
 )
 def test_another_run_is_refused_with_what_differs_and_the_way_out(changes: dict[str, Any], message: str) -> None:
