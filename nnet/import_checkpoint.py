@@ -55,8 +55,8 @@ def write_experiment(exp: Path, source: SourceFile, imported: Imported) -> None:
         header += "# The loss was not trained: neither the file nor best.pt has weights of it.\n"
     header += "# The sections data, optimizer, schedule and training are those of a similar network, not its own.\n"
     with ExpLock(exp, "import"):
-        write_whole(exp / "config.yaml", (header + to_yaml(imported.config)).encode())
-        write_whole(exp / "imported.yaml", provenance(source, imported).encode())
+        write_whole(exp / "config.yaml", (header + to_yaml(imported.config)).encode(), alone=True)
+        write_whole(exp / "imported.yaml", provenance(source, imported).encode(), alone=True)
         save_checkpoint(exp / "best.pt", _checkpoint(source, imported, features_conf))
 
 

@@ -199,7 +199,7 @@ def main(argv: Sequence[str]) -> int:
     options.exp.mkdir(parents=True, exist_ok=True)
     with memory_advice(LESS_MEMORY), ExpLock(options.exp, "training") as lock:
         run = prepare(config, data, lock, choose_device(options.device))
-        write_whole(options.exp / "config.yaml", to_yaml(config).encode())
+        write_whole(options.exp / "config.yaml", to_yaml(config).encode(), alone=True)
         # A session that has nothing left to train leaves the record of the one that trained.
         finished = run.state.step >= config.training.steps and (options.exp / TRAINED).is_file()
         if not finished:

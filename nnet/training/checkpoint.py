@@ -83,6 +83,9 @@ class DamagedError(InputError):
 def save_checkpoint(path: Path, checkpoint: Checkpoint, before_rename: Callable[[], None] | None = None) -> None:
     """Write a checkpoint; a reader sees the old file or the new one, never a part, even if the machine stops.
 
+    The caller holds the lock of the experiment (nnet/training/exp_lock.py): what a killed run left half-written for
+    this file, on any host, is removed.
+
     Args:
         path: the file.
         checkpoint: what is written.
@@ -95,7 +98,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, before_rename: Callable[
     buffer = io.BytesIO()
     torch.save(content, buffer)
     checksum.append(buffer)
-    write_whole(path, buffer.getbuffer(), before_rename)
+    write_whole(path, buffer.getbuffer(), before_rename, alone=True)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

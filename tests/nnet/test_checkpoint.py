@@ -183,6 +183,15 @@ def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     assert "weights_only" not in str(error.value)  # torch's own message recommends to run it
 
 
+def test_what_killed_jobs_on_other_hosts_left_half_written_is_removed(tmp_path: Path) -> None:
+    for name in (".last.pt.writing.node1.12", ".last.pt.writing.node2.a.b.7"):
+        (tmp_path / name).write_bytes(b"half")
+    other = tmp_path / ".last.pt.damaged.writing.node1.12"
+    other.write_bytes(b"of another file")
+    save_checkpoint(tmp_path / "last.pt", checkpoint())
+    assert sorted(tmp_path.iterdir()) == [other, tmp_path / "last.pt"]
+
+
 def test_the_same_run_is_taken_up_even_with_other_loaders() -> None:
     check(checkpoint())
     check(checkpoint(), config={"embedding": {"dim": 6}, "data": {"workers": 0, "chunk_frames": [200, 400]}})
