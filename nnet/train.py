@@ -26,7 +26,8 @@ from common.whole_files import write_whole
 from minikaldi.running import run_pipes_inside
 from nnet.config.experiment import load, to_yaml
 from nnet.config.overrides import add_arguments
-from nnet.config.paths import given, located
+from nnet.config.paths import callers, located
+from nnet.config.renamed_keys import renamed_file
 from nnet.data.batches import Batch, Feed, training_batches
 from nnet.device import choose_device, memory_advice
 from nnet.training.curve import Curve, Meter, Stopwatch
@@ -178,9 +179,14 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--exp", type=Path, required=True, metavar="DIR", help="experiment directory")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<n> (default auto)")
     parser.add_argument(
-        "--features-conf", type=given, metavar="FILE", help="Kaldi options of the features (default: features.config)"
+        "--features-conf", type=_option_file, metavar="FILE", help="Kaldi options of the features (default: features.config)"
     )
     return parser.parse_args(argv)
+
+
+def _option_file(path: str) -> Path:
+    """The file that --features-conf means."""
+    return located(renamed_file(callers(path), "--features-conf", "features.config"))
 
 
 def main(argv: Sequence[str]) -> int:
