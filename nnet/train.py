@@ -179,7 +179,10 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--exp", type=Path, required=True, metavar="DIR", help="experiment directory")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<n> (default auto)")
     parser.add_argument(
-        "--features-conf", type=_option_file, metavar="FILE", help="Kaldi options of the features (default: features.config)"
+        "--features-conf",
+        type=_option_file,
+        metavar="FILE",
+        help="Kaldi options of the features (default: features.config)",
     )
     return parser.parse_args(argv)
 

@@ -50,7 +50,7 @@ def renamed_file(path: str, source: str, key: str) -> str:
         source: where it comes from, for messages.
         key: the option that names it, for messages.
     """
-    name = os.path.relpath(path, ROOT) if os.path.isabs(path) else os.path.normpath(path)
+    name = os.path.relpath(ROOT / path, ROOT)
     if name not in FILES or located(path).exists():
         return path
     _report(source, f"{key}: {name}", f"{key}: {FILES[name]}")
