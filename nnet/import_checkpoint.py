@@ -20,7 +20,7 @@ import torch
 import yaml
 
 from common.errors import InputError
-from common.program import run_program
+from common.program import Parser, run_program
 from common.whole_files import write_whole
 from nnet.config.experiment import to_mapping, to_yaml
 from nnet.config.overrides import add_arguments
@@ -127,7 +127,7 @@ def log_import(exp: Path, imported: Imported) -> None:
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     about = "Make an experiment of a published checkpoint."
-    parser = argparse.ArgumentParser(prog="python3 -m nnet.import_checkpoint", description=about)
+    parser = Parser(prog="python3 -m nnet.import_checkpoint", description=about)
     parser.add_argument("--format", choices=FORMATS, help="consider this system alone (default: by its names)")
     parser.add_argument("--heads", type=int, help="attention heads of a transformer, which no tensor's shape shows")
     parser.add_argument("--pooling", choices=["mean", "last"], help="of an LSTM's states (default mean)")

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.options import OptionError, range_of, sentence_of
-from common.program import run_program
+from common.program import Parser, run_program
 from common.whole_files import write_files, writing_folder
 from nnet.data.copies import Sources, find_sources
 from nnet.data.hold_out import HoldOutOptions, SourcedUtterance, Split, draw_trials, split_by_recording
@@ -209,7 +209,7 @@ def _num_lines(path: Path) -> int:
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python3 -m nnet.make_lists", description="Make training and held-out lists.")
+    parser = Parser(prog="python3 -m nnet.make_lists", description="Make training and held-out lists.")
     parser.add_argument("--min-frames", type=int, default=100, help="drop shorter utterances (default %(default)s)")
     parser.add_argument("--min-utts", type=int, default=2, help="drop speakers with fewer (default %(default)s)")
     for field in fields(HoldOutOptions):

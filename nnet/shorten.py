@@ -11,13 +11,12 @@ themselves, by their option sets' `shortened`.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from common.options import plain
-from common.program import run_program
+from common.program import Parser, run_program
 from nnet.config.experiment import Config, get, load
 from nnet.config.overrides import add_arguments
 from nnet.config.sections import DataOptions
@@ -72,7 +71,7 @@ def _differences(section: str, before: Any, after: Any) -> Iterator[tuple[str, o
 def main(argv: Sequence[str]) -> None:
     """Print the changes; raises ConfigError for a config that cannot be used."""
     about = "Print which options of an experiment's YAML change so that it trains in fewer steps."
-    parser = argparse.ArgumentParser(prog="python3 -m nnet.shorten", description=about)
+    parser = Parser(prog="python3 -m nnet.shorten", description=about)
     parser.add_argument("--config", metavar="FILE", required=True, help="the experiment, e.g. conf/nnet/lde3.yaml")
     add_arguments(parser, "what else to change; may be repeated")
     parser.add_argument("--max-steps", metavar="N", type=int, required=True, help="steps of the shorter run")

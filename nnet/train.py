@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from common.errors import InputError
-from common.program import run_program
+from common.program import Parser, run_program
 from common.whole_files import write_whole
 from minikaldi.running import run_pipes_inside
 from nnet.config.experiment import load, to_yaml
@@ -172,7 +172,7 @@ def not_finite(run: TrainingRun, batch: Batch, loss: float, norm: float, lr: flo
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python3 -m nnet.train", description="Train a speaker encoder.")
+    parser = Parser(prog="python3 -m nnet.train", description="Train a speaker encoder.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the experiment, conf/nnet/*.yaml")
     add_arguments(parser)
     parser.add_argument("--lists", type=Path, required=True, metavar="DIR", help="from nnet.make_lists")
