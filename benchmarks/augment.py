@@ -10,7 +10,6 @@ folder.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -28,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from benchmarks.minikaldi_cases.report import machine  # noqa: E402
-from common.program import run_program  # noqa: E402
+from common.program import Parser, run_program  # noqa: E402
 from minikaldi.io import FLOAT_VECTOR, WAVE, Wave, write_object, writer  # noqa: E402
 from nnet.augment.features import KaldiFeatures  # noqa: E402
 from nnet.config.experiment import load  # noqa: E402
@@ -183,7 +182,7 @@ def show(figures: dict[str, Figures]) -> None:
 
 def main(argv: Sequence[str]) -> None:
     """The tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--augment", action="append", metavar="FILE", help="sections (default: all of conf/augment)")
     parser.add_argument("--features", choices=("fbank", "mfcc"), default="fbank", help="(default %(default)s)")
     parser.add_argument("--pauses", type=float, default=0.0, help="share of frames without voice (default %(default)s)")

@@ -12,7 +12,6 @@ noises, music and rooms are synthetic, in a private folder.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import resource
@@ -33,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.minikaldi_cases.report import machine  # noqa: E402
 from common.errors import InputError  # noqa: E402
-from common.program import run_program  # noqa: E402
+from common.program import Parser, run_program  # noqa: E402
 from minikaldi.io import WAVE, Wave, write_object  # noqa: E402
 
 RATE = 16000
@@ -221,7 +220,7 @@ def measure(folder: Path, utterances: int, processes: int, flac: int, seed: int)
 
 def main(argv: Sequence[str]) -> None:
     """The table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--utterances", type=int, default=10000, help="clean, and augmented (default %(default)s)")
     parser.add_argument("--processes", type=int, default=200, help="augmented by processes (default %(default)s)")
     parser.add_argument("--flac", type=int, default=1000, help="with FLAC noises (default %(default)s; 0: none)")

@@ -10,7 +10,6 @@ of the CPU, since the machine may have other work; elapsed seconds are printed t
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import os
@@ -29,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from common.errors import InputError  # noqa: E402
-from common.program import run_program  # noqa: E402
+from common.program import Parser, run_program  # noqa: E402
 
 UTILS = ROOT / "utils"
 GOAL_SECONDS, GOAL_MB = 20.0, 2000.0
@@ -269,7 +268,7 @@ def growth(results: Sequence[Result]) -> list[str]:
 
 def main(argv: Sequence[str]) -> None:
     """Print a line per case and size, then how the cost grows."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--sizes", default="1000000", help="numbers of utterances, with commas between")
     parser.add_argument("--only", default="", help="the cases whose name holds this")
     parser.add_argument("--json", help="write the results to this file")

@@ -7,7 +7,6 @@ Both run in this process, in turns, so that a busy machine slows both; the ratio
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import statistics
@@ -21,7 +20,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from common.program import run_program
+from common.program import Parser, run_program
 from nnet.encoders import ResNet34Options
 from nnet.encoders.resnet import ResNet
 from nnet.pooling import LdeOptions
@@ -101,7 +100,7 @@ def machine() -> str:
 
 def main(argv: Sequence[str]) -> None:
     """The table."""
-    parser = argparse.ArgumentParser(description="Time dictionary encoding by matrix products against broadcasting.")
+    parser = Parser(description="Time dictionary encoding by matrix products against broadcasting.")
     parser.add_argument("--threads", type=int, default=2, help="torch threads (default %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="timed pairs per line (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the frames and weights (default %(default)s)")

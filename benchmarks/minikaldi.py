@@ -28,7 +28,7 @@ from benchmarks.minikaldi_cases.place import SCALES, Place, Row  # noqa: E402
 from benchmarks.minikaldi_cases.report import Report  # noqa: E402
 from common.doc_sections import replace_section  # noqa: E402
 from common.errors import InputError  # noqa: E402
-from common.program import run_program  # noqa: E402
+from common.program import Parser, run_program  # noqa: E402
 from minikaldi.commands import MODULES  # noqa: E402
 
 ROW_PARTS: dict[str, Callable[[Place], Iterator[Row]]] = {
@@ -42,7 +42,7 @@ PARTS = (*ROW_PARTS, "growth")
 
 def options(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Time minikaldi's commands on new data in a temporary folder."
     )
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between (default: %(default)s)")

@@ -30,7 +30,7 @@ from benchmarks.network_cases.count import frame_rate, macs_per_second, paramete
 from benchmarks.network_cases.steps import time_step  # noqa: E402
 from benchmarks.network_cases.table import Figures, Report, figures_from  # noqa: E402
 from common.doc_sections import replace_section  # noqa: E402
-from common.program import run_program  # noqa: E402
+from common.program import Parser, run_program  # noqa: E402
 from nnet.config.experiment import load, to_mapping  # noqa: E402
 from nnet.model import build  # noqa: E402
 
@@ -40,8 +40,7 @@ SAME_NETWORK = ("small", "mini_large_margin")  # the network of mini.yaml
 
 def options(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    about = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=about)
+    parser = Parser(description=__doc__)
     parser.add_argument("--config", type=Path, nargs="+", metavar="FILE", help="(default: conf/nnet, one a network)")
     parser.add_argument("--threads", type=int, default=1, help="of a step (default %(default)s)")
     parser.add_argument("--steps", type=int, default=5, help="timed, after one to warm up (default %(default)s)")

@@ -25,7 +25,7 @@ sys.path[0] = str(ROOT)  # as in benchmarks/minikaldi.py
 
 from benchmarks.minikaldi_cases.report import machine  # noqa: E402
 from benchmarks.network_cases.mini import collect, command, run  # noqa: E402
-from common.program import log_message, run_program  # noqa: E402
+from common.program import Parser, log_message, run_program  # noqa: E402
 from common.whole_files import write_whole  # noqa: E402
 from nnet.config.experiment import load  # noqa: E402
 from nnet.config.shortening import shortened  # noqa: E402
@@ -35,8 +35,7 @@ SAME_NETWORK = ("small", "mini_large_margin")  # as mini.yaml, trained for other
 
 def options(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    about = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=about)
+    parser = Parser(description=__doc__)
     parser.add_argument("--config", type=Path, nargs="+", metavar="FILE", help="(default: conf/nnet, one a network)")
     parser.add_argument("--steps", type=int, default=2000, help="of a run, at most (default %(default)s)")
     parser.add_argument("--exp", type=Path, default=Path("exp/networks"), help="folder of the runs (%(default)s)")

@@ -25,12 +25,17 @@ Main = Callable[[Sequence[str]], int | None]
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with Kaldi's habits: no abbreviations, exit code 1, values may begin with a dash (`--utt-suffix -x`)."""
+    """argparse with Kaldi's habits: no abbreviations, exit code 1, values may begin with a dash (`--utt-suffix -x`).
 
-    def __init__(self, usage: str, about: str) -> None:
-        super().__init__(
-            usage=usage, description=about, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+    Args:
+        usage: the line of usage without the word; None: made from the options.
+        description: what the program does; its lines stay as they are in --help.
+        prog: the program's name in the usage; None: the name of its file.
+    """
+
+    def __init__(self, usage: str | None = None, description: str | None = None, prog: str | None = None) -> None:
+        about = argparse.RawDescriptionHelpFormatter
+        super().__init__(prog, usage, description, formatter_class=about, allow_abbrev=False)
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parse `argv`; bad usage is reported on stderr and ends the process with code 1."""

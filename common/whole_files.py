@@ -1,7 +1,8 @@
 """Files and folders that appear whole, or not at all.
 
 They are written under a hidden name, `.<name>.writing.<host>.<pid>`, and renamed at the end; signals wait during the
-renaming. What a killed process left under such a name, the next writer removes.
+renaming. What a killed process left under such a name, the next writer on that host removes; a writer that holds a lock
+on the folder (`alone`) removes what was left on any host.
 """
 
 from __future__ import annotations
@@ -29,12 +30,20 @@ def hidden_name(name: str) -> str:
     return f".{name}.writing.{socket.gethostname()}.{os.getpid()}"
 
 
-def remove_leftovers(folder: Path, name: str) -> None:
-    """Remove what processes of this machine left half-written for `name` in `folder` when they ended."""
-    start = f".{name}.writing.{socket.gethostname()}."
+def remove_leftovers(folder: Path, name: str, alone: bool = False) -> None:
+    """Remove what processes that have ended left half-written for `name` in `folder`.
+
+    Args:
+        folder: where it is written.
+        name: the file or folder that was to be written.
+        alone: nobody else writes it now, on any host: leftovers of other hosts are removed too.
+    """
+    start = f".{name}.writing."
     for path in folder.iterdir():
-        pid = path.name.removeprefix(start)
-        if path.name.startswith(start) and pid.isdecimal() and not _is_alive(int(pid)):
+        host, _, pid = path.name.removeprefix(start).rpartition(".")
+        if not path.name.startswith(start) or not host or not pid.isdecimal():
+            continue
+        if alone or (host == socket.gethostname() and not _is_alive(int(pid))):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -101,9 +110,14 @@ def write_stdout(lines: Iterable[str]) -> None:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """A hidden path to write to, which becomes `path` at the end of the block; after an error `path` is untouched."""
-    remove_leftovers(path.parent, path.name)
+def writing(path: Path, alone: bool = False) -> Iterator[Path]:
+    """A hidden path to write to, which becomes `path` at the end of the block; after an error `path` is untouched.
+
+    Args:
+        path: the file.
+        alone: as for `remove_leftovers`.
+    """
+    remove_leftovers(path.parent, path.name, alone)
     hidden = path.with_name(hidden_name(path.name))
     try:
         yield hidden
@@ -136,19 +150,22 @@ def writing_folder(path: Path) -> Iterator[Path]:
             hidden.rename(path)
 
 
-def write_whole(path: Path, content: bytes | memoryview, before_rename: Callable[[], None] | None = None) -> None:
+def write_whole(
+    path: Path, content: bytes | memoryview, before_rename: Callable[[], None] | None = None, alone: bool = False
+) -> None:
     """Write a file that is whole even if the machine stops: the old one or the new one is there.
 
     Args:
         path: the file.
         content: its bytes.
         before_rename: called when they are on disk under another name, and the old file is still there.
+        alone: as for `remove_leftovers`.
 
     Raises:
         InputError: it cannot be written (no space left, no permission); an earlier file is untouched.
     """
     try:
-        with writing(path) as hidden:
+        with writing(path, alone) as hidden:
             with hidden.open("wb") as stream:
                 stream.write(content)
                 stream.flush()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from common.errors import for_a_message
+from common.program import Parser
 
 
 class _StoreOnce(argparse.Action):
@@ -21,11 +22,9 @@ class _StoreOnce(argparse.Action):
         setattr(namespace, self.dest, value)
 
 
-def new_parser(program: str, about: str | None) -> argparse.ArgumentParser:
+def new_parser(program: str, about: str | None) -> Parser:
     """A parser with the script's docstring as --help; options cannot be abbreviated or given twice."""
-    parser = argparse.ArgumentParser(
-        prog=program, description=about, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = Parser(prog=program, description=about)
     parser.register("action", None, _StoreOnce)
     return parser
 

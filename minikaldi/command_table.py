@@ -8,7 +8,6 @@ docstrings, the figures from docs/reference/minikaldi-agreement.json, which test
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import inspect
 import json
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from common.doc_sections import replace_section
-from common.program import run_program
+from common.program import Parser, run_program
 from minikaldi.commands import MODULES, load_command
 from minikaldi.options import option_specs
 
@@ -148,7 +147,7 @@ def sections() -> dict[str, str]:
 
 def main(argv: Sequence[str]) -> int:
     """Print the tables, or write them into a file."""
-    parser = argparse.ArgumentParser(description="Write the tables of commands of docs/reference/minikaldi.md.")
+    parser = Parser(description="Write the tables of commands of docs/reference/minikaldi.md.")
     parser.add_argument("--update", metavar="FILE", help="write them into this file, between their markers")
     given = parser.parse_args(argv)
     for name, text in sections().items():

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from common.program import run_program
+from common.program import Parser, run_program
 from common.progress import Progress
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
 from minikaldi.running import run_pipes_inside
@@ -81,7 +81,7 @@ def lock_for_writing(exp: Path, wspecifier: str) -> AbstractContextManager[objec
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python3 -m nnet.extract", description="Compute embeddings of utterances.")
+    parser = Parser(prog="python3 -m nnet.extract", description="Compute embeddings of utterances.")
     parser.add_argument("--exp", type=Path, required=True, metavar="DIR", help="experiment directory")
     parser.add_argument("--checkpoint", default="best", metavar="best|last|FILE", help="which model (default best)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<n> (default auto)")

@@ -20,7 +20,7 @@ import torch
 import yaml
 
 from common.errors import InputError
-from common.program import run_program
+from common.program import Parser, run_program
 from common.whole_files import write_whole
 from nnet.config.experiment import to_mapping, to_yaml
 from nnet.config.overrides import add_arguments
@@ -55,8 +55,8 @@ def write_experiment(exp: Path, source: SourceFile, imported: Imported) -> None:
         header += "# The loss was not trained: neither the file nor best.pt has weights of it.\n"
     header += "# The sections data, optimizer, schedule and training are those of a similar network, not its own.\n"
     with ExpLock(exp, "import"):
-        write_whole(exp / "config.yaml", (header + to_yaml(imported.config)).encode())
-        write_whole(exp / "imported.yaml", provenance(source, imported).encode())
+        write_whole(exp / "config.yaml", (header + to_yaml(imported.config)).encode(), alone=True)
+        write_whole(exp / "imported.yaml", provenance(source, imported).encode(), alone=True)
         save_checkpoint(exp / "best.pt", _checkpoint(source, imported, features_conf))
 
 
@@ -127,7 +127,7 @@ def log_import(exp: Path, imported: Imported) -> None:
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     about = "Make an experiment of a published checkpoint."
-    parser = argparse.ArgumentParser(prog="python3 -m nnet.import_checkpoint", description=about)
+    parser = Parser(prog="python3 -m nnet.import_checkpoint", description=about)
     parser.add_argument("--format", choices=FORMATS, help="consider this system alone (default: by its names)")
     parser.add_argument("--heads", type=int, help="attention heads of a transformer, which no tensor's shape shows")
     parser.add_argument("--pooling", choices=["mean", "last"], help="of an LSTM's states (default mean)")

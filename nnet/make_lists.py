@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -27,8 +28,8 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.options import OptionError, range_of, sentence_of
-from common.program import run_program
-from common.whole_files import hidden_name, remove_leftovers, signals_held, write_files
+from common.program import Parser, run_program
+from common.whole_files import write_files, writing_folder
 from nnet.data.copies import Sources, find_sources
 from nnet.data.hold_out import HoldOutOptions, SourcedUtterance, Split, draw_trials, split_by_recording
 from nnet.data.lists import look_up, read_id_table, read_int_table
@@ -124,31 +125,29 @@ def write_directory(out_dir: Path, contents: dict[str, list[str]]) -> None:
 
     An earlier run's audio lists are not kept: they would not be those of these utterances.
     """
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(out_dir.parent, out_dir.name)
-    fresh = out_dir.with_name(hidden_name(out_dir.name))
-    fresh.mkdir()
-    try:
+    with writing_folder(out_dir) as fresh:
         write_files((str(fresh / name), lines) for name, lines in contents.items())
-    except BaseException:
-        shutil.rmtree(fresh)
-        raise
-    with signals_held():
-        _replace_directory(out_dir, fresh, {*contents, *AUDIO_FILES})
+        if out_dir.exists():
+            _keep_others(out_dir, fresh, {*contents, *AUDIO_FILES})
 
 
-def _replace_directory(out_dir: Path, fresh: Path, replaced: set[str]) -> None:
-    """Rename `fresh` to `out_dir`; files of an earlier `out_dir` are kept, except those in `replaced`."""
-    if not out_dir.exists():
-        fresh.rename(out_dir)
-        return
-    earlier = fresh.with_name(f"{fresh.name}.earlier")
-    out_dir.rename(earlier)
-    fresh.rename(out_dir)
-    for path in earlier.iterdir():
-        if path.name not in replaced:
-            path.rename(out_dir / path.name)
-    shutil.rmtree(earlier)
+def _keep_others(out_dir: Path, fresh: Path, replaced: set[str]) -> None:
+    """Put the files of `out_dir`, except those in `replaced`, into `fresh` too.
+
+    As links: a log that is being written goes on in the same file, and nothing is lost if the process is killed here.
+    """
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        return replaced & set(names) if Path(folder) == out_dir else set()
+
+    shutil.copytree(out_dir, fresh, symlinks=True, ignore=ignored, copy_function=_link, dirs_exist_ok=True)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # a file system without hard links
+        shutil.copy2(source, target)
 
 
 def make_lists(
@@ -210,7 +209,7 @@ def _num_lines(path: Path) -> int:
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python3 -m nnet.make_lists", description="Make training and held-out lists.")
+    parser = Parser(prog="python3 -m nnet.make_lists", description="Make training and held-out lists.")
     parser.add_argument("--min-frames", type=int, default=100, help="drop shorter utterances (default %(default)s)")
     parser.add_argument("--min-utts", type=int, default=2, help="drop speakers with fewer (default %(default)s)")
     for field in fields(HoldOutOptions):

@@ -8,10 +8,9 @@ prints `section.key=value` lines for `--set`, and nothing if the YAML asks for n
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
-from common.program import run_program
+from common.program import Parser, run_program
 from nnet.config.experiment import load
 from nnet.config.overrides import add_arguments
 from nnet.config.shortening import shortened
@@ -20,7 +19,7 @@ from nnet.config.shortening import shortened
 def main(argv: Sequence[str]) -> None:
     """Print the changes; raises ConfigError for a config that cannot be used."""
     about = "Print which options of an experiment's YAML change so that it trains in fewer steps."
-    parser = argparse.ArgumentParser(prog="python3 -m nnet.shorten", description=about)
+    parser = Parser(prog="python3 -m nnet.shorten", description=about)
     parser.add_argument("--config", metavar="FILE", required=True, help="the experiment, e.g. conf/nnet/lde3.yaml")
     add_arguments(parser, "what else to change; may be repeated")
     parser.add_argument("--max-steps", metavar="N", type=int, required=True, help="steps of the shorter run")

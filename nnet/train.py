@@ -21,12 +21,13 @@ from pathlib import Path
 import torch
 
 from common.errors import InputError
-from common.program import run_program
+from common.program import Parser, run_program
 from common.whole_files import write_whole
 from minikaldi.running import run_pipes_inside
 from nnet.config.experiment import load, to_yaml
 from nnet.config.overrides import add_arguments
-from nnet.config.paths import given, located
+from nnet.config.paths import callers, located
+from nnet.config.renamed_keys import renamed_file
 from nnet.data.batches import Batch, Feed, training_batches
 from nnet.device import choose_device, memory_advice
 from nnet.training.curve import Curve, Meter, Stopwatch
@@ -171,16 +172,24 @@ def not_finite(run: TrainingRun, batch: Batch, loss: float, norm: float, lr: flo
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python3 -m nnet.train", description="Train a speaker encoder.")
+    parser = Parser(prog="python3 -m nnet.train", description="Train a speaker encoder.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the experiment, conf/nnet/*.yaml")
     add_arguments(parser)
     parser.add_argument("--lists", type=Path, required=True, metavar="DIR", help="from nnet.make_lists")
     parser.add_argument("--exp", type=Path, required=True, metavar="DIR", help="experiment directory")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<n> (default auto)")
     parser.add_argument(
-        "--features-conf", type=given, metavar="FILE", help="Kaldi options of the features (default: features.config)"
+        "--features-conf",
+        type=_option_file,
+        metavar="FILE",
+        help="Kaldi options of the features (default: features.config)",
     )
     return parser.parse_args(argv)
+
+
+def _option_file(path: str) -> Path:
+    """The file that --features-conf means."""
+    return located(renamed_file(callers(path), "--features-conf", "features.config"))
 
 
 def main(argv: Sequence[str]) -> int:
@@ -199,7 +208,7 @@ def main(argv: Sequence[str]) -> int:
     options.exp.mkdir(parents=True, exist_ok=True)
     with memory_advice(LESS_MEMORY), ExpLock(options.exp, "training") as lock:
         run = prepare(config, data, lock, choose_device(options.device))
-        write_whole(options.exp / "config.yaml", to_yaml(config).encode())
+        write_whole(options.exp / "config.yaml", to_yaml(config).encode(), alone=True)
         # A session that has nothing left to train leaves the record of the one that trained.
         finished = run.state.step >= config.training.steps and (options.exp / TRAINED).is_file()
         if not finished:

@@ -13,15 +13,6 @@ from typing import Literal
 from common.options import OptionSet, option
 from nnet.config.program_options import DEVICE, DEVICE_NAMES, MOST_VALID_SHARE
 
-PATHS = (
-    *("data", "exp", "nnet_config", "augment_config", "vad_config", "test_vad_config", "train_root", "test_root"),
-    *("trials", "spk2gender", "voxceleb1_root", "voxceleb2_root", "musan_root", "rirs_root"),
-)
-"""Options that are paths: relative to the directory from which ./pipeline.sh was called."""
-
-SOURCES = ("trials", "spk2gender", "voxceleb1_root", "voxceleb2_root", "musan_root", "rirs_root")
-"""Paths that must exist; one that is given twice is refused, as it may be a mistake."""
-
 FLAGS = ("force", "trust_earlier", "dry_run")
 """Options that need no value: `--force` is `--force true`."""
 
@@ -120,6 +111,13 @@ class PipelineOptions(OptionSet):
 
 
 OPTIONS = {field.name: field for field in fields(PipelineOptions)}
+
+_TREES = ("train_root", "test_root")
+SOURCES = ("trials", "spk2gender", *(name for name in OPTIONS if name.endswith("_root") and name not in _TREES))
+"""Paths that must exist; one that is given twice is refused, as it may be a mistake."""
+
+PATHS = ("data", "exp", "nnet_config", "augment_config", "vad_config", "test_vad_config", *_TREES, *SOURCES)
+"""Options that are paths: relative to the directory from which ./pipeline.sh was called."""
 
 
 def flag_of(name: str) -> str:

@@ -8,12 +8,11 @@ labels must agree with utt2spk.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import run_program
+from common.program import Parser, run_program
 from common.trial_faults import Row, balance_fault, trial_fault
 from scoring.trial_sets import read_trial_set
 
@@ -47,7 +46,7 @@ def check_trials(data_dir: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Check the trials of some test sets."""
     about = "Check that the trials of data directories can be scored."
-    parser = argparse.ArgumentParser(prog="python3 -m scoring.check_trials", description=about)
+    parser = Parser(prog="python3 -m scoring.check_trials", description=about)
     parser.add_argument("data_dirs", metavar="data-dir", nargs="+", type=Path)
     for data_dir in parser.parse_args(argv).data_dirs:
         check_trials(data_dir)

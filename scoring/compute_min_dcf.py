@@ -7,7 +7,6 @@ can differ in the last decimals if many scores are equal. Unlike the source, a t
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ if __package__ in (None, ""):  # run as a script: the checkout is one folder up
 import numpy as np
 
 from common.errors import InputError
-from common.program import run_program
+from common.program import Parser, run_program
 from common.trial_forms import EITHER_FORM
 from scoring.metrics import SortedTrials, min_dcf_of_rates
 from scoring.trials import align, read_scores, read_trials
@@ -26,7 +25,7 @@ from scoring.trials import align, read_scores, read_trials
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print minDCF of a score file."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Minimum of c-miss * FNR * p-target + c-fa * FPR * (1 - p-target) over all thresholds, normalised."
     )
     parser.add_argument("--p-target", type=float, default=0.01, help="prior of a target (default %(default)s)")

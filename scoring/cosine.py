@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Sequence
 
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from common.program import run_program
+from common.program import Parser, run_program
 from common.trial_forms import EITHER_FORM
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, read_object
 from minikaldi.ivector.vectors import apply_transform, paired_products
@@ -103,7 +102,7 @@ def cosine_scores(
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the cosine scores of a trial list."""
     run_pipes_inside()
-    parser = argparse.ArgumentParser(prog="python3 -m scoring.cosine", description="Cosine scores of trials.")
+    parser = Parser(prog="python3 -m scoring.cosine", description="Cosine scores of trials.")
     parser.add_argument("--mean", help="vector file to subtract, as ivector-mean writes it")
     parser.add_argument("--transform", help="matrix file to apply next, as ivector-compute-lda writes it")
     parser.add_argument("--cohort", help="embeddings of other speakers, to normalise by: rspecifier or scp file")

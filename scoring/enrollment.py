@@ -8,12 +8,11 @@ They are the lines `model utt1 utt2 …` of `<data-dir>/enroll2utt` if it exists
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import run_program
+from common.program import Parser, run_program
 from common.text_lines import numbered_fields
 from common.whole_files import write_stdout
 from minikaldi.data_dir.lines import c_sorted
@@ -52,7 +51,7 @@ def enrollment_lines(data_dir: Path) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the enrolment list of a test set."""
-    parser = argparse.ArgumentParser(prog="python3 -m scoring.enrollment", description="Print an enrolment list.")
+    parser = Parser(prog="python3 -m scoring.enrollment", description="Print an enrolment list.")
     parser.add_argument("data_dir", metavar="data-dir", type=Path, help="data directory of the test set, with trials")
     write_stdout(enrollment_lines(parser.parse_args(argv).data_dir))
     return 0

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Sequence
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from common.program import run_program
+from common.program import Parser, run_program
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, sequential, writer
 from minikaldi.running import run_pipes_inside
 
@@ -47,7 +46,7 @@ def frame_statistics(feats: NDArray[np.floating]) -> NDArray[np.float32]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write one vector per utterance; utterances without frames are dropped and counted."""
     run_pipes_inside()
-    parser = argparse.ArgumentParser(prog="python3 -m scoring.frame_statistics", description=main.__doc__)
+    parser = Parser(prog="python3 -m scoring.frame_statistics", description=main.__doc__)
     parser.add_argument("feats", metavar="feats-rspecifier")
     parser.add_argument("vectors", metavar="vector-wspecifier")
     args = parser.parse_args(argv)

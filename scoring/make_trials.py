@@ -10,7 +10,6 @@ microphone would decide the trial.
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
-from common.program import run_program
+from common.program import Parser, run_program
 from minikaldi.data_dir.tables import read_pairs
 from scoring.trials import Pair, Trials, write_trials
 
@@ -157,7 +156,7 @@ def _require_entries(ids: Mapping[str, object], known: Mapping[str, str] | None,
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write a trial list."""
-    parser = argparse.ArgumentParser(prog="python3 -m scoring.make_trials", description="Draw a balanced trial list.")
+    parser = Parser(prog="python3 -m scoring.make_trials", description="Draw a balanced trial list.")
     parser.add_argument("--spk2gender", help="keep nontargets within a gender")
     parser.add_argument("--utt2rec", help="keep targets across source recordings")
     most = "target trials of a speaker, at most (default %(default)s)"

@@ -9,7 +9,6 @@ the trials. FNR is the share of targets rejected, FPR the share of nontargets ac
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from common.program import run_program
+from common.program import Parser, run_program
 from common.trial_forms import EITHER_FORM
 from minikaldi.ivector.equal_error_rate import kaldi_eer
 from scoring.trials import align, read_scores, read_trials
@@ -182,7 +181,7 @@ def min_dcf(scores: Scores, is_target: Labels, p_target: float, c_miss: float = 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print EER, EER by Kaldi's convention and minDCF of a score file."""
-    parser = argparse.ArgumentParser(prog="python3 -m scoring.metrics", description="EER and minDCF of a score file.")
+    parser = Parser(prog="python3 -m scoring.metrics", description="EER and minDCF of a score file.")
     parser.add_argument("scores", help="lines `enroll test score`")
     parser.add_argument("trials", help=f"lines {EITHER_FORM}")
     parser.add_argument("--p-target", type=float, action="append", help=f"prior, repeatable; default {P_TARGETS}")

@@ -14,7 +14,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.program import run_program
+from common.program import Parser, run_program
 from common.whole_files import write_files
 from scoring.metrics import EER_DEFINITION, MIN_DCF_DEFINITION
 from scoring.provenance import Note, git_commit, machine, network_notes
@@ -58,7 +58,7 @@ def parse_note(text: str) -> Note:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python3 -m scoring.report", description="Tables of results with intervals.")
+    parser = Parser(prog="python3 -m scoring.report", description="Tables of results with intervals.")
     parser.add_argument(
         "--test-set", required=True, action="append", type=parse_trial_set, metavar="NAME=DATA_DIR",
         help="data directory with trials, utt2spk and, where models are enrolled, enroll2utt; repeatable",

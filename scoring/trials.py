@@ -9,7 +9,6 @@ score file has lines `enroll_id test_id score`. As a program, for the steps:
 
 from __future__ import annotations
 
-import argparse
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from common.program import run_program
+from common.program import Parser, run_program
 from common.text_lines import number_of, numbered_fields
 from common.trial_lines import read_trial_lines, trial_line
 from common.whole_files import write_files, write_stdout
@@ -158,7 +157,7 @@ def _fields(path: str | Path, count: int, expected: str) -> Iterator[tuple[int, 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the pairs of a trial list, or check that each has a score."""
-    parser = argparse.ArgumentParser(prog="python3 -m scoring.trials", description="Trial lists, for the steps.")
+    parser = Parser(prog="python3 -m scoring.trials", description="Trial lists, for the steps.")
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--pairs", metavar="TRIALS", help="print lines `enroll test` of a list in either form")
     action.add_argument("--check", nargs=2, metavar=("SCORES", "PAIRS"), help="fail if one of PAIRS has no score")

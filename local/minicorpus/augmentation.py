@@ -5,11 +5,11 @@ Their random streams differ from those of the speech, so no noise or room of a s
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 
+from common.whole_files import hidden_folder
 from local.data_dir import CorpusUtterance, write_data_dir
 from local.minicorpus.channels import draw_channel, linear_phase_filter
 from local.minicorpus.config import AugmentationOptions, MiniCorpusConfig
@@ -41,11 +41,10 @@ def make_augmentation(config: MiniCorpusConfig, folder: Path) -> tuple[list[Soun
     found = stored(folder, MANIFEST, hashed)
     if found is not None:
         return found, True
-    partial = folder / ".augmentation.partial"
-    shutil.rmtree(partial, ignore_errors=True)
     (folder / MANIFEST).unlink(missing_ok=True)
-    sounds = [*_noises(config, partial), *_music(config, partial), *_rooms(config, partial)]
-    put_in_place(partial, folder, ("noise", "music", "rooms"))
+    with hidden_folder(folder, "augmentation") as partial:
+        sounds = [*_noises(config, partial), *_music(config, partial), *_rooms(config, partial)]
+        put_in_place(partial, folder, ("noise", "music", "rooms"))
     write_manifest(folder, MANIFEST, hashed, sounds)
     return sounds, False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from common.progress import with_progress
+from common.whole_files import hidden_folder
 from local.minicorpus.config import MiniCorpusConfig, SizeOptions, SplitOptions, TrialOptions
 from local.minicorpus.speech import SPLITS, babble_voice, gender, recordings, speaker_id
 from local.minicorpus.store import SoundFile, parameter_hash, put_in_place, stored, write_manifest, write_sound
@@ -59,22 +59,26 @@ def make_speech(
     found = stored(folder, MANIFEST, hashed)
     if found is not None:
         return found, True
-    partial = folder / ".speech.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     (folder / MANIFEST).unlink(missing_ok=True)
+    with hidden_folder(folder, "speech") as partial:
+        sounds = _make_speakers(config, size, partial, num_jobs)
+        put_in_place(partial, folder, SPLITS)
+    write_manifest(folder, MANIFEST, hashed, sounds)
+    return sounds, False
+
+
+def _make_speakers(config: MiniCorpusConfig, size: SizeOptions, folder: Path, num_jobs: int) -> list[SoundFile]:
+    """Write the recordings of all speakers below `folder`."""
     jobs = [
-        SpeakerJob(config, split, index, options.utterances, voices, partial)
+        SpeakerJob(config, split, index, options.utterances, voices, folder)
         for split in SPLITS
-        for options, voices in [_write_voices(config, split, split_options(size, split), partial, num_jobs)]
+        for options, voices in [_write_voices(config, split, split_options(size, split), folder, num_jobs)]
         for index in range(options.speakers)
     ]
     sounds: list[SoundFile] = []
     for made in with_progress(in_parallel(make_speaker, jobs, num_jobs), len(jobs), "mini corpus", "speakers"):
         sounds += made
-    put_in_place(partial, folder, SPLITS)
-    write_manifest(folder, MANIFEST, hashed, sounds)
-    return sounds, False
+    return sounds
 
 
 def split_options(size: SizeOptions, split: str) -> SplitOptions:

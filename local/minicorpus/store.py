@@ -81,7 +81,6 @@ def put_in_place(partial: Path, folder: Path, subfolders: Iterable[str]) -> None
         if (folder / name).exists():
             shutil.rmtree(folder / name)
         (partial / name).replace(folder / name)
-    shutil.rmtree(partial)
 
 
 def write_manifest(folder: Path, manifest: str, hashed: str, sounds: list[SoundFile]) -> None:

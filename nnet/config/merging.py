@@ -10,7 +10,7 @@ from common.yaml_text import parse_yaml, read_yaml
 from nnet.config.foreign_keys import hint
 from nnet.config.overrides import Override, blamed
 from nnet.config.paths import alternatives, callers, located
-from nnet.config.renamed_keys import rename_old, renamed_key
+from nnet.config.renamed_keys import rename_old, renamed_file, renamed_key
 from nnet.config.schema import AUGMENT, OPTIONAL, PATHS, SECTIONS
 
 
@@ -43,8 +43,8 @@ def merge(
         rename_old(merged, override.given, override=True)
         origins[renamed_key(key)] = override.given
     for key in PATHS:
-        if not of_checkout or blamed(key, origins):
-            _take_callers(merged, *key.split("."))
+        override_of_it = blamed(key, origins)
+        _resolve(merged, key, not of_checkout or bool(override_of_it), override_of_it or source)
     return merged, origins
 
 
@@ -81,7 +81,10 @@ def _augment_section(value: object, source: str, of_checkout: bool) -> object:
         raise ConfigError(f"{source} names a file that cannot be used: {error}") from error
 
 
-def _take_callers(merged: dict[Any, Any], section: str, key: str) -> None:
+def _resolve(merged: dict[Any, Any], key: str, of_caller: bool, source: str) -> None:
+    """Replace the file that an option names by the one that it means; an option that is not a text is left as it is."""
+    section, _, name = key.partition(".")
     options = merged.get(section)
-    if isinstance(options, Mapping) and isinstance(options.get(key), str):
-        merged[section] = {**options, key: callers(options[key])}
+    if isinstance(options, Mapping) and isinstance(options.get(name), str):
+        path = callers(options[name]) if of_caller else options[name]
+        merged[section] = {**options, name: renamed_file(path, source, key)}

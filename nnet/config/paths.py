@@ -36,11 +36,6 @@ def located(path: str | Path) -> Path:
     return ROOT / path if (ROOT / path).exists() else Path(path)
 
 
-def given(path: str) -> Path:
-    """The file that a path on the command line means."""
-    return located(callers(path))
-
-
 def alternatives(path: str, folder: str, pattern: str = "*.yaml") -> str:
     """The end of a message on a missing file: the files of the checkout's `folder`, the nearest name first."""
     known = {file.stem: f"{folder}/{file.name}" for file in sorted((ROOT / folder).glob(pattern))}

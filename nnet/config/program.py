@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from common.options import option_lines, show
+from common.program import Parser
 from nnet.augment.schema import list_augment
 from nnet.config.experiment import get, load, to_yaml
 from nnet.config.overrides import add_arguments
@@ -33,7 +34,7 @@ def list_choices() -> Iterator[str]:
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python3 -m nnet.config", description="Check and show an experiment's YAML.")
+    parser = Parser(prog="python3 -m nnet.config", description="Check and show an experiment's YAML.")
     parser.add_argument("--config", metavar="FILE", help="the experiment, e.g. conf/nnet/mini.yaml")
     add_arguments(parser)
     action = parser.add_mutually_exclusive_group()

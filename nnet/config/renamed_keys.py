@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from common.options import ConfigError, show
+from nnet.config.paths import ROOT, located
 from nnet.encoders import ENCODERS
 
 log = logging.getLogger("config")
@@ -27,8 +29,8 @@ VALUES = {
     ("data.balance", "seed"): "jl",
     ("data.source", "wav"): "audio",
     ("features.type", "wave"): "samples",
-    ("features.config", "conf/wave.conf"): "conf/samples.conf",
 }
+FILES = {"conf/wave.conf": "conf/samples.conf"}
 VARIANTS = {"tdnn": "sc"}
 OTHER_VARIANT = "jl"
 
@@ -38,6 +40,21 @@ _reported: set[str] = set()
 def renamed_key(key: str) -> str:
     """The present name of a dotted key."""
     return KEYS.get(key, key)
+
+
+def renamed_file(path: str, source: str, key: str) -> str:
+    """The present name of a file of the checkout; a file of the old name that exists is the user's own and stays.
+
+    Args:
+        path: the file, as the caller means it (`nnet.config.paths.callers`).
+        source: where it comes from, for messages.
+        key: the option that names it, for messages.
+    """
+    name = os.path.relpath(ROOT / path, ROOT)
+    if name not in FILES or located(path).exists():
+        return path
+    _report(source, f"{key}: {name}", f"{key}: {FILES[name]}")
+    return FILES[name]
 
 
 def rename_old(sections: dict[Any, Any], source: str, override: bool = False) -> None:

@@ -83,6 +83,9 @@ class DamagedError(InputError):
 def save_checkpoint(path: Path, checkpoint: Checkpoint, before_rename: Callable[[], None] | None = None) -> None:
     """Write a checkpoint; a reader sees the old file or the new one, never a part, even if the machine stops.
 
+    The caller holds the lock of the experiment (nnet/training/exp_lock.py): what a killed run left half-written for
+    this file, on any host, is removed.
+
     Args:
         path: the file.
         checkpoint: what is written.
@@ -95,7 +98,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, before_rename: Callable[
     buffer = io.BytesIO()
     torch.save(content, buffer)
     checksum.append(buffer)
-    write_whole(path, buffer.getbuffer(), before_rename)
+    write_whole(path, buffer.getbuffer(), before_rename, alone=True)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -210,15 +213,26 @@ def check_same_run(
         raise InputError(f"{path}: was trained on other speakers ({counts}); {todo}")
     if checkpoint.list_digest != list_digest:
         raise InputError(f"{path}: was trained on other utterances, lengths or held-out trials; {todo}")
-    if checkpoint.features_conf != features_conf:
+    if not same_options(checkpoint.features_conf, features_conf):
         raise InputError(f"{path}: was trained on features with other options:\n{checkpoint.features_conf}{todo}")
 
 
 def same_run(one: Checkpoint, other: Checkpoint) -> bool:
     """Whether two checkpoints are of one run, at any steps."""
     changed = {key for key, _, _ in _differences(one.config, other.config)} - FREE_KEYS
-    fields = ("speaker_ids", "list_digest", "features_conf", "start_hash")
-    return not changed and all(getattr(one, name) == getattr(other, name) for name in fields)
+    if changed or not same_options(one.features_conf, other.features_conf):
+        return False
+    return all(getattr(one, name) == getattr(other, name) for name in ("speaker_ids", "list_digest", "start_hash"))
+
+
+def same_options(one: str, other: str) -> bool:
+    """Whether two Kaldi option files hold the same lines; comments, blank lines and spaces at the ends may differ."""
+    return _option_lines(one) == _option_lines(other)
+
+
+def _option_lines(text: str) -> list[str]:
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]
 
 
 def _differences(

@@ -72,7 +72,7 @@ class Curve:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if step and path.is_file() else []
         # A line that was cut when the machine stopped has no step, or is of a later one.
         kept = [line for line in lines[1:] if _STEP.match(line) and int(line.split("\t", 1)[0]) <= step]
-        write_whole(path, "".join(f"{line}\n" for line in [CURVE_HEADER, *kept]).encode())
+        write_whole(path, "".join(f"{line}\n" for line in [CURVE_HEADER, *kept]).encode(), alone=True)
         self._path = path
 
     def add(self, step: int, meter: Meter, lr: float, eer: float | None, pace: Pace) -> None:

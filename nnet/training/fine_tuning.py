@@ -17,7 +17,7 @@ from nnet.config.experiment import Config, from_mapping
 from nnet.config.paths import located
 from nnet.config.sections import PARTS
 from nnet.model import SpeakerNet
-from nnet.training.checkpoint import REMOVED, Checkpoint, file_hash, load_checkpoint
+from nnet.training.checkpoint import REMOVED, Checkpoint, file_hash, load_checkpoint, same_options
 
 log = logging.getLogger("train")
 
@@ -111,7 +111,7 @@ def _check_features(path: Path, state: Checkpoint, config: Config, features_conf
     for key in ("cmvn", "vad"):
         if getattr(before, key) != getattr(now, key):
             log.warning("%s was trained with features.%s %s", path, key, str(getattr(before, key)).lower())
-    if state.features_conf != features_conf:
+    if not same_options(state.features_conf, features_conf):
         log.warning("%s was trained on features with other options:\n%s", path, state.features_conf.rstrip())
 
 

@@ -2,7 +2,7 @@
 
 last.pt is the newest, last-1.pt the one before it, up to `training.keep_last` in all; best.pt has the lowest valid EER.
 A damaged last.pt is set aside as last.pt.damaged, with a warning, and an older one takes its place. There is a last.pt
-from the first save on: without it, a run starts with its first step.
+from the first save on: without it, a run starts with its first step. Who writes here holds the experiment's lock.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def newest(exp: Path) -> tuple[Path, Checkpoint] | None:
         if damaged:
             log.warning("%s; passed over, going on from %s, step %d", "; ".join(damaged), path.name, state.step)
             _set_aside(last)
-            write_whole(last, path.read_bytes())
+            write_whole(last, path.read_bytes(), alone=True)
         return path, state
     found = "; ".join(damaged)
     raise InputError(f"{found}; no intact checkpoint is left in {exp}: remove {REMOVED} there to start again")
@@ -70,7 +70,7 @@ def _set_aside(bad: Path) -> None:
     except OSError as error:
         log.warning("%s: cannot be read (%s), and is not kept", bad, why(error))
         return
-    write_whole(aside, content)
+    write_whole(aside, content, alone=True)
     log.warning("%s: kept as %s", bad, aside.name)
 
 
@@ -104,7 +104,7 @@ def mend_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None
         lost = f"{best}: is gone"
     for path in (exp / "last.pt", *_older(exp)):
         if _step_of(path) == wanted:
-            write_whole(best, path.read_bytes())
+            write_whole(best, path.read_bytes(), alone=True)
             log.warning("%s; written again from %s, which is of the same step, %d", lost, path.name, wanted)
             return
     if finished:
@@ -162,4 +162,4 @@ def _make_room(exp: Path, keep: int) -> None:
         try:
             os.link(last, exp / "last-1.pt")
         except OSError:  # a file system without hard links
-            write_whole(exp / "last-1.pt", last.read_bytes())
+            write_whole(exp / "last-1.pt", last.read_bytes(), alone=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
-from common.program import run_program
+from common.program import Parser, run_program
 from recipe.reference.pages import outdated_parts, write_parts
 
 
@@ -18,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 1 if a page is out of date and `--write` is not given.
     """
-    parser = argparse.ArgumentParser(prog="python3 -m recipe.reference", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="python3 -m recipe.reference", description=__doc__)
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--check", action="store_true", help="print the parts that are out of date (the default)")
     way.add_argument("--write", action="store_true", help="write these parts again")

@@ -60,7 +60,7 @@ def test_files_are_reused_for_the_same_parameters_and_made_again_for_others(
     assert digest(tmp_path) == before
     assert not make_speech(dataclasses.replace(config, seed=2), SMALL, tmp_path, 1)[1]
     assert digest(tmp_path) != before
-    assert not list(tmp_path.glob(".speech.partial"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["speech.json", "test", "train"]
 
 
 def test_a_speaker_does_not_change_when_others_are_added(config: MiniCorpusConfig) -> None:

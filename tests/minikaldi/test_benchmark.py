@@ -176,4 +176,4 @@ def test_benchmark_runs_every_part_and_writes_what_it_prints(root: Path, tmp_pat
 
 def test_benchmark_refuses_parts_it_does_not_have(root: Path) -> None:
     done = bench(root, "--only", "features,colour")
-    assert done.returncode == 2 and "--only names colour; choose among features, backend" in done.stderr
+    assert done.returncode == 1 and "--only names colour; choose among features, backend" in done.stderr

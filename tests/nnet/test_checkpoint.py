@@ -17,6 +17,7 @@ from nnet.training.checkpoint import (
     load_checkpoint,
     restore_rng,
     rng_state,
+    same_run,
     save_checkpoint,
 )
 from nnet.training.checkpoint_fields import FIELDS
@@ -182,9 +183,25 @@ def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     assert "weights_only" not in str(error.value)  # torch's own message recommends to run it
 
 
+def test_what_killed_jobs_on_other_hosts_left_half_written_is_removed(tmp_path: Path) -> None:
+    for name in (".last.pt.writing.node1.12", ".last.pt.writing.node2.a.b.7"):
+        (tmp_path / name).write_bytes(b"half")
+    other = tmp_path / ".last.pt.damaged.writing.node1.12"
+    other.write_bytes(b"of another file")
+    save_checkpoint(tmp_path / "last.pt", checkpoint())
+    assert sorted(tmp_path.iterdir()) == [other, tmp_path / "last.pt"]
+
+
 def test_the_same_run_is_taken_up_even_with_other_loaders() -> None:
     check(checkpoint())
     check(checkpoint(), config={"embedding": {"dim": 6}, "data": {"workers": 0, "chunk_frames": [200, 400]}})
+
+
+def test_the_same_run_is_taken_up_after_an_edited_comment_of_the_feature_options() -> None:
+    check(checkpoint(), features_conf="# thirty bins\n\n  --num-mel-bins=30  # as before \n")
+    edited = dataclasses.replace(checkpoint(), features_conf="# 30\n--num-mel-bins=30\n")
+    assert same_run(edited, checkpoint())
+    check(edited)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +211,7 @@ def test_the_same_run_is_taken_up_even_with_other_loaders() -> None:
         ({"speaker_ids": ["a", "c"]}, r"other speakers \(2 then, 2 now\)"),
         ({"list_digest": "d2"}, "was trained on other utterances, lengths or"),
         ({"features_conf": ""}, "other options:\n--num-mel-bins=30"),
+        ({"features_conf": "# --num-mel-bins=30\n--num-mel-bins=40\n"}, "other options:\n--num-mel-bins=30"),
     ],
 )
 def test_another_run_is_refused_with_what_differs_and_the_way_out(changes: dict[str, Any], message: str) -> None:

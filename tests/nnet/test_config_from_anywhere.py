@@ -12,7 +12,7 @@ from common.options import ConfigError
 from nnet.config.experiment import from_mapping, get, load, to_mapping
 from nnet.config.foreign_keys import ELSEWHERE, hint
 from nnet.config.overrides import Override, add_arguments
-from nnet.config.paths import CALLED_FROM, ROOT, given, located
+from nnet.config.paths import CALLED_FROM, ROOT, located
 from nnet.train import parse_arguments
 
 MINI = "conf/nnet/mini.yaml"
@@ -60,9 +60,10 @@ def test_the_option_file_of_a_training_is_found_likewise(tmp_path: Path, monkeyp
     own_yaml(tmp_path)
     monkeypatch.chdir(tmp_path)
     assert located("conf/fbank.conf") == ROOT / "conf" / "fbank.conf"
-    assert given("conf/fbank.conf") == tmp_path / "conf" / "fbank.conf"
-    options = parse_arguments(["--config", MINI, "--lists", "l", "--exp", "e", "--features-conf", "conf/mfcc.conf"])
-    assert options.features_conf == ROOT / "conf" / "mfcc.conf"
+    for name, folder in (("fbank", tmp_path), ("mfcc", ROOT)):
+        option = ["--features-conf", f"conf/{name}.conf"]
+        options = parse_arguments(["--config", MINI, "--lists", "l", "--exp", "e", *option])
+        assert options.features_conf == folder / "conf" / f"{name}.conf"
 
 
 @pytest.mark.parametrize(

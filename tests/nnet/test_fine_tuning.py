@@ -154,6 +154,9 @@ def test_other_options_of_the_features_are_reported(
     config = load_config(tiny_corpus.config, [f"training.start_from={start}"])
     take_start(build(config, 6), config, SPEAKERS, "other conf")
     assert f"{start} was trained on features with other options:\nconf" in caplog.text
+    caplog.clear()
+    take_start(build(config, 6), config, SPEAKERS, "# a comment\nconf # and one here\n")
+    assert "other options" not in caplog.text
     assert "features.cmvn" not in caplog.text
     begin(tiny_corpus, start, SPEAKERS, "features.cmvn=false")
     assert f"{start} was trained with features.cmvn true" in caplog.text and "features.vad" not in caplog.text

@@ -215,6 +215,21 @@ def test_a_failed_rerun_leaves_the_lists_and_nothing_else(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "lists"]
 
 
+def test_a_rerun_replaces_the_lists_and_keeps_other_files_as_they_are(tmp_path: Path) -> None:
+    lists = tmp_path / "lists"
+    (lists / "log" / "spk2int").mkdir(parents=True)
+    others = [lists / "note", lists / "log" / "a.log", lists / "log" / "train.scp"]
+    for path in others:
+        path.write_text("mine")
+    (lists / "wav.scp").write_text("an audio list of an earlier run")
+    numbers = [path.stat().st_ino for path in others]
+    write_directory(lists, {"train.scp": ["a b"]})
+    assert sorted(path.name for path in lists.iterdir()) == ["log", "note", "train.scp"]
+    assert [path.stat().st_ino for path in others] == numbers  # a log that is open goes on
+    assert (lists / "log" / "spk2int").is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["lists"]
+
+
 def test_the_program_says_what_went_where(tmp_path: Path, root: Path) -> None:
     data = write_data_dir(tmp_path / "data")
     command = [sys.executable, "-m", "nnet.make_lists", "--valid-share", "0.2", str(data), str(tmp_path / "lists")]

@@ -10,7 +10,9 @@ import pytest
 from common.options import ConfigError
 from nnet.config import renamed_keys
 from nnet.config.experiment import Config, from_mapping, load, to_mapping
+from nnet.config.paths import CALLED_FROM, ROOT
 from nnet.train import main as train
+from nnet.train import parse_arguments
 from nnet.training.checkpoint import load_checkpoint, save_checkpoint
 from tests.nnet.helpers.refusals import refusal
 from tests.nnet.helpers.tiny_corpus import CONFIG, TinyCorpus
@@ -104,6 +106,44 @@ def test_an_old_name_in_an_override_replaces_the_new_one_of_the_file(path: Path)
 def test_an_error_in_an_old_key_is_blamed_on_the_override(path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^--set augment\.wave=\[\{name: rom\}\]: augment\.audio\[0\] "):
         load(path, ["augment.wave=[{name: rom}]"])
+
+
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_an_option_file_of_an_old_name_that_exists_is_the_callers_own(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, by_variable: bool
+) -> None:
+    if by_variable:  # ./pipeline.sh, which works in the checkout
+        monkeypatch.setenv(CALLED_FROM, str(tmp_path))
+    else:
+        monkeypatch.chdir(tmp_path)
+    own = tmp_path / "conf" / "wave.conf"
+    own.parent.mkdir()
+    own.write_text("--frame-samples=80\n")
+    assert load(path, ["features.config=conf/wave.conf"]).features.config == str(own)
+    path.write_text(CONFIG.replace("conf/fbank.conf", "conf/wave.conf"))
+    assert load(path).features.config == str(own)
+    assert feature_options(tmp_path, "conf/wave.conf") == own
+    assert caplog.records == []
+
+
+def test_an_option_file_of_an_old_name_that_is_gone_is_that_of_the_new_name(
+    path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for old in ("conf/wave.conf", "./conf/wave.conf", f"{ROOT}/conf/wave.conf"):
+        assert load(path, [f"features.config={old}"]).features.config == "conf/samples.conf"
+        assert feature_options(tmp_path, old) == ROOT / "conf" / "samples.conf"
+    assert load(path, [f"features.config={tmp_path}/conf/wave.conf"]).features.config == f"{tmp_path}/conf/wave.conf"
+    assert caplog.records[0].getMessage() == (
+        "--set features.config=conf/wave.conf: features.config: conf/wave.conf is the name of an earlier version;"
+        " write features.config: conf/samples.conf"
+    )
+
+
+def feature_options(folder: Path, name: str) -> Path | None:
+    """The option file of a training with --features-conf."""
+    words = ["--config", "a.yaml", "--lists", str(folder), "--exp", str(folder), "--features-conf", name]
+    found: Path | None = parse_arguments(words).features_conf
+    return found
 
 
 @pytest.mark.parametrize(("name", "variant"), [("tdnn", "sc"), ("resnet34", "jl"), ("densenet62", "jl")])

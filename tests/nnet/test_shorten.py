@@ -109,5 +109,5 @@ def test_the_program_prints_settings_or_what_is_wrong(root: Path, capsys: pytest
     assert lines[:2] == ["training.steps=300", "training.valid_every=50"] and "data.batch_size=16" in lines
     message = refusal(main, ["--config", path, "--max-steps", "300", "--set", "data.batch=16"])
     assert message.startswith("--set data.batch=16: data.batch is unknown")
-    with pytest.raises(SystemExit, match="2"):
+    with pytest.raises(SystemExit, match="1"):
         main(["--config", path, "--max-steps", "0"])
