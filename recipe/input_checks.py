@@ -29,6 +29,7 @@ def check_input(plan: RunPlan) -> None:
     """
     if plan.first_stage == 0:
         _check_sources(plan)
+        _check_own_directories(plan)
         if plan.options.corpus == "folder":
             _check_roots(plan)
     elif plan.options.trust_earlier and not plan.dry_run:
@@ -44,6 +45,19 @@ def _check_sources(plan: RunPlan) -> None:
             raise InputError(f"{flag_of(name)} is {path}, which is not a folder")
         if not name.endswith("_root") and not Path(path).is_file():
             raise InputError(f"{flag_of(name)} is {path}, which is not a file")
+
+
+def _check_own_directories(plan: RunPlan) -> None:
+    """Stage 0 replaces its outputs: data directories that a user made must not be among them."""
+    if plan.options.force or Path(plan.data, ".stages").is_dir():  # the recipe has been at work here
+        return
+    for name in plan.sets:
+        folder = Path(plan.data, name)
+        if (folder / "utt2spk").exists():
+            raise InputError(
+                f"{folder} is a data directory that this recipe did not make, and stage 0 would replace it; add "
+                f"--stage 1 --trust-earlier to use it, give another --name, or add --force to replace it"
+            )
 
 
 def _check_roots(plan: RunPlan) -> None:
