@@ -41,7 +41,7 @@ SAME_NETWORK = ("small", "mini_large_margin")  # the network of mini.yaml
 def options(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     parser = Parser(description=__doc__)
-    parser.add_argument("--config", type=Path, nargs="+", metavar="FILE", help="(default: conf/nnet, one a network)")
+    parser.add_argument("--config", type=Path, nargs="+", metavar="FILE", help="(default: each of conf/nnet once)")
     parser.add_argument("--threads", type=int, default=1, help="of a step (default %(default)s)")
     parser.add_argument("--steps", type=int, default=5, help="timed, after one to warm up (default %(default)s)")
     parser.add_argument("--max-seconds", type=float, default=60.0, help="for these, each network (%(default)s)")

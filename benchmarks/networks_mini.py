@@ -36,7 +36,7 @@ SAME_NETWORK = ("small", "mini_large_margin")  # as mini.yaml, trained for other
 def options(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     parser = Parser(description=__doc__)
-    parser.add_argument("--config", type=Path, nargs="+", metavar="FILE", help="(default: conf/nnet, one a network)")
+    parser.add_argument("--config", type=Path, nargs="+", metavar="FILE", help="(default: each of conf/nnet once)")
     parser.add_argument("--steps", type=int, default=2000, help="of a run, at most (default %(default)s)")
     parser.add_argument("--exp", type=Path, default=Path("exp/networks"), help="folder of the runs (%(default)s)")
     parser.add_argument("--json", type=Path, default=Path("exp/networks/mini.json"), help="results (%(default)s)")

@@ -9,7 +9,7 @@ import resource
 LONGEST_MESSAGE = 8192
 """Characters; a file's name may have half of them."""
 
-# What a terminal would take for a command, a second line, or no character at all (bytes that are no UTF-8).
+# What a terminal would take for a command, a second line, or no character at all (bytes that are not UTF-8).
 _ODD = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 

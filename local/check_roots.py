@@ -49,7 +49,7 @@ def speaker_folders(root: Path, option: str) -> list[str]:
         InputError: it is not a folder, or cannot be listed.
     """
     if not root.is_dir():
-        raise InputError(f"{option} is {root}, which is no folder; {EXPECTED}")
+        raise InputError(f"{option} is {root}, which is not a folder; {EXPECTED}")
     try:
         with os.scandir(root) as entries:
             folders = [entry.name for entry in entries if not has_name_of_others(entry.name) and _is_dir(entry)]
@@ -158,8 +158,8 @@ def check_apart(train: Sequence[Path], tests: Sequence[Path]) -> None:
             if option == other_option:
                 twice = "its files would be taken twice; give one"
                 raise InputError(f"{option} {inner} lies in {option} {outer}: {twice}")
-            mend = "test speech must not be trained on"
-            raise InputError(f"{inner} lies in {outer}, and is given as another set; {mend}")
+            why = "test speech must not be trained on"
+            raise InputError(f"{inner} lies in {outer}, and is given as another set; {why}")
 
 
 def check_speakers_apart(train: Sequence[tuple[Path, str]], tests: Sequence[tuple[Path, str]]) -> None:
@@ -190,7 +190,7 @@ def check_trial_list(path: Path) -> None:
         InputError: no such file, a wrong line, a repeated trial, no target or no nontarget trial.
     """
     if not path.is_file():
-        raise InputError(f"--trials is {path}, which is no file; expected lines {EITHER_FORM}")
+        raise InputError(f"--trials is {path}, which is not a file; expected lines {EITHER_FORM}")
     labels = [trial.is_target for trial in read_distinct_trials(path)]
     fault = balance_fault(labels.count(True), labels.count(False))
     if fault:

@@ -152,5 +152,5 @@ def report_counts(directory: Path, num_in: int, num_out: int, dropped: Sequence[
     if lost and len(lost) > max_loss * (num_out + len(lost)):
         raise InputError(
             f"{len(lost)} of {num_out + len(lost)} audio files are lost, more than {100 * max_loss:g} %: "
-            f"{first_of(lost)}; mend them, or allow it with --max-loss"
+            f"{first_of(lost)}; fix them, or allow it with --max-loss"
         )

@@ -105,8 +105,8 @@ def check_loss(path: Path, num_in: int, dropped: Sequence[Dropped], max_loss: fl
     """
     if len(dropped) > max_loss * num_in:
         found = first_of([one.reason for one in dropped])
-        mend = "fetch them again, or allow it with --max-loss"
-        raise InputError(f"{path}: {len(dropped)} of {num_in} {what}: {found}; {mend}")
+        todo = "fetch them again, or allow it with --max-loss"
+        raise InputError(f"{path}: {len(dropped)} of {num_in} {what}: {found}; {todo}")
 
 
 def of_first_channel(file: AudioFile, sample_rate: int) -> str:

@@ -70,7 +70,7 @@ def resolve(
     if missing:
         raise InputError(
             f"{source}: {len(missing)} of {len(trials)} trials name an utterance that is not in the data directory: "
-            f"{'; '.join(missing[:3])}; give the corpus root that the list was made for, or mend the list"
+            f"{'; '.join(missing[:3])}; give the corpus root that the list was made for, or fix the list"
         )
     return rows
 

@@ -89,7 +89,7 @@ def list_files(root: Path, wanted: Callable[[str], bool] = lambda name: True) ->
         wanted: chooses by name among the folders and files directly in it; the others are ignored.
 
     Raises:
-        InputError: the root is no folder, or cannot be read.
+        InputError: the root is not a folder, or cannot be read.
     """
     listing = Listing()
     try:

@@ -28,7 +28,7 @@ from minikaldi.running import run_command
 from nnet.features import INPUTS, InputKind
 from nnet.features.librosa_mfcc import LibrosaMfccOptions
 from nnet.features.logmel import LogmelOptions
-from nnet.features.wave import WaveOptions
+from nnet.features.samples import SamplesOptions
 
 LOG_EVERY = 10  # utterances, as Kaldi does
 
@@ -53,7 +53,7 @@ class MakeLibrosaMfccOptions(LibrosaMfccOptions, MakeFeatsOptions):
 
 
 @dataclass
-class MakeSamplesOptions(WaveOptions, MakeFeatsOptions):
+class MakeSamplesOptions(SamplesOptions, MakeFeatsOptions):
     """The options of `make_feats samples`."""
 
 

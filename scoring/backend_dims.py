@@ -74,7 +74,7 @@ def explanation(scatter: SpeakerScatter, dims: BackendDims, lda_dim: int) -> str
             f"PCA: {dims.vectors} -> {dims.pca} dimensions first ({dims.why}), then LDA: {dims.pca} -> {dims.lda} "
             f"dimensions ({num_speakers} training speakers"
         )
-    return f"{words}; asked for at most {lda_dim})"
+    return f"{words}; --lda-dim allows at most {lda_dim})"
 
 
 def main(argv: Sequence[str]) -> int:

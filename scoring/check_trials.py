@@ -26,14 +26,14 @@ def check_trials(data_dir: Path) -> None:
     """
     path = data_dir / "trials"
     if not path.is_file():
-        mend = "stage 0 makes it (--trials: of your own list)"
-        raise InputError(f"{path}: no such file; expected lines `enroll test target|nontarget`; {mend}")
+        todo = "stage 0 makes it (--trials: of your own list)"
+        raise InputError(f"{path}: no such file; expected lines `enroll test target|nontarget`; {todo}")
     trial_set = read_trial_set(data_dir.name, data_dir)
     trials, speaker_of = trial_set.trials, trial_set.speaker_of
     unknown = [name for pair in trials.pairs for name in pair if name not in speaker_of]
     if unknown:
         number = len(set(unknown))
-        raise InputError(f"{path}: {number} ids are not in {data_dir}/utt2spk (first: {unknown[0]}); mend the list")
+        raise InputError(f"{path}: {number} ids are not in {data_dir}/utt2spk (first: {unknown[0]}); fix the list")
     rows = (
         Row(f"trial {number}", *pair, bool(label))
         for number, (pair, label) in enumerate(zip(trials.pairs, trials.is_target, strict=True), 1)

@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.errors import InputError
 from common.interrupts import when_asked_to_end
 from common.program import log_message
 from minikaldi.jobs.processes import group_is_alive
@@ -108,7 +107,7 @@ class LoggedJob:
             os.killpg(self.pid, signal_number)
 
 
-class StoppedError(InputError):
+class _Stopped(Exception):
     """A signal asks the runner to end: raised where it waits for a job."""
 
     def __init__(self, signal_number: int) -> None:
@@ -135,12 +134,12 @@ class Runner:
                 if len(self.running) >= self.limit:
                     self._wait_for_one()
                 if self._stopped_by:
-                    raise StoppedError(self._stopped_by)
+                    raise _Stopped(self._stopped_by)
                 job.start()
                 self.running[job.pid] = job
             while self.running:
                 self._wait_for_one()
-        except StoppedError as stopped:
+        except _Stopped as stopped:
             self._end_all()
             log_message(str(stopped))
             sys.exit(128 + stopped.signal_number)
@@ -151,7 +150,7 @@ class Runner:
     def _wait_for_one(self) -> None:
         self._waiting = True  # from here on a signal breaks the wait; while a job starts, it is only recorded
         if self._stopped_by:
-            raise StoppedError(self._stopped_by)
+            raise _Stopped(self._stopped_by)
         pid, status = os.wait()
         self._waiting = False
         job = self.running.pop(pid, None)
@@ -161,7 +160,7 @@ class Runner:
     def _on_signal(self, number: int) -> None:
         self._stopped_by = number
         if self._waiting:
-            raise StoppedError(self._stopped_by)
+            raise _Stopped(self._stopped_by)
 
     def _on_another(self, _: int) -> None:
         self._asked_again = True

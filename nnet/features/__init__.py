@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nnet.features.librosa_mfcc import LibrosaMfccOptions, compute_librosa_mfcc
 from nnet.features.logmel import LogmelOptions, compute_logmel
-from nnet.features.wave import WaveOptions, compute_wave
+from nnet.features.samples import SamplesOptions, compute_samples
 
 Compute = Callable[..., NDArray[np.float32]]
 
@@ -40,5 +40,5 @@ class InputKind:
 INPUTS: dict[str, InputKind] = {
     "logmel": InputKind(LogmelOptions, compute_logmel, "Create log mel spectra as Tacotron 2 and HiFi-GAN have them."),
     "librosa_mfcc": InputKind(LibrosaMfccOptions, compute_librosa_mfcc, "Create MFCC with librosa's conventions."),
-    "samples": InputKind(WaveOptions, compute_wave, "Create matrices of samples in [-1, 1], one frame a row."),
+    "samples": InputKind(SamplesOptions, compute_samples, "Create matrices of samples in [-1, 1], one frame a row."),
 }

@@ -74,7 +74,7 @@ def _set_aside(bad: Path) -> None:
     log.warning("%s: kept as %s", bad, aside.name)
 
 
-def mend_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None:
+def restore_best(exp: Path, state: Checkpoint, wanted: int, finished: bool) -> None:
     """Make sure that the best model is there.
 
     If best.pt is damaged, missing or of another run, it is written again from a kept checkpoint of its step. Without

@@ -20,7 +20,7 @@ from nnet.training.curve import Meter
 from nnet.training.data import TrainingData, list_digest
 from nnet.training.exp_lock import ExpLock
 from nnet.training.fine_tuning import check_start, refuse_imported, take_start
-from nnet.training.kept import fill_in_options, mend_best, newest, save_last
+from nnet.training.kept import fill_in_options, newest, restore_best, save_last
 from nnet.training.optimizers import build_optimizer
 from nnet.training.precision import choose_precision, emulation, warn_of_emulation
 from nnet.training.validation import check_lengths
@@ -89,7 +89,7 @@ def prepare(config: Config, data: TrainingData, lock: ExpLock, device: torch.dev
         ckpt.restore_rng(state.rng, device)
         state.config = to_mapping(config)
         wanted = state.best_step if len(lists.trials) else state.step
-        mend_best(exp, state, wanted, state.step >= config.training.steps)
+        restore_best(exp, state, wanted, state.step >= config.training.steps)
         log.info("resuming %s after step %d of %d", last, state.step, config.training.steps)
     else:
         start_hash = take_start(net, config, speaker_ids, features_conf)

@@ -40,8 +40,8 @@ def test_two_trees_of_speakers_are_accepted(corpus: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("train", "test", "says"),
     [
-        ("nowhere", "test", "--train-root is .*/nowhere, which is no folder; expected <root>/<speaker>"),
-        ("train", "nowhere", "--test-root is .*/nowhere, which is no folder"),
+        ("nowhere", "test", "--train-root is .*/nowhere, which is not a folder; expected <root>/<speaker>"),
+        ("train", "nowhere", "--test-root is .*/nowhere, which is not a folder"),
         ("train", "train", "--train-root .*/train and --test-root .*/train are the same folder"),
         ("train", "link", "--train-root .*/train and --test-root .*/link are the same folder"),
         (".", "test", r"--train-root .* is a level too high: its folders test, train are sets, not speakers"),
@@ -107,7 +107,7 @@ def test_a_root_in_another_of_the_same_option_is_refused(corpus: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        (None, "--trials is .*list, which is no file"),
+        (None, "--trials is .*list, which is not a file"),
         ("1 a b\n1 a c\n", "has 2 target trials and no nontarget trial; an error rate needs both kinds"),
         ("a b nontarget\n", "has 1 nontarget trials and no target trial"),
         ("1 a b\n0 a c\n1 a b\n", "1 trials appear twice: line 3: a b target is already on line 1; remove"),

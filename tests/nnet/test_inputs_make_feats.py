@@ -13,7 +13,7 @@ from minikaldi.feat.resample import wideband_resample
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, INT32, WAVE, Wave, sequential, write_object, writer
 from nnet.features import INPUTS
 from nnet.features.logmel import LogmelOptions, compute_logmel
-from nnet.features.wave import WaveOptions, compute_wave
+from nnet.features.samples import SamplesOptions, compute_samples
 from nnet.make_feats import OPTIONS, main
 from tests.nnet.helpers.input_signals import spoken
 
@@ -76,7 +76,7 @@ def test_a_failing_utterance_is_named_and_counted(
     assert "Done 4 out of 5 utterances." in said
     assert main(["samples", "--channel=1", f"scp:{wav_scp}", f"ark:{tmp_path}/second.ark"]) == 0
     assert "utterance utt0: has 1 channels, --channel is 1, counted from 0" in capfd.readouterr().err
-    np.testing.assert_array_equal(made(tmp_path / "second.ark")["stereo"], compute_wave(stereo[1], WaveOptions()))
+    np.testing.assert_array_equal(made(tmp_path / "second.ark")["stereo"], compute_samples(stereo[1], SamplesOptions()))
     assert main(["samples", "--min-duration=9", f"scp:{wav_scp}", f"ark:{tmp_path}/none.ark"]) == 1
     assert "utterance utt0: lasts 1 s, --min-duration is 9" in capfd.readouterr().err
 

@@ -1,4 +1,4 @@
-"""Audio files that are not what they should be: an error or a counted drop that names the file and the mend."""
+"""Audio files that are not what they should be: an error or a counted drop that names the file and what to do."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_file_that_gives_no_utterance_is_an_error_that_names_it(recipe: Recipe
     message = recipe(*fresh.options("--stop-stage", "0"), code=1).stderr
     assert "1 of 31 audio files are lost, more than 1 %" in message
     assert reason in message
-    assert "mend them, or allow it with --max-loss" in message
+    assert "fix them, or allow it with --max-loss" in message
 
 
 def test_max_loss_lets_them_pass_with_each_drop_listed(recipe: Recipe, fresh: Place) -> None:

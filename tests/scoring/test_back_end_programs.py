@@ -35,7 +35,7 @@ def drawn(num_speakers: int, num_utts: int, dim: int) -> dict[str, np.ndarray]:
 def test_dimensions_are_printed_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tables = write_vectors(tmp_path, drawn(8, 6, 12))
     assert print_dims(["--lda-dim", "200", *tables]) == 0
-    said = "12 12 7 LDA: 12 -> 7 dimensions (8 training speakers; asked for at most 200)\n"
+    said = "12 12 7 LDA: 12 -> 7 dimensions (8 training speakers; --lda-dim allows at most 200)\n"
     assert capsys.readouterr().out == said
 
 

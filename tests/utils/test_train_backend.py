@@ -115,7 +115,7 @@ def test_few_utterances_are_reduced_by_pca_and_it_is_printed(backend: Backend, r
     env = stand_in(backend.folder / "kaldi", root)
     said = backend.train("--lda-dim", "50", env=env)
     assert "PCA: 128 -> 40 dimensions first (96 training embeddings of 16 speakers support no more)" in said
-    assert "LDA: 40 -> 15 dimensions (16 training speakers; asked for at most 50)" in said
+    assert "LDA: 40 -> 15 dimensions (16 training speakers; --lda-dim allows at most 50)" in said
     assert read_object(str(backend.out / "transform.mat"), FLOAT_MATRIX).shape == (15, 129)
     scores = backend.scores(env)
     assert np.isfinite(scores).all() and max(map(abs, scores)) < 1e4
@@ -149,7 +149,7 @@ def test_the_stand_in_refuses_what_the_step_would_have_asked_before(backend: Bac
 
 def test_enough_utterances_are_not_reduced_first(backend: Backend) -> None:
     backend.write(drawn(8, 6, 12))
-    assert "LDA: 12 -> 7 dimensions (8 training speakers; asked for at most 200)" in backend.train()
+    assert "LDA: 12 -> 7 dimensions (8 training speakers; --lda-dim allows at most 200)" in backend.train()
     assert not (backend.out / "pca.mat").exists()
     assert read_object(str(backend.out / "transform.mat"), FLOAT_MATRIX).shape == (7, 13)
 

@@ -19,7 +19,7 @@ FULL_SCALE = np.float32(32768)
 
 
 @dataclass
-class WaveOptions(CommandOptions):
+class SamplesOptions(CommandOptions):
     """How samples become rows."""
 
     sample_frequency: float = option(16000.0, "Sampling rate in Hz; audio of another is resampled")
@@ -40,8 +40,8 @@ class WaveOptions(CommandOptions):
         check_sizes(sample_frequency=self.sample_frequency, frame_samples=self.frame_samples)
 
 
-def compute_wave(
-    samples: NDArray[np.float32], options: WaveOptions, framing: Framing | None = None
+def compute_samples(
+    samples: NDArray[np.float32], options: SamplesOptions, framing: Framing | None = None
 ) -> NDArray[np.float32]:
     """The samples of a wave in rows.
 
