@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from common.errors import InputError, why
+from common.text_lines import trimmed
 from common.whole_files import write_whole
 from nnet.training import checksum
 from nnet.training.checkpoint_fields import check_fields
@@ -231,7 +232,7 @@ def same_options(one: str, other: str) -> bool:
 
 
 def _option_lines(text: str) -> list[str]:
-    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    lines = (trimmed(line.partition("#")[0]) for line in text.split("\n"))
     return [line for line in lines if line]
 
 
