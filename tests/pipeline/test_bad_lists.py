@@ -40,7 +40,7 @@ def test_crlf_and_unsorted_lists_are_read_as_they_are_meant(recipe: Recipe, fres
             "1 spk10/u0.flac spk10/nobody.flac",
             "1 of 121 trials name an utterance that is not in the data directory: line 121: spk10/nobody.flac",
         ),
-        ("spk10-u0 spk10-u1 same", ":121: found label 'same' in the third field, expected"),
+        ("spk10-u0 spk10-u1 same", ":121: found label 'spk10-u0' in the first field, expected"),
         ("1 spk10/u0.flac", ":121: found 2 fields in '1 spk10/u0.flac', expected"),
     ],
 )
