@@ -4,9 +4,10 @@
     progress.py --label "stage 6: training" --follow exp/a/log/train.log --announce "expected: " -- utils/run.pl ...
 
 --lines counts the lines of files that grow, and compares the number with --total.
---follow shows the newest line of a log that says how much time is left; --announce also shows the first line that
-begins with these words, without them and as soon as it is there.
-Apart from --announce, nothing is printed in the first ten seconds. The exit code is that of the command.
+--follow shows the newest line of a log that says how much time is left.
+--announce shows the first line of that log that begins with WORDS, without them, as soon as it is there.
+
+Other lines appear only after ten seconds. The exit code is that of the command.
 """
 
 from __future__ import annotations

@@ -22,9 +22,11 @@ ALLOWED = {
 }
 """Package -> the packages of the project that it may import."""
 
+OPTION_TABLES = ("nnet.augment.AUDIO_STEPS", "nnet.augment.FEATURE_STEPS", "nnet.augment.SpeedOptions")
+"""What recipe may import of nnet besides nnet.config."""
+
 WITHOUT_TORCH = [name for name in PACKAGES if name not in ("nnet", "spkemb")]
 EXECUTABLES = ("utils", "minikaldi.bin", "tests", "benchmarks")
-
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -37,6 +39,16 @@ def test_imports_follow_the_arrows(package: str, root: Path) -> None:
         for module in modules_of(root, package).values()
         for name, line in imports_of(module)
         if name.split(".")[0] in forbidden or name.startswith(EXECUTABLES)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_recipe_imports_of_nnet_its_config_and_tables_of_options_alone(root: Path) -> None:
+    wrong = [
+        f"{module.path}:{line}: imports {name}"
+        for module in modules_of(root, "recipe").values()
+        for name, line in imports_of(module)
+        if f"{name}.".startswith("nnet.") and not name.startswith("nnet.config.") and name not in OPTION_TABLES
     ]
     assert not wrong, "\n".join(wrong)
 

@@ -131,9 +131,7 @@ def change_byte(path: Path, place: int) -> None:
 
 
 @pytest.mark.parametrize("where", [0, 1234567, (1 << 21) - 1])
-def test_a_changed_byte_of_a_large_file_is_seen_although_its_time_was_put_back(
-    stage: Path, where: int
-) -> None:
+def test_a_changed_byte_of_a_large_file_is_seen_although_its_time_was_put_back(stage: Path, where: int) -> None:
     change_byte(stage / "in" / "big", where)
     assert reason() == "input in/big changed"
 
