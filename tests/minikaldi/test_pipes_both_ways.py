@@ -200,7 +200,7 @@ def test_scoring_line_of_eight_commands_starts_one_python(
 def test_the_step_scores_by_that_line(root: Path) -> None:
     """Its pipes are of our commands alone, but for the cutting of trials, which starts no Python."""
     step = (root / "steps" / "score_plda.sh").read_text()
-    chain = re.search(r'echo "ark:(.*) \|"', step)
-    assert chain and parse_pipeline(re.sub(r"\$\w+", "x", chain[1])) is not None
+    first, chain = re.search(r'centred="(.*)"', step), re.search(r'echo "ark:\$centred (.*) \|"', step)
+    assert first and chain and parse_pipeline(re.sub(r"\$\w+", "x", f"{first[1]} {chain[1]}")) is not None
     assert parse_pipeline("ivector-copy-plda --smoothing=0.0 x/plda -") is not None
     assert '"ivector-copy-plda --smoothing=$smoothing $backend/plda - |"' in step
