@@ -247,7 +247,7 @@ def test_speed_factor_is_checked_and_segments_are_scaled(data: Path, run: Run) -
 
 def test_every_script_has_help(root: Path, run: Run) -> None:
     scripts = [path for folder in ("utils", "utils/data", "steps/data") for path in (root / folder).glob("*.*")]
-    ours = [path for path in scripts if "common.program" in path.read_text()]
+    ours = [path for path in scripts if "run_script(" in path.read_text()]
     assert len(ours) > 20
     for path in ours:
         done = run(str(path.relative_to(root)), "--help")
@@ -256,7 +256,7 @@ def test_every_script_has_help(root: Path, run: Run) -> None:
 
 def test_misuse_of_any_script_is_reported_with_its_usage(root: Path, run: Run) -> None:
     scripts = [path for folder in ("utils", "utils/data") for path in (root / folder).glob("*.*")]
-    ours = [path for path in scripts if "common.program" in path.read_text()]
+    ours = [path for path in scripts if "run_script(" in path.read_text()]
     for path in ours:
         if path.name == "run.pl":
             continue  # as Kaldi's, it takes options that it does not know, with their values
