@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.errors import InputError
 from recipe.bash_names import send_to_bash
 from recipe.command_line import Given, log_line, read_command_line
 from recipe.corpus_conf import read_corpus_options
@@ -26,9 +27,10 @@ ENVIRONMENT_LACKS = 3
 
 def main(words: Sequence[str]) -> int:
     """Answer one call; returns the exit code."""
-    action, *rest = words
     calls = {"start": _start, "completed": _completed, "again": _again, "waiting": _waiting}
-    return calls[action](rest)
+    if not words or words[0] not in calls:
+        raise InputError("utils/recipe.py is called by pipeline.sh alone; ./pipeline.sh --help lists the options")
+    return calls[words[0]](words[1:])
 
 
 def _start(words: Sequence[str]) -> int:

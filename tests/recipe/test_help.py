@@ -67,3 +67,10 @@ def test_an_old_python_is_named_in_one_line(checkout: Path) -> None:
     script = f"import sys\nsys.version_info = (3, 9, 1)\n{first}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "pipeline.sh: python3 is 3.9.1; expected 3.10 or newer on PATH\n")
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("stop",)])
+def test_a_user_who_calls_the_launcher_is_sent_to_the_recipe(checkout: Path, words: tuple[str, ...]) -> None:
+    done = subprocess.run([sys.executable, checkout / "utils" / "recipe.py", *words], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "./pipeline.sh --help" in done.stderr
