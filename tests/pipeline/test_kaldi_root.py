@@ -120,9 +120,9 @@ STAGE_CALLS: dict[int, set[str]] = {
 
 
 def results(place: Place) -> dict[str, bytes]:
-    """Every file that a stage makes, but for logs and markers, which hold times."""
+    """Every file that a stage makes, but for logs and markers, which hold times, and plan.yaml, which holds options."""
     files = {**contents(place.data), **{f"exp/{name}": data for name, data in contents(place.exp).items()}}
-    return {name: data for name, data in files.items() if not {"log", ".stages"} & set(Path(name).parts)}
+    return {name: data for name, data in files.items() if not {"log", ".stages", "plan.yaml"} & set(Path(name).parts)}
 
 
 def calls_of_stage(recipe: Recipe, place: Place, stage: int, kaldi: Path) -> set[str]:
