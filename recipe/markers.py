@@ -124,21 +124,22 @@ def marker_table(folder: Path) -> list[str]:
     return lines
 
 
-def refuse_gone(which: str, reason: str | None, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-    """Refuse a stage whose tables name files that are gone.
+def refuse_gone(forced: bool, reason: str | None, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Refuse a stage that must run if its tables name files that are gone.
 
     Args:
-        which: "inputs", the tables that the stage reads; or "all", also an output table whose files were moved. The
-            second counts only if the stage must run.
-        reason: why the stage must run; None if it is up to date, and may be forced.
+        forced: whether the stage runs whatever the reason; its outputs are then made again, and not checked.
+        reason: why the stage must run; None if it is up to date.
         inputs: what it reads.
         outputs: what it writes.
 
     Raises:
         InputError: files are gone, and the stage cannot run or its outputs are elsewhere.
     """
-    found = gone(inputs) if which == "inputs" or (which == "all" and reason) else None
-    if found is None and which == "all" and reason and reason.startswith("output "):
+    if not forced and not reason:
+        return
+    found = gone(inputs)
+    if found is None and not forced and reason and reason.startswith("output "):
         found = gone(outputs, moved_alone=True)
     if found:
         raise InputError(found)

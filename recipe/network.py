@@ -28,13 +28,13 @@ class Network:
 
     Args:
         path: the YAML.
-        options: the command line's options that change it.
-        online: changes by `--augment online`.
+        seed: the random seed, `--seed`.
         corpus: changes by the corpus file.
-        shorter: changes by `--max-steps`.
         own: changes by `--nnet-opts`.
-        at_most: `training.steps` again, if `--nnet-opts` sets more than `--max-steps`.
         inference: `--inference`; checked with the others, but no part of the training.
+        online: changes by `--augment online`.
+        shorter: changes by `--max-steps`.
+        at_most: `training.steps` again, if `--nnet-opts` sets more than `--max-steps`.
         passed_over: stages that this network does not have.
     """
 

@@ -85,7 +85,7 @@ def why_stale(planned: PlannedStage, forced: bool) -> str | None:
     except InputError as error:  # a damaged marker counts as none
         log_message(str(error))
         why = "its marker is damaged"
-    refuse_gone("inputs" if forced else "all", why, planned.inputs, planned.outputs)  # outputs are made again by force
+    refuse_gone(forced, why, planned.inputs, planned.outputs)
     return why
 
 

@@ -253,13 +253,13 @@ def test_a_moved_checkout_is_named_before_anything_runs(moved: Path) -> None:
     ark = "data/mfcc/ark/raw.1.ark"
     says = f"names {old}/{ark}, which is not there, but {new}/{ark} is: {old} was moved"
     with pytest.raises(InputError) as refusal:
-        refuse_gone("all", why, **FACTS)
+        refuse_gone(False, why, **FACTS)
     assert str(refusal.value).startswith(f"data/mfcc/train/feats.scp: {says}")
     assert f"(ln -s {new} {old}), or make all of it again (--stage 0 --force)" in str(refusal.value)
-    refuse_gone("inputs", why, **FACTS)  # the outputs are made again
+    refuse_gone(True, why, **FACTS)  # the outputs are made again
     for inputs, named in (("data/mfcc/train", says), ("data/train_sp/wav.scp", f"names {old}/data/train/wav.scp,")):
         with pytest.raises(InputError, match=re.escape(named)):  # the inputs of a stage that never ran
-            refuse_gone("all", "never run", [inputs], [])
+            refuse_gone(False, "never run", [inputs], [])
     old.symlink_to(new)
     assert reason(**FACTS, options={}, marker="m/1.json") is None
 
@@ -269,11 +269,11 @@ def test_audio_that_is_gone_altogether_is_named_and_a_lost_file_is_not(place: Pa
         table(place / "audio", f"{number:02d}.wav", "x")
     table(place / "data", "wav.scp", *(f"u{n:02d} {place}/audio/{n:02d}.wav" for n in range(20)))
     (place / "audio" / "00.wav").unlink()
-    refuse_gone("all", "never run", ["data"], [])
+    refuse_gone(False, "never run", ["data"], [])
     shutil.rmtree(place / "audio")
     says = f"data/wav.scp: none of its files exists (first: {place}/audio/00.wav); was a disk"
     with pytest.raises(InputError, match=re.escape(says)):
-        refuse_gone("all", "never run", ["data"], [])
+        refuse_gone(False, "never run", ["data"], [])
 
 
 @pytest.fixture
