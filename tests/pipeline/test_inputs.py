@@ -75,10 +75,10 @@ def test_samples_come_through_the_archives_and_the_voice_activity_is_cut_to_them
     recipe(*options(fresh, section, frames, "--stop-stage", "5", augment="none"))
     waves = dict(line.split(None, 1) for line in (fresh.data / "train" / "wav.scp").read_text().splitlines())
     raw, voiced = (
-        table(fresh.data / "wave" / "train" / "feats.scp"),
+        table(fresh.data / "samples" / "train" / "feats.scp"),
         table(fresh.data / ready / "train_combined_no_sil" / "feats.scp"),
     )
-    with sequential(f"scp:{fresh.data}/wave/train/vad.scp", FLOAT_VECTOR) as decisions:
+    with sequential(f"scp:{fresh.data}/samples/train/vad.scp", FLOAT_VECTOR) as decisions:
         vad = dict(decisions)
     shorter = 0
     for utt_id, rows in raw.items():
@@ -105,7 +105,7 @@ def test_log_mels_of_the_recipe_are_those_of_the_resampled_audio(recipe: Recipe,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["librosa_mfcc", "wave"])
+@pytest.mark.parametrize("kind", ["librosa_mfcc", "samples"])
 def test_inputs_of_sixteen_kilohertz_are_made_while_training_reads(recipe: Recipe, fresh: Place, kind: str) -> None:
     section, ready, frames = SECTIONS[kind]
     recipe(*options(fresh, section, frames, "--stop-stage", "6", augment="online"))
