@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # From a corpus to a table of speaker-verification results, in 13 stages. ./pipeline.sh --help lists the options.
-#
 # recipe/planning.py decides and checks everything before stage 0, and gives the names used here, as $data and $exp
 # (recipe/plan.py explains each). recipe/stages.py says what each stage reads and writes; --dry-run prints it.
 # shellcheck disable=SC2154
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/utils/stage_functions.sh"
 begin_run "$@"
-cpu=(--nj "$nj" --cmd "$train_cmd" --max-loss "$max_loss")
+if [ "$benchmark" = true ]; then exec python3 -m recipe.benchmark "$@"; fi
+few=(--cmd "$train_cmd" --max-loss "$max_loss")
+cpu=(--nj "$nj" "${few[@]}")
 gpu=(--nj 1 --cmd "$cuda_cmd" --device "$device" --max-loss "$max_loss")
 features=(--type "$feats_type" --feats-config "$feats_config" "${cpu[@]}")
 lengths=(--extra-files "utt2num_frames utt2dur reco2dur")
@@ -15,7 +16,6 @@ lengths=(--extra-files "utt2num_frames utt2dur reco2dur")
 # 0: the corpus as Kaldi data directories, with noise, music and rooms for augmentation
 if stage 0; then
   run "local/prepare_$corpus.sh" --data "$data" --nj "$nj" "${prepare[@]}"
-  stage_done
 fi
 
 # 1: MFCC and an energy-based VAD of every set; they are also the baselines' features
@@ -29,7 +29,6 @@ if stage 1; then
     run utils/fix_data_dir.sh "$mfcc/$set"
   done
   if [ "$speed_perturb" = true ]; then run utils/combine_data.sh "${lengths[@]}" "$mfcc"/train{_sp,,_speed}; fi
-  stage_done
 fi
 
 # 1, other features: the network's own, with the VAD of the MFCC
@@ -40,7 +39,6 @@ if stage 1-features; then
     run utils/fix_data_dir.sh "$feats/$set"
   done
   if [ "$speed_perturb" = true ]; then run utils/combine_data.sh "${lengths[@]}" "$feats"/train{_sp,,_speed}; fi
-  stage_done
 fi
 
 # 2: augmented copies of the training set as pipes, so that no audio is written
@@ -48,14 +46,12 @@ noises=(--rir-sets "$data/rir_sets" --noise-dir "$data/musan_noise" --music-dir 
 if [ -d "$data/musan_speech" ]; then noises+=(--speech-dir "$data/musan_speech"); fi
 if stage 2; then
   run steps/augment_data.sh --seed "$seed" "${noises[@]}" "$feats/$base"
-  stage_done
 fi
 
 # 3: features of some of the copies, combined with the clean utterances
 if stage 3; then
   run steps/combine_augmented.sh "${features[@]}" --label "stage 3: $feats_type of augmented copies" \
     "$num_augmented" "$feats/$base" "$feats/${base}_aug" "$feats/train_combined"
-  stage_done
 fi
 
 # 4: sliding mean normalisation, voiced frames only
@@ -64,7 +60,6 @@ if stage 4; then
     run steps/prepare_feats.sh "${prepare_feats[@]}" "${cpu[@]}" --label "stage 4: $frames_kept of $set" \
       "$feats/$set" "$prepared/${set}_no_sil" "$prepared/no_sil"
   done
-  stage_done
 fi
 
 # 5: training and held-out utterances, speaker classes, held-out trials
@@ -72,7 +67,6 @@ if [ "$augment" = online ]; then audio=(--audio-dir "$feats/train" "${noises[@]}
 if stage 5; then
   run steps/make_training_lists.sh --cmd "$train_cmd" --min-frames "$min_frames" --min-utts "$min_utts" \
     --valid-share "$valid_share" --seed "$seed" "${audio[@]}" "$prepared/${trained_on}_no_sil" "$lists"
-  stage_done
 fi
 
 # 6: the network; an interrupted training is resumed, but only on the lists that it began with
@@ -81,7 +75,14 @@ if stage 6; then
   run python3 -m recipe.training_inputs "$exp" "$lists"
   run steps/train_nnet.sh --cmd "$cuda_cmd" --device "$device" --label "stage 6: training" \
     "$nnet_config" "$lists" "$exp" "${overrides[@]}"
-  stage_done
+fi
+
+# 6, i-vectors: background models of Gaussians with diagonal, then full covariances; the extractor
+if stage 6-ivectors; then
+  run python3 -m recipe.ivector --out "$exp/config.yaml" "$nnet_config" "${overrides[@]}"
+  run steps/train_diag_ubm.sh "${cpu[@]}" "${diag_ubm[@]}" "$feats/train" "$exp/diag_ubm"
+  run steps/train_full_ubm.sh "${cpu[@]}" "${full_ubm[@]}" "$feats/train" "$exp/diag_ubm" "$exp/full_ubm"
+  run steps/train_ivector_extractor.sh "${cpu[@]}" "${extractor[@]}" "$exp/full_ubm" "$feats/train" "$exp"
 fi
 
 # 7: as stage 4, for what the network embeds: the clean sets
@@ -90,19 +91,27 @@ if stage 7; then
     run steps/prepare_feats.sh "${prepare_feats[@]}" "${cpu[@]}" --label "stage 7: $frames_kept of $set" \
       "$feats/$set" "$prepared/${set}_no_sil" "$prepared/no_sil"
   done
-  stage_done
 fi
 
-# 8: embeddings, of the network and of two baselines without one: mean and std of MFCC, plain and mean-normalised
-means=(--cmd "$train_cmd" --max-loss "$max_loss")
+# 8: embeddings, and those of two baselines without a network: mean and std of MFCC, plain and mean-normalised
 if stage 8; then
   for set in "${sets[@]}"; do
-    run steps/extract_embeddings.sh "${gpu[@]}" --inference "${inference[*]}" --label "stage 8: embeddings of $set" \
-      "$exp" "$prepared/${set}_no_sil" "$exp/embeddings_$set"
-    run steps/make_statistics_embeddings.sh "${means[@]}" "$mfcc/$set" "$exp/baseline/embeddings_$set"
-    run steps/make_statistics_embeddings.sh "${means[@]}" --cmvn true "$mfcc/$set" "$exp/baseline_cmvn/embeddings_$set"
+    if [ "$has_network" = true ]; then
+      run steps/extract_embeddings.sh "${gpu[@]}" --inference "${inference[*]}" --label "stage 8: embeddings of $set" \
+        "$exp" "$prepared/${set}_no_sil" "$exp/embeddings_$set"
+    else
+      run steps/extract_ivectors.sh "${cpu[@]}" "$exp" "$feats/$set" "$exp/embeddings_$set"
+    fi
+    if [ "$baselines" = true ]; then
+      run steps/make_statistics_embeddings.sh "${few[@]}" "$mfcc/$set" "$exp/baseline/embeddings_$set"
+      run steps/make_statistics_embeddings.sh "${few[@]}" --cmvn true "$mfcc/$set" "$exp/baseline_cmvn/embeddings_$set"
+    fi
   done
-  stage_done
+fi
+
+# 8, normalised: the embeddings after mean subtraction, LDA and length normalisation, as a further system
+if stage 8-normalised; then
+  run steps/normalise_embeddings.sh "${few[@]}" --lda-dim "$lda_dim" "$data/train" "$exp" "$exp/normalised" "${sets[@]}"
 fi
 
 # 9: one embedding per training speaker (the cohort of AS-norm) and per enrolled model
@@ -110,11 +119,10 @@ if stage 9; then
   for system in "${systems[@]}"; do
     run steps/make_training_speakers.sh --cmd "$train_cmd" "$data/train" "$system/embeddings_train"
     for test in "${tests[@]}"; do
-      run steps/make_enrollment.sh --cmd "$train_cmd" "$data/$test" "$system/embeddings_$test/embedding.scp" \
-        "$system/enroll_$test"
+      embeddings=$system/embeddings_$test/embedding.scp
+      run steps/make_enrollment.sh --cmd "$train_cmd" "$data/$test" "$embeddings" "$system/enroll_$test"
     done
   done
-  stage_done
 fi
 
 # 10: mean, LDA and PLDA of each system, trained on clean training speech
@@ -123,28 +131,20 @@ if stage 10; then
     run steps/train_backend.sh --cmd "$train_cmd" --lda-dim "$lda_dim" "$data/train" \
       "$system/embeddings_train/embedding.scp" "$system/backend"
   done
-  stage_done
 fi
 
 # 11: four scores per trial: PLDA, cosine after LDA, cosine, cosine with AS-norm
 if stage 11; then
   for system in "${systems[@]}"; do
     for test in "${tests[@]}"; do
-      trial=("$system/backend" "$system/enroll_$test" "$system/embeddings_$test/embedding.scp" "$data/$test/trials")
-      scores=$system/scores/$test
-      run steps/score_plda.sh --cmd "$train_cmd" "${trial[@]}" "${scores}_plda"
-      run steps/score_cosine.sh --cmd "$train_cmd" --lda true "${trial[@]}" "${scores}_lda_cosine"
-      run steps/score_cosine.sh --cmd "$train_cmd" "${trial[@]}" "${scores}_cosine"
-      run steps/score_cosine.sh --cmd "$train_cmd" --cohort "$system/$cohort" "${trial[@]}" "${scores}_cosine_asnorm"
+      run steps/score_trials.sh --cmd "$train_cmd" --cohort "$system/$cohort" "$data/$test/trials" "$system" "$test"
     done
   done
-  stage_done
 fi
 
 # 12: EER, minDCF and their intervals of every system and score
 if stage 12; then
   run steps/report.sh --bootstrap "$bootstrap" --seed "$seed" --command "$command" --times "$times" \
     "$data" "$exp" "${tests[@]}"
-  stage_done
 fi
 end_run

@@ -105,7 +105,8 @@ def complete_stage(planned: PlannedStage, times: Times) -> None:
     """
     number = planned.stage.number
     write_marker(planned.marker, planned.options, planned.inputs, planned.outputs, seconds=times.seconds)
-    record_times(Path(planned.folder), number, times)
+    if planned.stage.timed:
+        record_times(Path(planned.folder), number, times)
     (planned.marker.parent / "lock").write_text("")  # without the line of a run that has ended
     log_line(f"stage {number}/{LAST_STAGE}: done in {times.seconds:g} s")
 

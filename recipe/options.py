@@ -13,7 +13,7 @@ from typing import Literal
 from common.options import OptionSet, option
 from nnet.config.program_options import DEVICE, DEVICE_NAMES, MOST_VALID_SHARE
 
-FLAGS = ("force", "trust_earlier", "dry_run")
+FLAGS = ("force", "trust_earlier", "dry_run", "benchmark")
 """Options that need no value: `--force` is `--force true`."""
 
 _PLAIN_PATH = re.compile(r"[\w./+@%=:~-]+")
@@ -44,6 +44,10 @@ class PipelineOptions(OptionSet):
     nnet_opts: tuple[str, ...] = option(
         (), "section.key=value: change one key of the experiment; repeatable, added to the corpus file's changes"
     )
+    ivector_config: str | None = option(
+        None, "i-vectors in place of a network: background models and extractor; see conf/ivector/"
+    )
+    ivector_opts: tuple[str, ...] = option((), "section.key=value: change one key of --ivector-config; repeatable")
     max_steps: int | None = option(
         None,
         "train at most so many steps; a longer experiment also gets smaller batches and shorter chunks; -: no limit",
@@ -98,6 +102,10 @@ class PipelineOptions(OptionSet):
         0.1, "share of source recordings that is held out to choose the best model", least=0, most=MOST_VALID_SHARE
     )
     lda_dim: int = option(200, "LDA dimension, at most", least=1)
+    normalised: bool = option(
+        False, "also score the embeddings after mean subtraction, LDA and length normalisation, as a system of its own"
+    )
+    baselines: bool = option(True, "also score two baselines without a network: mean and std of MFCC frames")
     asnorm_cohort: Literal["speakers", "utterances"] = option(
         "speakers",
         "AS-norm compares scores with those of the training speakers' means, or of their utterances "
@@ -105,6 +113,12 @@ class PipelineOptions(OptionSet):
     )
     max_loss: float = option(0.01, "share of utterances that a stage may lose", least=0, most=1)
     bootstrap: int = option(1000, "number of resamples of the speakers for the 95 % intervals", least=1)
+    benchmark: bool = option(False, "run every row of conf/benchmark/table.yaml on this corpus, then compare them")
+    rows: str | None = option(None, "benchmark: names of rows between commas, e.g. i-vector,x-vector,lde3; -: all")
+    scale: Literal["small", "full"] = option(
+        "full", "benchmark: full: as the rows are declared; small: with the changes of conf/benchmark/small.yaml"
+    )
+    jobs: int = option(1, "benchmark: number of rows at once", least=1)
     force: bool = option(False, "run the stages even if they are up to date")
     trust_earlier: bool = option(False, "use the files of the stages before --stage as they are")
     dry_run: bool = option(False, "print the stages with inputs, outputs, sizes and commands; run nothing")
@@ -116,7 +130,8 @@ _TREES = ("train_root", "test_root")
 SOURCES = ("trials", "spk2gender", *(name for name in OPTIONS if name.endswith("_root") and name not in _TREES))
 """Paths that must exist; one that is given twice is refused, as it may be a mistake."""
 
-PATHS = ("data", "exp", "nnet_config", "augment_config", "vad_config", "test_vad_config", *_TREES, *SOURCES)
+_CONFIGS = ("nnet_config", "ivector_config", "augment_config", "vad_config", "test_vad_config")
+PATHS = ("data", "exp", *_CONFIGS, *_TREES, *SOURCES)
 """Options that are paths: relative to the directory from which ./pipeline.sh was called."""
 
 

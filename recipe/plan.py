@@ -36,7 +36,8 @@ class RunPlan:
         prepared: directory of the frames that the network reads.
         lists: directory of the training lists.
         exp: directory of the experiment.
-        systems: directories of the network's embeddings and of the two baselines'.
+        embedded: directories of the embeddings that stage 8 makes from frames: the experiment's own, two baselines'.
+        systems: directories of the embeddings that are scored: the experiment's own, normalised ones, two baselines'.
         first_stage: first stage to run.
         last_stage: last stage to run.
         passed_over: stages that the run does not have, as its network is imported.
@@ -54,6 +55,10 @@ class RunPlan:
         nnet_config: the experiment's YAML.
         overrides: its changes.
         start_from: the checkpoint that training begins with, if there is one.
+        has_network: whether a network is trained; otherwise i-vectors are.
+        diag_ubm: of i-vectors, the options of steps/train_diag_ubm.sh and the number of Gaussians.
+        full_ubm: of i-vectors, the options of steps/train_full_ubm.sh.
+        extractor: of i-vectors, the options of steps/train_ivector_extractor.sh.
         feats_type: kind of the features.
         feats_config: their option file.
         feats_cmvn: whether the sliding mean is subtracted.
@@ -84,6 +89,7 @@ class RunPlan:
     prepared: str
     lists: str
     exp: str
+    embedded: tuple[str, ...]
     systems: tuple[str, ...]
     first_stage: int
     last_stage: int
@@ -102,6 +108,10 @@ class RunPlan:
     nnet_config: str
     overrides: tuple[str, ...]
     start_from: tuple[str, ...]
+    has_network: bool
+    diag_ubm: tuple[str, ...]
+    full_ubm: tuple[str, ...]
+    extractor: tuple[str, ...]
     feats_type: str
     feats_config: str
     feats_cmvn: bool

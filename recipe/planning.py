@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from filecmp import cmp
 from pathlib import Path
 
 from common.errors import InputError
-from recipe.augmentation import Augmentation, augmentation_of
 from recipe.command_line import Given, as_given
 from recipe.corpora import ChosenCorpus, corpus_of, plain_name
-from recipe.network import Network, config_values, network_of, shorten
+from recipe.experiment import Experiment, Features, experiment_of
 from recipe.plan import RunPlan
 
 _ODD_IN_PATH = re.compile(r"[^\w./+@%=:~-]")
 _PLAIN_WORD = re.compile(r"[\w./+@%=:,~-]+")
-_FEATURES = ("type", "config", "cmvn", "vad", "frame_rate", "columns")  # the last checks the option file
-
-
-@dataclass(frozen=True)
-class Features:
-    """The section `features` of the experiment, and what its option file says."""
-
-    type: str
-    config: str
-    cmvn: bool
-    vad: bool
-    frame_rate: float
-    columns: int
 
 
 def make_plan(words: Sequence[str], given: Given) -> RunPlan:
@@ -43,15 +28,8 @@ def make_plan(words: Sequence[str], given: Given) -> RunPlan:
         InputError: anything that is wrong by its name, value or combination alone.
     """
     _check_checkout(given.checkout)
-    options = given.options()
-    network = network_of(given)
-    corpus = corpus_of(options)
-    config = network.load()
-    features = Features(*config_values(config, [f"features.{key}" for key in _FEATURES]))
-    network = shorten(network, given, config)
-    way = augmentation_of(given, network, features.type, config.data.source)
-    config = way.network.load()
-    return _plan_of(words, given, corpus, way, features, config.training.start_from)
+    experiment = experiment_of(given)
+    return _plan_of(words, given, corpus_of(given.options()), experiment)
 
 
 def _check_checkout(folder: Path) -> None:
@@ -62,22 +40,17 @@ def _check_checkout(folder: Path) -> None:
         )
 
 
-def _plan_of(
-    words: Sequence[str],
-    given: Given,
-    corpus: ChosenCorpus,
-    way: Augmentation,
-    features: Features,
-    start_from: str | None,
-) -> RunPlan:
-    options, network = given.options(), way.network
-    online = way.kind == "online"
+def _plan_of(words: Sequence[str], given: Given, corpus: ChosenCorpus, experiment: Experiment) -> RunPlan:
+    options, features = given.options(), experiment.features
+    online = experiment.augment == "online"
     data = options.data or f"data/{corpus.name}"
     feats = f"{data}/{_feats_name(features)}"
     prepared = f"{feats}{'' if features.vad else '-novad'}{'' if features.cmvn else '-nocmvn'}"
-    exp = options.exp or f"exp/{corpus.name}-{Path(network.path).name.removesuffix('.yaml')}{way.suffix}"
+    exp = options.exp or f"exp/{corpus.name}-{experiment.name}"
+    baselines = (f"{exp}/baseline", f"{exp}/baseline_cmvn") if options.baselines else ()
+    normalised = (f"{exp}/normalised",) if options.normalised else ()
     sets = ("train", *corpus.tests)
-    base = "train_sp" if way.speed_perturb else "train"
+    base = "train_sp" if experiment.speed_perturb else "train"
     vad, test_vad = _vad_configs(options.vad_config, options.test_vad_config)
     return RunPlan(
         options=options,
@@ -95,24 +68,29 @@ def _plan_of(
         prepared=prepared,
         lists=f"{prepared}/lists{'_online' if online else ''}",
         exp=exp,
-        systems=(exp, f"{exp}/baseline", f"{exp}/baseline_cmvn"),
+        embedded=(exp, *baselines),
+        systems=(exp, *normalised, *baselines),
         first_stage=options.stage,
         last_stage=options.stop_stage,
-        passed_over=network.passed_over,
+        passed_over=experiment.passed_over,
         tests=corpus.tests,
         sets=sets,
-        featured=(*sets, "train_speed") if way.speed_perturb else sets,
+        featured=(*sets, "train_speed") if experiment.speed_perturb else sets,
         base=base,
         trained_on="train" if online else "train_combined",
         prepared_first=sets if online else ("train_combined",),
-        speed_perturb=way.speed_perturb,
-        augment=way.kind,
-        augmented=() if way.kind == "none" else (f"{feats}/{base}_aug",),
-        augment_files=way.files,
-        num_augmented="0" if way.kind == "none" else options.num_augmented,
-        nnet_config=network.path,
-        overrides=tuple(change.text for change in network.changes()),
-        start_from=() if start_from is None else (start_from,),
+        speed_perturb=experiment.speed_perturb,
+        augment=experiment.augment,
+        augmented=() if experiment.augment == "none" else (f"{feats}/{base}_aug",),
+        augment_files=experiment.augment_files,
+        num_augmented="0" if experiment.augment == "none" else options.num_augmented,
+        nnet_config=experiment.path,
+        overrides=experiment.overrides,
+        start_from=experiment.start_from,
+        has_network=not experiment.steps,
+        diag_ubm=experiment.steps.get("diag_ubm", ()),
+        full_ubm=experiment.steps.get("full_ubm", ()),
+        extractor=experiment.steps.get("extractor", ()),
         feats_type=features.type,
         feats_config=features.config,
         feats_cmvn=features.cmvn,
@@ -125,7 +103,7 @@ def _plan_of(
         min_frames=_min_frames(options.min_frames, options.min_seconds, features.frame_rate),
         inference=tuple((options.inference or "").split()),
         cohort=f"embeddings_train/{'' if options.asnorm_cohort == 'utterances' else 'spk_'}embedding.scp",
-        way=_way(way.kind, network),
+        way=experiment.way,
     )
 
 
@@ -158,11 +136,6 @@ def _vad_configs(train: str, test: str | None) -> tuple[str, str]:
 
 def _min_frames(frames: int | None, seconds: float, rate: float) -> int:
     return int(seconds * rate + 0.5) if frames is None else frames
-
-
-def _way(kind: str, network: Network) -> str:
-    changes = (*network.corpus, *network.shorter, *network.own)
-    return " ".join([kind, network.path, *(change.text for change in changes)])
 
 
 def shell_word(word: str) -> str:

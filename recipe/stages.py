@@ -41,6 +41,18 @@ def _features_before_training(plan: RunPlan) -> bool:
     return plan.augment != "online"
 
 
+def _network(plan: RunPlan) -> bool:
+    return plan.has_network
+
+
+def _ivectors(plan: RunPlan) -> bool:
+    return not plan.has_network
+
+
+def _normalised(plan: RunPlan) -> bool:
+    return plan.options.normalised
+
+
 def _features_besides_mfcc(plan: RunPlan) -> bool:
     return plan.feats != plan.mfcc
 
@@ -61,6 +73,7 @@ class Stage:
         applies: whether a run has this stage.
         part: distinguishes stages of one number that may both be in a run.
         marker: name of the marker's file, if it is not the number.
+        timed: whether its time counts as that of the stage of this number.
     """
 
     number: int
@@ -74,6 +87,7 @@ class Stage:
     applies: Callable[[RunPlan], bool] = always
     part: str = ""
     marker: str = ""
+    timed: bool = True
 
     @property
     def key(self) -> str:
@@ -157,9 +171,17 @@ STAGES = (
     ),
     Stage(
         6, "training", "exp", "{nnet_config} -> {exp}",
+        applies=_network,
         reads=("{nnet_config}", "{augment_files}", "{lists}"),
         reads_if_there=("{start_from}",),  # it may be gone once training has begun
         writes=("{exp}/config.yaml", "{exp}/best.pt"),
+        options=("overrides={overrides}",),
+    ),
+    Stage(
+        6, "", "exp", "{nnet_config} -> background models and i-vector extractor in {exp}", part="ivectors",
+        applies=_ivectors,
+        reads=("{nnet_config}", "{feats}/train"),
+        writes=("{exp}/config.yaml", "{exp}/final.ie"),
         options=("overrides={overrides}",),
     ),
     Stage(
@@ -169,9 +191,24 @@ STAGES = (
     ),
     Stage(
         8, "embeddings", "exp", "voiced frames -> embeddings; mean and std of MFCC frames as baselines",
+        applies=_network,
         reads=("{exp}/best.pt", "{prepared}/{sets}_no_sil/feats.scp", "{mfcc}/{sets}/feats.scp"),
-        writes=("{systems}/embeddings_{sets}/embedding.scp",),
+        writes=("{embedded}/embeddings_{sets}/embedding.scp",),
         options=("inference={inference}",),
+    ),
+    Stage(
+        8, "", "exp", "voiced frames -> i-vectors; mean and std of MFCC frames as baselines",
+        applies=_ivectors,
+        reads=("{exp}/final.ie", "{feats}/{sets}/feats.scp", "{mfcc}/{sets}/feats.scp"),
+        writes=("{embedded}/embeddings_{sets}/embedding.scp",),
+    ),
+    Stage(
+        8, "", "exp", "embeddings -> normalised embeddings", part="normalised", marker="8_normalised",
+        timed=False,
+        applies=_normalised,
+        reads=("{exp}/embeddings_{sets}/embedding.scp",),
+        writes=("{exp}/normalised/embeddings_{sets}/embedding.scp",),
+        options=("lda_dim={lda_dim}",),
     ),
     Stage(
         9, "models", "exp", "embeddings -> speaker means, enrolment models, num_utts",

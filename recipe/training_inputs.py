@@ -1,6 +1,6 @@
 """Before training: an interrupted one may only be resumed on the features and lists that it began with.
 
-    python3 -m recipe.training_inputs exp/mini-mini data/mini/fbank/lists_online
+python3 -m recipe.training_inputs exp/mini-mini data/mini/fbank/lists_online
 """
 
 from __future__ import annotations

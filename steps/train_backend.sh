@@ -5,6 +5,7 @@ set -euo pipefail
 cmd=utils/run.pl
 lda_dim=200                    # at most; limited by speakers, utterances and the embedding
 total_covariance_factor=0.0
+plda=true
 help_message="Usage: steps/train_backend.sh [options] <data-dir> <embedding.scp> <out-dir>
  e.g.: steps/train_backend.sh --lda-dim 200 data/train exp/a/embeddings_train/embedding.scp exp/a/backend
 Mean subtraction -> LDA -> length normalisation -> PLDA, as in Kaldi's VoxCeleb recipe. If there are too few utterances
@@ -13,6 +14,7 @@ Options:
   --lda-dim <n>                  LDA dimension, at most (default 200; also at most speakers - 1, or 2 for two
                                  speakers, and the dimensions of PCA)
   --total-covariance-factor <x>  of ivector-compute-lda (default 0.0)
+  --plda true|false              also train PLDA (default true)
   --cmd <runner>                 runs the jobs (default utils/run.pl)"
 
 . ./path.sh
@@ -44,7 +46,9 @@ $cmd "$out/log/lda.log" \
 if [ "$pca_dim" -lt "$dim" ]; then
   python3 -m scoring.compose_transforms "$lda" "$out/pca.mat" "$out/transform.mat"
 fi
-$cmd "$out/log/plda.log" \
-  ivector-compute-plda "ark:$out/spk2utt" \
-  "ark:$centred transform-vec $out/transform.mat ark:- ark:- | ivector-normalize-length ark:- ark:- |" "$out/plda"
+if [ "$plda" = true ]; then
+  $cmd "$out/log/plda.log" \
+    ivector-compute-plda "ark:$out/spk2utt" \
+    "ark:$centred transform-vec $out/transform.mat ark:- ark:- | ivector-normalize-length ark:- ark:- |" "$out/plda"
+fi
 show_warnings "$out/log"/*.log

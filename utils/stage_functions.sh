@@ -3,11 +3,11 @@
 #
 #   if stage 4; then          # true if stage 4 must run now; the stages that are up to date have been reported
 #     run steps/…             # --dry-run prints it instead
-#     stage_done
-#   fi
+#   fi                        # complete when the next stage is asked for, or the run ends
 
 # shellcheck source=utils/recipe_calls.sh
 . "$(dirname "${BASH_SOURCE[0]}")/recipe_calls.sh"
+under_way=
 
 # <stage>: 0 if it must run now. Its directory is then locked; every command of the stage inherits the lock.
 stage() {  # as the condition of an `if` it runs without `set -e`, so each command that may fail has its `|| exit`
@@ -17,6 +17,7 @@ stage() {  # as the condition of an `if` it runs without `set -e`, so each comma
     planned=("${planned[@]:1}") described=("${described[@]:1}")
     return 0
   fi
+  complete_stage || exit
   if [ "$1" != "$next_stage" ]; then return 1; fi
   mkdir -p "$stage_folder/.stages" || exit
   exec {stage_lock}>> "$stage_folder/.stages/lock" || exit
@@ -35,7 +36,7 @@ stage() {  # as the condition of an `if` it runs without `set -e`, so each comma
   echo "$(date '+%H:%M:%S') $announcement" >&2
   if [ "$stage_folder" = "$exp" ]; then write_plan || exit; fi
   rm -f "$stage_marker" || exit                        # from here on, until it is done, the stage is not complete
-  stage_begun=$SECONDS stage_begun_as=''
+  stage_begun=$SECONDS stage_begun_as='' under_way=$1
   if [ -r "/proc/$$/stat" ]; then stage_begun_as=$(< "/proc/$$/stat"); fi
 }
 
@@ -47,12 +48,14 @@ run() {  # <command> <argument>...
   if [ "$dry_run" = true ]; then printf '    command'; printf ' %q' "$@"; echo; else "$@"; fi
 }
 
-stage_done() {  # the stage that was begun is complete
-  if [ "$dry_run" = true ]; then return; fi
-  ask completed "$next_stage" $((SECONDS - stage_begun)) $$ "$stage_begun_as"
+complete_stage() {  # the stage that was begun, if there is one
+  if [ -z "$under_way" ]; then return; fi
+  ask completed "$under_way" $((SECONDS - stage_begun)) $$ "$stage_begun_as" || return
   exec {stage_lock}>&-
+  under_way=
 }
 
 end_run() {  # shows the results
+  complete_stage
   if [ "$dry_run" != true ] && [ "$last_stage" -eq 12 ]; then cat "$exp/RESULTS.md"; fi
 }

@@ -14,6 +14,9 @@ WHEN = {
     "_on_disk": "`--augment ondisk`",
     "_features_before_training": "`--augment ondisk` or `none`",
     "_features_besides_mfcc": "features other than MFCC",
+    "_network": "a network",
+    "_ivectors": "`--ivector-config`",
+    "_normalised": "`--normalised true`",
 }
 """Name of a stage's `applies` -> which runs have the stage."""
 

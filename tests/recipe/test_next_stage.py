@@ -48,9 +48,7 @@ def run(plan_of: MakePlan, tmp_path: Path) -> Run:
     return Run(plan, plan_of)
 
 
-def test_stages_that_are_up_to_date_are_reported_and_nothing_runs(
-    run: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_stages_that_are_up_to_date_are_reported_and_nothing_runs(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert run.again() is None
     lines = capsys.readouterr().err.splitlines()

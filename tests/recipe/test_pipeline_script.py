@@ -28,7 +28,7 @@ def test_the_recipe_is_short_and_evaluates_nothing(root: Path) -> None:
 ASK = """set -euo pipefail
 cd "$1"
 . utils/stage_functions.sh
-plan='a plan' dry_run=${dry:-false} exp=$2/exp force=false last_stage=12 next_stage=4
+plan='a plan' dry_run=${dry:-false} exp=$2/exp force=false last_stage=11 next_stage=4
 stage_folder=$2/exp stage_marker=$2/exp/.stages/4.json announcement='stage 4/12: a -> b'
 ask() {
   echo "ask $1 $2"
@@ -39,9 +39,9 @@ RECIPE = """for number in 3 4 7; do
   if stage $number; then
     run echo "stage $number runs"
     ls -A "$stage_folder/.stages"
-    stage_done
   fi
 done
+end_run
 """
 
 
@@ -78,8 +78,22 @@ def test_a_stage_that_was_waited_for_is_checked_again(root: Path, tmp_path: Path
     assert "ask again 4" in said and ("stage 4 runs" in said) is runs
 
 
+def test_a_stage_is_complete_when_the_next_one_is_asked_for(root: Path, tmp_path: Path) -> None:
+    script = (
+        ASK + 'for number in 4 5 7; do if stage $number; then echo "$number runs"; fi; echo "after $number"; done\n'
+    )
+    done = bash(root, tmp_path, script)
+    assert done.stdout.split("\n")[:5] == ["4 runs", "after 4", "ask completed 4", "after 5", "7 runs"]
+
+
+def test_a_run_ends_if_it_cannot_be_written_down_that_a_stage_is_complete(root: Path, tmp_path: Path) -> None:
+    script = ASK + 'ask() { echo "ask $1 $2"; return 3; }\nif stage 4; then echo runs; fi\nif stage 5; then :; fi\n'
+    done = bash(root, tmp_path, script + "echo never")
+    assert (done.returncode, done.stdout) == (3, "runs\nask completed 4\n")
+
+
 def test_a_dry_run_prints_the_commands_with_every_stage_and_runs_nothing(root: Path, tmp_path: Path) -> None:
-    script = ASK + 'planned=(3 7) described=(three seven)\nif stage 3; then run touch "$2/a b"; stage_done; fi\n'
+    script = ASK + 'planned=(3 7) described=(three seven)\nif stage 3; then run touch "$2/a b"; fi\n'
     script += "if stage 4; then run false; fi\nif stage 7; then run true; fi\n"
     done = bash(root, tmp_path, script, dry="true")
     assert done.stdout == f"three\n    command touch {tmp_path}/a\\ b\nseven\n    command true\n"
