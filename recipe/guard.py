@@ -3,7 +3,7 @@
     guard.py ./pipeline.sh --stage 6
 
 All that the script starts has the variable PIPELINE_RUN, by which it is found again, in any session and under any
-parent. A signal that asks to end, to this process alone or to the group, is passed on: everything in this process
+parent. A guard below another one adds its mark before that of the other, which so finds all of them. A signal that asks to end, to this process alone or to the group, is passed on: everything in this process
 group gets SIGTERM, utils/run.pl ends its jobs, training saves first. What the group left is ended next. At
 a second request, or when it takes too long, everything is killed. The exit code is then 128 + the signal's number.
 
@@ -133,7 +133,7 @@ def main(command: Sequence[str]) -> int:
     keeper, lifeline = start_keeper(mark)
     script = subprocess.Popen(
         ["bash", *command],
-        env={**os.environ, MARK: mark},
+        env={**os.environ, MARK: "/".join([mark, *filter(None, [os.environ.get(MARK)])])},
         preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, requests.before),
     )
     while script.poll() is None and not requests.first:

@@ -38,11 +38,18 @@ def living() -> Iterator[Process]:
 
 
 def marked(name: str, value: str) -> list[Process]:
-    """Processes that were started with this variable in their environment, or forked by such a process."""
-    line, found = f"{name}={value}".encode(), []
+    """Processes that were started with this mark in a variable of their environment, or forked by such a process.
+
+    Args:
+        name: of the variable.
+        value: the mark. What a marked process starts may put its own mark before it, with a slash between them; then
+            the first of them counts.
+    """
+    mark, start, found = value.partition("/")[0].encode(), f"{name}=".encode(), []
     for process in living():
         with contextlib.suppress(OSError):  # another user's, or it has ended since
-            if line in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
+            lines = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+            if any(line.startswith(start) and mark in line[len(start) :].split(b"/") for line in lines):
                 found.append(process)
     return found
 

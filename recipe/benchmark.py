@@ -1,0 +1,148 @@
+"""./pipeline.sh --benchmark: every row of the table on one corpus, each a run of ./pipeline.sh in exp/<benchmark>/<row>.
+
+Rows share the stages before training. A row that is complete is not run again, and an interrupted one goes on where it
+was, because each row's run does so. A row that fails does not stop the others; it is reported at the end with its log.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.errors import InputError
+from common.program import run_program
+from common.progress import about, format_seconds
+from recipe.benchmark_results import row_figures, show_benchmark, write_rows
+from recipe.benchmark_rows import ChosenRow, chosen_rows
+from recipe.calls import working_directory
+from recipe.command_line import COMMAND_LINE, Given, as_given, log_line, read_command_line
+from recipe.corpora import corpus_of
+from recipe.corpus_conf import read_corpus_options
+from recipe.options import flag_of
+from recipe.planning import make_plan, shell_word
+from recipe.row_run import RowRun
+
+_OWN = ("benchmark", "rows", "scale", "jobs", "exp", "dry_run")
+_CHOSEN_BY_ROWS = ("nnet_config", "nnet_opts", "ivector_config", "ivector_opts", "max_steps", "stage", "stop_stage")
+_POLL_SECONDS = 0.5
+
+
+class Benchmark:
+    """A benchmark, checked before anything is run.
+
+    Args:
+        words: the command line of ./pipeline.sh.
+
+    Raises:
+        InputError: an option is wrong, or contradicts --benchmark.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        checkout = working_directory()
+        given = Given(Path(os.environ.get("PIPELINE_CALLED_FROM") or checkout), checkout)
+        read_command_line(words, given)
+        _refuse_options_of_rows(given)
+        own = [word for name in given.found_in for word in _words(given, name)]
+        read_corpus_options(given)
+        self.options = given.options()
+        self.command = " ".join(["./pipeline.sh", *map(shell_word, words)])
+        corpus = corpus_of(self.options)
+        self.corpus, self.tests = corpus.name, corpus.tests
+        self.data = self.options.data or f"data/{corpus.name}"
+        self.folder = Path(self.options.exp or f"exp/{corpus.name}-benchmark-{self.options.scale}")
+        self.rows = chosen_rows(self.options.rows, self.options.scale)
+        self._shared = [*own, "--normalised", "true", "--baselines", "false"]
+        for row in self.rows:
+            self._check(row, checkout)
+
+    def words_of(self, row: ChosenRow) -> list[str]:
+        """The options of ./pipeline.sh for a row; the row's exp is below the benchmark's."""
+        return [*self._shared, "--exp", str(self.folder / row.name), *row.options()]
+
+    def _check(self, row: ChosenRow, checkout: Path) -> None:
+        """What is wrong with a row by its names alone is found before hours of other rows."""
+        given = Given(checkout, checkout)
+        try:
+            read_command_line(self.words_of(row), given)
+            read_corpus_options(given)
+            make_plan(self.words_of(row), given)
+        except InputError as error:
+            raise InputError(f"row {row.name}: {error}") from error
+
+
+def _refuse_options_of_rows(given: Given) -> None:
+    for name in _CHOSEN_BY_ROWS:
+        if given.on_command_line(name):
+            raise InputError(
+                f"{flag_of(name)} is not for --benchmark: its rows choose their experiments (conf/benchmark/table.yaml)"
+            )
+
+
+def _words(given: Given, name: str) -> list[str]:
+    """An option of the command line, as each row gets it."""
+    if name in _OWN or given.found_in[name] != COMMAND_LINE:
+        return []
+    value = given.values[name]
+    values = value if isinstance(value, tuple) else (value,)
+    return [f"{flag_of(name)}={as_given(each)}" for each in values]
+
+
+def run_rows(benchmark: Benchmark) -> list[RowRun]:
+    """Run every row, `--jobs` at once, and keep rows.json up to date."""
+    runs = [RowRun(row, benchmark.folder, benchmark.words_of(row)) for row in benchmark.rows]
+    waiting, at_work, begun = list(runs), list[RowRun](), time.monotonic()
+    cores = max(1, int(os.environ["PIPELINE_CORES"]) // benchmark.options.jobs)
+    while waiting or at_work:
+        while waiting and len(at_work) < benchmark.options.jobs:
+            at_work.append(waiting.pop(0))
+            at_work[-1].start(cores, benchmark.folder.name)
+            log_line(f"row {at_work[-1].name}: {at_work[-1].row.row.config} -> {at_work[-1].exp}")
+        time.sleep(_POLL_SECONDS)
+        for run in list(at_work):
+            for line in run.new_lines():
+                print(f"  {run.name}: {line}", file=sys.stderr, flush=True)
+            if run.has_ended():
+                at_work.remove(run)
+                write_rows(benchmark, runs)
+                _report(run, runs, benchmark.tests, time.monotonic() - begun)
+    return runs
+
+
+def _report(run: RowRun, runs: Sequence[RowRun], tests: Sequence[str], elapsed: float) -> None:
+    """A line about a row that has ended, with the time left."""
+    ended = [each for each in runs if each.status != "missing"]
+    left = len(runs) - len(ended)
+    end = f"{len(ended)} of {len(runs)} rows"
+    if left:
+        end += f"; {about(elapsed / len(ended) * left)} left"
+    if run.status == "failed":
+        log_line(f"row {run.name}: failed with code {run.code}; see {run.log} ({end})")
+    else:
+        figures = row_figures(run.exp, tests[0])
+        log_line(f"row {run.name}: done in {format_seconds(run.seconds)}{figures} ({end})")
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the benchmark; 1 if a row has failed."""
+    benchmark = Benchmark(words)
+    if benchmark.options.dry_run:
+        for row in benchmark.rows:
+            print(" ".join(["./pipeline.sh", *map(shell_word, benchmark.words_of(row))]))
+        return 0
+    rows = ", ".join(row.name for row in benchmark.rows)
+    log_line(f"benchmark: {len(benchmark.rows)} rows on {benchmark.corpus} -> {benchmark.folder}: {rows}")
+    runs = run_rows(benchmark)
+    show_benchmark(benchmark)
+    failed = [run for run in runs if run.status == "failed"]
+    for run in failed:
+        log_line(f"row {run.name} failed with code {run.code}; the end of {run.log}:")
+        for line in run.last_lines():
+            print(f"    {line}", file=sys.stderr)
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    run_program(main)
