@@ -2,7 +2,8 @@
 
 An option set is a frozen dataclass; the field's annotation is its type. Known annotations: ``bool``, ``int``,
 ``float``, ``str``, ``Literal["a", "b"]``, ``X | None``, ``tuple[int, int]`` (one number counts for both),
-``tuple[int, ...]``, ``tuple[W, ...]`` of a subclass W of ``Weighted``, ``dict[str, X]``, and another option set.
+``tuple[int, ...]``, ``tuple[W, ...]`` of a subclass W of ``Weighted``, ``dict[str, X]``, another option set, and
+``Any``, which is not checked.
 A field made by ``option`` carries its sentence and its range; a subclass of ``OptionSet`` checks the ranges.
 A set that is chosen by name (a pooling, a schedule) is an entry of a table ``name -> dataclass``.
 Rules over several fields are checked in ``__post_init__``, with ``require``.
@@ -11,6 +12,7 @@ Rules over several fields are checked in ``__post_init__``, with ``require``.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -143,7 +145,7 @@ def parse(options_class: type[Options], section: str, mapping: object) -> Option
     """
     if not isinstance(mapping, Mapping):
         raise OptionError(section, f"is {show(mapping)}; expected a mapping of options")
-    hints = typing.get_type_hints(options_class)
+    hints = _type_hints(options_class)  # type: ignore[arg-type]
     fields = {field.name: field for field in dataclasses.fields(options_class)}  # type: ignore[arg-type]
     for key in mapping:
         if key not in fields:
@@ -163,6 +165,11 @@ def parse(options_class: type[Options], section: str, mapping: object) -> Option
         raise OptionError(section, f"cannot be used: {error}") from error
 
 
+@functools.cache
+def _type_hints(options_class: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(options_class)
+
+
 def _dotted(section: str, key: object) -> str:
     return f"{section}.{key}" if section else str(key)
 
@@ -173,6 +180,8 @@ def read_value(kind: Any, key: str, value: object, allowed: Range = ANY) -> Any:
     Raises:
         OptionError: the value is of another type; a number never becomes a string, nor true a number.
     """
+    if kind is Any:
+        return value
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):  # X | None
         return None if value is None else read_value(arguments[0], key, value, allowed)
@@ -237,6 +246,8 @@ def option_lines(options_class: type[Any], indent: int) -> Iterator[str]:
 
 def describe(kind: Any, allowed: Range = ANY) -> str:
     """An annotation and its range in words, ``an integer >= 1 or null``: for messages and for ``--list``."""
+    if kind is Any:
+        return "any value"
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return f"{describe(arguments[0], allowed)} or null"

@@ -29,7 +29,7 @@ from nnet.inference.limits import BatchLimits
 from nnet.inference.loading import Model, load_model
 from nnet.inference.reading import ExtractionCounts, read_ahead, usable
 from nnet.training.exp_lock import ExpLock
-from nnet.training.records import extraction_record, write_record
+from nnet.training.records import extraction_record, num_parameters, write_record
 
 log = logging.getLogger("extract")
 
@@ -121,7 +121,8 @@ def main(argv: Sequence[str]) -> int:
         limits = BatchLimits(options.batch_frames, max(options.piece_frames, options.batch_frames))
         counts = extract_embeddings(model, options.rspecifier, options.wspecifier, limits)
         if options.record:
-            write_record(options.record, extraction_record(path, options.inference, model.device))
+            parameters = num_parameters(model.net, embedding=True)
+            write_record(options.record, extraction_record(path, options.inference, model.device, parameters))
     if model.inference.mode != "whole":
         log.info("%s", counts.windows.line(model.inference))
     dropped = len(counts.dropped)

@@ -37,7 +37,7 @@ from nnet.training.forecast import Forecast, forecast_line
 from nnet.training.interrupts import Interrupts
 from nnet.training.optimizers import clip_gradients
 from nnet.training.precision import autocast
-from nnet.training.records import TRAINED, training_record, write_record
+from nnet.training.records import TRAINED, num_parameters, training_record, write_record
 from nnet.training.run import (
     TrainingRun,
     describe_compute,
@@ -227,7 +227,9 @@ def main(argv: Sequence[str]) -> int:
 def write_training_record(run: TrainingRun, options: argparse.Namespace) -> None:
     """Write trained.yaml: what has trained the network so far."""
     run.lock.check()
-    write_record(run.exp / TRAINED, training_record(run.state, options.config, options.overrides, run.device))
+    parameters = num_parameters(run.net)
+    record = training_record(run.state, options.config, options.overrides, run.device, parameters)
+    write_record(run.exp / TRAINED, record)
 
 
 def log_result(run: TrainingRun) -> None:

@@ -1,11 +1,12 @@
 """What pipeline.sh asks for, by utils/recipe.py. The answers are names for bash (recipe/bash_names.py).
 
     recipe.py start <command line>                              the plan, and the first stage that must run; or the help
-    recipe.py completed <stage> <seconds> <shell> <its start>   writes down that a stage is complete; the next one
+    recipe.py completed <stage> <seconds> <shell> <its start> <runners>
+                                                                writes down that a stage is complete; the next one
     recipe.py again <stage>                                     the next one from this on, after waiting for a run
     recipe.py waiting <stage> <folder>                          logs who holds the lock of a folder's stages
 
-`completed` and `again` read the plan on stdin.
+`completed` and `again` read the plan on stdin. The runners are what ran the jobs of the stage, one a line.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from recipe.bash_names import send_to_bash
 from recipe.command_line import Given, log_line, read_command_line
 from recipe.corpus_conf import read_corpus_options
 from recipe.environment import MINIMUM, lacking
+from recipe.peak_memory import PEAK_FILE, peak_mb
 
 ENVIRONMENT_LACKS = 3
 """Exit code: packages are missing; utils/prepare_environment.sh installs them."""
@@ -54,9 +56,11 @@ def _start(words: Sequence[str]) -> int:
 
 def _completed(words: Sequence[str]) -> int:
     from recipe.run_state import go_on
+    from recipe.stage_times import Times
 
-    stage, seconds, shell, its_start = words
-    return go_on(stage, float(seconds), cpu_seconds(int(shell), its_start))
+    stage, seconds, shell, its_start, runners = words
+    cpu, peak = cpu_seconds(int(shell), its_start), peak_mb(os.environ.get(PEAK_FILE, ""), runners)
+    return go_on(stage, Times(float(seconds), cpu, peak))
 
 
 def _again(words: Sequence[str]) -> int:

@@ -9,6 +9,8 @@ a second request, or when it takes too long, everything is killed. The exit code
 
 SIGKILL cannot be passed on. So there is a keeper, a second process in a session of its own, that does the same when
 this one is gone.
+
+Meanwhile the guard measures the memory of all that the script started (recipe/peak_memory.py).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from collections.abc import Callable, Sequence
 
 from common.interrupts import AGAIN_SECONDS, ending_signals
 from minikaldi.jobs.processes import marked
+from recipe.peak_memory import PEAK_FILE, PeakMemory
 
 MARK = "PIPELINE_RUN"
 PAUSE_SECONDS = 0.05
@@ -77,9 +80,11 @@ class Requests:
         self._ending = set(ending_signals())
         self.before = signal.pthread_sigmask(signal.SIG_BLOCK, {*self._ending, signal.SIGCHLD})
 
-    def wait(self) -> None:
-        """Until one of them comes, or a child has ended."""
-        self._note(signal.sigwait({*self._ending, signal.SIGCHLD}))
+    def wait(self, seconds: float) -> None:
+        """Until one of them comes, a child has ended, or the seconds have passed."""
+        got = signal.sigtimedwait({*self._ending, signal.SIGCHLD}, seconds)
+        if got is not None:
+            self._note(got.si_signo)
 
     def pause(self) -> bool:
         """For PAUSE_SECONDS; True if another request came after the first."""
@@ -131,13 +136,15 @@ def main(command: Sequence[str]) -> int:
     mark = f"{os.getpid()}-{time.time_ns()}"
     requests = Requests()
     keeper, lifeline = start_keeper(mark)
+    memory = PeakMemory()
     script = subprocess.Popen(
         ["bash", *command],
-        env={**os.environ, MARK: "/".join([mark, *filter(None, [os.environ.get(MARK)])])},
+        env={**os.environ, MARK: "/".join([mark, *filter(None, [os.environ.get(MARK)])]), PEAK_FILE: memory.path},
         preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, requests.before),
     )
     while script.poll() is None and not requests.first:
-        requests.wait()
+        memory.sample(script.pid)
+        requests.wait(memory.pause_seconds)
     by_itself = not requests.first and script.returncode >= 0
     end_all(mark, os.getpgrp(), requests.pause, KILL_LEFT_SECONDS if by_itself else KILL_AFTER_SECONDS)
     os.close(lifeline)

@@ -18,7 +18,7 @@ from recipe.fingerprints import TREE, difference, path_fingerprint
 from recipe.gone_files import gone
 
 USAGE = "stage_marker.py show DIR   e.g.: stage_marker.py show exp/mini-mini/.stages"
-ABOUT = "A table of the markers (*.json) in a directory: each stage, when it was complete, and how long it took."
+ABOUT = "A table of the markers (*.json) in a directory: each stage, when it was complete, its time and memory."
 
 
 def changed_option(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:
@@ -83,6 +83,7 @@ def write_marker(
     inputs: Sequence[str],
     outputs: Sequence[str],
     seconds: float | None = None,
+    peak_mb: float | None = None,
 ) -> None:
     """Record a complete run of a stage.
 
@@ -92,6 +93,7 @@ def write_marker(
         inputs: paths that it has read.
         outputs: paths that it has written.
         seconds: how long it took.
+        peak_mb: the memory that it needed, in units of 10^6 bytes.
 
     Raises:
         InputError: an input or output does not exist.
@@ -99,6 +101,7 @@ def write_marker(
     record: dict[str, Any] = {
         "finished": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "seconds": seconds,
+        "peak_mb": peak_mb,
         "options": dict(options),
         "inputs": {path: path_fingerprint(Path(path)) for path in inputs},
         "outputs": {path: path_fingerprint(Path(path)) for path in outputs},
@@ -117,10 +120,10 @@ def marker_table(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such directory")
     records = [(read_marker(path), path.stem) for path in folder.glob("*.json")]
-    lines = [f"{'stage':<12} {'finished':<26} {'seconds':>8}"]
+    lines = [f"{'stage':<12} {'finished':<26} {'seconds':>8} {'peak_mb':>8}"]
     for record, name in sorted(records, key=lambda item: str(item[0].get("finished"))):
-        seconds = "" if record.get("seconds") is None else f"{record['seconds']:g}"
-        lines.append(f"{name:<12} {record.get('finished', ''):<26} {seconds:>8}".rstrip())
+        seconds, peak = ("" if record.get(key) is None else f"{record[key]:g}" for key in ("seconds", "peak_mb"))
+        lines.append(f"{name:<12} {record.get('finished', ''):<26} {seconds:>8} {peak:>8}".rstrip())
     return lines
 
 

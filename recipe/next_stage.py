@@ -98,13 +98,13 @@ def _check_places(plan: RunPlan, planned: PlannedStage) -> None:
 
 
 def complete_stage(planned: PlannedStage, times: Times) -> None:
-    """Write down that a stage is complete, and how long it took.
+    """Write down that a stage is complete, how long it took, and how much memory.
 
     Raises:
         InputError: one of its inputs or outputs does not exist.
     """
     number = planned.stage.number
-    write_marker(planned.marker, planned.options, planned.inputs, planned.outputs, seconds=times.seconds)
+    write_marker(planned.marker, planned.options, planned.inputs, planned.outputs, times.seconds, times.peak_mb)
     if planned.stage.timed:
         record_times(Path(planned.folder), number, times)
     (planned.marker.parent / "lock").write_text("")  # without the line of a run that has ended

@@ -13,8 +13,8 @@ from recipe.input_checks import RefusedInputError, check_input
 from recipe.next_stage import complete_stage, find_next, stages_from
 from recipe.plan import RunPlan, from_text, to_text
 from recipe.planning import make_plan
-from recipe.stage_times import Times, total_of_run
-from recipe.stages import PlannedStage, planned_stages
+from recipe.stage_times import Times, costs_of_run, total_of_run
+from recipe.stages import LAST_STAGE, PlannedStage, planned_stages
 
 
 def start_run(words: Sequence[str], given: Given) -> int:
@@ -41,11 +41,11 @@ def _environment() -> str:
     return f"{sys.executable} as it is; it has every package at its minimum version"
 
 
-def go_on(key: str, seconds: float, cpu: float | None) -> int:
+def go_on(key: str, times: Times) -> int:
     """Write down that a stage is complete, and find the next one. Returns the exit code."""
     plan = from_text(sys.stdin.read())
     this, *rest = stages_from(plan, key)
-    complete_stage(this, Times(seconds, cpu))
+    complete_stage(this, times)
     return _sent(plan, rest, after_stage_0=this.stage.number == 0)
 
 
@@ -75,4 +75,6 @@ def _send_next(plan: RunPlan, planned: Sequence[PlannedStage], after_stage_0: bo
         "stage_marker": str(found.planned.marker),
         "announcement": found.announcement(plan),
     }
-    send_to_bash({**facts, "times": total_of_run(plan)} if stage.number == 12 else facts)
+    if stage.number == LAST_STAGE:
+        facts |= {"times": total_of_run(plan), "stage_times": costs_of_run(plan)}
+    send_to_bash(facts)

@@ -1,12 +1,14 @@
 """How long each stage took, and how long the next stages will take.
 
 The ledger <dir>/.stages/times.tsv is in the directory that holds the stage's marker. It has a line for each stage, with
-the seconds of its last complete run: wall time and, if it is known, CPU time. A stage that has not run here is
-estimated on the mini corpus only: by TYPICAL, times the ratio of measured to typical time of the stages that have run.
+the seconds of its last complete run: wall time and, if they are known, CPU time and peak memory. A stage that has not
+run here is estimated on the mini corpus only: by TYPICAL, times the ratio of measured to typical time of the stages
+that have run.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from recipe.plan import RunPlan
 from recipe.stages import STAGES, PlannedStage
 
 LEDGER = ".stages/times.tsv"
-HEADER = "stage\tseconds\tcpu_seconds"
+HEADER = "stage\tseconds\tcpu_seconds\tpeak_mb"
 
 
 class TimedStage(NamedTuple):
@@ -70,10 +72,11 @@ TYPICAL: dict[str, Typical] = {
 
 
 class Times(NamedTuple):
-    """Of one run of a stage; cpu is None if it is not known."""
+    """Of one run of a stage: wall and CPU seconds, memory in units of 10^6 bytes; None is not known."""
 
     seconds: float
     cpu: float | None
+    peak_mb: float | None = None
 
 
 def read_ledger(folder: Path) -> dict[int, Times]:
@@ -84,10 +87,11 @@ def read_ledger(folder: Path) -> dict[int, Times]:
     times = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()[1:], start=2):
         try:
-            stage, seconds, cpu = line.split("\t")
-            times[int(stage)] = Times(float(seconds), float(cpu) if cpu else None)
+            fields = line.split("\t")
+            stage, seconds, cpu, peak = [*fields, ""] if len(fields) == 3 else fields  # earlier versions: no memory
+            times[int(stage)] = Times(float(seconds), *(float(text) if text else None for text in (cpu, peak)))
         except ValueError:
-            found = f'{path}:{number}: found "{line}", expected stage, seconds and CPU seconds between tabs'
+            found = f'{path}:{number}: found "{line}", expected stage, seconds, CPU seconds and memory between tabs'
             log_message(for_a_message(f"{found}; the times in this file are left out, as they serve estimates alone"))
             return {}
     return times
@@ -98,9 +102,7 @@ def record_times(folder: Path, stage: int, times: Times) -> None:
     path = folder / LEDGER
     path.parent.mkdir(parents=True, exist_ok=True)
     ledger = {**read_ledger(folder), stage: times}
-    lines = [
-        f"{n}\t{each.seconds:g}\t{'' if each.cpu is None else f'{each.cpu:g}'}" for n, each in sorted(ledger.items())
-    ]
+    lines = ["\t".join(["" if x is None else f"{x:.7g}" for x in (n, *each)]) for n, each in sorted(ledger.items())]
     with writing(path) as hidden:
         hidden.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
 
@@ -169,7 +171,18 @@ def total_line(jobs: Sequence[TimedStage], known: dict[TimedStage, Times]) -> st
     if training is not None:
         text += f"; training {as_given([training])}"
     missing = sorted({job.stage for job in jobs if job not in known})
-    return text + (f"; without stage {' '.join(map(str, missing))}" if missing else "")
+    return text + (f"; without stage {' '.join(map(str, missing))}" if missing else "") + _memory_text(known)
+
+
+def _memory_text(known: dict[TimedStage, Times]) -> str:
+    """`; peak memory 1.20 GB in stage 6, not known of stage 0`."""
+    peaks = {job: times.peak_mb for job, times in known.items() if times.peak_mb is not None}
+    if not peaks:
+        return "; peak memory not known"
+    most = max(peaks, key=peaks.__getitem__)
+    unknown = sorted({job.stage for job in known if job not in peaks})
+    text = f"; peak memory {peaks[most] / 1000:.2f} GB in stage {most.stage}"
+    return text + (f", not known of stage {' '.join(map(str, unknown))}" if unknown else "")
 
 
 def _folders_and_jobs(plan: RunPlan, last: int) -> tuple[dict[str, Path], list[TimedStage]]:
@@ -192,3 +205,15 @@ def total_of_run(plan: RunPlan) -> str:
     """How long all stages of a run together took, without the last one, which asks."""
     folders, jobs = _folders_and_jobs(plan, 11)
     return total_line(jobs, known_times(jobs, folders))
+
+
+def costs_of_run(plan: RunPlan) -> str:
+    """What each of these stages took, as JSON: the field `stages` of the ledger of results."""
+    folders, jobs = _folders_and_jobs(plan, 11)
+    costs = [_cost(job, times) for job, times in known_times(jobs, folders).items()]
+    return json.dumps(costs)
+
+
+def _cost(job: TimedStage, times: Times) -> dict[str, object]:
+    part = "-features" if job == TimedStage(1, "feats") else ""
+    return {"stage": f"{job.stage}{part}", "seconds": times.seconds, "cpu_seconds": times.cpu, "peak_mb": times.peak_mb}

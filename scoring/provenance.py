@@ -29,14 +29,19 @@ def git_commit(root: Path = ROOT) -> str:
 
     A folder inside another project's checkout has none.
     """
+    commit, changed = checkout_state(root)
+    return NO_GIT if commit is None else commit + (f" (with changes in {changed} files)" if changed else "")
+
+
+def checkout_state(root: Path = ROOT) -> tuple[str | None, int]:
+    """The commit of a checkout and how many files differ from it; None and 0 if there is no checkout."""
     try:
         top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
         if Path(top).resolve() != root.resolve():
-            return NO_GIT
-        changed = _git(root, "status", "--porcelain").splitlines()
+            return None, 0
+        return commit, len(_git(root, "status", "--porcelain").splitlines())
     except (OSError, ValueError, subprocess.CalledProcessError):  # git is not installed, or refuses
-        return NO_GIT
-    return commit + (f" (with changes in {len(changed)} files)" if changed else "")
+        return None, 0
 
 
 def _git(root: Path, *words: str) -> str:
@@ -51,9 +56,12 @@ def machine(cores: int | None = None) -> str:
     Args:
         cores: cores that the run may use; None: those of this process.
     """
-    if cores is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return f"{cores} cores, {processor()}, {platform.system()} {platform.machine()}"
+    return f"{cores or usable_cores()} cores, {processor()}, {platform.system()} {platform.machine()}"
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

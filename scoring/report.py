@@ -5,7 +5,7 @@
         --out RESULTS.md [--json results.json]
 
 `{test}` in the path of the scores is replaced by the name of the test set. With `--exp DIR` the notes also name the
-code, the machine and the network.
+code, the machine and the network. With `--ledger FILE` the figures are also appended to the ledger of results.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.program import Parser, run_program
+from common.program import Parser, log_message, run_program
 from common.whole_files import write_files
+from scoring.ledger import append_records
+from scoring.ledger_entries import ScoredRun, ledger_records, parse_stage_costs
 from scoring.metrics import EER_DEFINITION, MIN_DCF_DEFINITION
 from scoring.provenance import Note, git_commit, machine, network_notes
-from scoring.results import TEST_PLACE, System, evaluate
+from scoring.results import TEST_PLACE, Results, System, evaluate
 from scoring.results_page import printed_tables, results_json, results_page
 from scoring.trial_sets import parse_trial_set, read_trial_set
 
@@ -76,12 +78,29 @@ def build_parser() -> argparse.ArgumentParser:
     resamples = "resamples for the intervals (default %(default)s)"
     parser.add_argument("--num-resamples", type=int, default=1000, help=resamples)
     parser.add_argument("--seed", type=int, default=0, help="random seed of the resamples (default %(default)s)")
+    _add_ledger_arguments(parser)
     return parser
+
+
+def _add_ledger_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("ledger of results, with --exp")
+    group.add_argument("--ledger", type=Path, metavar="FILE", help="append the figures to this ledger")
+    group.add_argument("--row", metavar="NAME", help="name of the run in it (default: of the experiment directory)")
+    group.add_argument(
+        "--own-system", default="network", metavar="NAME",
+        help="what it calls the system that has the run's name (default %(default)s)",
+    )  # fmt: skip
+    group.add_argument("--data", type=Path, metavar="DIR", help="the corpus's data directories, for the data's hash")
+    group.add_argument("--run-command", metavar="TEXT", help="command line of the run")
+    group.add_argument("--benchmark", metavar="NAME", help="the --benchmark run that it belongs to")
+    group.add_argument("--stage-times", default="[]", metavar="JSON", help="a list of what each stage took")
 
 
 def check_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """End with an error if there are no resamples, or if two test sets would share a name or their scores."""
     names = [name for name, _ in args.test_set]
+    if args.ledger and not args.exp:
+        parser.error("--ledger needs --exp")
     if args.num_resamples < 1:
         parser.error(f"--num-resamples is {args.num_resamples}, expected an integer >= 1")
     if len(set(names)) < len(names):
@@ -105,6 +124,28 @@ def run_notes(exp: Path, tests: Sequence[str], cores: int | None) -> list[Note]:
     return [("git commit", git_commit()), ("machine", machine(cores)), *network_notes(exp, tests)]
 
 
+def write_ledger(args: argparse.Namespace, results: Sequence[Results]) -> None:
+    """Append the figures to the ledger.
+
+    Raises:
+        InputError: a record of the experiment cannot be read, or the ledger cannot be written.
+    """
+    run = ScoredRun(
+        exp=args.exp,
+        row=args.row or args.exp.name,
+        own_system=args.own_system,
+        data=args.data,
+        resamples=args.num_resamples,
+        seed=args.seed,
+        cores=args.cores,
+        command=args.run_command or None,
+        benchmark=args.benchmark or None,
+        stages=parse_stage_costs(args.stage_times),
+    )
+    added = append_records(args.ledger, ledger_records(run, args.system, results))
+    log_message(f"{added} results added to {args.ledger}" if added else f"{args.ledger} has these results already")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables and write the files."""
     parser = build_parser()
@@ -124,6 +165,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.json:
         outputs.append((args.json, [results_json(args.system, results, notes)]))
     write_files(outputs)
+    if args.ledger:
+        write_ledger(args, results)
     print("\n".join(printed_tables(args.system, results)))
     return 0
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from scoring.bootstrap import Interval, Summary
+from scoring.bootstrap import Summary
 from scoring.metrics import P_TARGETS
 
 Row = Sequence[str]
@@ -12,7 +13,23 @@ Row = Sequence[str]
 HEADER = ("system", "back end", "EER % [95 %]", *(f"minDCF({p:g}) [95 %]" for p in P_TARGETS))
 
 
-def show_interval(figure: Interval, scale: float = 1.0, decimals: int = 3) -> str:
+class Estimate(Protocol):
+    """A figure with its interval."""
+
+    @property
+    def value(self) -> float:
+        """On all trials."""
+
+    @property
+    def low(self) -> float:
+        """Lower end of the interval."""
+
+    @property
+    def high(self) -> float:
+        """Upper end of the interval."""
+
+
+def show_interval(figure: Estimate, scale: float = 1.0, decimals: int = 3) -> str:
     """`9.71 [8.90, 10.62]`: the figure and its interval, times `scale`."""
     value, low, high = (f"{scale * number:.{decimals}f}" for number in (figure.value, figure.low, figure.high))
     return f"{value} [{low}, {high}]"

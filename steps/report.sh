@@ -1,18 +1,25 @@
 #!/usr/bin/env bash
-# scores of all systems and test sets -> a table on the terminal and in <exp>/RESULTS.md, the figures in results.json.
+# scores of all systems and test sets -> a table on the terminal and in <exp>/RESULTS.md, the figures in results.json
+# and in the ledger, one line per system and test set.
 set -euo pipefail
 
 bootstrap=1000
 seed=1
 command=""
 times="not known"
+stage_times="[]"
+ledger=${PIPELINE_LEDGER-}
+benchmark=${PIPELINE_BENCHMARK-}
 help_message="Usage: steps/report.sh [options] <data> <exp-dir> <test>...
  e.g.: steps/report.sh data/mini exp/mini-xvector test
 Options:
   --bootstrap <n>    resamples of the speakers for the intervals (default 1000)
   --seed <n>         random seed of the run, also of the resamples (default 1)
   --command <text>   command line of the run, for the page
-  --times <text>     times of its stages, for the page"
+  --times <text>     times of its stages, for the page
+  --stage-times <json>  the same with memory, for the ledger: [{\"stage\": \"6\", \"seconds\": 76}]
+  --ledger <file>    the ledger of results (default \$PIPELINE_LEDGER, else results.jsonl beside <exp-dir>)
+  --benchmark <name> the benchmark run that it belongs to (default \$PIPELINE_BENCHMARK)"
 
 . ./path.sh
 . utils/parse_options.sh
@@ -40,10 +47,13 @@ for row in "$network=$exp" "MFCC statistics=$exp/baseline" "MFCC statistics, CMV
     systems+=(--system "${row%%=*}|${kind%%=*}=${row#*=}/scores/{test}_${kind#*=}")
   done
 done
+ledger=${ledger:-$(dirname "$exp")/results.jsonl}
 commands=minikaldi
 if [ -n "${KALDI_ROOT:-}" ]; then commands="$KALDI_ROOT where it has them, else minikaldi"; fi
 python3 -m scoring.report "${sets[@]}" "${systems[@]}" --num-resamples "$bootstrap" --seed "$seed" \
   --title "Results of $network" \
   --note "command=\`$command\`" --note "seed=$seed" --note "time=$times" --note "commands of Kaldi=$commands" \
   --note "date=$(date -u '+%Y-%m-%d')" --exp "$exp" --cores "$PIPELINE_CORES" \
-  --out "$exp/RESULTS.md" --json "$exp/results.json"
+  --out "$exp/RESULTS.md" --json "$exp/results.json" \
+  --ledger "$ledger" --row "$network" --data "$data" --run-command "$command" --benchmark "$benchmark" \
+  --stage-times "${stage_times:-[]}"

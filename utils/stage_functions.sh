@@ -7,7 +7,7 @@
 
 # shellcheck source=utils/recipe_calls.sh
 . "$(dirname "${BASH_SOURCE[0]}")/recipe_calls.sh"
-under_way=
+under_way='' stage_commands=''
 
 # <stage>: 0 if it must run now. Its directory is then locked; every command of the stage inherits the lock.
 stage() {  # as the condition of an `if` it runs without `set -e`, so each command that may fail has its `|| exit`
@@ -38,6 +38,8 @@ stage() {  # as the condition of an `if` it runs without `set -e`, so each comma
   rm -f "$stage_marker" || exit                        # from here on, until it is done, the stage is not complete
   stage_begun=$SECONDS stage_begun_as='' under_way=$1
   if [ -r "/proc/$$/stat" ]; then stage_begun_as=$(< "/proc/$$/stat"); fi
+  stage_commands=''
+  if [ -w "${PIPELINE_MEMORY-}" ]; then : > "$PIPELINE_MEMORY" || exit; fi    # the guard finds the peak of this stage
 }
 
 write_plan() {  # whole, or not at all
@@ -45,12 +47,17 @@ write_plan() {  # whole, or not at all
 }
 
 run() {  # <command> <argument>...
+  local word previous=''
+  for word in "$@"; do
+    if [ "$previous" = --cmd ]; then stage_commands+=$word$'\n'; fi           # what runs its jobs, maybe elsewhere
+    previous=$word
+  done
   if [ "$dry_run" = true ]; then printf '    command'; printf ' %q' "$@"; echo; else "$@"; fi
 }
 
 complete_stage() {  # the stage that was begun, if there is one
   if [ -z "$under_way" ]; then return; fi
-  ask completed "$under_way" $((SECONDS - stage_begun)) $$ "$stage_begun_as" || return
+  ask completed "$under_way" $((SECONDS - stage_begun)) $$ "$stage_begun_as" "$stage_commands" || return
   exec {stage_lock}>&-
   under_way=
 }

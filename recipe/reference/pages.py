@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.doc_sections import replace_section, section
-from recipe.reference import minikaldi_commands, pipeline_options, stage_table, yaml_keys
+from recipe.reference import ledger_fields, minikaldi_commands, pipeline_options, stage_table, yaml_keys
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
@@ -30,6 +30,7 @@ GENERATED_PARTS = (
     GeneratedPart("stages.md", "stages", stage_table.stages_text),
     GeneratedPart("pipeline-options.md", "options", pipeline_options.pipeline_options_text),
     GeneratedPart("yaml-keys.md", "keys", yaml_keys.keys_text),
+    GeneratedPart("ledger.md", "fields", ledger_fields.ledger_text),
     GeneratedPart("minikaldi.md", "commands", minikaldi_commands.commands_text),
     GeneratedPart("minikaldi.md", "differences", minikaldi_commands.differences_text),
     GeneratedPart("minikaldi.md", "agreement", minikaldi_commands.agreement_text),

@@ -11,7 +11,9 @@ import torch
 import yaml
 
 from nnet.extract import main as extract
+from nnet.inference.loading import load_model
 from nnet.train import main
+from nnet.training.records import num_parameters
 from scoring.provenance import git_commit
 from tests.nnet.helpers.training_runs import terminated_at
 
@@ -37,6 +39,7 @@ def test_training_says_by_what_it_was_trained(tiny_corpus: Any, exp: Path) -> No
     written = record(exp / "trained.yaml")
     assert written.pop("seconds") > 0
     assert written.pop("best_step") in (7, 8)
+    assert written.pop("parameters") == num_parameters(load_model(exp / "best.pt", torch.device("cpu")).net)
     assert written == {
         "config": str(tiny_corpus.config),
         "overrides": ["training.steps=8"],
@@ -48,6 +51,16 @@ def test_training_says_by_what_it_was_trained(tiny_corpus: Any, exp: Path) -> No
         "torch": str(torch.__version__),
         "commit": git_commit(),
     }
+
+
+def test_parameters_of_the_embedding_are_those_without_head_and_loss(tiny_corpus: Any, exp: Path) -> None:
+    """By the tensors of the file: without the running statistics of batch norm, which no gradient changes."""
+    net = load_model(exp / "best.pt", torch.device("cpu")).net
+    named = {name: tensor.numel() for name, tensor in net.state_dict().items()}
+    learned = {name: n for name, n in named.items() if not name.endswith(("running_mean", "running_var", "_tracked"))}
+    assert num_parameters(net) == sum(learned.values())
+    of_training = sum(n for name, n in learned.items() if name.startswith(("head.", "loss_function.")))
+    assert num_parameters(net, embedding=True) == num_parameters(net) - of_training < num_parameters(net)
 
 
 def test_a_run_that_was_stopped_says_how_far_it_is(tiny_corpus: Any, tmp_path: Path) -> None:
@@ -81,6 +94,7 @@ def test_extraction_names_its_network_and_what_was_changed(tiny_corpus: Any, tmp
         "checkpoint": str(exp / "best.pt"),
         "sha256": sha256(exp / "best.pt"),
         "inference": ["mode=windows", "window=20"],
+        "parameters": num_parameters(load_model(exp / "best.pt", torch.device("cpu")).net, embedding=True),
         "device": THREADS,
         "torch": str(torch.__version__),
         "commit": git_commit(),

@@ -1,0 +1,107 @@
+"""The table of a benchmark: published figures beside those of the ledger, as they are and normalised (ᴺ)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import InputError
+from common.option_errors import OptionError, require
+from common.options import REQUIRED, OptionSet, option, parse
+from common.yaml_text import read_yaml
+from scoring.ledger import newest_records
+from scoring.ledger_record import Figure, LedgerRecord
+from scoring.results_table import show_interval
+
+PUBLISHED_BACK_END = "PLDA"
+BACK_ENDS = (PUBLISHED_BACK_END, "LDA, cosine", "cosine", "cosine, AS-norm")
+PUBLISHED = ("eer", "eer_normalised", "min_dcf_0.01", "min_dcf_0.01_normalised")
+"""Keys of published figures, in the order of the table's columns; EER in per cent."""
+
+BENCHMARK_HEADER = (
+    *("system", "scoring", "EER %: published", "here [95 %]", "ᴺ published", "ᴺ here [95 %]"),
+    *("minDCF(0.01): published", "here [95 %]", "ᴺ published", "ᴺ here [95 %]"),
+)
+
+
+@dataclass(frozen=True)
+class BenchmarkRow(OptionSet):
+    """A row of the benchmark as the table needs it."""
+
+    name: str = option(REQUIRED, "name of the row, and of its runs in the ledger")
+    title: str = option(REQUIRED, "what the table calls it")
+    published: dict[str, float] | None = option(None, "published figures: EER in per cent, minDCF; null: none")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in self.published or {}:
+            require(key in PUBLISHED, "published", key, f"keys of {', '.join(PUBLISHED)}")
+
+
+def read_benchmark_rows(path: Path) -> list[BenchmarkRow]:
+    """The rows of conf/benchmark/table.yaml: its list `rows`; keys that the table does not need are left out.
+
+    Raises:
+        InputError: not such a file.
+    """
+    content = read_yaml(path)
+    rows = content.get("rows") if isinstance(content, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"{path}: expected a list `rows` of mappings with name, title and published")
+    try:
+        known = [{key: row[key] for key in ("name", "title", "published") if key in row} for row in rows]
+        return [parse(BenchmarkRow, f"rows[{number}]", row) for number, row in enumerate(known)]
+    except OptionError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def benchmark_table(
+    records: Iterable[LedgerRecord],
+    rows: Sequence[BenchmarkRow],
+    test_set: str,
+    back_ends: Sequence[str] = BACK_ENDS,
+) -> list[list[str]]:
+    """Lines under `BENCHMARK_HEADER`: one for each row and back end that the ledger has, or that was published.
+
+    Args:
+        records: of one benchmark; of several results of a row the newest counts.
+        rows: the rows, in order.
+        test_set: name of the test set.
+        back_ends: the back ends, in order. Published figures are beside those of PLDA.
+
+    Returns:
+        Cells; a row that was not run here has a dash. Baselines of the runs are left out.
+    """
+    found = {
+        (record.row, record.back_end, record.normalised): record
+        for record in newest_records(records)
+        if record.test_set == test_set and not record.baseline
+    }
+    lines = []
+    for row in rows:
+        titles = iter([row.title])
+        for back_end in back_ends:
+            published = row.published or {} if back_end == PUBLISHED_BACK_END else {}
+            plain, normalised = (found.get((row.name, back_end, each)) for each in (False, True))
+            if plain or normalised or back_end == PUBLISHED_BACK_END:
+                lines.append([next(titles, ""), back_end, *_figure_cells(published, plain, normalised)])
+    return lines
+
+
+def _figure_cells(
+    published: dict[str, float], plain: LedgerRecord | None, normalised: LedgerRecord | None
+) -> list[str]:
+    cells = []
+    for key in PUBLISHED:
+        record = normalised if key.endswith("_normalised") else plain
+        is_eer = key.startswith("eer")
+        figure: Figure | None = None
+        if record is not None:
+            figure = record.eer if is_eer else record.min_dcf.get("0.01")
+        scale, decimals = (100.0, 2) if is_eer else (1.0, 3)
+        cells += [
+            f"{published[key]:.{decimals}f}" if key in published else "",
+            show_interval(figure, scale, decimals) if figure else "–",
+        ]
+    return cells
