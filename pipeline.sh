@@ -6,7 +6,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/utils/stage_functions.sh"
 begin_run "$@"
-if [ "$benchmark" = true ]; then exec python3 -m recipe.benchmark "$@"; fi
+if [ "$benchmark" = true ]; then exec python3 utils/recipe.py benchmark "$@"; fi
 few=(--cmd "$train_cmd" --max-loss "$max_loss")
 cpu=(--nj "$nj" "${few[@]}")
 gpu=(--nj 1 --cmd "$cuda_cmd" --device "$device" --max-loss "$max_loss")

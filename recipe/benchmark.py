@@ -1,4 +1,4 @@
-"""./pipeline.sh --benchmark: every row of the table on one corpus, each a run of ./pipeline.sh in exp/<benchmark>/<row>.
+"""pipeline.sh --benchmark: each row of the table on one corpus, by a run of pipeline.sh in exp/<benchmark>/<row>.
 
 Rows share the stages before training. A row that is complete is not run again, and an interrupted one goes on where it
 was, because each row's run does so. A row that fails does not stop the others; it is reported at the end with its log.
@@ -13,11 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import InputError
-from common.program import run_program
 from common.progress import about, format_seconds
-from recipe.benchmark_results import row_figures, show_benchmark, write_rows
+from recipe.benchmark_results import ROWS_FILE, benchmark_lines, row_figures, rows_of, write_report, write_rows
 from recipe.benchmark_rows import ChosenRow, chosen_rows
-from recipe.calls import working_directory
 from recipe.command_line import COMMAND_LINE, Given, as_given, log_line, read_command_line
 from recipe.corpora import corpus_of
 from recipe.corpus_conf import read_corpus_options
@@ -25,7 +23,7 @@ from recipe.options import flag_of
 from recipe.planning import make_plan, shell_word
 from recipe.row_run import RowRun
 
-_OWN = ("benchmark", "rows", "scale", "jobs", "exp", "dry_run")
+_OWN = ("benchmark", "benchmark_table", "rows", "scale", "jobs", "exp", "dry_run")
 _CHOSEN_BY_ROWS = ("nnet_config", "nnet_opts", "ivector_config", "ivector_opts", "max_steps", "stage", "stop_stage")
 _POLL_SECONDS = 0.5
 
@@ -35,14 +33,13 @@ class Benchmark:
 
     Args:
         words: the command line of ./pipeline.sh.
+        given: nothing yet.
 
     Raises:
         InputError: an option is wrong, or contradicts --benchmark.
     """
 
-    def __init__(self, words: Sequence[str]) -> None:
-        checkout = working_directory()
-        given = Given(Path(os.environ.get("PIPELINE_CALLED_FROM") or checkout), checkout)
+    def __init__(self, words: Sequence[str], given: Given) -> None:
         read_command_line(words, given)
         _refuse_options_of_rows(given)
         own = [word for name in given.found_in for word in _words(given, name)]
@@ -53,14 +50,20 @@ class Benchmark:
         self.corpus, self.tests = corpus.name, corpus.tests
         self.data = self.options.data or f"data/{corpus.name}"
         self.folder = Path(self.options.exp or f"exp/{corpus.name}-benchmark-{self.options.scale}")
-        self.rows = chosen_rows(self.options.rows, self.options.scale)
+        self.rows = chosen_rows(self.options.rows, self.options.benchmark_table, self.options.scale)
         self._shared = [*own, "--normalised", "true", "--baselines", "false"]
         for row in self.rows:
-            self._check(row, checkout)
+            self._check(row, given.checkout)
 
     def words_of(self, row: ChosenRow) -> list[str]:
         """The options of ./pipeline.sh for a row; the row's exp is below the benchmark's."""
         return [*self._shared, "--exp", str(self.folder / row.name), *row.options()]
+
+    def write_rows(self, runs: Sequence[RowRun]) -> None:
+        """Keep rows.json, what the report reads."""
+        title = f"Benchmark on {self.corpus}, scale {self.options.scale}"
+        content = rows_of(title, self.corpus, self.command, self.options.scale, runs)
+        write_rows(self.folder / ROWS_FILE, content)
 
     def _check(self, row: ChosenRow, checkout: Path) -> None:
         """What is wrong with a row by its names alone is found before hours of other rows."""
@@ -77,7 +80,7 @@ def _refuse_options_of_rows(given: Given) -> None:
     for name in _CHOSEN_BY_ROWS:
         if given.on_command_line(name):
             raise InputError(
-                f"{flag_of(name)} is not for --benchmark: its rows choose their experiments (conf/benchmark/table.yaml)"
+                f"{flag_of(name)} is not for --benchmark, whose rows choose their experiments: see --benchmark-table"
             )
 
 
@@ -106,7 +109,7 @@ def run_rows(benchmark: Benchmark) -> list[RowRun]:
                 print(f"  {run.name}: {line}", file=sys.stderr, flush=True)
             if run.has_ended():
                 at_work.remove(run)
-                write_rows(benchmark, runs)
+                benchmark.write_rows(runs)
                 _report(run, runs, benchmark.tests, time.monotonic() - begun)
     return runs
 
@@ -125,9 +128,17 @@ def _report(run: RowRun, runs: Sequence[RowRun], tests: Sequence[str], elapsed: 
         log_line(f"row {run.name}: done in {format_seconds(run.seconds)}{figures} ({end})")
 
 
-def main(words: Sequence[str]) -> int:
-    """Run the benchmark; 1 if a row has failed."""
-    benchmark = Benchmark(words)
+def run_benchmark(words: Sequence[str], given: Given) -> int:
+    """Run the benchmark of a command line.
+
+    Args:
+        words: the command line of ./pipeline.sh.
+        given: nothing yet.
+
+    Returns:
+        1 if a row has failed, or the report; else 0.
+    """
+    benchmark = Benchmark(words, given)
     if benchmark.options.dry_run:
         for row in benchmark.rows:
             print(" ".join(["./pipeline.sh", *map(shell_word, benchmark.words_of(row))]))
@@ -135,14 +146,12 @@ def main(words: Sequence[str]) -> int:
     rows = ", ".join(row.name for row in benchmark.rows)
     log_line(f"benchmark: {len(benchmark.rows)} rows on {benchmark.corpus} -> {benchmark.folder}: {rows}")
     runs = run_rows(benchmark)
-    show_benchmark(benchmark)
+    print("\n".join(benchmark_lines(benchmark.folder, benchmark.rows, benchmark.tests)), flush=True)
+    options = benchmark.options
+    reported = write_report(benchmark.folder, benchmark.data, benchmark.tests, options.seed, options.bootstrap)
     failed = [run for run in runs if run.status == "failed"]
     for run in failed:
         log_line(f"row {run.name} failed with code {run.code}; the end of {run.log}:")
         for line in run.last_lines():
             print(f"    {line}", file=sys.stderr)
-    return int(bool(failed))
-
-
-if __name__ == "__main__":
-    run_program(main)
+    return int(bool(failed) or not reported)

@@ -4,6 +4,7 @@
     recipe.py completed <stage> <seconds> <shell> <its start> <runners>
                                                                 writes down that a stage is complete; the next one
     recipe.py again <stage>                                     the next one from this on, after waiting for a run
+    recipe.py benchmark <command line>                          runs every row of a benchmark
     recipe.py waiting <stage> <folder>                          logs who holds the lock of a folder's stages
 
 `completed` and `again` read the plan on stdin. The runners are what ran the jobs of the stage, one a line.
@@ -29,7 +30,7 @@ ENVIRONMENT_LACKS = 3
 
 def main(words: Sequence[str]) -> int:
     """Answer one call; returns the exit code."""
-    calls = {"start": _start, "completed": _completed, "again": _again, "waiting": _waiting}
+    calls = {"start": _start, "completed": _completed, "again": _again, "benchmark": _benchmark, "waiting": _waiting}
     if not words or words[0] not in calls:
         raise InputError("utils/recipe.py is called by pipeline.sh alone; ./pipeline.sh --help lists the options")
     return calls[words[0]](words[1:])
@@ -37,8 +38,7 @@ def main(words: Sequence[str]) -> int:
 
 def _start(words: Sequence[str]) -> int:
     """Standard library only, until it is known that the packages are there."""
-    checkout = working_directory()
-    given = Given(called_from=Path(os.environ.get("PIPELINE_CALLED_FROM") or checkout), checkout=checkout)
+    given = _nothing_given()
     if {"-h", "--help"} & set(words):
         from recipe.help import help_text
 
@@ -52,6 +52,17 @@ def _start(words: Sequence[str]) -> int:
     from recipe.run_state import start_run  # which needs the packages
 
     return start_run(words, given)
+
+
+def _nothing_given() -> Given:
+    checkout = working_directory()
+    return Given(called_from=Path(os.environ.get("PIPELINE_CALLED_FROM") or checkout), checkout=checkout)
+
+
+def _benchmark(words: Sequence[str]) -> int:
+    from recipe.benchmark import run_benchmark
+
+    return run_benchmark(words, _nothing_given())
 
 
 def _completed(words: Sequence[str]) -> int:

@@ -3,9 +3,11 @@
     guard.py ./pipeline.sh --stage 6
 
 All that the script starts has the variable PIPELINE_RUN, by which it is found again, in any session and under any
-parent. A guard below another one adds its mark before that of the other, which so finds all of them. A signal that asks to end, to this process alone or to the group, is passed on: everything in this process
-group gets SIGTERM, utils/run.pl ends its jobs, training saves first. What the group left is ended next. At
-a second request, or when it takes too long, everything is killed. The exit code is then 128 + the signal's number.
+parent. A guard below another one adds its mark before that of the other, which so finds all of them.
+
+A signal that asks to end, to this process alone or to the group, is passed on: everything in this process group gets
+SIGTERM, utils/run.pl ends its jobs, training saves first. What the group left is ended next. At a second request, or
+when it takes too long, everything is killed. The exit code is then 128 + the signal's number.
 
 SIGKILL cannot be passed on. So there is a keeper, a second process in a session of its own, that does the same when
 this one is gone.

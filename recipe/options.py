@@ -20,7 +20,7 @@ _PLAIN_PATH = re.compile(r"[\w./+@%=:~-]+")
 FORMS = {
     # Names and places appear in pipes, where a shell splits words.
     **dict.fromkeys(
-        ("name", "data", "exp"), (_PLAIN_PATH, "letters, digits and . _ / + @ % = : ~ - only")
+        ("name", "data", "exp", "scale"), (_PLAIN_PATH, "letters, digits and . _ / + @ % = : ~ - only")
     ),
     "device": (DEVICE, DEVICE_NAMES),
     "num_augmented": (re.compile(r"[0-9]+x?"), "an integer >= 0, or e.g. 2x"),
@@ -113,10 +113,12 @@ class PipelineOptions(OptionSet):
     )
     max_loss: float = option(0.01, "share of utterances that a stage may lose", least=0, most=1)
     bootstrap: int = option(1000, "number of resamples of the speakers for the 95 % intervals", least=1)
-    benchmark: bool = option(False, "run every row of conf/benchmark/table.yaml on this corpus, then compare them")
+    benchmark: bool = option(False, "run every row of --benchmark-table on this corpus, then compare them")
+    benchmark_table: str = option("conf/benchmark/table.yaml", "benchmark: the file that declares its rows")
     rows: str | None = option(None, "benchmark: names of rows between commas, e.g. i-vector,x-vector,lde3; -: all")
-    scale: Literal["small", "full"] = option(
-        "full", "benchmark: full: as the rows are declared; small: with the changes of conf/benchmark/small.yaml"
+    scale: str = option(
+        "full",
+        "benchmark: full: rows as they are declared; else the name of a file of changes in conf/benchmark: small",
     )
     jobs: int = option(1, "benchmark: number of rows at once", least=1)
     force: bool = option(False, "run the stages even if they are up to date")
@@ -130,7 +132,7 @@ _TREES = ("train_root", "test_root")
 SOURCES = ("trials", "spk2gender", *(name for name in OPTIONS if name.endswith("_root") and name not in _TREES))
 """Paths that must exist; one that is given twice is refused, as it may be a mistake."""
 
-_CONFIGS = ("nnet_config", "ivector_config", "augment_config", "vad_config", "test_vad_config")
+_CONFIGS = ("nnet_config", "ivector_config", "augment_config", "vad_config", "test_vad_config", "benchmark_table")
 PATHS = ("data", "exp", *_CONFIGS, *_TREES, *SOURCES)
 """Options that are paths: relative to the directory from which ./pipeline.sh was called."""
 

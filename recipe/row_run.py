@@ -62,7 +62,7 @@ class RowRun:
         return True
 
     def new_lines(self) -> list[str]:
-        """The beginnings and ends of stages in the log since the last call; a line that is not whole yet is not read."""
+        """The beginnings and ends of stages in the log since the last call; a line without an end is read later."""
         with self.log.open("rb") as log:
             log.seek(self._read)
             text = log.read()

@@ -18,7 +18,13 @@ from recipe.stages import LAST_STAGE, PlannedStage, planned_stages
 
 
 def start_run(words: Sequence[str], given: Given) -> int:
-    """Make the plan, check the input, and find the first stage that must run. Returns the exit code."""
+    """Make the plan, check the input, and find the first stage that must run. Returns the exit code.
+
+    A benchmark has no plan of its own: each of its rows has one.
+    """
+    if given.options().benchmark:
+        send_to_bash({"benchmark": True, "plan": "none", "nj": given.options().nj})
+        return 0
     plan = make_plan(words, given)
     try:
         check_input(plan)

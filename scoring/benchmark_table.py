@@ -27,33 +27,46 @@ BENCHMARK_HEADER = (
 
 @dataclass(frozen=True)
 class BenchmarkRow(OptionSet):
-    """A row of the benchmark as the table needs it."""
+    """A row of the benchmark."""
 
     name: str = option(REQUIRED, "name of the row, and of its runs in the ledger")
     title: str = option(REQUIRED, "what the table calls it")
+    network: str | None = option(None, "the experiment of a network, a file of conf/nnet")
+    ivector: str | None = option(None, "the experiment of i-vectors, a file of conf/ivector")
     published: dict[str, float] | None = option(None, "published figures: EER in per cent, minDCF; null: none")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for key in self.published or {}:
             require(key in PUBLISHED, "published", key, f"keys of {', '.join(PUBLISHED)}")
+        one = (self.network is None) != (self.ivector is None)
+        require(one, "network", self.network, f"a file, or ivector in place of it (row {self.name})")
+
+    @property
+    def config(self) -> str:
+        """The experiment's file."""
+        return self.network or str(self.ivector)
 
 
 def read_benchmark_rows(path: Path) -> list[BenchmarkRow]:
-    """The rows of conf/benchmark/table.yaml: its list `rows`; keys that the table does not need are left out.
+    """The rows of conf/benchmark/table.yaml: its list `rows`.
 
     Raises:
-        InputError: not such a file.
+        InputError: not such a file, or two rows of one name.
     """
     content = read_yaml(path)
     rows = content.get("rows") if isinstance(content, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{path}: expected a list `rows` of mappings with name, title and published")
     try:
-        known = [{key: row[key] for key in ("name", "title", "published") if key in row} for row in rows]
-        return [parse(BenchmarkRow, f"rows[{number}]", row) for number, row in enumerate(known)]
+        read = [parse(BenchmarkRow, f"rows[{number}]", row) for number, row in enumerate(rows)]
     except OptionError as error:
         raise InputError(f"{path}: {error}") from error
+    names = [row.name for row in read]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{path}: two rows have the name {twice[0]}; expected a name of its own for each")
+    return read
 
 
 def benchmark_table(

@@ -1,6 +1,6 @@
 """The baseline without a network: mean and standard deviation of each feature over the frames of an utterance.
 
-    python3 -m scoring.frame_statistics <feats-rspecifier> <vector-wspecifier>
+python3 -m scoring.frame_statistics <feats-rspecifier> <vector-wspecifier>
 """
 
 from __future__ import annotations

@@ -110,9 +110,7 @@ def eer_of_rates(rates: ErrorRates) -> float:
     return float(rates.fnr[before] + share * (rates.fnr[after] - rates.fnr[before]))
 
 
-def min_dcf_of_rates(
-    rates: ErrorRates, p_target: float, c_miss: float = 1.0, c_fa: float = 1.0
-) -> tuple[float, float]:
+def min_dcf_of_rates(rates: ErrorRates, p_target: float, c_miss: float = 1.0, c_fa: float = 1.0) -> tuple[float, float]:
     """Normalised minimum detection cost and the lowest threshold that reaches it.
 
     Args:
