@@ -1,4 +1,4 @@
-"""The rows of a benchmark: conf/benchmark/table.yaml, and their changes by `--scale`, e.g. conf/benchmark/small.yaml."""
+"""The rows of a benchmark, conf/benchmark/table.yaml, and their changes by `--scale`."""
 
 from __future__ import annotations
 
