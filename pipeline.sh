@@ -145,6 +145,6 @@ fi
 # 12: EER, minDCF and their intervals of every system and score
 if stage 12; then
   run steps/report.sh --bootstrap "$bootstrap" --seed "$seed" --command "$command" --times "$times" \
-    --stage-times "$stage_times" "$data" "$exp" "${tests[@]}"
+    --stage-times "$stage_times" --others "${others[*]}" "$data" "$exp" "${tests[@]}"
 fi
 end_run

@@ -36,8 +36,9 @@ class RunPlan:
         prepared: directory of the frames that the network reads.
         lists: directory of the training lists.
         exp: directory of the experiment.
+        others: systems beside the experiment's own: normalised embeddings, two baselines.
         embedded: directories of the embeddings that stage 8 makes from frames: the experiment's own, two baselines'.
-        systems: directories of the embeddings that are scored: the experiment's own, normalised ones, two baselines'.
+        systems: directories of the embeddings that are scored: the experiment's own, those of `others`.
         first_stage: first stage to run.
         last_stage: last stage to run.
         passed_over: stages that the run does not have, as its network is imported.
@@ -89,6 +90,7 @@ class RunPlan:
     prepared: str
     lists: str
     exp: str
+    others: tuple[str, ...]
     embedded: tuple[str, ...]
     systems: tuple[str, ...]
     first_stage: int

@@ -47,8 +47,8 @@ def _plan_of(words: Sequence[str], given: Given, corpus: ChosenCorpus, experimen
     feats = f"{data}/{_feats_name(features)}"
     prepared = f"{feats}{'' if features.vad else '-novad'}{'' if features.cmvn else '-nocmvn'}"
     exp = options.exp or f"exp/{corpus.name}-{experiment.name}"
-    baselines = (f"{exp}/baseline", f"{exp}/baseline_cmvn") if options.baselines else ()
-    normalised = (f"{exp}/normalised",) if options.normalised else ()
+    baselines = ("baseline", "baseline_cmvn") if options.baselines else ()
+    others = (*(("normalised",) if options.normalised else ()), *baselines)
     sets = ("train", *corpus.tests)
     base = "train_sp" if experiment.speed_perturb else "train"
     vad, test_vad = _vad_configs(options.vad_config, options.test_vad_config)
@@ -68,8 +68,9 @@ def _plan_of(words: Sequence[str], given: Given, corpus: ChosenCorpus, experimen
         prepared=prepared,
         lists=f"{prepared}/lists{'_online' if online else ''}",
         exp=exp,
-        embedded=(exp, *baselines),
-        systems=(exp, *normalised, *baselines),
+        others=others,
+        embedded=(exp, *(f"{exp}/{name}" for name in baselines)),
+        systems=(exp, *(f"{exp}/{name}" for name in others)),
         first_stage=options.stage,
         last_stage=options.stop_stage,
         passed_over=experiment.passed_over,

@@ -10,6 +10,7 @@ times="not known"
 stage_times="[]"
 ledger=${PIPELINE_LEDGER-}
 benchmark=${PIPELINE_BENCHMARK-}
+others="normalised baseline baseline_cmvn"
 help_message="Usage: steps/report.sh [options] <data> <exp-dir> <test>...
  e.g.: steps/report.sh data/mini exp/mini-xvector test
 Options:
@@ -19,6 +20,8 @@ Options:
   --times <text>     times of its stages, for the page
   --stage-times <json>  the same with memory, for the ledger: [{\"stage\": \"6\", \"seconds\": 76}]
   --ledger <file>    the ledger of results (default \$PIPELINE_LEDGER, else results.jsonl beside <exp-dir>)
+  --others <names>   the systems beside the experiment's own, directories in <exp-dir>
+                     (default \"normalised baseline baseline_cmvn\")
   --benchmark <name> the benchmark run that it belongs to (default \$PIPELINE_BENCHMARK)"
 
 . ./path.sh
@@ -28,25 +31,27 @@ need_arguments 3+ $#
 data=$1 exp=$2
 shift 2
 kinds=("PLDA=plda" "LDA, cosine=lda_cosine" "cosine=cosine" "cosine, AS-norm=cosine_asnorm")
-sets=()
-for test in "$@"; do
-  for kind in "${kinds[@]##*=}"; do
-    for system in "$exp" "$exp/baseline" "$exp/baseline_cmvn"; do
-      if [ ! -s "$system/scores/${test}_$kind" ]; then
-        echo "report.sh: $system/scores/${test}_$kind is missing or empty; stage 11 makes it" >&2
-        exit 1
-      fi
-    done
-  done
-  sets+=(--test-set "$test=$data/$test")
-done
 network=$(basename "$exp")
 systems=()
-for row in "$network=$exp" "MFCC statistics=$exp/baseline" "MFCC statistics, CMVN=$exp/baseline_cmvn"; do
+for name in "" $others; do
+  case $name in
+    "") title=$network ;;
+    normalised) title=${network}ᴺ ;;
+    baseline) title="MFCC statistics" ;;
+    baseline_cmvn) title="MFCC statistics, CMVN" ;;
+    *)
+      echo "report.sh: --others has \"$name\"; expected names of normalised, baseline, baseline_cmvn" >&2
+      exit 1
+      ;;
+  esac
   for kind in "${kinds[@]}"; do
-    systems+=(--system "${row%%=*}|${kind%%=*}=${row#*=}/scores/{test}_${kind#*=}")
+    scores=$exp/${name:+$name/}scores
+    for test in "$@"; do require "stage 11 makes it" "$scores/${test}_${kind#*=}"; done
+    systems+=(--system "$title|${kind%%=*}=$scores/{test}_${kind#*=}")
   done
 done
+sets=()
+for test in "$@"; do sets+=(--test-set "$test=$data/$test"); done
 ledger=${ledger:-$(dirname "$exp")/results.jsonl}
 commands=minikaldi
 if [ -n "${KALDI_ROOT:-}" ]; then commands="$KALDI_ROOT where it has them, else minikaldi"; fi
