@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import InputError
 from common.options import OptionError, choices, read_value
 from common.yaml_text import read_yaml
+from recipe.options import OPTIONS
 from scoring.benchmark_table import BenchmarkRow, read_benchmark_rows
 
 FULL = "full"
+DEFAULT_TABLE = str(OPTIONS["benchmark_table"].default)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def chosen_rows(names: str | None, table: str, scale: str) -> list[ChosenRow]:
         InputError: a file cannot be read, or a row or scale is unknown.
     """
     rows = {row.name: row for row in read_benchmark_rows(Path(table))}
-    changes = {} if scale == FULL else _changes(scale_file(scale), list(rows))
+    changes = {} if scale == FULL else _changes(scale_file(scale), rows)
     wanted = list(rows) if names is None else names.split(",")
     for name in wanted:
         if name not in rows:
@@ -71,7 +73,8 @@ def scale_file(scale: str) -> str:
     return str(path)
 
 
-def _changes(path: str, rows: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def _changes(path: str, rows: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The changes of each row that a file names. It may name rows of the default table that another one lacks."""
     content = read_yaml(path)
     if not isinstance(content, Mapping):
         raise InputError(f"{path}: expected a mapping from names of rows to lists of changes")
@@ -79,7 +82,9 @@ def _changes(path: str, rows: Sequence[str]) -> dict[str, tuple[str, ...]]:
         changes = {str(name): read_value(tuple[str, ...], str(name), value) for name, value in content.items()}
     except OptionError as error:
         raise InputError(f"{path}: {error}") from error
-    for name in changes:
-        if name not in rows:
-            raise InputError(f"{path}: {name} is no row of the table; {choices(name, rows)}")
+    if not changes.keys() <= set(rows):
+        known = [*rows, *(row.name for row in read_benchmark_rows(Path(DEFAULT_TABLE)))]
+        for name in changes:
+            if name not in known:
+                raise InputError(f"{path}: {name} is no row of the table; {choices(name, known)}")
     return changes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ class BenchmarkRow(OptionSet):
         super().__post_init__()
         for key in self.published or {}:
             require(key in PUBLISHED, "published", key, f"keys of {', '.join(PUBLISHED)}")
+        plain = re.fullmatch(r"[\w.-]*\w[\w.-]*", self.name)
+        require(plain is not None, "name", self.name, "letters, digits and . _ - only")
         one = (self.network is None) != (self.ivector is None)
         require(one, "network", self.network, f"a file, or ivector in place of it (row {self.name})")
 

@@ -37,9 +37,7 @@ def script(root: Path, command_env: dict[str, str]) -> RunScript:
         name: str, *arguments: object, code: int = 0, env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(root / "local" / name), *map(str, arguments)]
-        result = subprocess.run(
-            command, cwd=root, env=env or command_env, capture_output=True, text=True, check=False
-        )
+        result = subprocess.run(command, cwd=root, env=env or command_env, capture_output=True, text=True, check=False)
         assert result.returncode == code, result.stderr
         assert "Traceback" not in result.stderr
         return result

@@ -89,7 +89,7 @@ def test_sounds_of_one_id_are_numbered_and_one_sound_in_two_formats_is_taken_onc
     ids = ids_of(sorted(names))
     assert ids["e/f.wav"] == ids["e/f.flac"] and len(set(ids.values())) == len(names) - 1
     assert ids["a-b.wav"] == "a-b" and ids["a-b-2.wav"] == "a-b-2" and ids["a/b.wav"] == "a-b-3"
-    (tmp_path / "musan/noise/c d.wav").unlink()      # commands cannot carry it
+    (tmp_path / "musan/noise/c d.wav").unlink()  # commands cannot carry it
     script("make_musan.py", "--root", tmp_path / "musan", tmp_path / "m")
     assert len(read_pairs(tmp_path / "m_noise" / "wav.scp")) == len(names) - 2
     assert list(read_pairs(tmp_path / "m_noise" / "dropped").values()) == ["e/f.wav has the id of another file"]

@@ -33,7 +33,7 @@ def test_two_trees_of_speakers_are_accepted(corpus: Path, tmp_path: Path) -> Non
     (tmp_path / "list").write_text("1 d/session/u0 d/session/u1\n0 d/session/u0 e/session/u1\n")
     roots = ("--train-root", corpus / "train", "--train-root", more, "--test-root", corpus / "test")
     check(*roots, "--trials", tmp_path / "list")
-    touch(corpus / "train", "Dev/u0.wav", "val/u0.wav", "test-7/u0.wav")      # people, with audio in their folders
+    touch(corpus / "train", "Dev/u0.wav", "val/u0.wav", "test-7/u0.wav")  # people, with audio in their folders
     check("--train-root", corpus / "train", "--test-root", corpus / "test")
 
 

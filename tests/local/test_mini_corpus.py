@@ -74,7 +74,7 @@ def test_background_voices_are_never_those_of_the_speaker(config: MiniCorpusConf
     babble = dataclasses.replace(config, session=dataclasses.replace(config.session, noises=noises))
     voices = [babble_voice(config, "train", index) for index in range(8)]
     with_own = [r.samples for r in recordings(babble, "train", 3, 2, voices)]
-    voices[3] = np.full_like(voices[3], np.nan)       # would poison every sample
+    voices[3] = np.full_like(voices[3], np.nan)  # would poison every sample
     without = [r.samples for r in recordings(babble, "train", 3, 2, voices)]
     assert all(np.array_equal(a, b) for a, b in zip(with_own, without, strict=True))
 
@@ -126,13 +126,15 @@ def test_the_glottis_is_closed_after_the_open_phase_and_flows_continuously() -> 
     phase = np.linspace(0, 1, 10001)[:-1]
     flow = glottal_pulse(phase, 0.6)
     assert flow[phase >= 0.6].max() == 0.0 and 0.99 < flow.max() <= 1.0
-    assert np.abs(np.diff(flow)).max() < 0.002      # no jump larger than the slope of the closing phase times a step
+    assert np.abs(np.diff(flow)).max() < 0.002  # no jump larger than the slope of the closing phase times a step
 
 
 def test_trials_are_all_cross_session_targets_and_balanced_nontargets() -> None:
     sounds = [
         SoundFile("", f"{spk}-s{session}-u{utt}", spk, f"{spk}-s{session}", 1)
-        for spk in "abcd" for session in range(2) for utt in range(2)
+        for spk in "abcd"
+        for session in range(2)
+        for utt in range(2)
     ]
     genders = {"a": "m", "b": "m", "c": "f", "d": "f"}
     lines = draw_mini_trials(sounds, genders, TrialOptions(same_gender=1, cross_gender=2), seed=5)
@@ -168,14 +170,17 @@ def test_the_script_writes_data_directories_that_validate(root: Path, tmp_path: 
     assert "found as made before" in script("make_mini_corpus.py", *arguments).stderr
     script("make_mini_corpus.py", "--only-augmentation", *arguments[:2], tmp_path / "audio", tmp_path / "other")
     assert sorted(path.name for path in (tmp_path / "other").iterdir()) == [
-        "musan_music", "musan_noise", "rir_list", "rir_sets"
+        "musan_music",
+        "musan_noise",
+        "rir_list",
+        "rir_sets",
     ]
 
 
 def test_configuration_errors_name_file_and_key(root: Path, tmp_path: Path) -> None:
     text = (root / "conf" / "mini_corpus.yaml").read_text()
     for old, new, message in (
-        ("  eq_db: 3.0", "  eq_dB: 3.0", 'session.eq_dB is unknown; choose one of: babble_talkers,'),
+        ("  eq_db: 3.0", "  eq_dB: 3.0", "session.eq_dB is unknown; choose one of: babble_talkers,"),
         ("  eq_db: 3.0", "  eq_db: loud", 'session.eq_db is "loud"; expected a number'),
         ("babble: 0.25", "babble: 0.5", "probabilities of babble, hum, pink, white that sum to 1"),
         ("seed: 1\n", "", "seed is missing; expected an integer"),

@@ -100,9 +100,7 @@ def test_a_file_that_may_not_be_read_is_one_file_less(
     assert table(tmp_path / "vox" / "dropped")["id00012-vid-b"].endswith(reason)
 
 
-def test_several_roots_are_one_corpus_and_common_speakers_are_said(
-    tmp_path: Path, write_audio, validate, make
-) -> None:
+def test_several_roots_are_one_corpus_and_common_speakers_are_said(tmp_path: Path, write_audio, validate, make) -> None:
     one, two, other = tmp_path / "x" / "one", tmp_path / "x" / "two", tmp_path / "y" / "two"
     for root, names in ((one, ("s1/a", "s2/a")), (two, ("s2/a", "s2/b", "s3/a")), (other, ("s2/a",))):
         for name in names:
@@ -177,7 +175,7 @@ def test_musan_in_pieces_and_two_collections_of_equal_names(tmp_path: Path, writ
     make(make_musan.main, *arguments)
     validate(tmp_path / "m_noise")
     assert list(table(tmp_path / "m_noise" / "wav.scp")) == ["alone", "rain-a", "street-a"]
-    pieces = ["fma-music-fma-0001-00000", "music-fma-0001-00001"]     # the second name is there once
+    pieces = ["fma-music-fma-0001-00000", "music-fma-0001-00001"]  # the second name is there once
     assert sorted(table(tmp_path / "m_music" / "wav.scp")) == sorted([pieces[0], "00001"])
     lines = (tmp_path / "m_noise" / "dropped").read_text().splitlines()
     files = {name: reason for name, reason in spoiled.items() if name.endswith(".wav")}
@@ -185,9 +183,7 @@ def test_musan_in_pieces_and_two_collections_of_equal_names(tmp_path: Path, writ
     assert any(line.startswith("street-two_words.wav the name has characters") for line in lines)
 
 
-def test_the_attributes_of_a_rir_list_are_kept_and_missing_files_are_dropped(
-    tmp_path: Path, write_audio, make
-) -> None:
+def test_the_attributes_of_a_rir_list_are_kept_and_missing_files_are_dropped(tmp_path: Path, write_audio, make) -> None:
     root = tmp_path / "rooms"
     for name in ("a", "b"):
         write_audio(root / f"{name}.wav", rate=8000 if name == "b" else 16000)
@@ -234,9 +230,7 @@ def test_voxceleb2_with_both_sets_in_one_tree(tmp_path: Path, write_audio, make,
     assert_dropped(lines, {name: "no sound" if name == "empty.wav" else reason for name, reason in spoiled.items()})
 
 
-def test_voxceleb1_may_lie_at_the_top_and_a_tree_of_two_links_counts_once(
-    tmp_path: Path, write_audio, make
-) -> None:
+def test_voxceleb1_may_lie_at_the_top_and_a_tree_of_two_links_counts_once(tmp_path: Path, write_audio, make) -> None:
     root = tmp_path / "vox1"
     for path in ("id10001/vid/00001", "id10001/vid 2/00 1", "id10270/vid/00002", "id10270/vid/00003"):
         write_audio(root / f"{path}.wav")
@@ -263,9 +257,7 @@ def test_voxceleb1_may_lie_at_the_top_and_a_tree_of_two_links_counts_once(
         ("1 id1/v/1.wav id1/v/2.wav\n1 id1/v/1.wav id1/v/2.wav\n", "1 trials appear twice: line 2"),
     ],
 )
-def test_a_voxceleb_list_must_agree_with_the_speakers(
-    tmp_path: Path, write_audio, make, lines: str, says: str
-) -> None:
+def test_a_voxceleb_list_must_agree_with_the_speakers(tmp_path: Path, write_audio, make, lines: str, says: str) -> None:
     for number in (1, 2):
         write_audio(tmp_path / "wav" / "id1" / "v" / f"{number}.wav")
     (tmp_path / "veri_test.txt").write_text(lines)

@@ -227,7 +227,7 @@ def test_voxceleb1_in_folders_dev_and_test_without_wav(vox1: Path, tmp_path: Pat
     (vox1 / "dev").mkdir()
     (vox1 / "wav/id10001").rename(vox1 / "dev/id10001")
     (vox1 / "wav").rename(vox1 / "test")
-    put(vox1, ["dev/aac/id00012/video/00001.m4a"], b"x")     # VoxCeleb2 beside it
+    put(vox1, ["dev/aac/id00012/video/00001.m4a"], b"x")  # VoxCeleb2 beside it
     for part, speakers in (("dev", {"id10001"}), ("test", {"id10270", "id10300"})):
         script("make_voxceleb1.py", "--root", vox1, "--part", part, tmp_path / part)
         assert set(read_pairs(tmp_path / part / "utt2spk").values()) == speakers

@@ -67,9 +67,9 @@ def test_broken_links_and_loops_are_passed_over(tmp_path: Path) -> None:
 def test_what_links_lead_to_is_listed_once_under_its_own_name(tmp_path: Path) -> None:
     pool = fill(tmp_path / "pool", "p/1.wav", "q/deep/2.wav", "3.wav")
     root = fill(tmp_path / "root", "b/x.wav", "b/sub/y.wav")
-    (root / "a").symlink_to("b")                     # sorts first, and is the second name all the same
+    (root / "a").symlink_to("b")  # sorts first, and is the second name all the same
     (root / "c").symlink_to(pool / "p")
-    (root / "d").symlink_to(pool / "q" / "deep")     # reached by e too, which is the longer way
+    (root / "d").symlink_to(pool / "q" / "deep")  # reached by e too, which is the longer way
     (root / "e").symlink_to(pool / "q")
     (root / "f").mkdir()
     (root / "f/3.wav").symlink_to(pool / "3.wav")

@@ -96,14 +96,12 @@ def test_names_that_look_like_copies_are_kept_together_and_said(
     assert f"({prefix}s0-u0{suffix} of s0-u0, " in said[0] and "and 21 more" in said[0] and "utt2uniq" in said[0]
 
 
-def test_second_takes_words_and_other_speakers_are_no_copies(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_second_takes_words_and_other_speakers_are_no_copies(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     words = [f"w{place}" for place in range(24)]
     utts = {f"s{spk}-{word}": f"s{spk}" for spk in range(4) for word in [*words, "yes", "yesterday"]}
-    utts |= {f"s5-s{spk}-yes": "s5" for spk in range(4)}   # of another speaker
+    utts |= {f"s5-s{spk}-yes": "s5" for spk in range(4)}  # of another speaker
     utts |= {f"s{spk}-take{number}": f"s{spk}" for spk in range(4) for number in (1, 2, 10)}
-    utts |= {f"s6-u{number}": "s6" for number in range(6)} | {"s6": "s6"}    # one such name is chance
+    utts |= {f"s6-u{number}": "s6" for number in range(6)} | {"s6": "s6"}  # one such name is chance
     data = write_data(tmp_path / "data", utts)
     make_lists(data, tmp_path / "lists", 100, 2, HoldOutOptions(valid_share=0.3))
     assert "look like copies" not in caplog.text
@@ -146,11 +144,11 @@ def test_names_of_known_corpora_are_no_copies() -> None:
     utts = {}
     for spk in range(11, 31):
         for take in range(12):
-            utts[f"{spk}-{spk * take % 7}-{take:04d}"] = f"{spk}"                           # LibriSpeech
+            utts[f"{spk}-{spk * take % 7}-{take:04d}"] = f"{spk}"  # LibriSpeech
             video = ("k-9a_Zq", "1zc-_b", "-noise_", "_a-1", "a-1-2", "aug")[take % 6]
-            utts[f"id100{spk}-{video}{spk % 3}-{take:05d}"] = f"id100{spk}"                 # VoxCeleb
+            utts[f"id100{spk}-{video}{spk % 3}-{take:05d}"] = f"id100{spk}"  # VoxCeleb
             genre = ("singing", "live_broadcast", "speech", "vlog")[take % 4]
-            utts[f"id000{spk}-{genre}-{take // 4:02d}-{take:03d}"] = f"id000{spk}"          # CN-Celeb
+            utts[f"id000{spk}-{genre}-{take // 4:02d}-{take:03d}"] = f"id000{spk}"  # CN-Celeb
             utts[f"CN{spk}-take{take}"] = f"CN{spk}"
     found = find_sources(utts, None, "data")
     assert not found.warnings and all(utt == source for utt, source in found.of.items())
@@ -162,7 +160,7 @@ def test_copies_are_looked_for_fast() -> None:
     start = time.process_time()
     found = find_sources(utts, None, "data")
     assert len(set(found.of.values())) == len(utts) // 2
-    assert time.process_time() - start < 6          # 60,000 ids; a million take as much longer
+    assert time.process_time() - start < 6  # 60,000 ids; a million take as much longer
 
 
 def test_copies_of_an_absent_original_go_together_and_one_of_them_is_held_out(
@@ -180,7 +178,7 @@ def test_the_copies_follow_the_recording_of_their_source(tmp_path: Path) -> None
     everything = ORIGINALS | copies("", "-aug")
     sources = source_by_speaker_and_number(everything)
     data = write_data(tmp_path / "data", everything, sources)
-    write(data / "utt2rec", {utt: f"session-{utt}" for utt in everything})     # renamed with the copies
+    write(data / "utt2rec", {utt: f"session-{utt}" for utt in everything})  # renamed with the copies
     assert not leaked(data, tmp_path / "lists", sources)
 
 

@@ -99,9 +99,7 @@ def test_nothing_embedded_is_a_failure(exp: Path, tmp_path: Path) -> None:
     assert main(["--exp", str(exp), f"ark:{tmp_path}/feats.ark", f"ark:{tmp_path}/vectors.ark"])
 
 
-def test_other_feature_bins_than_in_training_are_an_error(
-    exp: Path, tmp_path: Path
-) -> None:
+def test_other_feature_bins_than_in_training_are_an_error(exp: Path, tmp_path: Path) -> None:
     write_feats(tmp_path / "feats", {"a": 30}, dim=5)
     message = refusal(main, ["--exp", str(exp), f"scp:{tmp_path}/feats.scp", f"ark:{tmp_path}/vectors.ark"])
     assert "a: features have 5 bins, the model was trained on 8" in message
@@ -132,9 +130,7 @@ def test_a_model_that_does_not_lengthen_drops_short_utterances(
     assert "dropped a: 14 frames, expected >= 15" in caplog.text
 
 
-def test_a_missing_checkpoint_or_table_is_an_error_that_names_it(
-    exp: Path, tmp_path: Path
-) -> None:
+def test_a_missing_checkpoint_or_table_is_an_error_that_names_it(exp: Path, tmp_path: Path) -> None:
     message = refusal(main, ["--exp", str(tmp_path / "nowhere"), "scp:x", "ark:y"])
     assert "nowhere/best.pt: no such checkpoint" in message
     message = refusal(main, ["--exp", str(exp), f"scp:{tmp_path}/missing.scp", f"ark:{tmp_path}/v.ark"])

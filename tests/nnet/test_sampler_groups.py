@@ -245,9 +245,7 @@ def test_batches_that_cannot_be_laid_out_are_refused(
     assert message in str(caught.value)
 
 
-def test_training_on_too_few_speakers_ends_with_the_message(
-    tiny_corpus: TinyCorpus, tmp_path: Path
-) -> None:
+def test_training_on_too_few_speakers_ends_with_the_message(tiny_corpus: TinyCorpus, tmp_path: Path) -> None:
     settings = ["loss={name: ge2e}", "data.balance=groups", "data.utterances_per_speaker=20", "data.batch_size=40"]
     message = refusal(main, tiny_corpus.command(tmp_path / "exp", *settings))
     assert "0 of 6 training speakers have 20 or more; lower data.utterances_per_speaker" in message

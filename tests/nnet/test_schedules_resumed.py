@@ -57,9 +57,7 @@ def test_a_plateau_resumed_equals_an_uninterrupted_one(
     assert all(torch.equal(whole.model[name], parts.model[name]) for name in whole.model)
 
 
-def test_a_schedule_that_looks_at_error_rates_needs_held_out_trials(
-    tiny_corpus: Any, tmp_path: Path
-) -> None:
+def test_a_schedule_that_looks_at_error_rates_needs_held_out_trials(tiny_corpus: Any, tmp_path: Path) -> None:
     (tiny_corpus.lists / "valid.trials").write_text("")
     message = refusal(main, tiny_corpus.command(tmp_path / "exp", *SETTINGS))
     assert "the rate depends on the held-out error rate, but valid.trials is empty" in message

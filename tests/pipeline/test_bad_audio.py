@@ -63,7 +63,7 @@ def write_odd_files(folder: Path) -> None:
     write(folder / "low.wav", voice(0, 20, rate=8000), rate=8000)
     write(folder / "high.wav", voice(0, 21, rate=44100), rate=44100)
     write(folder / "stereo.wav", np.stack([voice(0, 22), voice(0, 23)], axis=1))
-    write(folder / "it's a \"name\" $HOME.wav", voice(0, 24))
+    write(folder / 'it\'s a "name" $HOME.wav', voice(0, 24))
     write(folder / "blanks and, a comma.flac", voice(0, 25))
     write(folder / "silent.wav", np.zeros(2 * RATE))
     write(folder / "blip.wav", voice(0, 26, seconds=0.02))
@@ -85,7 +85,7 @@ def test_odd_files_are_used_or_counted_as_dropped_to_the_training_lists(recipe: 
     dropped = (no_sil.with_name("train_combined_no_sil.partial") / "feats.scp.dropped", no_sil / "feats.scp.dropped")
     assert "spk00-silent No features were judged as voiced" in next(p for p in dropped if p.is_file()).read_text()
     frames = dict(line.split() for line in (no_sil / "utt2num_frames").read_text().splitlines())
-    for name in ("low", "high", "stereo", "it's_a_\"name\"_$HOME", "blanks_and,_a_comma"):
+    for name in ("low", "high", "stereo", 'it\'s_a_"name"_$HOME', "blanks_and,_a_comma"):
         assert int(frames[f"spk00-{name}"]) > 80, name
     lists = fresh.data / "fbank" / "lists"
     assert "spk00-blip too_short" in (lists / "dropped").read_text().splitlines()

@@ -81,9 +81,7 @@ def test_the_program_answers_by_its_exit_code(
 
 
 def test_the_minimum_is_no_newer_than_what_is_pinned(root: Path) -> None:
-    pins = dict(
-        line.split("==") for line in (root / "requirements.txt").read_text().splitlines() if "==" in line
-    )
+    pins = dict(line.split("==") for line in (root / "requirements.txt").read_text().splitlines() if "==" in line)
     assert pins.keys() == packages.MINIMUM.keys()
     for name, minimum in packages.MINIMUM.items():
         assert packages.version_tuple(minimum) <= packages.version_tuple(pins[name]), name

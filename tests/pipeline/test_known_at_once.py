@@ -57,7 +57,7 @@ def test_a_root_given_twice_is_combined_or_refused_and_other_options_are_said(re
 
 @pytest.mark.slow
 def test_several_training_roots_and_too_few_usable_speakers(recipe: Recipe, fresh: Place) -> None:
-    write_tree(fresh.corpus / "more", first_speaker=5, num_speakers=2, num_utterances=2)     # spk05 is in train too
+    write_tree(fresh.corpus / "more", first_speaker=5, num_speakers=2, num_utterances=2)  # spk05 is in train too
     more = f"--train-root={fresh.corpus}/more"
     done = recipe(*fresh.options(more, "--stop-stage=0"))
     assert "1 speakers are in more than one of" in done.stderr and "(spk05)" in done.stderr

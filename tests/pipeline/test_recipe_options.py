@@ -299,9 +299,7 @@ def test_configs_of_the_checkout_work_from_any_directory(recipe: Recipe, checkou
     assert 'did you mean "conf/nnet/ecapa.yaml"' in message
 
 
-def test_the_callers_own_configs_come_before_those_of_the_checkout(
-    root: Path, checkout: Path, tmp_path: Path
-) -> None:
+def test_the_callers_own_configs_come_before_those_of_the_checkout(root: Path, checkout: Path, tmp_path: Path) -> None:
     (tmp_path / "conf").mkdir()
     for name in ("fbank", "vad"):
         (tmp_path / "conf" / f"{name}.conf").write_text((root / "conf" / f"{name}.conf").read_text())

@@ -15,9 +15,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def run(root: Path, tmp_path: Path) -> Run:
     """Run a script of the checkout in an empty folder, or in `where`: run("utils/run.pl", "log", "true")."""
 
-    def call(
-        script: str, *arguments: str, stdin: str = "", where: Path = tmp_path
-    ) -> subprocess.CompletedProcess[str]:
+    def call(script: str, *arguments: str, stdin: str = "", where: Path = tmp_path) -> subprocess.CompletedProcess[str]:
         command = [str(root / script), *arguments]
         return subprocess.run(command, cwd=where, input=stdin, capture_output=True, text=True, check=False)
 

@@ -142,6 +142,26 @@ def test_without_the_keeper_signals_work_as_with_it(chain: Chain) -> None:
     assert chain.saved() and carrying(chain.mark) == {}
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_guard_finds_what_a_guard_below_it_has_started(chain: Chain, root: Path, number: signal.Signals) -> None:
+    """Even if the inner guard and its keeper are killed with the outer one, the outer keeper ends their jobs."""
+    (chain.folder / "inner.sh").write_text((chain.folder / "recipe.sh").read_text())
+    (chain.folder / "recipe.sh").write_text(f'#!/usr/bin/env bash\nutils/guard.py "{chain.folder}/inner.sh" "$@"\n')
+    run = chain.start()
+    guards = [pid for pid, command in carrying(chain.mark).items() if "utils/guard.py" in command]
+    assert len(guards) == 4  # two, each with its keeper
+    if number == signal.SIGKILL:
+        inner = [pid for pid in guards if f"{chain.folder}/inner.sh" in Path(f"/proc/{pid}/cmdline").read_text()]
+        for pid in (*inner, run.pid):
+            os.kill(pid, number)
+        run.wait(timeout=60)
+    else:
+        os.kill(run.pid, number)
+        assert run.wait(timeout=60) == 128 + number
+    wait_until(lambda: not carrying(chain.mark), "no process is left")
+    assert chain.saved() and not (chain.folder / "went_on").exists()
+
+
 def test_the_same_request_twice_at_once_is_one(chain: Chain) -> None:
     run = chain.start()
     os.kill(run.pid, signal.SIGTERM)
