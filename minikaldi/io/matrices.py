@@ -155,7 +155,7 @@ def _hint(tag: bytes) -> str:
     return {b"FM ": " (a matrix)", b"DM ": " (a matrix)", b"FV ": " (a vector)", b"DV ": " (a vector)"}.get(tag, "")
 
 
-def _read_text_body(stream: Reader, what: str) -> tuple[bytes, int]:
+def read_text_body(stream: Reader, what: str) -> tuple[bytes, int]:
     """The bytes between [ and ], and how many bytes back they begin; the end of the line after ] is skipped."""
     if not skip_space(stream) or stream.peek(1)[:1] != b"[":
         ahead = stream.peek(1)[:20]
@@ -169,7 +169,7 @@ def _read_text_body(stream: Reader, what: str) -> tuple[bytes, int]:
 
 
 def _read_text_matrix(stream: Reader, dtype: npt.DTypeLike) -> FloatArray:
-    body, back = _read_text_body(stream, "text matrix")
+    body, back = read_text_body(stream, "text matrix")
     body = body.replace(b";", b"\n")
     lines = body.split(b"\n")
     rows = [words for line in lines if (words := line.split())]
@@ -178,7 +178,7 @@ def _read_text_matrix(stream: Reader, dtype: npt.DTypeLike) -> FloatArray:
         if len(row) != cols:
             found = f"row {number} of the text matrix has {len(row)} values, the rows before have {cols}"
             raise malformed(stream, found, back - _offset_of_row(lines, number))
-    return _numbers(stream, chain.from_iterable(rows), body, back, dtype).reshape(len(rows), cols)
+    return parse_numbers(stream, chain.from_iterable(rows), body, back, dtype).reshape(len(rows), cols)
 
 
 def _offset_of_row(lines: list[bytes], number: int) -> int:
@@ -188,13 +188,13 @@ def _offset_of_row(lines: list[bytes], number: int) -> int:
 
 
 def _read_text_vector(stream: Reader, dtype: npt.DTypeLike) -> FloatArray:
-    body, back = _read_text_body(stream, "text vector")
+    body, back = read_text_body(stream, "text vector")
     if b"\n" in body.strip(b" \t"):
         raise malformed(stream, "expected a text vector on one line, found a line break (a matrix)", back)
-    return _numbers(stream, body.split(), body, back, dtype)
+    return parse_numbers(stream, body.split(), body, back, dtype)
 
 
-def _numbers(stream: Reader, words: Iterable[bytes], body: bytes, back: int, dtype: npt.DTypeLike) -> FloatArray:
+def parse_numbers(stream: Reader, words: Iterable[bytes], body: bytes, back: int, dtype: npt.DTypeLike) -> FloatArray:
     """The words of `body`, which begins `back` bytes before the stream's position, as numbers."""
     try:
         numbers = np.array(list(map(float, words)), dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Gaussian mixtures: models, likelihoods, statistics and updates. Source folder: Kaldi gmm/."""
