@@ -58,14 +58,12 @@ class FullGmm:
 
     def covars(self) -> Float64Array:
         """The covariances (M, F, F)."""
-        covars: Float64Array = np.linalg.inv(unpacked(self.inv_covars))
-        return covars
+        return np.asarray(np.linalg.inv(unpacked(self.inv_covars)), dtype=np.float64)
 
     def means(self) -> Float64Array:
         """The means (M, F)."""
         scaled = self.means_invcovars.astype(np.float64)[:, :, None]
-        means: Float64Array = np.linalg.solve(unpacked(self.inv_covars), scaled)[:, :, 0]
-        return means
+        return np.asarray(np.linalg.solve(unpacked(self.inv_covars), scaled)[:, :, 0], dtype=np.float64)
 
 
 def full_gmm(
