@@ -87,7 +87,9 @@ def _read_frames(stream: Reader, num_frames: int) -> tuple[npt.NDArray[np.int64]
             raise cut_short(stream, "frame of a posterior", _HEADER_BYTES, len(header))
         size, count = struct.unpack("<bi", header)
         if size != 4 or not 0 <= count <= _MOST_PAIRS:
-            raise malformed(stream, f"frame of a posterior: found a size of {size} and a count of {count}", _HEADER_BYTES)
+            raise malformed(
+                stream, f"frame of a posterior: found a size of {size} and a count of {count}", _HEADER_BYTES
+            )
         last = frame == num_frames - 1
         wanted = count * PAIR.itemsize + (0 if last else _HEADER_BYTES)
         block = stream.read(wanted)

@@ -1,7 +1,7 @@
 """The i-vector extractor: each Gaussian's mean is a linear function of one vector for each utterance.
 
-The mean of Gaussian i is M_i w, its covariance Σ_i. The prior of w is N(p e_0, I): its first dimension carries the means
-of the UBM, so there is no separate offset. The Gaussians' weights are constant, or log-linear in w.
+The mean of Gaussian i is M_i w, its covariance Σ_i. The prior of w is N(p e_0, I): its first dimension carries the
+means of the UBM, so there is no separate offset. The Gaussians' weights are constant, or log-linear in w.
 
 Source: N. Dehak et al., "Front-End Factor Analysis for Speaker Verification", IEEE TASLP 2011; Kaldi's
 ivector/ivector-extractor.{h,cc}.
@@ -28,7 +28,8 @@ class IvectorExtractor:
         projections: (M, F, I), the matrices M_i.
         inv_covars: (M, F(F+1)/2), lower triangles of the inverse covariances.
         weights: (M,); (0,) if the weights depend on the vector.
-        weight_projections: (M, I): the log-weights are its product with w, less a constant; (0, 0) if they are constant.
+        weight_projections: (M, I), the log-weights are its product with w, less a constant; (0, 0) if the weights are
+            constant.
         prior_offset: p, the mean of the first dimension.
     """
 
@@ -72,9 +73,7 @@ class IvectorExtractor:
         return bool(self.weight_projections.size)
 
 
-def initial_extractor(
-    ubm: FullGmm, ivector_dim: int, use_weights: bool, rng: np.random.Generator
-) -> IvectorExtractor:
+def initial_extractor(ubm: FullGmm, ivector_dim: int, use_weights: bool, rng: np.random.Generator) -> IvectorExtractor:
     """A new extractor: the UBM's Gaussians, and random directions of normal entries.
 
     Args:
@@ -107,6 +106,4 @@ def transformed_extractor(extractor: IvectorExtractor, transform: Float64Array, 
     for projection in extractor.projections:
         projection[:] = projection @ inverse
     weights = extractor.weight_projections
-    return replace(
-        extractor, weight_projections=weights @ inverse if weights.size else weights, prior_offset=offset
-    )
+    return replace(extractor, weight_projections=weights @ inverse if weights.size else weights, prior_offset=offset)

@@ -58,7 +58,9 @@ def _whitening_to_first(
     projected = whitening @ mean
     offset = float(np.linalg.norm(projected))
     if not offset > 0.0:
-        raise KaldiError("the mean of the vectors is 0 or NaN: the statistics are damaged, or their prior has no offset")
+        raise KaldiError(
+            "the mean of the vectors is 0 or NaN: the statistics are damaged, or their prior has no offset"
+        )
     normal = projected / offset
     normal[0] -= 1.0
     length = float(normal @ normal)

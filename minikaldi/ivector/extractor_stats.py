@@ -1,7 +1,7 @@
 """The statistics of a pass over the data from which an extractor is estimated again: Kaldi's file has them about zero.
 
-`StatsAccumulator` adds batches about the extractor's centres and the prior's mean, in float32 products that BLAS adds to
-the sums in place. A sum of a few hundred batches has an error of 1e-6 of its element: the file has R in float32 too.
+`StatsAccumulator` adds batches about the extractor's centres and the prior's mean, in float32 products that BLAS adds
+to the sums in place. A sum of a few hundred batches has an error of 1e-6 of its element: the file has R in float32 too.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ExtractorStats:
         """
         num_gauss, dim, ivector_dim = self.linear.shape
         triangle = ivector_dim * (ivector_dim + 1) // 2
-        expected = {
+        shapes: dict[str, tuple[tuple[int, ...], list[tuple[int, ...]]]] = {
             "gamma": (self.counts.shape, [(num_gauss,)]),
             "R": (self.quadratic.shape, [(num_gauss, triangle)]),
             "Q": (self.weight_quadratic.shape, [(0, 0), (num_gauss, triangle)]),
@@ -66,7 +66,7 @@ class ExtractorStats:
             "IvectorSum": (self.ivector_sum.shape, [(ivector_dim,)]),
             "IvectorScatter": (self.ivector_scatter.shape, [(triangle,)]),
         }
-        for name, (found, right) in expected.items():
+        for name, (found, right) in shapes.items():
             if found not in right:
                 raise KaldiError(
                     f"statistics of {num_gauss} Gaussians, {dim} x {ivector_dim}: {name} has the shape {found}, "
@@ -158,7 +158,8 @@ class StatsAccumulator:
         assert self._scatter is not None
         centres = self._terms.centres.astype(np.float64)
         half = (self._sums + 0.5 * self._counts[:, None] * centres)[:, :, None] * centres[:, None, :]
-        return np.asarray(packed_of(0.5 * (self._scatter + self._scatter.transpose(0, 2, 1)) + half + half.transpose(0, 2, 1)))
+        half += 0.5 * self._scatter
+        return np.asarray(packed_of(half + half.transpose(0, 2, 1)))
 
     def _total_auxf(self) -> float:
         """The auxiliary function with the terms that are linear in the statistics of all utterances."""

@@ -3,8 +3,8 @@
 The auxiliary function is then no longer quadratic in the vector. It is replaced by a quadratic bound around the current
 vector, four times at most; and the statistics of the weights are sums over vectors drawn from the posterior.
 
-Source: GetIvectorDistWeight, GetAcousticAuxfWeight and CommitStatsForW in ivector/ivector-extractor.cc; D. Povey et al.,
-"The subspace Gaussian mixture model", Computer Speech and Language 2011, eq. 58.
+Source: GetIvectorDistWeight, GetAcousticAuxfWeight and CommitStatsForW in ivector/ivector-extractor.cc; D. Povey et
+al., "The subspace Gaussian mixture model", Computer Speech and Language 2011, eq. 58.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def batch_stats(
     num_gauss, dim = centres.shape
     pairs = _pairs(utterances, centres)
     cells = pairs.rows * num_gauss + pairs.gauss
-    counts = np.bincount(cells, pairs.shares, num_rows * num_gauss).reshape(num_rows, num_gauss)
+    counts = np.bincount(cells, pairs.shares, num_rows * num_gauss).reshape(num_rows, num_gauss).astype(np.float64)
     sums = _sums_by_cell(cells, pairs, num_rows * num_gauss)
     scatter = _scatter(pairs, num_gauss) if with_scatter else None
     return BatchStats(counts, sums.reshape(num_rows, num_gauss * dim), scatter)
@@ -99,7 +99,7 @@ def check_utterance(name: str, feats: Float32Array, posteriors: FramePosteriors,
     if not np.isfinite(feats).all():
         raise KaldiError(f"{name}: the features hold NaN or infinity; compute them again, or leave the utterance out")
     indices = posteriors.indices
-    if indices.size and not (0 <= indices.min() and indices.max() < num_gauss):
+    if indices.size and not (indices.min() >= 0 and indices.max() < num_gauss):
         wrong = indices[(indices < 0) | (indices >= num_gauss)][0]
         raise KaldiError(
             f"{name}: the posteriors have a Gaussian {wrong}, the i-vector extractor has 0 to {num_gauss - 1}; "

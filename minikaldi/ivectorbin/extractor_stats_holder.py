@@ -174,9 +174,7 @@ def _read_prior(stream: Reader, binary: bool) -> tuple[float, NDArray[np.float64
     return num_ivectors, ivector_sum, ivector_scatter
 
 
-def _read_rows(
-    stream: Reader, binary: bool, what: str, expected: list[tuple[int, ...]]
-) -> NDArray[np.float32]:
+def _read_rows(stream: Reader, binary: bool, what: str, expected: list[tuple[int, ...]]) -> NDArray[np.float32]:
     """A matrix of one of the expected shapes, float32, read by blocks of rows into one array."""
     rows: NDArray[np.float32] | None = None
     start = 0
@@ -188,9 +186,7 @@ def _read_rows(
     return np.zeros((0, 0), dtype=np.float32) if rows is None else rows
 
 
-def _row_blocks(
-    stream: Reader, binary: bool, what: str, expected: list[tuple[int, ...]]
-) -> Iterator[NDArray[Any]]:
+def _row_blocks(stream: Reader, binary: bool, what: str, expected: list[tuple[int, ...]]) -> Iterator[NDArray[Any]]:
     """The rows of a matrix, in blocks; of text, in one.
 
     Raises:
@@ -222,7 +218,9 @@ def _check_count(stream: Reader, binary: bool, total: NDArray[np.float64], what:
 
 def _add(total: NDArray[np.float64], more: NDArray[np.float64], what: str) -> None:
     if total.shape != more.shape:
-        raise KaldiError(f"{what} has the shape {more.shape}, that of the statistics before {total.shape}; {_OTHER_MODEL}")
+        raise KaldiError(
+            f"{what} has the shape {more.shape}, that of the statistics before {total.shape}; {_OTHER_MODEL}"
+        )
     total += more
 
 

@@ -1,7 +1,7 @@
 """ivector-extract: one vector for each utterance or speaker, from features and posteriors.
 
-Differs from Kaldi: features and posteriors that hold NaN or infinity are an error that names the utterance. Products are
-in float32; vectors differ from Kaldi's by less than 1e-5 of the largest element.
+Differs from Kaldi: features and posteriors that hold NaN or infinity are an error that names the utterance. Products
+are in float32; vectors differ from Kaldi's by less than 1e-5 of the largest element.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ def _write_batch(
             if options.compute_objf_change:
                 change = found.auxf_changes[row] / frames[row] if frames[row] else 0.0
                 run.log(
-                    f"Auxf change for utterance {key} was {change:.6g} per frame over {frames[row]:.6g} frames (weighted)"
+                    f"Auxf change for utterance {key} was {change:.6g} per frame over {frames[row]:.6g} frames "
+                    "(weighted)"
                 )
             run.log(f"Ivector norm for utterance {key} was {np.linalg.norm(found.vectors[row]):.6g}")
         vectors.write(key, found.vectors[row].astype(np.float32))

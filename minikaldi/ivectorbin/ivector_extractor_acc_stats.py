@@ -1,7 +1,7 @@
 """ivector-extractor-acc-stats: statistics for the estimation of an i-vector extractor.
 
-Differs from Kaldi: features and posteriors that hold NaN or infinity are an error that names the utterance. Vectors that
-are drawn for weights are seeded by the utterance. --cache-size is also the number of utterances that are processed
+Differs from Kaldi: features and posteriors that hold NaN or infinity are an error that names the utterance. Vectors
+that are drawn for weights are seeded by the utterance. --cache-size is also the number of utterances that are processed
 together. Products are in float32; sums differ from Kaldi's by less than 1e-5 of the largest.
 """
 

@@ -44,7 +44,5 @@ def main(run: CommandRun, options: ExtractorFormOptions, args: list[str]) -> int
     ubm = run.read_object(args[0], FULL_GMM)
     extractor = initial_extractor(ubm, options.ivector_dim, options.use_weights, np.random.default_rng(_SEED))
     run.write_object(args[1], EXTRACTOR, extractor, options.binary)
-    run.log(
-        f"Initialized iVector extractor with iVector dimension {extractor.ivector_dim} and wrote it to {args[1]}"
-    )
+    run.log(f"Initialized iVector extractor with iVector dimension {extractor.ivector_dim} and wrote it to {args[1]}")
     return 0

@@ -65,9 +65,7 @@ def extract_speakers(
             for feats, weighted in _utterances(run, utt_ids, features, posteriors, totals.utterances):
                 check_utterance(f"{feature_rspecifier}: {speaker}", feats, weighted, terms.num_gauss, terms.dim)
                 shares = weighted.shares * np.float32(options.acoustic_weight)
-                batch.utterances.append(
-                    WeightedFrames(len(batch.speakers), feats, replace(weighted, shares=shares))
-                )
+                batch.utterances.append(WeightedFrames(len(batch.speakers), feats, replace(weighted, shares=shares)))
                 batch.pairs += len(shares)
             batch.speakers.append(speaker)
             if len(batch.speakers) == _MOST_SPEAKERS or batch.pairs >= MOST_PAIRS:

@@ -82,9 +82,7 @@ def utterances_with_posteriors(
             yield key, feats, posteriors
 
 
-def batches_of(
-    utterances: Iterator[tuple[str, Float32Array, FramePosteriors]], most: int
-) -> Iterator[UtteranceBatch]:
+def batches_of(utterances: Iterator[tuple[str, Float32Array, FramePosteriors]], most: int) -> Iterator[UtteranceBatch]:
     """Batches of at most `most` utterances, and of at most about `MOST_PAIRS` pairs if they are long."""
     batch = UtteranceBatch()
     pairs = 0
