@@ -1,0 +1,88 @@
+"""Stacks of positive definite matrices: Cholesky factors, solutions and inverses by LAPACK, in place.
+
+numpy's own stacked functions copy each matrix and invert by LU, which takes three times as long; LAPACK's functions for
+positive definite matrices are called here in the same way, once for each matrix of a stack. float64: the matrices may
+have a condition of 1e6 and more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import KaldiError
+
+Float64Array = NDArray[np.float64]
+
+
+@lru_cache(maxsize=8)
+def lower_places(dim: int) -> NDArray[np.int64]:
+    """The places of the lower triangle, row by row, in a (dim, dim) matrix that is one row of numbers."""
+    rows, cols = np.tril_indices(dim)
+    places = rows * dim + cols
+    places.flags.writeable = False
+    return places
+
+
+@lru_cache(maxsize=8)
+def diagonal_places(dim: int) -> NDArray[np.int64]:
+    """The places of the diagonal in the lower triangle of a (dim, dim) matrix."""
+    places = np.arange(dim) * (np.arange(dim) + 3) // 2
+    places.flags.writeable = False
+    return places
+
+
+def lower_rows(packed: NDArray[np.floating], matrix: Float64Array) -> Iterator[int]:
+    """Fill `matrix` (dim, dim) with the lower triangle of each row of `packed` (N, dim(dim+1)/2) in turn.
+
+    What is above the diagonal is what the caller left there.
+
+    Yields:
+        the number of the row.
+    """
+    places, flat = lower_places(len(matrix)), matrix.reshape(-1)
+    for row, values in enumerate(packed):
+        flat[places] = values
+        yield row
+
+
+def factor_in_place(matrix: Float64Array) -> float:
+    """Replace a matrix (dim, dim), of which the lower triangle counts, by its Cholesky factor.
+
+    Returns:
+        the logarithm of its determinant.
+
+    Raises:
+        KaldiError: it is not positive definite.
+    """
+    potrf = _lapack("dpotrf")
+    # The transpose of a row-major matrix is column-major, which LAPACK overwrites; its upper triangle is our lower one.
+    _, info = potrf(matrix.T, lower=0, clean=0, overwrite_a=1)
+    if info != 0:
+        raise KaldiError(f"a matrix of {len(matrix)} x {len(matrix)} is not positive definite")
+    return 2.0 * float(np.log(np.diagonal(matrix)).sum())
+
+
+def solve_factored(factor: Float64Array, right: Float64Array) -> None:
+    """Replace each row of `right` (N, dim) by its product with the inverse of a factored matrix (dim, dim)."""
+    _lapack("dpotrs")(factor.T, right.T, lower=0, overwrite_b=1)
+
+
+def invert_factored(factor: Float64Array) -> None:
+    """Replace a factor (dim, dim) by the inverse of its matrix; only the lower triangle is written."""
+    _lapack("dpotri")(factor.T, lower=0, overwrite_c=1)
+
+
+def is_positive_definite(matrix: Float64Array) -> bool:
+    """Whether a symmetric matrix (dim, dim) has only positive eigenvalues."""
+    return bool(_lapack("dpotrf")(matrix.T, lower=0, clean=0, overwrite_a=0)[1] == 0)
+
+
+def _lapack(name: str) -> Any:
+    from scipy.linalg import lapack  # after the command line is checked: the import takes 0.1 s
+
+    return getattr(lapack, name)

@@ -1,0 +1,167 @@
+"""One vector for each speaker, from the statistics of all its utterances: ivector-extract --spk2utt.
+
+Source: RunPerSpeaker in ivectorbin/ivector-extract.cc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minikaldi.command import CommandRun
+from minikaldi.io import FLOAT_MATRIX, TOKEN_VECTOR, RandomAccessReader, TableWriter
+from minikaldi.io.frame_posteriors import FRAME_POSTERIORS, FramePosteriors
+from minikaldi.ivector.extraction import extract_vectors
+from minikaldi.ivector.extractor_terms import ExtractorTerms
+from minikaldi.ivector.utterance_stats import BatchStats, WeightedFrames, batch_stats, check_utterance
+from minikaldi.ivectorbin.utterance_batches import MOST_PAIRS, UtteranceCounts
+
+_MOST_SPEAKERS = 64  # in one batch
+
+
+class SpeakerExtractionOptions(Protocol):
+    """What is needed of the options of ivector-extract."""
+
+    acoustic_weight: float
+    compute_objf_change: bool
+    max_count: float
+    spk2utt: str
+
+
+@dataclass
+class _Totals:
+    utterances: UtteranceCounts = field(default_factory=UtteranceCounts)
+    speakers: int = 0
+    empty_speakers: int = 0
+    frames: float = 0.0
+    auxf_change: float = 0.0
+    norm: float = 0.0  # weighted by frames
+
+
+@dataclass
+class _SpeakerBatch:
+    speakers: list[str] = field(default_factory=list)
+    utterances: list[WeightedFrames] = field(default_factory=list)
+    pairs: int = 0
+
+
+def extract_speakers(
+    run: CommandRun, options: SpeakerExtractionOptions, terms: ExtractorTerms, feature_rspecifier: str,
+    posterior_rspecifier: str, vectors: TableWriter[NDArray[np.float32]],
+) -> int:  # fmt: skip
+    """Write the vectors of all speakers; the exit code is 1 if there is none."""
+    totals = _Totals()
+    with (
+        run.sequential(options.spk2utt, TOKEN_VECTOR) as spk2utt,
+        run.random_access(feature_rspecifier, FLOAT_MATRIX) as features,
+        run.random_access(posterior_rspecifier, FRAME_POSTERIORS) as posteriors,
+    ):
+        batch = _SpeakerBatch()
+        for speaker, utt_ids in spk2utt:
+            for feats, weighted in _utterances(run, utt_ids, features, posteriors, totals.utterances):
+                check_utterance(f"{feature_rspecifier}: {speaker}", feats, weighted, terms.num_gauss, terms.dim)
+                shares = weighted.shares * np.float32(options.acoustic_weight)
+                batch.utterances.append(WeightedFrames(len(batch.speakers), feats, replace(weighted, shares=shares)))
+                batch.pairs += len(shares)
+            batch.speakers.append(speaker)
+            if len(batch.speakers) == _MOST_SPEAKERS or batch.pairs >= MOST_PAIRS:
+                _write_batch(run, options, terms, batch, totals, vectors)
+                batch = _SpeakerBatch()
+        if batch.speakers:
+            _write_batch(run, options, terms, batch, totals, vectors)
+    _report(run, options, totals)
+    return 0 if totals.speakers else 1
+
+
+def _utterances(
+    run: CommandRun, utt_ids: Sequence[str], features: RandomAccessReader[NDArray[np.float32]],
+    posteriors: RandomAccessReader[FramePosteriors], counts: UtteranceCounts,
+) -> Iterator[tuple[NDArray[np.float32], FramePosteriors]]:  # fmt: skip
+    for utt_id in utt_ids:
+        problem = ""
+        if utt_id not in features:
+            problem = f"No features present for utterance {utt_id}"
+        elif utt_id not in posteriors:
+            problem = f"No posteriors present for utterance {utt_id}"
+        elif posteriors[utt_id].num_frames != len(features[utt_id]):
+            sizes = f"{posteriors[utt_id].num_frames} vs. feats {len(features[utt_id])}"
+            problem = f"Posterior has wrong size {sizes} for {utt_id}"
+        if problem:
+            run.warning(problem)
+            counts.errors += 1
+            continue
+        counts.done += 1
+        yield features[utt_id], posteriors[utt_id]
+
+
+def _write_batch(
+    run: CommandRun, options: SpeakerExtractionOptions, terms: ExtractorTerms, batch: _SpeakerBatch, totals: _Totals,
+    vectors: TableWriter[NDArray[np.float32]],
+) -> None:  # fmt: skip
+    if not batch.utterances:
+        stats = BatchStats(
+            np.zeros((len(batch.speakers), terms.num_gauss)),
+            np.zeros((len(batch.speakers), len(terms.linear)), dtype=np.float32),
+            None,
+        )
+    else:
+        stats = batch_stats(batch.utterances, len(batch.speakers), terms.centres, with_scatter=False)
+    stats = _limited(run, options, batch.speakers, stats)
+    found = extract_vectors(terms, stats, options.compute_objf_change)
+    for row, speaker in enumerate(batch.speakers):
+        frames = float(stats.num_frames[row])
+        if frames == 0.0:
+            run.warning(f"No stats accumulated for speaker {speaker}")
+            totals.empty_speakers += 1
+            continue
+        if options.compute_objf_change:
+            change = float(found.auxf_changes[row])
+            run.log(
+                f"Auxf change for speaker {speaker} was {change / frames:.6g} per frame, over {frames:.6g} frames "
+                "(weighted)."
+            )
+            totals.auxf_change += change
+        norm = float(np.linalg.norm(found.vectors[row]))
+        run.log(f"Ivector norm for speaker {speaker} was {norm:.6g}")
+        totals.norm += norm * frames
+        totals.frames += frames
+        totals.speakers += 1
+        vectors.write(speaker, found.vectors[row].astype(np.float32))
+
+
+def _limited(
+    run: CommandRun, options: SpeakerExtractionOptions, speakers: Sequence[str], stats: BatchStats
+) -> BatchStats:
+    """The statistics scaled down to --max-count frames."""
+    scales = np.ones(len(speakers))
+    for row, (speaker, frames) in enumerate(zip(speakers, stats.num_frames.tolist(), strict=True)):
+        if 0.0 < options.max_count < frames:
+            scales[row] = options.max_count / frames
+            run.log(
+                f"Scaling stats for speaker {speaker} by scale {scales[row]:.6g} due to "
+                f"--max-count={options.max_count:.6g}"
+            )
+    return BatchStats(stats.counts * scales[:, None], stats.sums * scales.astype(np.float32)[:, None], None)
+
+
+def _report(run: CommandRun, options: SpeakerExtractionOptions, totals: _Totals) -> None:
+    counts = totals.utterances
+    run.log(
+        f"Done {totals.speakers} speakers; {totals.empty_speakers} with errors.  {counts.done} utterances were "
+        f"processed, {counts.errors} with errors."
+    )
+    if totals.frames == 0.0:
+        return
+    if options.compute_objf_change:
+        run.log(
+            f"Overall weighted-average objective function improvement was {totals.auxf_change / totals.frames:.6g} "
+            f"over {totals.frames:.6g} frames (weighted)"
+        )
+    run.log(
+        f"Average iVector norm (weighted by frames) was {totals.norm / totals.frames:.6g} over {totals.frames:.6g} "
+        "frames (weighted)"
+    )
