@@ -114,7 +114,7 @@ def listed_rows(records: Sequence[LedgerRecord]) -> list[list[str]]:
     return rows
 
 
-def build_parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = Parser(prog="python3 -m scoring.ledger", description=__doc__)
     parser.add_argument("action", choices=("list", "show"), help="print a table, or whole records")
@@ -128,7 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Print the records that the filters let pass; code 1 if there are none."""
-    args = build_parser().parse_args(argv)
+    args = _build_parser().parse_args(argv)
     records = [record for path in args.files or [DEFAULT_LEDGER] for record in read_records(path)]
     wanted = {name: getattr(args, name) for name in FILTERS if getattr(args, name) is not None}
     found = [record for record in records if all(getattr(record, name) == value for name, value in wanted.items())]

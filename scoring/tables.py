@@ -156,7 +156,7 @@ def parse_condition(text: str) -> tuple[str, str]:
     return field, value
 
 
-def build_parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = Parser(prog="python3 -m scoring.tables", description=__doc__)
     way = parser.add_mutually_exclusive_group()
@@ -175,7 +175,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Check, write or keep; returns the exit code."""
-    parser = build_parser()
+    parser = _build_parser()
     args = parser.parse_args(argv)
     if bool(args.keep) != bool(args.to):
         parser.error("--keep and --to belong together")

@@ -128,7 +128,7 @@ for number in range(5):
 
 
 def test_runs_side_by_side_lose_and_repeat_nothing(root: Path, tmp_path: Path) -> None:
-    """Two runs for each of two experiments: four writers, each of which repeats what it has appended before."""
+    """Two runs for each of two experiments: four writers, and each repeats what it has appended before."""
     path = tmp_path / "results.jsonl"
     runs = [subprocess.Popen([sys.executable, "-c", APPEND, path, exp], cwd=root) for exp in ("a", "b", "a", "b")]
     assert [run.wait(timeout=60) for run in runs] == [0] * 4
