@@ -58,13 +58,12 @@ def _records_in(content: bytes, path: Path) -> Iterator[tuple[str, LedgerRecord]
         line = data.decode("utf-8", "replace").strip()
         if not line:
             continue
-        if is_torn(line):
-            logger.warning("%s:%d: left out: the line has no end, its writer was killed", path, number)
-            continue
         try:
             yield line, from_line(line)
         except InputError as error:
-            raise InputError(f"{path}:{number}: {error}; correct or remove the line") from error
+            if not is_torn(line):
+                raise InputError(f"{path}:{number}: {error}; correct or remove the line") from error
+            logger.warning("%s:%d: left out: the line has no end, its writer was killed", path, number)
 
 
 def append_records(path: Path, records: Sequence[LedgerRecord]) -> int:
