@@ -140,9 +140,15 @@ def test_the_list_shows_the_newest_result_of_each_place(ledger: Path, capsys: py
     append_records(ledger, [made_up_record(0.04, clean=False), made_up_record(0.03, corpus="other", exp="exp/other")])
     assert main(["list", str(ledger), "--corpus", "mini", "--back-end", "PLDA"]) == 0
     header, _, *lines = capsys.readouterr().out.splitlines()
-    assert header.split("  ")[0] == "row" and len(lines) == 1
+    assert header.split()[:3] == ["benchmark", "row", "system"] and len(lines) == 1
     assert "4.00 [3.00, 5.00]" in lines[0] and lines[0].endswith("abc changed")
     assert main(["list", str(ledger), "--every"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2 + 4
+    append_records(ledger, [made_up_record(benchmark="b1", normalised=True)])
+    assert main(["list", str(ledger), "--benchmark", "b1"]) == 0
+    [line] = capsys.readouterr().out.splitlines()[2:]
+    assert line.split()[:3] == ["b1", "mini", "networkᴺ"]
+    assert main(["list", str(ledger), "--benchmark", "-", "--every"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2 + 4
 
 
