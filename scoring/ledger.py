@@ -130,7 +130,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Print the records that the filters let pass; code 1 if there are none."""
-    args = _build_parser().parse_args(argv)
+    args = _build_parser().parse_intermixed_args(argv)  # files may follow options
     records = [record for path in args.files or [DEFAULT_LEDGER] for record in read_records(path)]
     given = {name: getattr(args, name) for name in FILTERS if getattr(args, name) is not None}
     wanted = {name: None if value == NONE else value for name, value in given.items()}

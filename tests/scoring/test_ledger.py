@@ -142,7 +142,7 @@ def test_the_list_shows_the_newest_result_of_each_place(ledger: Path, capsys: py
     header, _, *lines = capsys.readouterr().out.splitlines()
     assert header.split()[:3] == ["benchmark", "row", "system"] and len(lines) == 1
     assert "4.00 [3.00, 5.00]" in lines[0] and lines[0].endswith("abc changed")
-    assert main(["list", str(ledger), "--every"]) == 0
+    assert main(["list", "--every", str(ledger)]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2 + 4
     append_records(ledger, [made_up_record(benchmark="b1", normalised=True)])
     assert main(["list", str(ledger), "--benchmark", "b1"]) == 0
