@@ -28,6 +28,8 @@ DEFAULT_LEDGER = Path("exp", LEDGER_FILE)
 NORMALISED = "ᴺ"
 """Ends the name of a system whose embeddings were normalised first."""
 
+LISTED = ("benchmark", "row", "system", "back end", "test set")
+NONE = "-"  # on the command line: no value
 FILTERS = ("benchmark", "corpus", "row", "system", "back_end", "test_set")
 
 
@@ -58,13 +60,12 @@ def _records_in(content: bytes, path: Path) -> Iterator[tuple[str, LedgerRecord]
         line = data.decode("utf-8", "replace").strip()
         if not line:
             continue
-        if is_torn(line):
-            logger.warning("%s:%d: left out: the line has no end, its writer was killed", path, number)
-            continue
         try:
             yield line, from_line(line)
         except InputError as error:
-            raise InputError(f"{path}:{number}: {error}; correct or remove the line") from error
+            if not is_torn(line):
+                raise InputError(f"{path}:{number}: {error}; correct or remove the line") from error
+            logger.warning("%s:%d: left out: the line has no end, its writer was killed", path, number)
 
 
 def append_records(path: Path, records: Sequence[LedgerRecord]) -> int:
@@ -100,13 +101,14 @@ def newest_records(records: Iterable[LedgerRecord]) -> list[LedgerRecord]:
 
 def listed_rows(records: Sequence[LedgerRecord]) -> list[list[str]]:
     """A header and a row for each record, for `list`."""
-    rows = [["row", "system", "back end", "test set", "EER % [95 %]", "minDCF(0.01) [95 %]", "seed", "date", "code"]]
+    rows = [[*LISTED, "EER % [95 %]", "minDCF(0.01) [95 %]", "seed", "date", "code"]]
     for record in records:
         min_dcf = record.min_dcf.get("0.01")
         code = (record.commit or "no git")[:10] + ("" if record.clean is not False else " changed")
         rows.append(
             [
-                record.row, record.system + (NORMALISED if record.normalised else ""), record.back_end, record.test_set,
+                record.benchmark or NONE, record.row,
+                record.system + (NORMALISED if record.normalised else ""), record.back_end, record.test_set,
                 show_interval(record.eer, 100.0, 2), show_interval(min_dcf) if min_dcf else "",
                 str(record.seed), record.date[:10], code,
             ]
@@ -114,13 +116,13 @@ def listed_rows(records: Sequence[LedgerRecord]) -> list[list[str]]:
     return rows
 
 
-def build_parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = Parser(prog="python3 -m scoring.ledger", description=__doc__)
     parser.add_argument("action", choices=("list", "show"), help="print a table, or whole records")
     for name in FILTERS:
         flag = f"--{name.replace('_', '-')}"
-        parser.add_argument(flag, metavar="NAME", help=f"only records whose {name.replace('_', ' ')} is NAME")
+        parser.add_argument(flag, metavar="NAME", help=f"only records whose {name.replace('_', ' ')} is NAME (-: none)")
     parser.add_argument("--every", action="store_true", help="also results that later ones of the same run replace")
     parser.add_argument("files", nargs="*", type=Path, help=f"ledgers (default {DEFAULT_LEDGER})")
     return parser
@@ -128,14 +130,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Print the records that the filters let pass; code 1 if there are none."""
-    args = build_parser().parse_args(argv)
+    args = _build_parser().parse_intermixed_args(argv)  # files may follow options
     records = [record for path in args.files or [DEFAULT_LEDGER] for record in read_records(path)]
-    wanted = {name: getattr(args, name) for name in FILTERS if getattr(args, name) is not None}
+    given = {name: getattr(args, name) for name in FILTERS if getattr(args, name) is not None}
+    wanted = {name: None if value == NONE else value for name, value in given.items()}
     found = [record for record in records if all(getattr(record, name) == value for name, value in wanted.items())]
     if not args.every:
         found = newest_records(found)
     if not found:
-        seen = {name: sorted({str(getattr(record, name)) for record in records}) for name in wanted}
+        seen = {name: sorted({str(getattr(record, name) or NONE) for record in records}) for name in wanted}
         known = "; ".join(f"{name.replace('_', ' ')}: {', '.join(values)}" for name, values in seen.items())
         raise InputError(f"no record fits these filters; there are {known}" if records else "the ledger has no record")
     if args.action == "list":

@@ -5,7 +5,9 @@
         --out RESULTS.md [--json results.json]
 
 `{test}` in the path of the scores is replaced by the name of the test set. With `--exp DIR` the notes also name the
-code, the machine and the network. With `--ledger FILE` the figures are also appended to the ledger of results.
+code, the machine and the network. With `--ledger FILE` the figures are also appended to the ledger of results. There
+the system with the name of the run (`--row`) is the run's own, others are baselines; ᴺ at the end of a name says that
+the embeddings were normalised first.
 """
 
 from __future__ import annotations

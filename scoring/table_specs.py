@@ -1,4 +1,4 @@
-"""docs/tables.yaml: which tables the documents have, and which results of which ledger each one shows."""
+"""docs/tables.yaml: the tables of the documents, and the results that each one shows."""
 
 from __future__ import annotations
 

@@ -43,23 +43,28 @@ def ledger_table(spec: TableSpec, root: Path) -> list[str]:
         own = [record for record in records if spec.benchmark in (None, record.benchmark)]
         rows = read_benchmark_rows(root / spec.benchmark_rows)
         return markdown_table(BENCHMARK_HEADER, benchmark_table(own, rows, spec.test_set))
-    chosen = [
-        [_record_for(records, row, back_end, column) for column in spec.columns]
-        for row in spec.rows
-        for back_end in row.back_ends
-    ]
-    titles = [title for row in spec.rows for title in (row.title, *[""] * (len(row.back_ends) - 1))]
-    columns = [
-        _column_cells([line[place] for line in chosen], column, titles) for place, column in enumerate(spec.columns)
-    ]
+    lines = [(row, back_end, not place) for row in spec.rows for place, back_end in enumerate(row.back_ends)]
+    columns = [_column_cells(records, lines, column) for column in spec.columns]
     return markdown_table([column.title for column in spec.columns], list(zip(*columns, strict=True)))
 
 
-def _column_cells(records: Sequence[LedgerRecord], column: ColumnSpec, titles: Sequence[str]) -> list[str]:
+def _column_cells(
+    records: Sequence[LedgerRecord], lines: Sequence[tuple[RowSpec, str, bool]], column: ColumnSpec
+) -> list[str]:
+    """The cells of a column.
+
+    Args:
+        records: the newest of the ledger.
+        lines: of each line its row, its back end, and whether it is the first of the row.
+        column: what it shows.
+    """
     if column.value == "system":
-        return list(titles)
-    least = _least(records, column)
-    return [_cell(record, column, least) for record in records]
+        return [row.title if is_first else "" for row, _, is_first in lines]
+    if column.value == "back_end":
+        return [back_end for _, back_end, _ in lines]
+    chosen = [_record_for(records, row, back_end, column) for row, back_end, _ in lines]
+    least = _least(chosen, column)
+    return [_cell(record, column, least) for record in chosen]
 
 
 def _record_for(records: Sequence[LedgerRecord], row: RowSpec, back_end: str, column: ColumnSpec) -> LedgerRecord:
@@ -151,7 +156,7 @@ def parse_condition(text: str) -> tuple[str, str]:
     return field, value
 
 
-def build_parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = Parser(prog="python3 -m scoring.tables", description=__doc__)
     way = parser.add_mutually_exclusive_group()
@@ -170,7 +175,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Check, write or keep; returns the exit code."""
-    parser = build_parser()
+    parser = _build_parser()
     args = parser.parse_args(argv)
     if bool(args.keep) != bool(args.to):
         parser.error("--keep and --to belong together")

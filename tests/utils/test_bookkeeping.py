@@ -109,10 +109,10 @@ def test_a_stage_without_its_output_is_not_complete(stage: Path) -> None:
 
 
 def test_the_table_shows_each_stage_with_its_time(stage: Path, run: Run) -> None:
-    write_marker(stage / "m" / "5_online.json", {}, [], [], seconds=7)
+    write_marker(stage / "m" / "5_online.json", {}, [], [], seconds=7, peak_mb=812.5)
     shown = [line.split() for line in run("utils/stage_marker.py", "show", "m").stdout.splitlines()]
-    assert shown[0] == ["stage", "finished", "seconds"]
-    assert sorted((line[0], line[2]) for line in shown[1:]) == [("4", "2.5"), ("5_online", "7")]
+    assert shown[0] == ["stage", "finished", "seconds", "peak_mb"]
+    assert sorted((line[0], *line[2:]) for line in shown[1:]) == [("4", "2.5"), ("5_online", "7", "812.5")]
     assert run("utils/stage_marker.py", "show", "none").stderr == "stage_marker.py: none: no such directory\n"
     for words in ((), ("check", "m/4.json"), ("show",)):
         assert run("utils/stage_marker.py", *words).returncode == 1

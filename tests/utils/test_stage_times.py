@@ -60,10 +60,19 @@ WHOLE = {
 
 
 def test_a_ledger_keeps_the_last_times_of_each_stage(place: Path) -> None:
-    for stage, times in ((6, Times(9.0, 1.0)), (6, Times(4.0, 512e-2)), (0, Times(2.0, None))):
+    for stage, times in ((6, Times(9.0, 1.0)), (6, Times(4.0, 512e-2, 1234.5)), (0, Times(2.0, None))):
         record_times(Path("d"), stage, times)
+    assert read_ledger(place / "d") == {0: Times(2.0, None, None), 6: Times(4.0, 5.12, 1234.5)}
+    expected = "stage\tseconds\tcpu_seconds\tpeak_mb\n0\t2\t\t\n6\t4\t5.12\t1234.5\n"
+    assert (place / "d/.stages/times.tsv").read_text() == expected
+
+
+def test_a_ledger_of_an_earlier_version_has_no_memory(place: Path) -> None:
+    record_times(Path("d"), 0, Times(1.0, None))
+    (place / "d/.stages/times.tsv").write_text("stage\tseconds\tcpu_seconds\n0\t2\t\n6\t4\t5.12\n")
     assert read_ledger(place / "d") == {0: Times(2.0, None), 6: Times(4.0, 5.12)}
-    assert (place / "d/.stages/times.tsv").read_text() == "stage\tseconds\tcpu_seconds\n0\t2\t\n6\t4\t5.12\n"
+    record_times(Path("d"), 6, Times(5.0, 6.0, 7.0))
+    assert read_ledger(place / "d") == {0: Times(2.0, None), 6: Times(5.0, 6.0, 7.0)}
 
 
 @pytest.mark.usefixtures("place")
@@ -126,11 +135,21 @@ def test_the_times_of_a_run_are_summed_by_clock_and_processor() -> None:
     ran(WHOLE)
     record_times(Path("d/fbank"), 1, Times(7.0, 7.0))
     training = "training 3:20 wall, 6:40 CPU"
-    assert total() == f"4:42 wall, 9:17 CPU; {training}"  # without stage 12
+    assert total() == f"4:42 wall, 9:17 CPU; {training}; peak memory not known"  # without stage 12
     record_times(Path("d"), 0, Times(30.0, None))
     (Path("d/mfcc") / stage_times.LEDGER).unlink()
     expected = f"4:32 wall, CPU time not known; {training}; without stage 1"
-    assert total() == expected
+    assert total() == f"{expected}; peak memory not known"
+
+
+@pytest.mark.usefixtures("place")
+def test_the_peak_of_a_run_is_that_of_the_stage_that_needs_most() -> None:
+    ran({stage: WHOLE[stage] for stage in (0, 6, 8)})
+    record_times(Path("e"), 6, Times(200.0, 400.0, 1204.4))
+    record_times(Path("e"), 8, Times(3.0, 6.0, 800.0))
+    assert total().endswith("; peak memory 1.20 GB in stage 6, not known of stage 0")
+    record_times(Path("d"), 0, Times(30.0, 60.0, 1300.0))
+    assert total().endswith("; peak memory 1.30 GB in stage 0")
 
 
 def test_features_that_are_mfcc_have_one_stage_1() -> None:
@@ -139,7 +158,7 @@ def test_features_that_are_mfcc_have_one_stage_1() -> None:
     assert TimedStage(1, "feats") not in jobs_of_run({**folders, "feats": Path("mfcc")}, set(), 12)
 
 
-@pytest.mark.parametrize("line", ["6\t4", "6 4 5", "x\t1\t2", "6\tx\t"])
+@pytest.mark.parametrize("line", ["6\t4", "6 4 5", "x\t1\t2", "6\tx\t", "6\t4\t5\tx", "6\t4\t5\t6\t7"])
 def test_a_damaged_ledger_is_named_with_its_line_and_ends_no_run(
     place: Path, capsys: pytest.CaptureFixture[str], line: str
 ) -> None:

@@ -1,0 +1,87 @@
+"""The table of a benchmark: published figures beside those of the ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from common.errors import InputError
+from common.option_errors import OptionError
+from scoring.benchmark_table import BENCHMARK_HEADER, BenchmarkRow, benchmark_table, read_benchmark_rows
+from scoring.ledger import append_records
+from scoring.ledger_record import LedgerRecord
+from scoring.table_specs import TableSpec
+from scoring.tables import ledger_table
+
+from .helpers.records import made_up_record
+
+XVECTOR = {"eer": 3.298, "eer_normalised": 3.213, "min_dcf_0.01": 0.343, "min_dcf_0.01_normalised": 0.342}
+ROWS = [BenchmarkRow("xvector", "x-vector", XVECTOR), BenchmarkRow("ivector", "i-vector", {"eer": 5.329})]
+
+
+def records() -> list[LedgerRecord]:
+    """An x-vector raw and normalised, one without PLDA, and a baseline of the same run, which the table leaves out."""
+    return [
+        made_up_record(0.04, row="xvector"),
+        made_up_record(0.03, row="xvector", normalised=True),
+        made_up_record(0.06, row="xvector", back_end="cosine"),
+        made_up_record(0.9, row="xvector", system="MFCC statistics", baseline=True),
+        made_up_record(0.9, row="xvector", test_set="calls"),
+    ]
+
+
+def test_each_row_has_published_and_measured_figures_raw_and_normalised() -> None:
+    lines = benchmark_table(records(), ROWS, "test")
+    assert lines == [
+        [
+            *("x-vector", "PLDA", "3.30", "4.00 [3.00, 5.00]", "3.21", "3.00 [2.00, 4.00]"),
+            *("0.343", "0.400 [0.390, 0.410]", "0.342", "0.300 [0.290, 0.310]"),
+        ],
+        ["", "cosine", "", "6.00 [5.00, 7.00]", "", "–", "", "0.600 [0.590, 0.610]", "", "–"],
+        ["i-vector", "PLDA", "5.33", "–", "", "–", "", "–", "", "–"],
+    ]
+    assert {len(line) for line in lines} == {len(BENCHMARK_HEADER)}
+
+
+def test_of_a_repeated_row_the_newest_result_counts() -> None:
+    lines = benchmark_table([*records(), made_up_record(0.02, row="xvector")], ROWS, "test", ["PLDA"])
+    assert [line[3] for line in lines] == ["2.00 [1.00, 3.00]", "–"]
+
+
+def test_a_published_figure_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(OptionError, match=r'published is "eer_raw"; expected keys of eer, eer_normalised'):
+        BenchmarkRow("x", "x", {"eer_raw": 3.0})
+
+
+def test_the_rows_are_read_without_the_keys_of_the_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "table.yaml"
+    first = "{name: a, title: A, experiment: conf/nnet/a.yaml, published: {eer: 3}}"
+    path.write_text(f"rows:\n- {first}\n- {{name: b, title: B}}\n")
+    assert read_benchmark_rows(path) == [BenchmarkRow("a", "A", {"eer": 3.0}), BenchmarkRow("b", "B", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- a", "expected a list `rows` of mappings"),
+        ("rows: {a: 1}", "expected a list `rows` of mappings"),
+        ("rows: [{name: a}]", r"rows\[0\].title is missing"),
+        ("rows: [{name: a, title: A, published: {eer: low}}]", r"rows\[0\].published.eer is \"low\""),
+    ],
+)
+def test_wrong_rows_are_named_with_their_file(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "table.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=f"table.yaml: {message}"):
+        read_benchmark_rows(path)
+
+
+def test_a_document_can_show_the_benchmark(tmp_path: Path) -> None:
+    (tmp_path / "table.yaml").write_text("rows: [{name: xvector, title: x-vector, published: {eer: 3.298}}]")
+    own = [made_up_record(eer, row="xvector", benchmark=name) for eer, name in ((0.04, "small"), (0.01, "full"))]
+    append_records(tmp_path / "ledger.jsonl", own)
+    spec = TableSpec("README.md", "ledger.jsonl", benchmark_rows="table.yaml", benchmark="small")
+    lines = ledger_table(spec, tmp_path)
+    assert lines[0].startswith("| system | scoring | EER %: published | here [95 %] |")
+    assert [line.split(" | ")[3] for line in lines[2:]] == ["4.00 [3.00, 5.00]"]
