@@ -116,7 +116,7 @@ def test_a_centre_whose_weights_underflow_agrees_too(options: LdeOptions) -> Non
     pooling.centres.data[0] = pooling.centres.data[1] + distance / 2  # in each of four channels, so twice that in all
     pooling.scales.data.fill_(1.0)
     frames = pooling.centres.detach()[1] + 0.1 * torch.randn(1, 6, 4, dtype=torch.float64)
-    weights = pooling._assign(frames, pooling.centres[None], None)
+    weights, _ = pooling._assign(frames, pooling.centres[None], None)
     assert 0.01 < float(weights[..., 0].sum()) < 0.99
     found = pooling(frames, torch.tensor([6]))[0]
     # 1e-10: float64, sums in another order.
