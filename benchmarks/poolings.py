@@ -35,10 +35,10 @@ BATCH_FRAMES = 12000
 def options(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     parser = Parser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="features of a corpus: data/<name>/fbank")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="features, data/<name>/fbank")
     parser.add_argument("--cases", type=Path, required=True, metavar="FILE", help="what is compared")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="cases (default: all)")
-    parser.add_argument("--seed", type=int, nargs="+", default=[1], help="of training (default 1); several: each case so often")
+    parser.add_argument("--seed", type=int, nargs="+", default=[1], help="of training; several: each case (default 1)")
     parser.add_argument("--exp", type=Path, default=Path("exp/poolings"), metavar="DIR", help="(default %(default)s)")
     return parser.parse_args(argv)
 
@@ -108,8 +108,8 @@ def main(argv: Sequence[str]) -> int:
                 write_whole(path, (json.dumps({"machine": machine(), "cases": results}, indent=1) + "\n").encode())
             done = results[key]
             rates = "  ".join(f"{back_end} {100 * rate:5.2f}" for back_end, rate in done["eer"].items())
-            loss, accuracy = done["curve"][-1]["loss"], done["curve"][-1]["accuracy"]
-            print(f"{key:24s} {rates}  loss {loss} hits {accuracy}  {1000 * done['seconds'] / done['step']:.0f} ms/step", flush=True)
+            last, pace = done["curve"][-1], 1000 * done["seconds"] / done["step"]
+            print(f"{key:24s} {rates}  loss {last['loss']} hits {last['accuracy']}  {pace:.0f} ms/step", flush=True)
     return 0
 
 

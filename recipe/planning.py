@@ -75,7 +75,8 @@ def _plan_of(
     data = options.data or f"data/{corpus.name}"
     feats = f"{data}/{_feats_name(features)}"
     prepared = f"{feats}{'' if features.vad else '-novad'}{'' if features.cmvn else '-nocmvn'}"
-    exp = options.exp or f"exp/{corpus.name}-{Path(network.path).name.removesuffix('.yaml')}{way.suffix}"
+    preset = f"-{options.preset}" if options.preset else ""
+    exp = options.exp or f"exp/{corpus.name}-{Path(network.path).name.removesuffix('.yaml')}{way.suffix}{preset}"
     sets = ("train", *corpus.tests)
     base = "train_sp" if way.speed_perturb else "train"
     vad, test_vad = _vad_configs(options.vad_config, options.test_vad_config)

@@ -32,7 +32,7 @@ def error_rates(train: EmbeddingTable, test: EmbeddingTable, data: Path, lda_dim
     Args:
         train: clean training utterances.
         test: test utterances; each is a model of its own.
-        data: data directories, of which train/utt2spk and test/trials are read.
+        data: data directories; train/utt2spk and test/trials are read.
         lda_dim: LDA dimension, at most.
     """
     trials = read_trials(data / "test" / "trials")

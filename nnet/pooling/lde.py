@@ -50,6 +50,7 @@ class LdePooling(Pooling):
         self.scales = nn.Parameter(torch.full((options.components,), options.scale))  # s, (D,)
         self.input_norm = nn.BatchNorm1d(in_dim, affine=False) if options.norm_frames else None
         self.output_norm = nn.BatchNorm1d(self.out_dim) if options.norm_output else None
+        self.begun: torch.Tensor
         if options.start != "uniform":  # a published checkpoint has no such number
             self.register_buffer("begun", torch.tensor(False))
 
@@ -103,8 +104,8 @@ class LdePooling(Pooling):
     def _assign(
         self, frames: torch.Tensor, centres: torch.Tensor, mask: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weights (B, T, D) of each frame for each centre, whose sums over time are 1, and each centre's share (B, D, 1)
-        of the frames: the weights' sums before the division, by the number of frames."""
+        """Weights (B, T, D) of each frame for each centre; over the frames of an utterance they sum to 1. And the share
+        of the frames that each centre takes, (B, D, 1): the mean of the weights before that."""
         distances = self._distances(frames, centres)
         if self.options.assignment == "lde":
             weights = zero_padding((-self.scales.square() * distances).softmax(dim=2), mask)

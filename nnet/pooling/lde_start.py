@@ -1,7 +1,7 @@
 """The first dictionary of a dictionary encoding, from the frames of the first batch.
 
 The encoder's frames have a scale and a centre of their own: after a ReLU they lie in one orthant, far from entries
-drawn from -1 to 1, of which one is then the nearest to nearly every frame. Entries that are frames themselves, or
+drawn from -1 to 1, and one entry is then the nearest to nearly every frame. Entries that are frames themselves, or
 centres of clusters of frames, lie among them.
 """
 

@@ -130,7 +130,7 @@ def test_speaker_errors_are_the_utterances_that_another_class_is_nearest_to(tiny
 
 
 def test_a_loss_without_classes_knows_no_speakers(root: Path) -> None:
-    with pytest.raises(ConfigError, match='training.valid_by is "speakers", but the loss decides between'):
+    with pytest.raises(ConfigError, match=r'training.valid_by is "speakers", but the loss decides between'):
         load(root / "conf" / "nnet" / "gru_ge2e.yaml", ["training.valid_by=speakers"])
 
 
