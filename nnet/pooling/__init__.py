@@ -11,6 +11,7 @@ step that reads a config must not wait for that (0.1 s instead of 2 s). An optio
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -109,7 +110,9 @@ class LdeOptions(PoolingOptions):
         "the dictionary before training: numbers from -1 to 1, as in the published systems; frames of the first batch;"
         " centres of clusters of these",
     )
-    scale: float = option(1.0, "start of each entry's scale s, by whose square distances are multiplied", above=0)
+    scale: float = option(
+        1.0, "start of each entry's scale s, by whose square distances are multiplied", above=0, below=math.inf
+    )
     occupancy: Literal["none", "linear", "root"] = option(
         "none", "whether an entry's output is multiplied by the share of frames that it takes, or by the share's root"
     )
