@@ -105,6 +105,8 @@ class SpeakerNet(nn.Module):
         """
         frames, lengths = self._encode(feats, lengths)
         with torch.autocast(frames.device.type, enabled=False):
+            if step == 1 and self.training:
+                self.pooling.begin(frames.detach(), lengths)
             pooled, penalty = self.pooling.with_penalty(frames, lengths)  # (B, T', C) -> (B, D), ()
             embedding = self._finish(pooled)
         loss, hits = self.loss(embedding, labels, step)

@@ -85,6 +85,17 @@ class Pooling(nn.Module, ABC):
         """What `forward` gives, (B, D), and a term that the training loss adds, (): 0 unless a subclass has one."""
         return self(frames, lengths), frames.new_zeros(())
 
+    def begin(self, frames: torch.Tensor, lengths: torch.Tensor) -> None:  # most have nothing to do
+        """Set weights by the frames of a new run's first batch, before anything is learnt; a subclass may do so.
+
+        It is called in training alone, at step 1. What is random is drawn from torch's generator of the CPU, whose
+        state checkpoints hold, so that a run that is interrupted before its first checkpoint begins in the same way.
+
+        Args:
+            frames: (B, T, C), without a gradient; the padding may hold anything.
+            lengths: as for `forward`.
+        """
+
 
 class Loss(nn.Module, ABC):
     """Embeddings and labels → the training loss. A subclass is made as ``Loss(options, in_dim, num_classes)``.

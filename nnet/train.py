@@ -32,6 +32,7 @@ from nnet.data.batches import Batch, Feed, training_batches
 from nnet.device import choose_device, memory_advice
 from nnet.training.curve import Curve, Meter, Stopwatch
 from nnet.training.data import read_data
+from nnet.training.epochs import in_steps
 from nnet.training.exp_lock import ExpLock
 from nnet.training.forecast import Forecast, forecast_line
 from nnet.training.interrupts import Interrupts
@@ -47,7 +48,7 @@ from nnet.training.run import (
     update_state,
     valid_frames,
 )
-from nnet.training.validation import valid_eer
+from nnet.training.validation import MEASURES, valid_error
 
 log = logging.getLogger("train")
 
@@ -86,12 +87,12 @@ def train(run: TrainingRun, interrupts: Interrupts) -> int:
 
         eer = None
         if last or step % options.valid_every == 0:
-            eer = valid_eer(net, run.lists, config.features.dim, config.data.valid_batch_frames, run.device)
+            eer = valid_error(net, run.lists, config, step, run.device)
         if eer is not None:
             state.valid_eers[step] = eer
         if last or eer is not None or step % options.log_every == 0:
             pace = watch.lap()
-            shown = "" if eer is None else f" valid EER {100 * eer:.2f} %"
+            shown = "" if eer is None else f" valid {MEASURES[options.valid_by]} {100 * eer:.2f} %"
             log.info("%s", watch.line(step, meter, lr, pace) + shown)
             run.lock.check()
             curve.add(step, meter, lr, eer, pace)
@@ -205,6 +206,7 @@ def main(argv: Sequence[str]) -> int:
     options = parse_arguments(argv)
     config = load(options.config, options.overrides)
     data = read_data(config, options.lists, options.features_conf or located(config.features.config))
+    config = in_steps(config, data.lists.train)
     options.exp.mkdir(parents=True, exist_ok=True)
     with memory_advice(LESS_MEMORY), ExpLock(options.exp, "training") as lock:
         run = prepare(config, data, lock, choose_device(options.device))
@@ -238,7 +240,8 @@ def log_result(run: TrainingRun) -> None:
     if state.best_eer is None:
         log.info("done: nothing was held out, best.pt is the last model")
     else:
-        log.info("done: best.pt is of step %d, valid EER %.2f %%", state.best_step, 100 * state.best_eer)
+        measure = MEASURES[run.config.training.valid_by]
+        log.info("done: best.pt is of step %d, valid %s %.2f %%", state.best_step, measure, 100 * state.best_eer)
 
 
 if __name__ == "__main__":

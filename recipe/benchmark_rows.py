@@ -74,12 +74,16 @@ def scale_file(scale: str) -> str:
 
 
 def _changes(path: str, rows: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """The changes of each row that a file names. It may name rows of the default table that another one lacks."""
+    """Row -> its changes. The file may name several rows at once, and rows of the default table that another one lacks."""
     content = read_yaml(path)
     if not isinstance(content, Mapping):
-        raise InputError(f"{path}: expected a mapping from names of rows to lists of changes")
+        raise InputError(f"{path}: expected a mapping from rows to lists of changes")
     try:
-        changes = {str(name): read_value(tuple[str, ...], str(name), value) for name, value in content.items()}
+        changes = {
+            name.strip(): read_value(tuple[str, ...], str(names), value)
+            for names, value in content.items()
+            for name in str(names).split(",")
+        }
     except OptionError as error:
         raise InputError(f"{path}: {error}") from error
     if not changes.keys() <= set(rows):

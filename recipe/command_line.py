@@ -1,6 +1,7 @@
 """The command line of ./pipeline.sh: each option's text as a value, checked and named where it was given.
 
-The command line takes precedence over conf/pipeline/<corpus>.conf, and this over the defaults of recipe/options.py.
+The command line takes precedence over conf/preset/<name>.conf, this over conf/pipeline/<corpus>.conf, and this over
+the defaults of recipe/options.py.
 Standard library only.
 """
 
@@ -87,6 +88,10 @@ class Given:
         elif name in self.found_in and self.values[name] != value:
             self._given_twice(name, text, where)
         self.values[name], self.found_in[name] = value, where
+
+    def forget(self, name: str) -> None:
+        """Drop the value of an option, so that another file may give it one."""
+        del self.values[name], self.found_in[name]
 
     def _path(self, name: str, text: str) -> str:
         """A path as the caller means it; a configuration that the caller does not have is the checkout's."""

@@ -1,4 +1,5 @@
-"""conf/pipeline/<corpus>.conf: lines `key=value` for the options that the command line leaves open.
+"""conf/pipeline/<corpus>.conf and conf/preset/<name>.conf: lines `key=value` for the options that the command line
+leaves open. A preset takes precedence over the corpus file.
 
 Standard library only.
 """
@@ -23,7 +24,9 @@ def corpus_file(corpus: str, mini_size: str) -> str:
 
 
 def read_corpus_conf(path: str, given: Given) -> None:
-    """Take the options of a corpus file. Its changes of the experiment (`nnet_opts`) are always added.
+    """Take the options of a corpus file, or of a preset, which replace those of files before it.
+
+    Its changes of the experiment (`nnet_opts`) are always added.
 
     Raises:
         InputError: a line that is not key=value, an unknown key, or an invalid value; it names the line.
@@ -39,11 +42,15 @@ def read_corpus_conf(path: str, given: Given) -> None:
             raise InputError(f'{path}:{number}: found "{text}", expected key=value')
         name = key.replace("-", "_")
         if name == "nnet_opts" or not given.on_command_line(name):
+            if name != "nnet_opts" and not given.found_in.get(name, path).startswith(path):
+                given.forget(name)
             given.set(name, value, f"{path}:{number}")
 
 
 def read_corpus_options(given: Given) -> None:
-    """Complete a command line by the file of its corpus; seconds given there replace frames of the file."""
+    """Complete a command line by the file of its corpus and by its preset; seconds given there replace their frames."""
     read_corpus_conf(corpus_file(given.values.get("corpus", "mini"), given.values.get("mini_size", "full")), given)
+    if given.values.get("preset") is not None:
+        read_corpus_conf(f"conf/preset/{given.values['preset']}.conf", given)
     if given.on_command_line("min_seconds") and not given.on_command_line("min_frames"):
         given.values["min_frames"] = None

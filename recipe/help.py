@@ -38,12 +38,12 @@ def help_text(words: Sequence[str], given: Given) -> str:
     """The help.
 
     Args:
-        words: the command line; its --corpus and --mini-size choose the defaults.
+        words: the command line; its --corpus, --mini-size and --preset choose the defaults.
         given: nothing yet.
     """
     with contextlib.suppress(InputError):  # help is for those whose command line is wrong, too
         read_command_line(words, given)
-    chosen = {name: value for name, value in given.values.items() if name in ("corpus", "mini_size")}
+    chosen = {name: value for name, value in given.values.items() if name in ("corpus", "mini_size", "preset")}
     defaults = Given(given.called_from, given.checkout, chosen)
     with contextlib.suppress(InputError, OSError):
         read_corpus_options(defaults)
@@ -66,6 +66,8 @@ def _stage_lines() -> Iterator[str]:
 def _option_lines(defaults: Given) -> Iterator[str]:
     options = defaults.options()
     file = corpus_file(options.corpus, options.mini_size)
+    if options.preset is not None:
+        file += f" and conf/preset/{options.preset}.conf"
     yield f'Options (--name value or --name=value; "-" is no value), with the defaults of {file}:'
     kinds = typing.get_type_hints(PipelineOptions)
     for name, field in OPTIONS.items():

@@ -35,11 +35,14 @@ class PipelineOptions(OptionSet):
     stage: int = option(0, "first stage to run", least=0, most=12)
     stop_stage: int = option(12, "last stage to run", least=0, most=12)
     corpus: Literal["folder", "mini", "voxceleb"] = option("mini", "which corpus")
+    preset: Literal["jl"] | None = option(
+        None, "options of a published run, conf/preset/<name>.conf, in place of those of the corpus file; -: none"
+    )
     name: str | None = option(
         None, "name of the data, data/<name>; -: the corpus, or the folder that holds --train-root"
     )
     data: str | None = option(None, "where the data directories go; -: data/<name>")
-    exp: str | None = option(None, "where the experiment goes; -: exp/<name>-<config>")
+    exp: str | None = option(None, "where the experiment goes; -: exp/<name>-<config>, or exp/<name>-<config>-<preset>")
     nnet_config: str | None = option(None, "the experiment: encoder, pooling, loss, schedule; see conf/nnet/")
     nnet_opts: tuple[str, ...] = option(
         (), "section.key=value: change one key of the experiment; repeatable, added to the corpus file's changes"

@@ -46,7 +46,8 @@ def _plan_of(words: Sequence[str], given: Given, corpus: ChosenCorpus, experimen
     data = options.data or f"data/{corpus.name}"
     feats = f"{data}/{_feats_name(features)}"
     prepared = f"{feats}{'' if features.vad else '-novad'}{'' if features.cmvn else '-nocmvn'}"
-    exp = options.exp or f"exp/{corpus.name}-{experiment.name}"
+    preset = f"-{options.preset}" if options.preset else ""
+    exp = options.exp or f"exp/{corpus.name}-{experiment.name}{preset}"
     baselines = ("baseline", "baseline_cmvn") if options.baselines else ()
     others = (*(("normalised",) if options.normalised else ()), *baselines)
     sets = ("train", *corpus.tests)

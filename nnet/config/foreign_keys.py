@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 RATE = "the learning rate is set in the section schedule, e.g. schedule.peak_lr"
-STEPS = "the length of a run is training.steps, updates of the weights; epochs are not counted"
+STEPS = "the length of a run is training.steps, updates of the weights, or training.epochs, passes over the list"
 CHUNKS = "the length of training chunks is data.chunk_frames, [least, greatest] in frames"
 BINS = "the number of feature bins is features.dim, and features.config names the option file that makes them"
 WIDTH = "the size of an embedding is embedding.dim"

@@ -68,6 +68,9 @@ class Config:
         if needed not in ("any", balance):
             message = f'is "{balance}"; the loss compares utterances with one another and needs "{needed}"'
             raise OptionError("data.balance", message)
+        if self.training.valid_by == "speakers" and needed != "any":
+            message = f'is "speakers", but the loss decides between the utterances of "{needed}"; set it to eer'
+            raise OptionError("training.valid_by", message)
 
 
 def parse_section(section: str, mapping: object) -> Any:

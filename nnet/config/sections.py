@@ -100,7 +100,15 @@ class TrainingOptions(OptionSet):
     """The training loop."""
 
     steps: int = option(100000, "updates of the weights in all", least=1)
+    epochs: int | None = option(
+        None, "passes over the training list, which then give steps and valid_every (one pass); null: steps", least=1
+    )
     valid_every: int = option(1000, "steps between two validations", least=1)
+    valid_by: Literal["eer", "speakers"] = option(
+        "eer",
+        "the error rate of a validation, which chooses the best model and which schedules ask for; eer: of the held-out"
+        " trials; speakers: share of held-out utterances whose speaker is not recognised, as in the LDE systems",
+    )
     save_every: int = option(1000, "steps between two checkpoints", least=1)
     log_every: int = option(100, "steps between two lines of the log", least=1)
     keep_last: int = option(2, "checkpoints kept beside the best one, in case the newest is damaged", least=1, most=100)

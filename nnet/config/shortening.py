@@ -27,12 +27,13 @@ def shortened(config: Config, steps: int) -> dict[str, object]:
         ConfigError: the option file of the features, which has the length of a second, cannot be used.
     """
     data, training = config.data, config.training
-    if training.steps <= steps:
+    if training.epochs is None and training.steps <= steps:
         return {}
     rate = get(config, "features.frame_rate")
     first, last = (min(own, round(rate * most)) for own, most in zip(data.chunk_frames, CHUNK_SECONDS, strict=True))
     every = max(1, steps // VALIDATIONS)
-    changes: dict[str, object] = {
+    changes: dict[str, object] = {"training.epochs": "null"} if training.epochs is not None else {}
+    changes |= {
         "training.steps": steps,
         "training.valid_every": every,
         "training.save_every": every,

@@ -11,6 +11,7 @@ step that reads a config must not wait for that (0.1 s instead of 2 s). An optio
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -104,6 +105,19 @@ class LdeOptions(PoolingOptions):
     centred: bool = option(
         False, "whether the spread is about that mean; else the root of the second moment, as in the published systems"
     )
+    start: Literal["uniform", "frames", "kmeans"] = option(
+        "uniform",
+        "the dictionary before training: numbers from -1 to 1, as in the published systems; frames of the first batch;"
+        " centres of clusters of these",
+    )
+    scale: float = option(
+        1.0, "start of each entry's scale s, by whose square distances are multiplied", above=0, below=math.inf
+    )
+    occupancy: Literal["none", "linear", "root"] = option(
+        "none", "whether an entry's output is multiplied by the share of frames that it takes, or by the share's root"
+    )
+    norm_frames: bool = option(False, "whether a batch norm without gain and shift comes before the dictionary")
+    norm_output: bool = option(False, "whether a batch norm follows the pooled vector")
 
 
 POOLINGS: dict[str, type[PoolingOptions]] = {

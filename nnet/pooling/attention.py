@@ -79,7 +79,10 @@ def normalise_frames(norm: nn.BatchNorm1d, frames: torch.Tensor, mask: torch.Ten
     deviations = zero_padding(frames - mean, mask)
     variance = deviations.square().sum(dim=(0, 1)) / count
     _follow(norm, mean.detach(), variance.detach() * count / (count - 1))
-    return zero_padding(deviations * ((variance + norm.eps).rsqrt() * norm.weight) + norm.bias, mask)
+    gain = (variance + norm.eps).rsqrt()
+    if not norm.affine:
+        return zero_padding(deviations * gain, mask)
+    return zero_padding(deviations * (gain * norm.weight) + norm.bias, mask)
 
 
 def _follow(norm: nn.BatchNorm1d, mean: torch.Tensor, variance: torch.Tensor) -> None:

@@ -31,9 +31,11 @@ from torch import nn
 from nnet.masks import frame_mask, zero_padding
 from nnet.parts import Pooling
 from nnet.pooling import LdeOptions
-from nnet.pooling.attention import about_own_mean
+from nnet.pooling.attention import about_own_mean, normalise_frames
+from nnet.pooling.lde_start import first_dictionary
 
 WEIGHT_FLOOR = 1e-9  # under the sum of a centre's weights, which underflows for a centre far from each frame
+SHARE_FLOOR = 1e-6  # under the root of a share, which may be 0; a thousandth after it
 VARIANCE_FLOOR = 1e-8  # under the square root of a second moment, and of a squared distance
 
 
@@ -45,22 +47,51 @@ class LdePooling(Pooling):
         super().__init__(out_dim=options.components * in_dim * spread)
         self.options = options
         self.centres = nn.Parameter(torch.empty(options.components, in_dim).uniform_(-1, 1))  # μ, (D, C)
-        self.scales = nn.Parameter(torch.ones(options.components))  # s, (D,)
+        self.scales = nn.Parameter(torch.full((options.components,), options.scale))  # s, (D,)
+        self.input_norm = nn.BatchNorm1d(in_dim, affine=False) if options.norm_frames else None
+        self.output_norm = nn.BatchNorm1d(self.out_dim) if options.norm_output else None
+        self.begun: torch.Tensor
+        if options.start != "uniform":  # a published checkpoint has no such number
+            self.register_buffer("begun", torch.tensor(False))
+
+    def begin(self, frames: torch.Tensor, lengths: torch.Tensor) -> None:
+        """Take the dictionary from the first batch, unless a checkpoint gave one. Args: as for `forward`."""
+        if self.options.start == "uniform" or bool(self.begun):
+            return
+        mask = frame_mask(lengths, frames.shape[1], frames.device)
+        frames = zero_padding(frames, mask)
+        if self.input_norm is not None:
+            frames = normalise_frames(nn.BatchNorm1d(frames.shape[2], affine=False).to(frames), frames, mask)
+        own = frames.flatten(0, 1) if mask is None else frames[mask]  # (N, C)
+        with torch.no_grad():
+            self.centres.copy_(first_dictionary(own, len(self.centres), self.options.start == "kmeans"))
+            self.begun.fill_(True)
 
     def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """The encoding of each utterance's own frames. Args: frames (B, T, C); lengths (B,), on the CPU."""
         mask = frame_mask(lengths, frames.shape[1], frames.device)
-        frames, centres = self._shifted(zero_padding(frames, mask), mask)
-        weights = self._assign(frames, centres, mask).transpose(1, 2)  # (B, D, T)
+        frames = zero_padding(frames, mask)
+        if self.input_norm is not None:
+            frames = normalise_frames(self.input_norm, frames, mask)
+        frames, centres = self._shifted(frames, mask)
+        weights, share = self._assign(frames, centres, mask)
+        encoded = self._residuals(weights.transpose(1, 2), frames, centres)  # (B, T, D) -> (B, D, T)
+        if self.options.occupancy != "none":
+            encoded = encoded * (share if self.options.occupancy == "linear" else (share + SHARE_FLOOR).sqrt())
+        pooled = encoded.flatten(1)  # (B, D, C) -> (B, D·C), or twice as many
+        return pooled if self.output_norm is None else self.output_norm(pooled)
+
+    def _residuals(self, weights: torch.Tensor, frames: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
+        """Mean residuals of each entry, (B, D, C), or these and their deviations, (B, D, 2C); weights (B, D, T)."""
         total = weights.sum(dim=2, keepdim=True)  # (B, D, 1)
         weighted = weights @ frames  # (B, D, T) @ (B, T, C) -> (B, D, C)
         mean = weighted - total * centres
         if self.options.output == "mean":
-            return mean.flatten(1)  # (B, D, C) -> (B, D·C)
+            return mean
         about = weighted + (1 - total) * centres if self.options.centred else centres
         square = weights @ frames.square() + about * (total * about - 2 * weighted)
         deviation = (square.clamp(min=0) + VARIANCE_FLOOR).sqrt()
-        return torch.cat([mean, deviation], dim=2).flatten(1)  # (B, D, 2C) -> (B, D·2C)
+        return torch.cat([mean, deviation], dim=2)
 
     def _shifted(self, frames: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Frames (B, T, C) and centres, (D, C) or (B, D, C), relative to one point that lies near them."""
@@ -70,8 +101,11 @@ class LdePooling(Pooling):
         mean = self.centres.detach().mean(dim=0)
         return zero_padding(frames - mean, mask), self.centres - mean
 
-    def _assign(self, frames: torch.Tensor, centres: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """Weights (B, T, D) of each frame for each centre; over the frames of an utterance they sum to 1."""
+    def _assign(
+        self, frames: torch.Tensor, centres: torch.Tensor, mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weights (B, T, D) of each frame for each centre; over the frames of an utterance they sum to 1. And the share
+        of the frames that each centre takes, (B, D, 1): the mean of the weights before that."""
         distances = self._distances(frames, centres)
         if self.options.assignment == "lde":
             weights = zero_padding((-self.scales.square() * distances).softmax(dim=2), mask)
@@ -80,7 +114,9 @@ class LdePooling(Pooling):
             if mask is not None:
                 scores = scores.masked_fill(~mask[:, :, None], -torch.inf)
             weights = scores.softmax(dim=1)
-        return weights / (weights.sum(dim=1, keepdim=True) + WEIGHT_FLOOR)
+        totals = weights.sum(dim=1, keepdim=True)  # (B, 1, D)
+        counts = frames.shape[1] if mask is None else mask.sum(dim=1)[:, None, None]
+        return weights / (totals + WEIGHT_FLOOR), (totals / counts).transpose(1, 2)
 
     def _distances(self, frames: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
         """(B, T, C) and (D, C) or (B, D, C) → (B, T, D)."""

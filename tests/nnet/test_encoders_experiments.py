@@ -10,7 +10,8 @@ import torch
 from nnet.config.experiment import load
 from nnet.model import SpeakerNet, build
 
-SYSTEMS = ("att", "ecapa", *(f"lde{n}" for n in range(1, 8)), "resnet34_aam", "xvector", "xvector_asoftmax")
+AAM = ("resnet18_aam", "resnet18_lde_aam", "resnet34_aam", "resnet34_lde_aam")
+SYSTEMS = ("att", "ecapa", *(f"lde{n}" for n in range(1, 8)), *AAM, "xvector", "xvector_asoftmax")
 
 
 def make(root: Path, system: str, num_speakers: int = 10) -> SpeakerNet:
@@ -57,7 +58,7 @@ def test_the_dictionary_systems_have_their_published_sizes(root: Path, system: s
 
 
 @pytest.mark.parametrize(
-    "system", ["xvector_asoftmax", *(f"lde{n}" for n in range(2, 8)), "att", "resnet34_aam", "ecapa"]
+    "system", ["xvector_asoftmax", *(f"lde{n}" for n in range(2, 8)), "att", *AAM, "ecapa"]
 )
 def test_no_relu_stands_before_an_angular_loss(root: Path, system: str) -> None:
     assert not any(isinstance(layer, torch.nn.ReLU) for layer in make(root, system).head)

@@ -21,8 +21,8 @@ every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.st
 SYSTEMS = (
     *("mini", "mini_large_margin", "small", "xvector", "xvector_attentive", "xvector_asoftmax", "att", "ecapa"),
     *(f"lde{number}" for number in range(1, 8)),
-    *("resnet18_attentive", "resnet34_aam", "gru_ge2e", "convgru_ge2e", "transformer_ge2e"),
-    *("bilstm_triplet", "transformer_triplet"),
+    *("resnet18_attentive", "gru_ge2e", "convgru_ge2e", "transformer_ge2e", "bilstm_triplet", "transformer_triplet"),
+    *(AAM := ("resnet18_aam", "resnet18_lde_aam", "resnet34_aam", "resnet34_lde_aam")),
 )
 # Parameters whose gradient is zero but for rounding. A bias before a batch norm: the norm subtracts it again. In the
 # small transformer: weights of the decoder's attention to itself and the gain of the norm after it, as its only query
@@ -31,7 +31,7 @@ _BEFORE_NORM = frozenset({"embedding.bias"})
 _ZERO_QUERY = ("self_attn.in_proj_weight", "self_attn.out_proj.weight", "norm1.weight")
 _MINI = _BEFORE_NORM | {"encoder.layers.4.2.bias"}
 WITHOUT_GRADIENT: dict[str, frozenset[str]] = {
-    **dict.fromkeys(("att", "resnet34_aam", *(f"lde{number}" for number in range(1, 8))), _BEFORE_NORM),
+    **dict.fromkeys(("att", *AAM, *(f"lde{number}" for number in range(1, 8))), _BEFORE_NORM),
     **dict.fromkeys(("mini", "mini_large_margin", "small"), _MINI),
     **dict.fromkeys(("ecapa", "resnet18_attentive"), _BEFORE_NORM | {"pooling.output_norm.bias"}),
     "xvector_asoftmax": _BEFORE_NORM | {f"encoder.layers.{layer}.0.bias" for layer in range(5)},

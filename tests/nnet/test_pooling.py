@@ -33,6 +33,7 @@ FURTHER: dict[str, PoolingOptions] = {
     "channel_attentive-narrow": ChannelAttentiveOptions(hidden=5),
     "channel_attentive-plain": ChannelAttentiveOptions(hidden=5, context=False, batch_norm=False),
     "lde-spread": LdeOptions(components=3, output="mean+std", centred=True),
+    "lde-normalised": LdeOptions(components=3, occupancy="root", norm_frames=True, norm_output=True),
     "lde-att": LdeOptions(components=3, assignment="att", distance="norm"),
 }
 EVERY_POOLING = {name: options() for name, options in POOLINGS.items()} | FURTHER
@@ -49,10 +50,10 @@ def make(name: str, channels: int = CHANNELS) -> Pooling:
     pooling: Pooling = part_of(options)(options, channels)
     for module in pooling.modules():
         if isinstance(module, nn.BatchNorm1d):
-            for values in (module.weight, module.running_var):
-                nn.init.uniform_(values, 0.5, 1.5)  # type: ignore[arg-type]
-            for values in (module.bias, module.running_mean):
-                nn.init.uniform_(values, -0.5, 0.5)  # type: ignore[arg-type]
+            own = [(module.weight, module.bias)] if module.affine else []
+            for scale, shift in [*own, (module.running_var, module.running_mean)]:
+                nn.init.uniform_(scale, 0.5, 1.5)  # type: ignore[arg-type]
+                nn.init.uniform_(shift, -0.5, 0.5)  # type: ignore[arg-type]
     return pooling
 
 

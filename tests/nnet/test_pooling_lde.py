@@ -17,8 +17,12 @@ VARIANTS = [
         ("lde", "att"), ("sqr", "norm"), (("mean", False), ("mean+std", False), ("mean+std", True))
     )
 ]
+VARIANTS += [
+    LdeOptions(components=3, output="mean+std", centred=centred, occupancy=occupancy)  # type: ignore[arg-type]
+    for centred, occupancy in itertools.product((False, True), ("linear", "root"))
+]
 every_variant = pytest.mark.parametrize(
-    "options", VARIANTS, ids=lambda o: f"{o.assignment}-{o.distance}-{o.output}{'-centred' * o.centred}"
+    "options", VARIANTS, ids=lambda o: f"{o.assignment}-{o.distance}-{o.output}{'-centred' * o.centred}-{o.occupancy}"
 )
 
 
@@ -40,16 +44,18 @@ def encode_frame_by_frame(pooling: LdePooling, frames: torch.Tensor) -> torch.Te
         scale = pooling.scales[d] ** 2 if options.assignment == "lde" else pooling.scales[d]
         scores[t, d] = -scale * distance
     weights = scores.softmax(dim=1 if options.assignment == "lde" else 0)
+    share = weights.mean(dim=0)
+    factor = {"none": torch.ones_like(share), "linear": share, "root": (share + 1e-6).sqrt()}[options.occupancy]
     weights = weights / (weights.sum(dim=0) + 1e-9)
     encoded = []
     for d in range(num_centres):
         residuals = frames - pooling.centres[d]
         mean = sum(weights[t, d] * residuals[t] for t in range(num_frames))
         about = mean if options.centred else 0
-        encoded.append(mean)
+        encoded.append(factor[d] * mean)
         if options.output == "mean+std":
             spread = sum(weights[t, d] * (residuals[t] - about) ** 2 for t in range(num_frames))
-            encoded.append((spread + 1e-8).sqrt())
+            encoded.append(factor[d] * (spread + 1e-8).sqrt())
     return torch.cat(encoded)
 
 
@@ -116,7 +122,7 @@ def test_a_centre_whose_weights_underflow_agrees_too(options: LdeOptions) -> Non
     pooling.centres.data[0] = pooling.centres.data[1] + distance / 2  # in each of four channels, so twice that in all
     pooling.scales.data.fill_(1.0)
     frames = pooling.centres.detach()[1] + 0.1 * torch.randn(1, 6, 4, dtype=torch.float64)
-    weights = pooling._assign(frames, pooling.centres[None], None)
+    weights, _ = pooling._assign(frames, pooling.centres[None], None)
     assert 0.01 < float(weights[..., 0].sum()) < 0.99
     found = pooling(frames, torch.tensor([6]))[0]
     # 1e-10: float64, sums in another order.

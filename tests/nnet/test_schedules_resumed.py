@@ -28,7 +28,7 @@ def test_a_plateau_resumed_equals_an_uninterrupted_one(
 ) -> None:
     # error rates by the number of the validation: stale at 6, 9, 15 and 18
     eers = [0.4, 0.4, 0.5, 0.2, 0.2, 0.3, 0.3]
-    monkeypatch.setattr(train_module, "valid_eer", lambda *_: eers[len(seen.setdefault(exp, [])) - 1])
+    monkeypatch.setattr(train_module, "valid_error", lambda *_: eers[len(seen.setdefault(exp, [])) - 1])
     seen: dict[Path, list[int]] = {}
     stopped: list[int] = []
     real = train_module.timed

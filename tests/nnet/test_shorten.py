@@ -26,7 +26,7 @@ CHANGES: dict[str, dict[int, str]] = {
     "mini": {300: "32 [100,200]", 2000: ""},
     "mini_large_margin": {300: "", 2000: ""},
     "resnet18_attentive": LONG,
-    "resnet34_aam": LONG,
+    **dict.fromkeys(("resnet18_aam", "resnet18_lde_aam", "resnet34_aam", "resnet34_lde_aam"), LONG),
     "small": LONG,
     "transformer_ge2e": {300: "30 [64,96] base_steps=200", 2000: ""},
     "transformer_triplet": {300: "32 [31,60]", 2000: ""},

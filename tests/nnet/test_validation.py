@@ -11,12 +11,14 @@ import pytest
 import torch
 
 from common.errors import InputError
+from common.options import ConfigError
 from nnet.config.experiment import load
 from nnet.data.lists import HeldOutTrials, read_lists
 from nnet.inference.embed import batches_by_length
 from nnet.model import SpeakerNet, build
 from nnet.train import main as train
-from nnet.training.validation import check_lengths, cosine_eer, embed_utterances, valid_eer
+from nnet.training.checkpoint import load_checkpoint
+from nnet.training.validation import check_lengths, cosine_eer, embed_utterances, speaker_error, valid_error
 from tests.nnet.helpers.refusals import refusal
 
 CPU = torch.device("cpu")
@@ -69,7 +71,10 @@ def test_validation_does_not_depend_on_the_batches_and_changes_nothing(tiny_corp
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
     assert net.training and torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
-    assert 0.0 <= valid_eer(net, lists, 8, 300, CPU) <= 1.0  # type: ignore[operator]
+    for by in ("eer", "speakers"):
+        config = load(tiny_corpus.config, [f"training.valid_by={by}"])
+        assert 0.0 <= valid_error(net, lists, config, 1, CPU) <= 1.0  # type: ignore[operator]
+        assert net.training and all(torch.equal(before[name], value) for name, value in net.state_dict().items())
 
 
 def test_validation_gives_an_encoder_no_more_frames_than_it_says(
@@ -111,4 +116,29 @@ def test_a_list_without_trials_has_no_error_rate(tiny_corpus: Any, net: SpeakerN
     lists = read_lists(tiny_corpus.lists)
     nothing = HeldOutTrials(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, bool))
     without = type(lists)(lists.train, lists.valid, lists.speaker_ids, nothing)
-    assert valid_eer(net, without, 8, 300, CPU) is None
+    assert valid_error(net, without, load(tiny_corpus.config), 1, CPU) is None
+
+
+def test_speaker_errors_are_the_utterances_that_another_class_is_nearest_to(tiny_corpus: Any, net: SpeakerNet) -> None:
+    valid = read_lists(tiny_corpus.lists).valid
+    axes = torch.eye(6)  # class n is axis n; the head's batch norm is at its start, a scale alone
+    net.loss_function.weight.data = axes  # type: ignore[union-attr,operator]
+    embeddings = axes[torch.from_numpy(valid.speakers).long()].clone()
+    assert speaker_error(net, embeddings, valid, 1) == 0.0
+    embeddings[0] = axes[(int(valid.speakers[0]) + 1) % 6]
+    assert speaker_error(net, embeddings, valid, 1) == pytest.approx(1 / len(valid))
+
+
+def test_a_loss_without_classes_knows_no_speakers(root: Path) -> None:
+    with pytest.raises(ConfigError, match=r'training.valid_by is "speakers", but the loss decides between'):
+        load(root / "conf" / "nnet" / "gru_ge2e.yaml", ["training.valid_by=speakers"])
+
+
+def test_the_best_model_is_chosen_by_speaker_errors(
+    tiny_corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="train")
+    assert train(tiny_corpus.command(tmp_path / "exp", "training.valid_by=speakers")) == 0
+    state = load_checkpoint(tmp_path / "exp" / "last.pt")
+    assert state.best_eer == min(state.valid_eers.values())
+    assert f"valid speaker errors {100 * state.best_eer:.2f} %" in caplog.text

@@ -275,9 +275,10 @@ def test_what_cannot_be_used_is_named_as_it_was_given(recipe: Recipe, options: l
 
 def test_what_the_corpus_file_changes_wrongly_is_named_by_file_and_line(recipe: Recipe, own_checkout: Path) -> None:
     conf = own_checkout / "conf" / "pipeline" / "mini.conf"
-    conf.write_text("nnet_config=conf/nnet/mini.yaml\nnnet_opts=training.epochs=3\n")
+    conf.write_text("nnet_config=conf/nnet/mini.yaml\nnnet_opts=training.num_epochs=3\n")
     message = recipe("--dry-run", "--nnet-opts", "training.steps=5", code=1, where=own_checkout).stderr
-    assert "conf/pipeline/mini.conf:2: nnet_opts=training.epochs=3: training.epochs is unknown; the length" in message
+    line = "conf/pipeline/mini.conf:2: nnet_opts=training.num_epochs=3"
+    assert f"{line}: training.num_epochs is unknown; the length" in message
 
 
 def call_from(folder: Path, checkout: Path, *options: str, code: int = 0) -> Done:

@@ -1,0 +1,76 @@
+"""Runs that are counted in epochs: how many steps they are, and that they resume."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nnet.config.experiment import load
+from nnet.config.shortening import shortened
+from nnet.data.lists import StringTable, UtteranceList, read_lists
+from nnet.data.sampler import BatchPlanner
+from nnet.train import main
+from nnet.training.checkpoint import load_checkpoint
+from nnet.training.epochs import epoch_steps, in_steps
+
+
+def utterances(counts: list[int]) -> UtteranceList:
+    """A list with so many utterances of each speaker."""
+    speakers = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    names = StringTable([f"u{number}" for number in range(len(speakers))])
+    return UtteranceList(names, names, np.full(len(speakers), 100, np.int32), speakers)
+
+
+@pytest.mark.parametrize(
+    ("balance", "batch", "steps"),
+    # The published example: 400, 200, 150, 100, 60 and 10 utterances come 400, 200, 150, 200, 180 and 200 times.
+    [("jl", 1, 1330), ("jl", 128, 11), ("none", 1, 920), ("speakers", 128, 8), ("speakers", 920, 1)],
+)
+def test_an_epoch_visits_the_list_once_with_its_repetitions(root: Path, balance: str, batch: int, steps: int) -> None:
+    path, settings = root / "conf" / "nnet" / "lde2.yaml", [f"data.balance={balance}"]
+    config = load(path, settings)
+    config = replace(config, data=replace(config.data, batch_size=max(batch, 2)))
+    object.__setattr__(config.data, "batch_size", batch)  # 1, which no batch norm allows, counts the chunks
+    assert epoch_steps(config, utterances([400, 200, 150, 100, 60, 10])) == steps
+
+
+def test_an_epoch_of_jl_is_a_pass_of_the_sampler(root: Path) -> None:
+    some, size = utterances([9, 4, 2, 1]), 2
+    config = load(root / "conf" / "nnet" / "lde2.yaml", ["data.batch_size=2", "data.chunk_frames=[50, 60]"])
+    planner = BatchPlanner(some, (50, 60), size, "jl", 1)
+    steps = epoch_steps(config, some)
+    seen = np.concatenate([planner.plan(step + 1).utts for step in range(steps)])
+    # 9, 4, 2 and 1 utterances come once, once, twice and five times: 22 chunks, 11 batches.
+    assert steps == 11 and np.bincount(seen, minlength=16).tolist() == [1] * 13 + [2] * 2 + [5]
+
+
+def test_a_run_without_epochs_keeps_its_steps(root: Path) -> None:
+    config = load(root / "conf" / "nnet" / "lde2.yaml")
+    assert in_steps(config, utterances([3, 3])) is config
+
+
+def test_epochs_train_validate_and_resume(tiny_corpus: Any, tmp_path: Path) -> None:
+    settings = ("training.epochs=3", "data.balance=jl", "training.save_every=2")
+    each = epoch_steps(load(tiny_corpus.config, settings), read_lists(tiny_corpus.lists).train)
+    assert main(tiny_corpus.command(tmp_path / "whole", *settings)) == 0
+    whole = load_checkpoint(tmp_path / "whole" / "last.pt")
+    assert whole.step == 3 * each and list(whole.valid_eers) == [each, 2 * each, 3 * each]
+    assert load(tmp_path / "whole" / "config.yaml").training.steps == 3 * each
+    exp = tmp_path / "parts"
+    assert main(tiny_corpus.command(exp, *settings)) == 0
+    (exp / "last.pt").unlink()  # last-1.pt is of an earlier step
+    assert main(tiny_corpus.command(exp, *settings)) == 0
+    resumed = load_checkpoint(exp / "last.pt")
+    assert all(torch.equal(whole.model[name], resumed.model[name]) for name in whole.model)
+
+
+def test_max_steps_ends_the_count_by_epochs(root: Path) -> None:
+    path, settings = root / "conf" / "nnet" / "lde2.yaml", ["training.epochs=50", "training.steps=100"]
+    changes = [f"{key}={value}" for key, value in shortened(load(path, settings), 300).items()]
+    config = load(path, [*settings, *changes])
+    assert config.training.epochs is None and config.training.steps == 300
