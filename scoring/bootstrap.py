@@ -126,13 +126,13 @@ def summarize(
     Raises:
         InputError: no targets, no nontargets, a NaN, fewer than two speakers.
     """
-    found = resample(scores, is_target, enroll_speaker, test_speaker, p_targets, num_resamples, seed)
+    found = resampled_figures(scores, is_target, enroll_speaker, test_speaker, p_targets, num_resamples, seed)
     low, high = np.percentile(found.resampled, PERCENTILES, axis=0)
     intervals = [Interval(*map(float, figure)) for figure in zip(found.values, low, high, strict=True)]
     return Summary(intervals[0], dict(zip(p_targets, intervals[1:], strict=True)))
 
 
-def resample(
+def resampled_figures(
     scores: Scores,
     is_target: Labels,
     enroll_speaker: SpeakerNumbers,

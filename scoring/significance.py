@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from scoring.bootstrap import PERCENTILES, Figures, SpeakerNumbers, resample
+from scoring.bootstrap import PERCENTILES, Figures, SpeakerNumbers, resampled_figures
 from scoring.metrics import P_TARGETS, Labels, Scores
 
 
@@ -79,7 +79,7 @@ def compare(
         found = f"{len(scores_by_system)} systems, {num_resamples} resamples"
         raise InputError(f"found {found}; expected at least one of each to compare")
     found_of = [
-        resample(scores, is_target, enroll_speaker, test_speaker, p_targets, num_resamples, seed)
+        resampled_figures(scores, is_target, enroll_speaker, test_speaker, p_targets, num_resamples, seed)
         for scores in scores_by_system
     ]
     matrices = [_matrix(found_of, figure) for figure in range(1 + len(p_targets))]
