@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
-from common.program import Parser
-from common.program import run_program as run_as_program
+from common.program import Parser, run_program
 from common.whole_files import write_whole
 from minikaldi.data_dir.tables import read_values
 from recipe.plan import RunPlan, from_text
@@ -29,17 +28,14 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 def stage_times(plan: RunPlan) -> list[dict[str, Any]]:
     """The stages whose times are known, in the order of a run."""
     folders, jobs = folders_and_jobs(plan, plan.last_stage)
-    known = known_times(jobs, folders)
-    names = {(stage.number, stage.role): stage.summary for stage in reversed(STAGES) if stage.summary}
-    names |= {(stage.number, stage.role): stage.summary for stage in STAGES if stage.summary}
-    numbers = {stage.number: stage.summary for stage in reversed(STAGES) if stage.summary}
+    named = {(stage.number, stage.role): stage.summary or stage.part for stage in STAGES if stage.summary or stage.part}
     return [
         {
-            "stage": f"{job.stage} {names.get((job.stage, job.role), numbers[job.stage])}",
+            "stage": f"{job.stage} {named[job.stage, job.role]}",
             "seconds": times.seconds,
             "cpu_seconds": times.cpu,
         }
-        for job, times in known.items()
+        for job, times in known_times(jobs, folders).items()
     ]
 
 
@@ -49,7 +45,8 @@ def lists_of_dropped(plan: RunPlan) -> list[Path]:
     folders += [Path(plan.mfcc, name) for name in plan.featured]
     folders += [Path(plan.feats, name) for name in (*plan.featured, f"{plan.base}_aug_subset", "train_combined")]
     folders += [Path(plan.prepared, f"{name}_no_sil") for name in (*plan.sets, "train_combined")]
-    folders += [Path(plan.lists), *(Path(system, f"embeddings_{name}") for system in plan.systems for name in plan.sets)]
+    folders.append(Path(plan.lists))
+    folders += [Path(system, f"embeddings_{name}") for system in plan.systems for name in plan.sets]
     found = (path for folder in folders if folder.is_dir() for path in sorted(folder.glob("*dropped")))
     return list(dict.fromkeys(path for path in found if path.is_file() and path.name.split(".")[-1] == "dropped"))
 
@@ -87,4 +84,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    run_as_program(main)
+    run_program(main)

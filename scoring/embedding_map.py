@@ -48,7 +48,7 @@ def chosen_utterances(speaker_of: Mapping[str, str], utt_ids: Sequence[str], mos
     speakers = sorted(of_speaker)
     if len(speakers) > MOST_SPEAKERS:
         speakers = sorted(rng.choice(speakers, MOST_SPEAKERS, replace=False).tolist())
-    shuffled = [[of_speaker[speaker][place] for place in rng.permutation(len(of_speaker[speaker]))] for speaker in speakers]
+    shuffled = [rng.permutation(of_speaker[speaker]).tolist() for speaker in speakers]
     turns = max(map(len, shuffled), default=0)
     in_turn = [utts[turn] for turn in range(turns) for utts in shuffled if turn < len(utts)]
     return sorted(in_turn[:most])

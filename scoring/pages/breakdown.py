@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +49,9 @@ def duration_groups(facts: SetFacts) -> list[TrialGroup]:
     if len(edges) < 2:
         return [_group(f"{edges[0]:.1f} s", np.ones(len(seconds), dtype=bool), facts.trials.is_target)]
     number = np.searchsorted(edges[1:-1], seconds, side="right")  # (N,) in 0 … len(edges) - 2
-    pairs = zip(edges[:-1], edges[1:], strict=True)
     return [
         _group(f"{low:.1f}–{high:.1f} s", number == index, facts.trials.is_target)
-        for index, (low, high) in enumerate(pairs)
+        for index, (low, high) in enumerate(pairwise(edges))
     ]
 
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from common.errors import InputError, why
 from scoring.bootstrap import Interval, Summary, summarize
-from scoring.metrics import P_TARGETS, SortedTrials
+from scoring.metrics import P_TARGETS
 from scoring.pages.rows import ReportRow
 from scoring.pages.set_facts import SetFacts
-from scoring.trials import Scores, align, read_scores
+from scoring.trials import align, read_scores
 
 BACK_ENDS = {
     "plda": "PLDA",
@@ -66,7 +69,7 @@ def systems_of(row: ReportRow, test: str, variants: tuple[str, ...] = VARIANTS) 
     return [system for system in systems if system.scores.is_file()]
 
 
-def scores_of(system: ScoredSystem, facts: SetFacts) -> Any:
+def scores_of(system: ScoredSystem, facts: SetFacts) -> NDArray[np.float64]:
     """Scores in the order of the trials: float64 (N,).
 
     Raises:
@@ -119,7 +122,9 @@ def _summary(result: dict[str, Any]) -> Summary:
     return Summary(Interval(**result["eer"]), {p_target: costs[p_target] for p_target in P_TARGETS})
 
 
-def figures_of(system: ScoredSystem, recorded: RecordedFigures, facts: SetFacts, num_resamples: int, seed: int) -> Summary:
+def figures_of(
+    system: ScoredSystem, recorded: RecordedFigures, facts: SetFacts, num_resamples: int, seed: int
+) -> Summary:
     """The figures of a system: those that are recorded, else computed.
 
     Args:

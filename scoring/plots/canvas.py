@@ -92,12 +92,13 @@ def _settings() -> dict[str, Any]:
         **{"axes.titlesize": 8.5, "axes.titlelocation": "left", "axes.labelsize": 8.5, "axes.unicode_minus": True},
         **{"xtick.color": MUTED, "ytick.color": MUTED, "xtick.labelcolor": INK, "ytick.labelcolor": INK},
         **{"xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8, "legend.frameon": False},
-        **{"lines.linewidth": 1.4, "lines.solid_capstyle": "round", "figure.facecolor": PAPER, "axes.facecolor": "none"},
+        **{"lines.linewidth": 1.4, "lines.solid_capstyle": "round"},
+        **{"figure.facecolor": PAPER, "axes.facecolor": "none"},
     }
 
 
 @contextmanager
-def new_axes(width: float = 5.0, height: float = 3.4) -> Iterator[tuple[Figure, Axes]]:
+def new_axes(width: float = 4.4, height: float = 3.0) -> Iterator[tuple[Figure, Axes]]:
     """A figure with one pair of axes in the report's style, which holds within the block.
 
     Args:
@@ -119,7 +120,7 @@ def legend_below(figure: Figure, axes: Axes, columns: int = 2) -> None:
         return
     rows = -(-len(handles) // columns)
     figure.set_figheight(figure.get_figheight() + 0.17 * rows + 0.05)
-    figure.legend(handles, labels, loc="outside lower left", ncols=columns, handlelength=2.6, borderaxespad=0.2)
+    figure.legend(handles, labels, loc="outside lower left", ncols=columns, handlelength=2.2, columnspacing=1.2, borderaxespad=0.2)
 
 
 def finish(figure: Figure) -> Drawing:

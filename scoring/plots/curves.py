@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from scoring.plots.canvas import Drawing, finish, legend_below, line_style, new_axes
@@ -18,7 +19,9 @@ def draw_curves(labels: Sequence[str], curves: Sequence[Points], axis: str, log_
         axis: what the vertical axis shows.
         log_scale: of the vertical axis.
     """
-    with new_axes(5.0, 2.8) as (figure, axes):
+    from matplotlib.ticker import NullFormatter
+
+    with new_axes(4.4, 2.7) as (figure, axes):
         for number, (label, (steps, values)) in enumerate(zip(labels, curves, strict=True)):
             style = line_style(number)
             marker = "o" if len(steps) < 30 else ""
@@ -29,9 +32,17 @@ def draw_curves(labels: Sequence[str], curves: Sequence[Points], axis: str, log_
         positive = any(value > 0 for _, values in curves for value in values)
         if log_scale and positive:
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter("{x:g}" if _decades(curves) < 1.5 else NullFormatter())
         else:
             axes.set_ylim(0, None)
         axes.set(xlabel="training step", ylabel=axis, xlim=(0, None))
         if len(labels) > 1:
             legend_below(figure, axes)
         return finish(figure)
+
+
+def _decades(curves: Sequence[Points]) -> float:
+    """How many decades the positive values span."""
+    positive = [value for _, values in curves for value in values if value > 0]
+    return math.log10(max(positive) / min(positive))

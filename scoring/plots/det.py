@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 MARKERS = {"EER": "o", "minDCF(0.01)": "v", "minDCF(0.001)": "D", "minDCF(0.05)": "^"}
+HIGHEST = 0.6
 FEW_CURVES = 8  # more curves have only the first two marks
 
 
@@ -25,7 +26,7 @@ def draw_det(labels: Sequence[str], curves: Sequence[DetCurve]) -> Drawing:
         labels: names of the systems.
         curves: one for each.
     """
-    with new_axes(5.0, 4.7) as (figure, axes):
+    with new_axes(4.4, 4.2) as (figure, axes):
         low, high = _limits(curves)
         axes.plot([low, high], [low, high], color=MUTED, linewidth=0.7)
         names = list(MARKERS) if len(curves) <= FEW_CURVES else list(MARKERS)[:2]
@@ -34,9 +35,9 @@ def draw_det(labels: Sequence[str], curves: Sequence[DetCurve]) -> Drawing:
             x, y = normal_deviate(curve.fpr), normal_deviate(curve.fnr)
             axes.plot(x, y, color=style.color, linestyle=style.dashes, label=label)
             for point in curve.marked:
-                if point.name in names:
-                    place = normal_deviate(np.array([point.fpr, point.fnr])).clip(low, high)
-                    axes.plot(*place, MARKERS[point.name], color=style.color, markersize=4, clip_on=False)
+                place = normal_deviate(np.array([point.fpr, point.fnr]))
+                if point.name in names and low <= place.min() and place.max() <= high:
+                    axes.plot(*place, MARKERS[point.name], color=style.color, markersize=4.5, clip_on=False)
         _scale(axes, low, high)
         for name in names:
             axes.plot([], [], MARKERS[name], color=INK, markersize=4, label=name)
@@ -45,10 +46,12 @@ def draw_det(labels: Sequence[str], curves: Sequence[DetCurve]) -> Drawing:
 
 
 def _limits(curves: Sequence[DetCurve]) -> tuple[float, float]:
-    """From a tick below the smallest error rate that is not 0, to 60 %, as deviates."""
-    smallest = min(float(rates[rates > 0].min()) for curve in curves for rates in (curve.fpr, curve.fnr))
-    lowest = max([tick for tick in TICKS if tick <= smallest] or [TICKS[0] * 0.6])
-    low, high = normal_deviate(np.array([lowest, 0.6]))
+    """Deviates from a tick below the smallest rate that is not 0, while the other is at most HIGHEST, to HIGHEST."""
+    pairs = [pair for curve in curves for pair in ((curve.fpr, curve.fnr), (curve.fnr, curve.fpr))]
+    inside = [rates[(rates > 0) & (rates <= HIGHEST) & (others <= HIGHEST)] for rates, others in pairs]
+    smallest = min((float(rates.min()) for rates in inside if len(rates)), default=TICKS[0])
+    lowest = max([tick for tick in TICKS[:-1] if tick <= smallest] or [TICKS[0] / 2])
+    low, high = normal_deviate(np.array([lowest, HIGHEST]))
     return float(low), float(high)
 
 

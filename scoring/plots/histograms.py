@@ -47,7 +47,7 @@ def draw_histogram(
         threshold: where the error rates are equal.
     """
     edges, targets, nontargets = score_densities(scores, is_target)
-    with new_axes(3.6, 2.0) as (figure, axes):
+    with new_axes(3.2, 1.8) as (figure, axes):
         for density, color, label in ((nontargets, PALETTE[1], "nontargets"), (targets, PALETTE[0], "targets")):
             axes.stairs(density, edges, fill=True, color=color, alpha=0.25, linewidth=0)
             axes.stairs(density, edges, color=color, linewidth=1.3, label=label)

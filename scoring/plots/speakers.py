@@ -17,7 +17,7 @@ def draw_speakers(labels: Sequence[str], values: Sequence[Sequence[float]], axis
         values: one list for each system, a value for each speaker.
         axis: what the horizontal axis shows.
     """
-    with new_axes(5.0, 0.7 + 0.34 * len(labels)) as (figure, axes):
+    with new_axes(4.4, 0.7 + 0.34 * len(labels)) as (figure, axes):
         for place, speakers in enumerate(values):
             style = line_style(place)
             heights = place + np.array(stacked(speakers))

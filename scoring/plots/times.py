@@ -19,7 +19,7 @@ def draw_times(labels: Sequence[str], seconds: Sequence[Mapping[str, float]]) ->
         seconds: of each row: stage -> wall seconds.
     """
     stages = list(dict.fromkeys(stage for row in seconds for stage in row))
-    with new_axes(5.0, 0.75 + 0.3 * len(labels)) as (figure, axes):
+    with new_axes(4.4, 0.75 + 0.3 * len(labels)) as (figure, axes):
         scale, unit = (60.0, "minutes") if max(sum(row.values()) for row in seconds) > 300 else (1.0, "seconds")
         left = np.zeros(len(labels))
         for number, stage in enumerate(stages):
