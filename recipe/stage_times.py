@@ -185,7 +185,8 @@ def _memory_text(known: dict[TimedStage, Times]) -> str:
     return text + (f", not known of stage {' '.join(map(str, unknown))}" if unknown else "")
 
 
-def _folders_and_jobs(plan: RunPlan, last: int) -> tuple[dict[str, Path], list[TimedStage]]:
+def folders_and_jobs(plan: RunPlan, last: int) -> tuple[dict[str, Path], list[TimedStage]]:
+    """The directory of each role, and the jobs of a run up to its stage `last`."""
     folders = {role: Path(plan.values()[role]) for role in sorted({job.role for job in JOBS})}
     skipped = {*plan.passed_over, *PASSED_OVER.get(plan.augment, ())}
     return folders, jobs_of_run(folders, skipped, last)
@@ -193,7 +194,7 @@ def _folders_and_jobs(plan: RunPlan, last: int) -> tuple[dict[str, Path], list[T
 
 def left_of_run(plan: RunPlan, planned: PlannedStage) -> str:
     """How long a run will take from the beginning of this stage on, in words; "" if nothing is known."""
-    folders, jobs = _folders_and_jobs(plan, plan.last_stage)
+    folders, jobs = folders_and_jobs(plan, plan.last_stage)
     current = TimedStage(planned.stage.number, planned.stage.role)
     if current not in jobs:
         return ""
@@ -203,7 +204,7 @@ def left_of_run(plan: RunPlan, planned: PlannedStage) -> str:
 
 def total_of_run(plan: RunPlan) -> str:
     """How long all stages of a run together took, without the last one, which asks."""
-    folders, jobs = _folders_and_jobs(plan, 11)
+    folders, jobs = folders_and_jobs(plan, 11)
     return total_line(jobs, known_times(jobs, folders))
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from scoring.trials import Trials
 SpeakerNumbers = NDArray[np.intp]
 
 MAX_DRAWS_PER_RESAMPLE = 1000
+PERCENTILES = (2.5, 97.5)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,18 @@ class Summary:
 
     eer: Interval
     min_dcf: dict[float, Interval]
+
+
+class Figures(NamedTuple):
+    """EER, and minDCF for each prior, on all trials and on resamples of the speakers.
+
+    Attributes:
+        values: float64 (1 + P,), of all trials; the first is EER as a share.
+        resampled: float64 (R, 1 + P), of each resample.
+    """
+
+    values: NDArray[np.float64]
+    resampled: NDArray[np.float64]
 
 
 def trial_speakers(trials: Trials, utt2spk: Mapping[str, str]) -> tuple[SpeakerNumbers, SpeakerNumbers]:
@@ -112,13 +126,26 @@ def summarize(
     Raises:
         InputError: no targets, no nontargets, a NaN, fewer than two speakers.
     """
+    found = resampled_figures(scores, is_target, enroll_speaker, test_speaker, p_targets, num_resamples, seed)
+    low, high = np.percentile(found.resampled, PERCENTILES, axis=0)
+    intervals = [Interval(*map(float, figure)) for figure in zip(found.values, low, high, strict=True)]
+    return Summary(intervals[0], dict(zip(p_targets, intervals[1:], strict=True)))
+
+
+def resampled_figures(
+    scores: Scores,
+    is_target: Labels,
+    enroll_speaker: SpeakerNumbers,
+    test_speaker: SpeakerNumbers,
+    p_targets: Sequence[float] = P_TARGETS,
+    num_resamples: int = 1000,
+    seed: int = 0,
+) -> Figures:
+    """EER and minDCF of all trials and of every resample. Arguments and errors are those of `summarize`."""
     ordered = SortedTrials(scores, is_target)
     resamples = _resampled_weights(ordered.order, is_target, enroll_speaker, test_speaker, seed)
-    figures = np.array([_figures(ordered, next(resamples), p_targets) for _ in range(num_resamples)])
-    low, high = np.percentile(figures, [2.5, 97.5], axis=0)
-    values = _figures(ordered, None, p_targets)
-    intervals = [Interval(*map(float, figure)) for figure in zip(values, low, high, strict=True)]
-    return Summary(intervals[0], dict(zip(p_targets, intervals[1:], strict=True)))
+    resampled = np.array([_figures(ordered, next(resamples), p_targets) for _ in range(num_resamples)])
+    return Figures(np.array(_figures(ordered, None, p_targets)), resampled)
 
 
 def _figures(ordered: SortedTrials, weights: NDArray[np.float64] | None, p_targets: Sequence[float]) -> list[float]:

@@ -57,8 +57,6 @@ def test_the_dictionary_systems_have_their_published_sizes(root: Path, system: s
     assert sum(p.numel() for p in make(root, system).parameters()) == num_parameters
 
 
-@pytest.mark.parametrize(
-    "system", ["xvector_asoftmax", *(f"lde{n}" for n in range(2, 8)), "att", *AAM, "ecapa"]
-)
+@pytest.mark.parametrize("system", ["xvector_asoftmax", *(f"lde{n}" for n in range(2, 8)), "att", *AAM, "ecapa"])
 def test_no_relu_stands_before_an_angular_loss(root: Path, system: str) -> None:
     assert not any(isinstance(layer, torch.nn.ReLU) for layer in make(root, system).head)

@@ -80,9 +80,7 @@ def tables(checkout: Path, *words: str) -> int:
     return main(["--root", str(checkout), *words])
 
 
-def test_the_newest_result_is_written_between_the_comments(
-    checkout: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_newest_result_is_written_between_the_comments(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert tables(checkout) == 1
     differs = "README.md: table small: differs from the ledger; run python3 -m scoring.tables --write\n"
     assert differs in capsys.readouterr().out

@@ -1,0 +1,83 @@
+"""The part of the page on the runs: training curves, times of the stages, dropped utterances, circumstances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scoring.pages.gallery import Gallery, PageFigure
+from scoring.pages.rows import ReportSpec
+from scoring.pages.run_files import DroppedGroup, StageTime, read_curve, read_stage_record
+from scoring.pages.systems import RecordedFigures
+from scoring.plots.curves import draw_curves
+from scoring.plots.times import draw_times
+
+COLUMNS = {
+    "loss": ("training loss", 1.0, True),
+    "accuracy": ("training accuracy, %", 100.0, False),
+    "valid_eer": ("held-out EER, %", 100.0, False),
+    "lr": ("learning rate", 1.0, False),
+}
+"""Column of the curve -> name of the axis, factor, whether the axis is logarithmic."""
+
+
+@dataclass(frozen=True)
+class DroppedLine:
+    """Utterances dropped for one reason, and the rows whose runs report it."""
+
+    rows: list[str]
+    group: DroppedGroup
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """What the page shows of the runs."""
+
+    curves: list[PageFigure]
+    without_curve: list[str]
+    times: list[tuple[str, StageTime]]
+    times_figure: PageFigure | None
+    dropped: list[DroppedLine]
+    has_records: bool
+    notes: list[tuple[str, dict[str, str]]]
+
+
+def run_page(spec: ReportSpec, recorded: dict[str, RecordedFigures], gallery: Gallery) -> RunPage:
+    """Collect and draw what is known of the runs.
+
+    Args:
+        spec: the report.
+        recorded: name of a row -> its results.json.
+        gallery: takes the figures.
+
+    Raises:
+        InputError: a record of a run is damaged.
+    """
+    records = [(row, read_stage_record(row.exp)) for row in spec.done]
+    times = [(row.title, time) for row, record in records for time in record.times]
+    figure = None
+    if times:
+        timed = [(row.title, record.times) for row, record in records if record.times]
+        seconds = [{time.stage: time.seconds for time in own} for _, own in timed]
+        drawing = draw_times([title for title, _ in timed], seconds)
+        figure = gallery.add("stage-times", drawing, "Wall time of each stage; the table has the values")
+    reporters: dict[DroppedGroup, list[str]] = {}
+    for row, record in records:
+        for group in record.dropped:
+            reporters.setdefault(group, []).append(row.title)
+    dropped = [DroppedLine(titles, group) for group, titles in reporters.items()]
+    curves, without = _training_figures(spec, gallery)
+    notes = [(row.title, recorded[row.name].notes) for row in spec.done if recorded[row.name].notes]
+    has_records = any(record.times or record.dropped for _, record in records)
+    return RunPage(curves, without, times, figure, dropped, has_records, notes)
+
+
+def _training_figures(spec: ReportSpec, gallery: Gallery) -> tuple[list[PageFigure], list[str]]:
+    read = [(row.title, read_curve(row.exp)) for row in spec.done]
+    trained = [(title, curve) for title, curve in read if curve.columns]
+    figures = []
+    for column, (axis, factor, log_scale) in COLUMNS.items():
+        points = [(curve.of(column)[0], [factor * value for value in curve.of(column)[1]]) for _, curve in trained]
+        if any(steps for steps, _ in points):
+            drawing = draw_curves([title for title, _ in trained], points, axis, log_scale)
+            figures.append(gallery.add(f"training-{column}", drawing, f"{axis} over the steps of training"))
+    return figures, [title for title, curve in read if not curve.columns]
