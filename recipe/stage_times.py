@@ -210,7 +210,7 @@ def total_of_run(plan: RunPlan) -> str:
 
 def costs_of_run(plan: RunPlan) -> str:
     """What each of these stages took, as JSON: the field `stages` of the ledger of results."""
-    folders, jobs = _folders_and_jobs(plan, 11)
+    folders, jobs = folders_and_jobs(plan, 11)
     costs = [_cost(job, times) for job, times in known_times(jobs, folders).items()]
     return json.dumps(costs)
 
