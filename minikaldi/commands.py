@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from minikaldi.command import Command
 
 _FOLDERS: dict[str, tuple[str, ...]] = {
-    "basebin": ("copy-int-vector", "copy-matrix", "copy-vector", "est-pca", "transform-vec"),
+    "basebin": ("copy-int-vector", "copy-matrix", "copy-vector", "est-pca", "scale-post", "transform-vec"),
     "featbin": (
         "add-deltas",
         "apply-cmvn",
@@ -28,6 +28,23 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
         "wav-copy",
         "wav-reverberate",
         "wav-to-duration",
+    ),
+    "fgmmbin": (
+        "fgmm-global-acc-stats",
+        "fgmm-global-copy",
+        "fgmm-global-est",
+        "fgmm-global-gselect-to-post",
+        "fgmm-global-sum-accs",
+        "fgmm-global-to-gmm",
+    ),
+    "gmmbin": (
+        "gmm-global-acc-stats",
+        "gmm-global-copy",
+        "gmm-global-est",
+        "gmm-global-init-from-feats",
+        "gmm-global-sum-accs",
+        "gmm-global-to-fgmm",
+        "gmm-gselect",
     ),
     "ivectorbin": (
         "agglomerative-cluster",

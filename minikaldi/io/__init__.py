@@ -35,6 +35,7 @@ from minikaldi.io.primitives import (
     write_int32,
     write_token,
 )
+from minikaldi.io.ragged import GSELECT, POSTERIOR_ARRAYS, FrameIndices, FramePosteriors
 from minikaldi.io.random_access import RandomAccessReader, random_access
 from minikaldi.io.rows import matrix_shape, read_matrix_rows
 from minikaldi.io.sequential import SequentialReader, sequential
@@ -52,13 +53,17 @@ __all__ = [
     "FLOAT_MATRIX",
     "FLOAT_VECTOR",
     "GAUSS_POSTERIOR",
+    "GSELECT",
     "INT32",
     "INT32_VECTOR",
     "POSTERIOR",
+    "POSTERIOR_ARRAYS",
     "TOKEN",
     "TOKEN_VECTOR",
     "WAVE",
     "WAVE_HEADER",
+    "FrameIndices",
+    "FramePosteriors",
     "Holder",
     "MatrixHolder",
     "RandomAccessReader",

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minikaldi.io.frame_posteriors import FramePosteriors, from_frames
+from minikaldi.io import FramePosteriors
 from minikaldi.ivector.extraction import extract_vectors
 from minikaldi.ivector.extractor import IvectorExtractor
 from minikaldi.ivector.extractor_posterior import equations_of, posterior_of
@@ -19,6 +19,7 @@ from minikaldi.ivector.extractor_terms import terms_of
 from minikaldi.ivector.utterance_stats import BatchStats, WeightedFrames, batch_stats
 from tests.minikaldi.helpers.slow_extractor import (
     Utterance,
+    from_frames,
     pass_statistics,
     random_extractor,
     random_utterance,

@@ -16,6 +16,7 @@ from minikaldi.io.compressed import read_compressed_header, read_compressed_part
 from minikaldi.io.entries import next_key
 from minikaldi.io.primitives import Reader, read_binary_header
 from tests.minikaldi.helpers.extractor_files import extractor_arrays, is_extractor_file
+from tests.minikaldi.helpers.golden_models import model_parts
 
 _BINARY_ARCHIVE = re.compile(rb"\S+ (\0B|RIFF)")
 _SEVERAL_UTTERANCES = 20000  # values; an utterance of four seconds has 12,000
@@ -118,6 +119,9 @@ def read_binary_file(path: Path) -> list[Entry]:
     """Every object of an archive, or the one of a file."""
     data = path.read_bytes()
     stream = io.BufferedReader(io.BytesIO(data))
+    if data.startswith(b"\0B<"):
+        stream.read(2)
+        return [Entry(token, kind, np.atleast_1d(values)) for token, kind, values in model_parts(stream)]
     if not _BINARY_ARCHIVE.match(data):
         return [_read_entry("", stream)]
     entries = []

@@ -11,11 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.gmm.triangles import packed_of, unpacked
-from minikaldi.io.frame_posteriors import FramePosteriors, from_frames
+from minikaldi.io import FramePosteriors
 from minikaldi.ivector.extractor import IvectorExtractor
 
 Array = NDArray[Any]
 Utterance = tuple[Array, FramePosteriors]
+
+
+def from_frames(frames: list[list[tuple[int, float]]]) -> FramePosteriors:
+    """The arrays of posteriors that are lists."""
+    pairs = [pair for frame in frames for pair in frame]
+    return FramePosteriors(
+        np.array([len(frame) for frame in frames], np.int32),
+        np.array([index for index, _ in pairs], np.int32),
+        np.array([share for _, share in pairs], np.float32),
+    )
 
 
 def random_extractor(

@@ -1,0 +1,25 @@
+"""fgmm-global-copy: a copy of a full-covariance GMM, in binary or text.
+
+Source: Kaldi fgmmbin/fgmm-global-copy.cc.
+"""
+
+from __future__ import annotations
+
+from minikaldi.command import CommandRun, command
+from minikaldi.gmm.full_gmm import FULL_GMM
+from minikaldi.gmmbin.model_options import BinaryOptions
+
+
+@command(
+    "fgmm-global-copy",
+    usage="[options] <model-in> <model-out>",
+    num_args=(2, 2),
+    options=BinaryOptions,
+    about="Copy a full-covariance GMM.",
+)
+def main(run: CommandRun, options: BinaryOptions, args: list[str]) -> int:
+    """Copy the model; its constants are computed again, as in Kaldi."""
+    model = run.read_object(args[0], FULL_GMM)
+    run.write_object(args[1], FULL_GMM, model, options.binary)
+    run.log(f"Written model to {args[1]}")
+    return 0

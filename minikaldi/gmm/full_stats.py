@@ -1,0 +1,192 @@
+"""Statistics of frames under a full-covariance mixture: their sum, their form in a file, how they are accumulated.
+
+Source: Kaldi gmm/mle-full-gmm.cc (AccumFullGmm). Here, as in Kaldi's files, the second moments are about each
+Gaussian's own mean, not about 0; so nothing is lost where a mean is much larger than a deviation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minikaldi.gmm.flags import GmmFlags, augmented
+from minikaldi.gmm.full_likes import FullScorer
+from minikaldi.gmm.selection import GaussPairs, softmax_by_frame
+from minikaldi.gmm.stats_files import (
+    StatsHeader,
+    check_part,
+    check_same_header,
+    read_stats_header,
+    write_stats_header,
+    write_sums,
+)
+from minikaldi.gmm.triangles import Float32Array, Float64Array, check_triangle, packed_of
+from minikaldi.io import (
+    FrameIndices,
+    Reader,
+    Writer,
+    read_binary_header,
+    read_matrix,
+    read_token,
+    read_vector,
+    write_binary_header,
+    write_token,
+)
+from minikaldi.io.packed import read_packed, write_packed
+from minikaldi.io.places import malformed
+
+
+@dataclass(frozen=True)
+class FullStats:
+    """Sums over frames, each weighted by its share of a Gaussian; float64.
+
+    Attributes:
+        flags: which sums there are.
+        dim: F.
+        occupancy: (M,), sums of the shares.
+        sums: (M, F), of the frames; (0, 0) without GmmFlags.MEANS.
+        scatter: (M, F(F+1)/2), lower triangles of the sums of (x - m)(x - m)ᵀ, m the mean of these frames; (0, 0)
+            without GmmFlags.VARIANCES.
+    """
+
+    flags: GmmFlags
+    dim: int
+    occupancy: Float64Array
+    sums: Float64Array
+    scatter: Float64Array
+
+    @property
+    def header(self) -> StatsHeader:
+        """Sizes and flags."""
+        return self.dim, len(self.occupancy), self.flags
+
+    def means(self) -> Float64Array:
+        """The mean of each Gaussian's frames (M, F); 0 if it has none."""
+        return self.sums / np.where(self.occupancy == 0, 1, self.occupancy)[:, None]
+
+    def plus(self, other: FullStats) -> FullStats:
+        """The statistics of both.
+
+        Raises:
+            KaldiError: other sizes or flags.
+        """
+        check_same_header(self.header, other.header)
+        occupancy = self.occupancy + other.occupancy
+        scatter = self.scatter + other.scatter
+        if self.flags & GmmFlags.VARIANCES:
+            gap = self.means() - other.means()
+            shares = self.occupancy * other.occupancy / np.where(occupancy == 0, 1, occupancy)
+            scatter += packed_of(gap[:, :, None] * gap[:, None, :]) * shares[:, None]
+        return FullStats(self.flags, self.dim, occupancy, self.sums + other.sums, scatter)
+
+
+class FullStatsHolder:
+    """Reads and writes statistics. Source: AccumFullGmm::Read and AccumFullGmm::Write."""
+
+    what = "statistics of a full-covariance GMM"
+
+    def read(self, stream: Reader) -> FullStats:
+        """Read the statistics that start here.
+
+        Raises:
+            KaldiError: none, or truncated, or of other sizes than the header claims.
+        """
+        binary = read_binary_header(stream)
+        dim, num_gauss, flags = read_stats_header(stream, binary)
+        flags = augmented(flags)
+        occupancy = np.zeros(num_gauss)
+        sums = np.zeros((num_gauss, dim) if flags & GmmFlags.MEANS else (0, 0))
+        scatter = np.zeros((num_gauss, dim * (dim + 1) // 2) if flags & GmmFlags.VARIANCES else (0, 0))
+        while (token := read_token(stream)) != "</GMMACCS>":
+            if token == "<OCCUPANCY>":
+                occupancy = read_vector(stream, binary, np.float64)
+            elif token == "<MEANACCS>":
+                found = read_matrix(stream, binary, np.float64)
+                check_part(token, found.shape, sums.shape)
+                sums = found
+            elif token == "<FULLVARACCS>" and scatter.size:
+                for gauss in range(num_gauss):
+                    packed = read_packed(stream, binary, np.float64)
+                    check_triangle(packed, dim, f"second moment of Gaussian {gauss}")
+                    scatter[gauss] = packed
+            else:
+                raise malformed(stream, f"{self.what}: unexpected token {token[:80]!r}", back=len(token) + 1)
+        check_part("<OCCUPANCY>", occupancy.shape, (num_gauss,))
+        return FullStats(flags, dim, occupancy, sums, scatter)
+
+    def write(self, stream: Writer, value: FullStats, binary: bool) -> None:
+        """Write the statistics with their header."""
+        write_binary_header(stream, binary)
+        write_stats_header(stream, value.header, binary)
+        write_sums(stream, value.occupancy, value.sums, binary)
+        if value.flags & GmmFlags.VARIANCES:
+            write_token(stream, "<FULLVARACCS>")
+            for packed in value.scatter.astype(np.float32):
+                write_packed(stream, packed, binary)
+        write_token(stream, "</GMMACCS>")
+
+
+class FullAccumulator:
+    """Adds up statistics under a model, about the model's means, so that float32 products are precise enough.
+
+    Args:
+        scorer: of the model.
+        flags: what the statistics are for.
+    """
+
+    def __init__(self, scorer: FullScorer, flags: GmmFlags) -> None:
+        self._scorer = scorer
+        self.flags = augmented(flags)
+        # Of [x - μ, 1]: the last row holds the first moments and the occupancy.
+        rows = scorer.dim + 1 if self.flags & GmmFlags.VARIANCES else 1
+        self._moments = np.zeros((scorer.num_gauss, rows, scorer.dim + 1))
+
+    def add(
+        self, feats: Float32Array, weights: Float32Array | None = None, selection: FrameIndices | None = None
+    ) -> Float64Array:
+        """Add a block of frames.
+
+        Args:
+            feats: (T, F).
+            weights: (T,) of the frames; None: 1.
+            selection: the Gaussians of each frame; None: all.
+
+        Returns:
+            log-likelihood of each frame (T,), without its weight.
+        """
+        pairs = GaussPairs(
+            all_of(len(feats), self._scorer.num_gauss) if selection is None else selection, self._scorer.num_gauss
+        )
+        likes, shares = softmax_by_frame(self._scorer.pair_log_likes(feats, pairs), pairs)
+        if weights is not None:
+            shares *= weights[pairs.frames]
+        for group in self._scorer.groups(feats, pairs):
+            weighted = group.frames * shares[group.pairs, None]
+            left = weighted if self.flags & GmmFlags.VARIANCES else weighted[:, -1:]
+            self._moments[group.gauss] += left.T @ group.frames
+        return likes
+
+    def stats(self) -> FullStats:
+        """The statistics so far."""
+        occupancy = self._moments[:, -1, -1].copy()
+        first = self._moments[:, -1, :-1]
+        sums = first + occupancy[:, None] * self._scorer.means
+        if not self.flags & GmmFlags.VARIANCES:
+            empty = np.zeros((0, 0))
+            return FullStats(
+                self.flags, self._scorer.dim, occupancy, sums if self.flags & GmmFlags.MEANS else empty, empty
+            )
+        shares = 1 / np.where(occupancy == 0, 1, occupancy)
+        second = packed_of(self._moments[:, :-1, :-1])
+        scatter = second - packed_of(first[:, :, None] * first[:, None, :]) * shares[:, None]
+        return FullStats(self.flags, self._scorer.dim, occupancy, sums, scatter)
+
+
+def all_of(num_frames: int, num_gauss: int) -> FrameIndices:
+    """The selection of all Gaussians for each frame."""
+    every = np.arange(num_gauss, dtype=np.int32)
+    return FrameIndices(np.full(num_frames, num_gauss, np.int32), np.tile(every, num_frames))
+
+
+FULL_STATS = FullStatsHolder()
