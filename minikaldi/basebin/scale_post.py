@@ -18,7 +18,7 @@ from minikaldi.options import NoOptions
 
 @command(
     "scale-post",
-    usage="[options] <post-rspecifier> (<scale-rspecifier>|<scale>) <post-wspecifier>",
+    usage="<post-rspecifier> (<scale-rspecifier>|<scale>) <post-wspecifier>",
     num_args=(3, 3),
     about="Scale posteriors by one number, or by a number for each utterance.",
 )

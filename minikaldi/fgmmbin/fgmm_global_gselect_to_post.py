@@ -14,7 +14,7 @@ from minikaldi.command import CommandRun, command
 from minikaldi.fgmmbin.block_posteriors import block_posteriors
 from minikaldi.gmm.full_gmm import FULL_GMM
 from minikaldi.gmm.full_likes import FullScorer
-from minikaldi.gmmbin.accumulation import LOUD, ratio
+from minikaldi.gmmbin.accumulation import LOUD, average_of
 from minikaldi.gmmbin.frame_tables import FrameTables, in_blocks
 from minikaldi.io import POSTERIOR_ARRAYS
 from minikaldi.options import CommandOptions
@@ -49,13 +49,11 @@ def main(run: CommandRun, options: GselectToPostOptions, args: list[str]) -> int
                 posteriors.write(key, posterior)
                 done += 1
                 if run.verbose >= LOUD:
-                    average = f"{ratio(float(likes.sum()), len(likes)):.6g} per frame over {len(likes)} frames."
+                    average = f"{average_of(float(likes.sum()), len(likes)):.6g} per frame over {len(likes)} frames."
                     run.log(f"Like/frame for utt {key} was {average}")
                 like += float(likes.sum())
                 frames, entries = frames + len(likes), entries + len(posterior.indices)
     run.log(f"Done {done} files; {tables.errors + tables.done - done} had errors.")
-    run.log(
-        f"Overall loglike per frame is {ratio(like, frames):.6g} with {ratio(entries, frames):.6g} entries per frame,  "
-        f"over {frames} frames"
-    )
+    average = f"{average_of(like, frames):.6g} with {average_of(entries, frames):.6g} entries per frame"
+    run.log(f"Overall loglike per frame is {average},  over {frames} frames")
     return 0 if done else 1

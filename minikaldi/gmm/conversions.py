@@ -10,7 +10,7 @@ from minikaldi.gmm.triangles import triangle_indices
 
 
 def full_of_diag(gmm: DiagGmm) -> FullGmm:
-    """The same mixture with covariances of which only the diagonal is not 0. Source: FullGmm::CopyFromDiagGmm."""
+    """The same mixture; outside of the diagonal its covariances are 0. Source: FullGmm::CopyFromDiagGmm."""
     rows, cols = triangle_indices(gmm.dim)
     inv_covars = np.zeros((gmm.num_gauss, rows.size), np.float32)
     inv_covars[:, np.flatnonzero(rows == cols)] = gmm.inv_vars

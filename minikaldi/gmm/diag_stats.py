@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minikaldi.gmm.diag_likes import DiagScorer, block_rows
-from minikaldi.gmm.flags import GmmFlags, augmented
+from minikaldi.gmm.flags import GmmFlags, needed_flags
 from minikaldi.gmm.selection import (
     GaussPairs,
     frame_range,
@@ -99,7 +99,7 @@ class DiagStatsHolder:
         """
         binary = read_binary_header(stream)
         dim, num_gauss, flags = read_stats_header(stream, binary)
-        flags = augmented(flags)
+        flags = needed_flags(flags)
         occupancy = np.zeros(num_gauss)
         sums, squares = _zeros(num_gauss, dim, flags)
         while (token := read_token(stream)) != "</GMMACCS>":
@@ -149,7 +149,7 @@ class DiagAccumulator:
 
     def __init__(self, scorer: DiagScorer, flags: GmmFlags) -> None:
         self._scorer = scorer
-        self.flags = augmented(flags)
+        self.flags = needed_flags(flags)
         self._moments = np.zeros((scorer.num_gauss, 2 * scorer.dim + 1))  # of x, x² and 1
 
     def add(

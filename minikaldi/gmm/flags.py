@@ -44,7 +44,7 @@ def parse_flags(letters: str) -> GmmFlags:
     return flags
 
 
-def augmented(flags: GmmFlags) -> GmmFlags:
+def needed_flags(flags: GmmFlags) -> GmmFlags:
     """The statistics that an update of `flags` needs: variances need means, and everything needs the weights."""
     if flags & GmmFlags.VARIANCES:
         flags |= GmmFlags.MEANS

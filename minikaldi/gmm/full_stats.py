@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minikaldi.gmm.flags import GmmFlags, augmented
+from minikaldi.gmm.flags import GmmFlags, needed_flags
 from minikaldi.gmm.full_likes import FullScorer
 from minikaldi.gmm.selection import GaussPairs, softmax_by_frame
 from minikaldi.gmm.stats_files import (
@@ -94,7 +94,7 @@ class FullStatsHolder:
         """
         binary = read_binary_header(stream)
         dim, num_gauss, flags = read_stats_header(stream, binary)
-        flags = augmented(flags)
+        flags = needed_flags(flags)
         occupancy = np.zeros(num_gauss)
         sums = np.zeros((num_gauss, dim) if flags & GmmFlags.MEANS else (0, 0))
         scatter = np.zeros((num_gauss, dim * (dim + 1) // 2) if flags & GmmFlags.VARIANCES else (0, 0))
@@ -137,7 +137,7 @@ class FullAccumulator:
 
     def __init__(self, scorer: FullScorer, flags: GmmFlags) -> None:
         self._scorer = scorer
-        self.flags = augmented(flags)
+        self.flags = needed_flags(flags)
         # Of [x - μ, 1]: the last row holds the first moments and the occupancy.
         rows = scorer.dim + 1 if self.flags & GmmFlags.VARIANCES else 1
         self._moments = np.zeros((scorer.num_gauss, rows, scorer.dim + 1))

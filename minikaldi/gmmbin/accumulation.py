@@ -31,7 +31,7 @@ def accumulate(run: CommandRun, tables: FrameTables, accumulator: Accumulator) -
         some_like, some_weight = _add_block(run, block, accumulator)
         like, weight = like + some_like, weight + some_weight
     run.log(f"Done {tables.done} files; {tables.errors} with errors.")
-    run.log(f"Overall likelihood per frame = {ratio(like, weight):.6g} over {weight:.6g} (weighted) frames.")
+    run.log(f"Overall likelihood per frame = {average_of(like, weight):.6g} over {weight:.6g} (weighted) frames.")
 
 
 def _add_block(run: CommandRun, block: list[Utterance], accumulator: Accumulator) -> tuple[float, float]:
@@ -57,7 +57,7 @@ def _log_files(run: CommandRun, block: list[Utterance], likes: Float64Array) -> 
     for one in block:
         end = start + len(one.feats)
         weight = float(len(one.feats) if one.weights is None else one.weights.sum(dtype=np.float64))
-        like = ratio(float(likes[start:end].sum()), weight)
+        like = average_of(float(likes[start:end].sum()), weight)
         run.log(f"File '{one.key}': Average likelihood = {like:.6g} over {weight:.6g} frames.")
         start = end
 
@@ -71,6 +71,6 @@ def _used(utterance: Utterance) -> Utterance:
     return Utterance(utterance.key, utterance.feats[kept], utterance.weights[kept], selection)
 
 
-def ratio(part: float, whole: float) -> float:
+def average_of(part: float, whole: float) -> float:
     """part / whole; NaN of nothing, as in Kaldi's reports."""
     return part / whole if whole else float("nan")

@@ -14,7 +14,7 @@ from minikaldi.gmmbin.model_options import BinaryOptions
 
 @command(
     "gmm-global-sum-accs",
-    usage="[options] <stats-out> <stats-in1> <stats-in2> ...",
+    usage="[options] stats-out stats-in1 stats-in2 ...",
     num_args=(2, None),
     options=BinaryOptions,
     about="Sum several files of statistics for training a diagonal-covariance GMM.",

@@ -16,7 +16,7 @@ from minikaldi.command import CommandRun, command
 from minikaldi.gmm.diag_gmm import DIAG_GMM
 from minikaldi.gmm.diag_likes import DiagScorer
 from minikaldi.gmm.triangles import Float64Array
-from minikaldi.gmmbin.accumulation import ratio
+from minikaldi.gmmbin.accumulation import average_of
 from minikaldi.gmmbin.frame_tables import FrameTables, Utterance
 from minikaldi.io import FLOAT, GSELECT, FrameIndices
 from minikaldi.options import CommandOptions
@@ -62,7 +62,7 @@ def main(run: CommandRun, options: GselectOptions, args: list[str]) -> int:
             total, frames = total + like, frames + len(likes)
     run.log(
         f"Done {tables.done} files, {tables.errors} with errors, average UBM log-likelihood is "
-        f"{ratio(total, frames):.6g} over {frames} frames."
+        f"{average_of(total, frames):.6g} over {frames} frames."
     )
     return 0 if tables.done else 1
 

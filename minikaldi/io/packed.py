@@ -1,4 +1,4 @@
-r"""Symmetric matrices of which only the lower triangle is stored, row by row.
+r"""Symmetric matrices: only the lower triangle is stored, row by row.
 
 Source: Kaldi matrix/packed-matrix.cc. Binary: ``FP 4 <rows> data`` (``DP`` double). Text: ``[\na \nb c \nd e f ]\n``.
 """

@@ -41,6 +41,15 @@ CHAINS = [
     "cat spk_trials | ivector-plda-scoring --num-utts=ark:num_utts.txt 'cat plda |' ark:spk.lda.ark "
     "'ark:copy-vector ark:test.lda.ark ark:- |' - -",
     "cat reco2num | copy-int-vector ark:- ark:- | copy-int-vector ark:- ark,t:-",
+    "gmm-global-init-from-feats --num-gauss=8 --num-iters=3 'ark:copy-feats ark:iv.ark ark:- |' - | "
+    "gmm-global-copy - - | gmm-global-acc-stats - ark:iv.ark - | gmm-global-sum-accs - - | "
+    "gmm-global-est init.dubm - - | gmm-global-to-fgmm - - | "
+    "fgmm-global-copy --binary=false - -",
+    "gmm-gselect --n=4 'fgmm-global-to-gmm init.fubm - |' ark:iv.ark ark:- | "
+    "fgmm-global-acc-stats --gselect=ark:- init.fubm ark:iv.ark - | fgmm-global-sum-accs - - full.acc | "
+    "fgmm-global-est init.fubm - -",
+    "fgmm-global-gselect-to-post --min-post=0.1 final.ubm ark:iv.ark ark:gselect.ark ark:- | "
+    "scale-post ark:- 0.5 ark,t:-",
     "cat eer.in | compute-eer -",
 ]
 _OUTPUTS = re.compile(r"(\S*:)?\$OUT/\S+$")
