@@ -1,0 +1,1 @@
+"""What benchmarks/ivector.py measures: the mixtures, and the extractor."""
