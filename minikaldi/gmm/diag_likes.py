@@ -114,16 +114,18 @@ def best_of_rows(values: Float32Array, count: int) -> tuple[NDArray[np.int32], F
     Raises:
         KaldiError: a value is NaN.
     """
-    if count < values.shape[1]:
-        least = np.partition(values, values.shape[1] - count, axis=1)[:, -count]
-        rows, columns = np.nonzero(values >= least[:, None])
-        if len(rows) < count * len(values):
+    num_rows, width = values.shape
+    if count < width:
+        least = np.partition(values, width - count, axis=1)[:, width - count]
+        flat = np.flatnonzero(values >= least[:, None])  # of one dimension: of two it takes ten times as long
+        if len(flat) < count * num_rows:
             raise KaldiError("the likelihoods of a frame are not numbers: overflow, or invalid variances or features")
-        keys = sort_keys(values[rows, columns], columns)
-        keys = keys.reshape(-1, count) if len(rows) == count * len(values) else _without_ties(keys, rows, count)
+        keys = sort_keys(values.reshape(-1)[flat], flat % width)
+        keys = keys.reshape(-1, count) if len(flat) == count * num_rows else _without_ties(keys, flat // width, count)
     else:
         keys = sort_keys(values, np.arange(count))
-    keys = np.sort(keys, axis=1)[:, ::-1]
+    keys.sort(axis=1)
+    keys = keys[:, ::-1]
     return (keys & _LOW).astype(np.int32), _values_of(keys)
 
 

@@ -24,12 +24,12 @@ class GaussGroup:
     Attributes:
         gauss: index of the Gaussian.
         pairs: (n,), the places of these pairs among all.
-        frames: (n, F + 1), frames minus the mean of the Gaussian, and 1; valid until the next group.
+        centred: (n, F), frames minus the mean of the Gaussian; valid until the next group.
     """
 
     gauss: int
     pairs: IndexArray
-    frames: Float32Array
+    centred: Float32Array
 
 
 class FullScorer:
@@ -53,9 +53,8 @@ class FullScorer:
             consts = np.log(gmm.weights.astype(np.float64)) + 0.5 * (log_dets - gmm.dim * LOG_2PI)
         self._factors = factors.astype(np.float32)  # (M, F, F)
         self._consts = consts.astype(np.float32)  # (M,), log-likelihood at the mean
-        self._shifts = np.zeros((gmm.num_gauss, gmm.dim + 1), np.float32)
-        self._shifts[:, :-1] = gmm.means()
-        self.means = self._shifts[:, :-1].astype(np.float64)
+        self._shifts = gmm.means().astype(np.float32)  # (M, F)
+        self.means = self._shifts.astype(np.float64)
 
     def groups(self, feats: Float32Array, pairs: GaussPairs) -> Iterator[GaussGroup]:
         """The frames of each Gaussian in turn.
@@ -68,15 +67,13 @@ class FullScorer:
             KaldiError: the frames are not of the model's dimension.
         """
         check_dim(feats, self.dim)
-        extended = np.ones((len(feats), self.dim + 1), np.float32)
-        extended[:, :-1] = feats
         groups = pairs.groups
-        buffer = np.empty((max((end - first for _, first, end in groups), default=0), self.dim + 1), np.float32)
+        buffer = np.empty((max((end - first for _, first, end in groups), default=0), self.dim), np.float32)
         order = pairs.by_gauss
         frames = pairs.frames[order]
         for gauss, first, end in groups:
             some = buffer[: end - first]
-            np.take(extended, frames[first:end], axis=0, out=some, mode="clip")
+            np.take(feats, frames[first:end], axis=0, out=some, mode="clip")
             some -= self._shifts[gauss]
             yield GaussGroup(gauss, order[first:end], some)
 
@@ -84,7 +81,7 @@ class FullScorer:
         """Log-likelihood of each pair (N,), each with the weight of its Gaussian; arguments as `groups`."""
         log_likes = np.empty(len(pairs.selection.indices), np.float32)
         for group in self.groups(feats, pairs):
-            whitened = group.frames[:, :-1] @ self._factors[group.gauss]
+            whitened = group.centred @ self._factors[group.gauss]
             distances = np.einsum("ij,ij->i", whitened, whitened)
             log_likes[group.pairs] = self._consts[group.gauss] - 0.5 * distances
         return log_likes

@@ -77,7 +77,7 @@ class FullStats:
         if self.flags & GmmFlags.VARIANCES:
             gap = self.means() - other.means()
             shares = self.occupancy * other.occupancy / np.where(occupancy == 0, 1, occupancy)
-            scatter += packed_of(gap[:, :, None] * gap[:, None, :]) * shares[:, None]
+            scatter += packed_of(outer(gap)) * shares[:, None]
         return FullStats(self.flags, self.dim, occupancy, self.sums + other.sums, scatter)
 
 
@@ -138,9 +138,10 @@ class FullAccumulator:
     def __init__(self, scorer: FullScorer, flags: GmmFlags) -> None:
         self._scorer = scorer
         self.flags = needed_flags(flags)
-        # Of [x - μ, 1]: the last row holds the first moments and the occupancy.
-        rows = scorer.dim + 1 if self.flags & GmmFlags.VARIANCES else 1
-        self._moments = np.zeros((scorer.num_gauss, rows, scorer.dim + 1))
+        self._occupancy = np.zeros(scorer.num_gauss)
+        self._sums = np.zeros((scorer.num_gauss, scorer.dim))  # of x - μ
+        with_second = bool(self.flags & GmmFlags.VARIANCES)
+        self._products = np.zeros((scorer.num_gauss, scorer.dim, scorer.dim) if with_second else (0, 0, 0))
 
     def add(
         self, feats: Float32Array, weights: Float32Array | None = None, selection: FrameIndices | None = None
@@ -161,26 +162,35 @@ class FullAccumulator:
         likes, shares = softmax_by_frame(self._scorer.pair_log_likes(feats, pairs), pairs)
         if weights is not None:
             shares *= weights[pairs.frames]
+        # The product of a matrix with its own transpose is half the work of a product of two matrices.
+        roots = np.sqrt(np.abs(shares))
+        signs = np.sign(shares) if (shares < 0).any() else None  # of weights below 0
+        self._occupancy += np.bincount(pairs.selection.indices, shares, minlength=len(self._occupancy))
         for group in self._scorer.groups(feats, pairs):
-            weighted = group.frames * shares[group.pairs, None]
-            left = weighted if self.flags & GmmFlags.VARIANCES else weighted[:, -1:]
-            self._moments[group.gauss] += left.T @ group.frames
+            own = roots[group.pairs]
+            weighted = np.multiply(group.centred, own[:, None], out=group.centred)
+            signed = weighted if signs is None else weighted * signs[group.pairs, None]
+            self._sums[group.gauss] += own @ signed
+            if len(self._products):
+                self._products[group.gauss] += weighted.T @ signed
         return likes
 
     def stats(self) -> FullStats:
         """The statistics so far."""
-        occupancy = self._moments[:, -1, -1].copy()
-        first = self._moments[:, -1, :-1]
-        sums = first + occupancy[:, None] * self._scorer.means
-        if not self.flags & GmmFlags.VARIANCES:
-            empty = np.zeros((0, 0))
-            return FullStats(
-                self.flags, self._scorer.dim, occupancy, sums if self.flags & GmmFlags.MEANS else empty, empty
-            )
-        shares = 1 / np.where(occupancy == 0, 1, occupancy)
-        second = packed_of(self._moments[:, :-1, :-1])
-        scatter = second - packed_of(first[:, :, None] * first[:, None, :]) * shares[:, None]
-        return FullStats(self.flags, self._scorer.dim, occupancy, sums, scatter)
+        occupancy = self._occupancy.copy()
+        sums = self._sums + occupancy[:, None] * self._scorer.means
+        scatter = empty = np.zeros((0, 0))
+        if self.flags & GmmFlags.VARIANCES:
+            shares = 1 / np.where(occupancy == 0, 1, occupancy)
+            scatter = packed_of(self._products) - packed_of(outer(self._sums)) * shares[:, None]
+        return FullStats(
+            self.flags, self._scorer.dim, occupancy, sums if self.flags & GmmFlags.MEANS else empty, scatter
+        )
+
+
+def outer(vectors: Float64Array) -> Float64Array:
+    """x xᵀ (n, F, F) of each row (n, F)."""
+    return vectors[:, :, None] * vectors[:, None, :]
 
 
 def all_of(num_frames: int, num_gauss: int) -> FrameIndices:
