@@ -51,7 +51,7 @@ def lower_rows(packed: NDArray[np.floating], matrix: Float64Array) -> Iterator[i
 
 
 def factor_in_place(matrix: Float64Array) -> float:
-    """Replace a matrix (dim, dim), of which the lower triangle counts, by its Cholesky factor.
+    """Replace a symmetric matrix (dim, dim) by its Cholesky factor; only the lower triangle is read and written.
 
     Returns:
         the logarithm of its determinant.
