@@ -77,9 +77,10 @@ def invert_factored(factor: Float64Array) -> None:
     _lapack("dpotri")(factor.T, lower=0, overwrite_c=1)
 
 
-def is_positive_definite(matrix: Float64Array) -> bool:
-    """Whether a symmetric matrix (dim, dim) has only positive eigenvalues."""
-    return bool(_lapack("dpotrf")(matrix.T, lower=0, clean=0, overwrite_a=0)[1] == 0)
+def condition_of_factored(factor: Float64Array, norm: float) -> float:
+    """An estimate of a factored matrix's condition, from its 1-norm; infinite if the matrix is singular or NaN."""
+    reciprocal = float(_lapack("dpocon")(factor.T, norm, uplo="U")[0])
+    return 1.0 / reciprocal if reciprocal > 0.0 else np.inf
 
 
 def _lapack(name: str) -> Any:

@@ -63,6 +63,18 @@ def test_kaldis_model_continues_here_and_its_statistics_in_text_give_the_same_mo
         np.testing.assert_allclose(second[name], values, atol=1e-3 * scale, err_msg=name)
 
 
+def test_kaldis_model_that_was_written_here_gives_kaldis_statistics(tmp_path: Path) -> None:
+    kaldis = GOLDEN.parent / "cases" / "ie-acc" / "out" / "acc"
+    tables = (f"ark:{GOLDEN}/iv.ark", f"ark:{GOLDEN}/post.ark")
+    for binary in ("true", "false"):
+        model, acc = str(tmp_path / "model.ie"), tmp_path / "acc"
+        assert run("ivector-extractor-copy", f"--binary={binary}", str(GOLDEN / "0.ie"), model)[0] == 0
+        assert run("ivector-extractor-acc-stats", model, *tables, str(acc))[0] == 0
+        ours, expected = extractor_arrays(acc), extractor_arrays(kaldis)
+        for name, values in expected.items():
+            np.testing.assert_allclose(ours[name], values, atol=1e-4 * np.abs(values).max(initial=1e-30), err_msg=name)
+
+
 @pytest.mark.parametrize("use_weights", ["true", "false"])
 def test_a_new_extractor_has_the_means_and_covariances_of_the_ubm(folder: Path, use_weights: str) -> None:
     rng = np.random.default_rng(0)

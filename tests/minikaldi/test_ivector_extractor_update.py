@@ -191,6 +191,23 @@ def test_a_zero_quadratic_term_and_a_worse_solution_leave_the_old_one() -> None:
     assert best.improvement == 0.0
 
 
+@pytest.mark.parametrize("name", ["counts", "linear", "quadratic", "scatter", "ivector_sum", "ivector_scatter"])
+def test_statistics_with_nan_are_refused(name: str) -> None:
+    extractor = random_extractor()
+    stats = stats_of(extractor, [random_utterance(extractor, 40, 0)])
+    getattr(stats, name).reshape(-1)[0] = np.nan
+    with pytest.raises(KaldiError, match="the statistics hold NaN or infinity"):
+        update_parameters(extractor, stats, RULES, ignore, ignore)
+
+
+def test_no_frames_are_refused() -> None:
+    extractor = random_extractor()
+    stats = stats_of(extractor, [random_utterance(extractor, 40, 0)])
+    stats.counts[:] = 0.0
+    with pytest.raises(KaldiError, match="the statistics have no frames"):
+        update_parameters(extractor, stats, RULES, ignore, ignore)
+
+
 def test_statistics_of_another_model_are_refused() -> None:
     extractor, other = random_extractor(), random_extractor(num_gauss=6)
     stats = stats_of(other, [random_utterance(other, 40, 0)])
