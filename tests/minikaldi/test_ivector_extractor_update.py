@@ -195,7 +195,7 @@ def test_a_zero_quadratic_term_and_a_worse_solution_leave_the_old_one() -> None:
 def test_statistics_with_nan_are_refused(name: str) -> None:
     extractor = random_extractor()
     stats = stats_of(extractor, [random_utterance(extractor, 40, 0)])
-    getattr(stats, name).reshape(-1)[0] = np.nan
+    getattr(stats, name).flat[0] = np.nan
     with pytest.raises(KaldiError, match="the statistics hold NaN or infinity"):
         update_parameters(extractor, stats, RULES, ignore, ignore)
 
