@@ -1,6 +1,6 @@
 """Speed and memory of the commands for i-vectors, compared with real Kaldi, the goals and plain matrix products.
 
-    python3 benchmarks/ivector.py [--only mixtures] [--scale small] [--json out.json]
+    python3 benchmarks/ivector.py [--only mixtures,extractor] [--scale small] [--json out.json]
     python3 benchmarks/ivector.py --update docs/benchmarks.md
 
 Each command is a process with one thread on seeded synthetic data in a temporary folder; CPU seconds are user and
@@ -21,14 +21,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)
 
-from benchmarks.ivector_cases import mixtures  # noqa: E402
+from benchmarks.ivector_cases import extractor, mixtures  # noqa: E402
 from benchmarks.minikaldi import kaldi_root  # noqa: E402
 from benchmarks.minikaldi_cases.place import SCALES, Place, Row  # noqa: E402
 from benchmarks.minikaldi_cases.report import Report  # noqa: E402
 from common.doc_sections import replace_section  # noqa: E402
 from common.program import Parser, run_program  # noqa: E402
 
-PARTS: dict[str, Callable[[Place], Iterator[Row]]] = {"mixtures": mixtures.rows}
+PARTS: dict[str, Callable[[Place], Iterator[Row]]] = {"mixtures": mixtures.rows, "extractor": extractor.rows}
 KALDI_NOTE = "Kaldi's figures in the column `Kaldi, another machine` are of a machine with AVX2."
 
 
@@ -41,7 +41,7 @@ def options(argv: Sequence[str]) -> argparse.Namespace:
         "--repeats", type=int, default=3, help="runs of each command; the median counts (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=0, help="random seed of the data (default: %(default)s)")
-    parser.add_argument("--tmp", help="folder for the temporary folder; full scale needs 2 GB")
+    parser.add_argument("--tmp", help="folder for the temporary folder; full scale needs 5 GB")
     parser.add_argument("--json", metavar="FILE", help="write all figures to this file")
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     parser.add_argument("--update", metavar="FILE", help="put the Markdown into this file, in its section `ivector`")

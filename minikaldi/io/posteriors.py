@@ -31,7 +31,7 @@ from minikaldi.io.primitives import (
 Posterior = list[list[tuple[int, float]]]
 GaussPosterior = list[list[tuple[int, npt.NDArray[np.float32]]]]
 
-PAIR = np.dtype([("index_size", "i1"), ("index", "<i4"), ("share_size", "i1"), ("share", "<f4")])
+_PAIR = np.dtype([("index_size", "i1"), ("index", "<i4"), ("share_size", "i1"), ("share", "<f4")])
 _WORD = re.compile(rb"\S+")
 
 
@@ -47,7 +47,7 @@ class PosteriorHolder:
         return [self._read_frame(stream) for _ in range(_read_count(stream))]
 
     def _read_frame(self, stream: Reader) -> list[tuple[int, float]]:
-        pairs: npt.NDArray[Any] = read_array(stream, PAIR, _read_count(stream), "frame of a posterior")
+        pairs: npt.NDArray[Any] = read_array(stream, _PAIR, _read_count(stream), "frame of a posterior")
         if (pairs["index_size"] != 4).any() or (pairs["share_size"] != 4).any():
             raise malformed(stream, "expected 4-byte integers and 4-byte numbers in a posterior", pairs.nbytes)
         return list(zip(pairs["index"].tolist(), pairs["share"].tolist(), strict=True))
@@ -85,7 +85,7 @@ class PosteriorHolder:
         write_int32(stream, len(value), True)
         for frame in value:
             write_int32(stream, len(frame), True)
-            pairs = np.empty(len(frame), dtype=PAIR)
+            pairs = np.empty(len(frame), dtype=_PAIR)
             pairs["index_size"] = pairs["share_size"] = 4
             pairs["index"], pairs["share"] = [index for index, _ in frame], [share for _, share in frame]
             stream.write(pairs.tobytes())

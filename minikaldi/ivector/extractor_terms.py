@@ -76,15 +76,13 @@ def terms_of(extractor: IvectorExtractor) -> ExtractorTerms:
     quadratic = np.empty((num_gauss, ivector_dim * (ivector_dim + 1) // 2), dtype=np.float32)
     linear = np.empty((num_gauss, dim, ivector_dim), dtype=np.float32)
     log_norms = np.empty(num_gauss)
-    places = lower_places(ivector_dim)
     for start in range(0, num_gauss, _BLOCK):
         block = slice(start, start + _BLOCK)
-        precisions, projections = unpacked(extractor.inv_covars[block]), extractor.projections[block]
-        log_norms[block] = _log_norms(precisions, start)
-        scaled = precisions @ projections  # (m, F, F) (m, F, I) -> (m, F, I)
-        linear[block] = scaled
-        products = projections.transpose(0, 2, 1) @ scaled  # -> (m, I, I)
-        quadratic[block] = products.reshape(len(products), -1)[:, places]
+        factors = _factors(unpacked(extractor.inv_covars[block]), start)  # Σ⁻¹ = L Lᵀ
+        log_norms[block] = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1) - 0.5 * dim * LOG_2PI
+        whitened = factors.transpose(0, 2, 1) @ extractor.projections[block]  # (m, F, F) (m, F, I) -> (m, F, I)
+        linear[block] = factors @ whitened
+        _write_squares(whitened.astype(np.float32), quadratic[block])
     if not (np.isfinite(quadratic).all() and np.isfinite(linear).all()):
         raise KaldiError("the i-vector extractor holds NaN or infinity; train it again")
     return ExtractorTerms(
@@ -99,14 +97,29 @@ def terms_of(extractor: IvectorExtractor) -> ExtractorTerms:
     )
 
 
-def _log_norms(precisions: Float64Array, first: int) -> Float64Array:
-    """The part of the log-likelihood of each Gaussian that does not depend on the frame, less its weight."""
+def _factors(precisions: Float64Array, first: int) -> Float64Array:
+    """Cholesky factors (m, F, F); `first` is the number of the first Gaussian, for the message."""
     try:
-        factors = np.linalg.cholesky(precisions)
+        return np.asarray(np.linalg.cholesky(precisions))
     except np.linalg.LinAlgError as error:
         last = first + len(precisions) - 1
         raise KaldiError(
             f"i-vector extractor: an inverse covariance of Gaussians {first} to {last} is not positive definite"
         ) from error
-    log_dets = 2.0 * np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-    return np.asarray(0.5 * (log_dets - precisions.shape[1] * LOG_2PI))
+
+
+def _write_squares(matrices: Float32Array, triangles: Float32Array) -> None:
+    """Write the lower triangle of AᵀA of each matrix A; BLAS computes no more of it, in half the time of a product.
+
+    Args:
+        matrices: (m, F, I).
+        triangles: (m, I(I+1)/2), is written.
+    """
+    from scipy.linalg.blas import ssyrk  # after the command line is checked: the import takes 0.1 s
+
+    square = np.zeros((matrices.shape[2], matrices.shape[2]), dtype=np.float32)
+    places = lower_places(len(square))
+    for matrix, triangle in zip(matrices, triangles, strict=True):
+        # BLAS is column-major: it sees the transposes, and its upper triangle is our lower one.
+        ssyrk(1.0, matrix.T, beta=0.0, c=square.T, lower=0, overwrite_c=1)
+        np.take(square.reshape(-1), places, out=triangle)

@@ -75,6 +75,9 @@ def _check_sizes(extractor: IvectorExtractor, stats: ExtractorStats) -> None:
             "of statistics and i-vector extractor only one has weights that depend on the vector; "
             "accumulate the statistics with this extractor"
         )
+    sums = (stats.counts, stats.linear, stats.quadratic, stats.scatter, stats.ivector_sum, stats.ivector_scatter)
+    if not all(np.isfinite(part).all() for part in sums):
+        raise KaldiError("the statistics hold NaN or infinity; accumulate them again")
     if not stats.counts.sum() > 0.0:
         raise KaldiError("the statistics have no frames; give data whose posteriors are not 0")
 

@@ -51,7 +51,7 @@ def lower_rows(packed: NDArray[np.floating], matrix: Float64Array) -> Iterator[i
 
 
 def factor_in_place(matrix: Float64Array) -> float:
-    """Replace a matrix (dim, dim), of which the lower triangle counts, by its Cholesky factor.
+    """Replace a symmetric matrix (dim, dim) by its Cholesky factor; only the lower triangle is read and written.
 
     Returns:
         the logarithm of its determinant.
@@ -77,9 +77,10 @@ def invert_factored(factor: Float64Array) -> None:
     _lapack("dpotri")(factor.T, lower=0, overwrite_c=1)
 
 
-def is_positive_definite(matrix: Float64Array) -> bool:
-    """Whether a symmetric matrix (dim, dim) has only positive eigenvalues."""
-    return bool(_lapack("dpotrf")(matrix.T, lower=0, clean=0, overwrite_a=0)[1] == 0)
+def condition_of_factored(factor: Float64Array, norm: float) -> float:
+    """An estimate of a factored matrix's condition, from its 1-norm; infinite if the matrix is singular or NaN."""
+    reciprocal = float(_lapack("dpocon")(factor.T, norm, uplo="U")[0])
+    return 1.0 / reciprocal if reciprocal > 0.0 else np.inf
 
 
 def _lapack(name: str) -> Any:

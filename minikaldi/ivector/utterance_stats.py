@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from common.errors import KaldiError
 from minikaldi.gmm.triangles import Float32Array, Float64Array
-from minikaldi.io.frame_posteriors import FramePosteriors
+from minikaldi.io import FramePosteriors
 
 
 @dataclass(frozen=True)

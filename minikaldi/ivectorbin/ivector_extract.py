@@ -16,8 +16,7 @@ from common.errors import KaldiError
 from common.options import option
 from minikaldi.command import CommandRun, command
 from minikaldi.gmm.triangles import Float32Array
-from minikaldi.io import FLOAT_VECTOR, TableWriter
-from minikaldi.io.frame_posteriors import FramePosteriors
+from minikaldi.io import FLOAT_VECTOR, FramePosteriors, TableWriter
 from minikaldi.ivector.extraction import extract_vectors
 from minikaldi.ivector.extractor_terms import ExtractorTerms
 from minikaldi.ivector.utterance_stats import batch_stats

@@ -28,7 +28,7 @@ from minikaldi.ivectorbin.utterance_batches import (
 
 
 @dataclass
-class AccStatsOptions(ThreadOptions):
+class ExtractorStatsOptions(ThreadOptions):
     """Options of ivector-extractor-acc-stats."""
 
     cache_size: int = option(100, "Utterances whose statistics are added at once (only affects speed and memory)")
@@ -44,10 +44,10 @@ class AccStatsOptions(ThreadOptions):
     "ivector-extractor-acc-stats",
     usage="[options] <model-in> <feature-rspecifier> <posteriors-rspecifier> <stats-out>",
     num_args=(4, 4),
-    options=AccStatsOptions,
+    options=ExtractorStatsOptions,
     about="Accumulate stats for iVector extractor training, from features and Gaussian-level posteriors.",
 )
-def main(run: CommandRun, options: AccStatsOptions, args: list[str]) -> int:
+def main(run: CommandRun, options: ExtractorStatsOptions, args: list[str]) -> int:
     """Source: ivectorbin/ivector-extractor-acc-stats.cc."""
     if options.num_samples_for_weights <= 1:
         raise KaldiError(f"--num-samples-for-weights={options.num_samples_for_weights}; expected an integer >= 2")
@@ -67,7 +67,7 @@ def main(run: CommandRun, options: AccStatsOptions, args: list[str]) -> int:
 
 
 def _add_batch(
-    accumulator: StatsAccumulator, terms: ExtractorTerms, batch: UtteranceBatch, options: AccStatsOptions
+    accumulator: StatsAccumulator, terms: ExtractorTerms, batch: UtteranceBatch, options: ExtractorStatsOptions
 ) -> None:
     stats = batch_stats(batch.utterances, len(batch.keys), terms.centres, options.update_variances)
     equations = equations_of(terms, stats)

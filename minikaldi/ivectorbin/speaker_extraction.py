@@ -13,8 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.command import CommandRun
-from minikaldi.io import FLOAT_MATRIX, TOKEN_VECTOR, RandomAccessReader, TableWriter
-from minikaldi.io.frame_posteriors import FRAME_POSTERIORS, FramePosteriors
+from minikaldi.io import (
+    FLOAT_MATRIX,
+    POSTERIOR_ARRAYS,
+    TOKEN_VECTOR,
+    FramePosteriors,
+    RandomAccessReader,
+    TableWriter,
+)
 from minikaldi.ivector.extraction import extract_vectors
 from minikaldi.ivector.extractor_terms import ExtractorTerms
 from minikaldi.ivector.utterance_stats import BatchStats, WeightedFrames, batch_stats, check_utterance
@@ -58,7 +64,7 @@ def extract_speakers(
     with (
         run.sequential(options.spk2utt, TOKEN_VECTOR) as spk2utt,
         run.random_access(feature_rspecifier, FLOAT_MATRIX) as features,
-        run.random_access(posterior_rspecifier, FRAME_POSTERIORS) as posteriors,
+        run.random_access(posterior_rspecifier, POSTERIOR_ARRAYS) as posteriors,
     ):
         batch = _SpeakerBatch()
         for speaker, utt_ids in spk2utt:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from minikaldi.command import CommandRun
 from minikaldi.gmm.triangles import Float32Array
-from minikaldi.io import FLOAT_MATRIX
-from minikaldi.io.frame_posteriors import FRAME_POSTERIORS, FramePosteriors
+from minikaldi.io import FLOAT_MATRIX, POSTERIOR_ARRAYS, FramePosteriors
 from minikaldi.ivector.extractor_terms import ExtractorTerms
 from minikaldi.ivector.utterance_stats import WeightedFrames, check_utterance
 
@@ -62,7 +61,7 @@ def utterances_with_posteriors(
     """
     with (
         run.sequential(feature_rspecifier, FLOAT_MATRIX) as features,
-        run.random_access(posterior_rspecifier, FRAME_POSTERIORS) as table,
+        run.random_access(posterior_rspecifier, POSTERIOR_ARRAYS) as table,
     ):
         for key, feats in features:
             if key not in table:

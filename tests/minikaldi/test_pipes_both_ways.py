@@ -50,6 +50,10 @@ CHAINS = [
     "fgmm-global-est init.fubm - -",
     "fgmm-global-gselect-to-post --min-post=0.1 final.ubm ark:iv.ark ark:gselect.ark ark:- | "
     "scale-post ark:- 0.5 ark,t:-",
+    "ivector-extractor-init --ivector-dim=6 --use-weights=false final.ubm - | ivector-extractor-copy - - | "
+    "ivector-extractor-acc-stats - 'ark:copy-feats ark:iv.ark ark:- |' ark:post.ark - | "
+    "ivector-extractor-sum-accs --parallel=true - 0.acc - | ivector-extractor-est 0.ie - - | "
+    "ivector-extract --verbose=2 - ark:iv.ark ark:post.ark ark,t:-",
     "cat eer.in | compute-eer -",
 ]
 _OUTPUTS = re.compile(r"(\S*:)?\$OUT/\S+$")

@@ -28,7 +28,16 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
 from minikaldi.commands import MODULES  # noqa: E402
-from tests.minikaldi.helpers.golden_files import SAMPLES, Entry, Tolerance, is_binary, read_binary_file, read_plda  # noqa: E402
+from tests.minikaldi.helpers.extractor_files import is_extractor_file  # noqa: E402
+from tests.minikaldi.helpers.golden_files import (  # noqa: E402
+    SAMPLES,
+    Entry,
+    Tolerance,
+    is_binary,
+    read_binary_file,
+    read_extractor_file,
+    read_plda,
+)
 from tests.minikaldi.test_golden import check_case, tolerance_of  # noqa: E402
 
 SETS = {"synthetic": ROOT / "tests" / "golden", "speech": ROOT.parent / "shared" / "golden-speech"}
@@ -96,7 +105,9 @@ def measure(kind: str, case: Path, env: dict[str, str]) -> Agreement:
 
 def pairs(ours: Path, theirs: Path, free_sign: bool) -> Iterator[Pair]:
     """Arrays of the two files that belong together, of equal shapes, and the width of a quantisation step."""
-    if "plda" in theirs.name:
+    if is_extractor_file(theirs):
+        entries = zip(read_extractor_file(ours), read_extractor_file(theirs), strict=True)
+    elif "plda" in theirs.name:
         entries = zip(read_plda(ours), read_plda(theirs), strict=True)
     elif is_binary(theirs.read_bytes()):
         entries = zip(read_binary_file(ours), read_binary_file(theirs), strict=True)

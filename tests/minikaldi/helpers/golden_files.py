@@ -15,6 +15,7 @@ from minikaldi.io import DOUBLE_MATRIX, DOUBLE_VECTOR, WAVE, expect_token, read_
 from minikaldi.io.compressed import read_compressed_header, read_compressed_parts
 from minikaldi.io.entries import next_key
 from minikaldi.io.primitives import Reader, read_binary_header
+from tests.minikaldi.helpers.extractor_files import extractor_arrays, is_extractor_file
 from tests.minikaldi.helpers.golden_models import model_parts
 
 _BINARY_ARCHIVE = re.compile(rb"\S+ (\0B|RIFF)")
@@ -48,6 +49,9 @@ class Entry:
 
 def compare_files(ours: Path, kaldis: Path, out: Path, tolerance: Tolerance, free_sign: bool) -> None:
     """Raises AssertionError where `ours` is not close to `kaldis`; `out` is the folder that $OUT named."""
+    if is_extractor_file(kaldis):
+        _compare_entries(read_extractor_file(ours), read_extractor_file(kaldis), tolerance, free_sign=False)
+        return
     if "plda" in kaldis.name:
         _compare_entries(read_plda(ours), read_plda(kaldis), tolerance, free_sign)
         return
@@ -163,6 +167,11 @@ def read_plda(path: Path) -> list[Entry]:
     psi = read_vector(stream, binary, np.float64)
     expect_token(stream, "</Plda>")
     return [Entry("mean", form, mean), Entry("transform", form, transform), Entry("psi", form, psi)]
+
+
+def read_extractor_file(path: Path) -> list[Entry]:
+    """Every array of an i-vector extractor or of its statistics; the signs of dimensions are set by a rule."""
+    return [Entry(name, "array", values) for name, values in extractor_arrays(path).items()]
 
 
 def _is_number(word: str) -> bool:

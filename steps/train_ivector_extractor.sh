@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# full-covariance UBM + <data> with feats.scp, vad.scp -> <exp-dir>/final.ie, an i-vector extractor. An interrupted run
+# goes on after its last whole iteration.
+set -euo pipefail
+
+nj=4
+cmd=utils/run.pl
+num_gselect=20         # Gaussians per frame that the diagonal UBM selects
+min_post=0.025         # smaller shares are left out
+posterior_scale=1.0    # below 1 if successive frames are alike
+ivector_dim=400
+use_weights=false      # whether the Gaussians' weights depend on the vector
+num_samples_for_weights=3
+num_iters=5
+num_threads=1          # per job, for real Kaldi
+apply_cmn=true         # subtract the mean over a sliding window
+max_loss=0.01
+label=
+help_message="Usage: steps/train_ivector_extractor.sh [options] <full-ubm-dir> <data-dir> <exp-dir>
+ e.g.: steps/train_ivector_extractor.sh --nj 8 exp/full_ubm data/train exp/extractor
+Options:
+  --num-iters <n>                 passes over the data (default 5); a higher number goes on from what is there
+  --ivector-dim <n>               dimensions of the vectors (default 400)
+  --num-gselect <n>               Gaussians that are selected for each frame (default 20)
+  --min-post <share>              smaller shares are left out (default 0.025)
+  --posterior-scale <x>           factor on the posteriors (default 1.0)
+  --use-weights true|false        regress the log-weights on the vector (default false)
+  --num-samples-for-weights <n>   vectors that are drawn for this per utterance (default 3)
+  --apply-cmn true|false          subtract the sliding mean of the features (default true)
+  --nj <n>                        number of jobs (default 4)
+  --num-threads <n>               threads per job of real Kaldi's commands (default 1)
+  --max-loss <share>              share of utterances that may be lost (default 0.01)
+  --cmd <runner>                  runs the jobs (default utils/run.pl)
+  --label <text>                  text of the progress line"
+
+. ./path.sh
+. utils/parse_options.sh
+. steps/functions.sh
+. steps/ivector_feats.sh
+need_arguments 3 $#
+ubm=$1 data=$2 exp=$3
+require "steps/train_full_ubm.sh makes it" "$ubm/final.ubm"
+require "stages 1 and 3 make it" "$data/feats.scp" "$data/vad.scp"
+mkdir -p "$exp/log"
+exp=$(cd "$exp" && pwd)
+label=${label:-i-vector extractor}
+delta_opts=$(ivector_delta_opts "$ubm")
+split_for_jobs "$data/feats.scp" "$exp/log/feats.scp"
+trap 'rm -f "${parts[@]}"' EXIT
+
+# What the models and posteriors that are there were made from.
+settings="ubm $(sha256sum < "$ubm/final.ubm")
+feats $(sha256sum < "$data/feats.scp")
+vad $(sha256sum < "$data/vad.scp")
+jobs $nj
+features $delta_opts apply-cmn=$apply_cmn
+posteriors num-gselect=$num_gselect min-post=$min_post scale=$posterior_scale
+extractor ivector-dim=$ivector_dim use-weights=$use_weights samples=$num_samples_for_weights"
+if [ -e "$exp/settings" ] && [ "$(< "$exp/settings")" != "$settings" ]; then
+  echo "$label: $exp was made with other options or data; it is made again" >&2
+  rm -f "$exp"/{*.ie,*.partial,acc.*,post.*.gz,posteriors_done,settings}
+fi
+if [ ! -e "$exp/settings" ]; then
+  cp "$ubm/final.ubm" "$exp/final.ubm"
+  echo "$delta_opts" > "$exp/delta_opts"
+  echo "$apply_cmn" > "$exp/apply_cmn"
+  $cmd "$exp/log/convert.log" fgmm-global-to-gmm "$exp/final.ubm" "$exp/final.dubm"
+  $cmd "$exp/log/init.log" \
+    ivector-extractor-init "--ivector-dim=$ivector_dim" "--use-weights=$use_weights" "$exp/final.ubm" "$exp/0.ie"
+  echo "$settings" > "$exp/settings"
+fi
+
+# The last command of the pipe lists the utterances that pass, for the progress line.
+feats="$(ivector_feats "$exp/log/feats.scp.JOB" "$data/vad.scp" "$delta_opts" "$apply_cmn")"
+counted="$feats copy-feats --write-num-frames=ark,t,f:$exp/log/passed.JOB ark:- ark:- |"
+
+if [ ! -e "$exp/posteriors_done" ]; then
+  rm -f "$exp/log"/passed.*
+  utils/progress.py --label "$label: posteriors" --total "$total" --lines "$exp/log/passed.*" -- \
+    $cmd "JOB=1:$nj" "$exp/log/posteriors.JOB.log" \
+    gmm-gselect "--n=$num_gselect" "$exp/final.dubm" "$feats" ark:- \| \
+    fgmm-global-gselect-to-post "--min-post=$min_post" "$exp/final.ubm" "$counted" ark,s,cs:- ark:- \| \
+    scale-post ark:- "$posterior_scale" "ark:|gzip -c > $exp/post.JOB.gz"
+  join_parts "$exp/log/passed" "" "$exp/log/passed_utterances"
+  utils/check_counts.py --what "posteriors of $(basename "$data")" --in "$data/feats.scp" \
+    --out "$exp/log/passed_utterances" --reason-log "$exp/log/posteriors.*.log" --max-loss "$max_loss"
+  touch "$exp/posteriors_done"
+fi
+
+update() {  # <iteration>: statistics with <iteration>.ie, and from them the next model
+  local accs=() job
+  for ((job = 1; job <= nj; job++)); do accs+=("$exp/acc.$1.$job"); done
+  rm -f "$exp/log"/passed.*
+  utils/progress.py --label "$label: iteration $(($1 + 1)) of $num_iters" --total "$total" \
+    --lines "$exp/log/passed.*" -- \
+    $cmd "JOB=1:$nj" "$exp/log/acc.$1.JOB.log" \
+    ivector-extractor-acc-stats "--num-threads=$num_threads" "--num-samples-for-weights=$num_samples_for_weights" \
+    "$exp/$1.ie" "$counted" "ark,s,cs:gunzip -c $exp/post.JOB.gz |" "$exp/acc.$1.JOB"
+  if [ "$nj" -gt 1 ]; then
+    $cmd "$exp/log/sum.$1.log" ivector-extractor-sum-accs "${accs[@]}" "$exp/acc.$1"
+  else
+    mv "${accs[0]}" "$exp/acc.$1"
+  fi
+  rm -f "${accs[@]}"
+  $cmd "$exp/log/update.$1.log" \
+    ivector-extractor-est "--num-threads=$((num_threads * nj))" "$exp/$1.ie" "$exp/acc.$1" "$exp/next.partial"
+  mv "$exp/next.partial" "$exp/$(($1 + 1)).ie"
+  rm -f "$exp/acc.$1"
+}
+
+first=0
+while [ "$first" -lt "$num_iters" ] && [ -s "$exp/$((first + 1)).ie" ]; do first=$((first + 1)); done
+if [ "$first" -gt 0 ]; then echo "$label: $first of $num_iters iterations are there"; fi
+SECONDS=0
+for ((x = first; x < num_iters; x++)); do
+  update "$x"
+  auxf=$(sed -n 's/.*auxf\/frame on training data was \([^ ]*\) per frame.*/\1/p' "$exp/log/update.$x.log")
+  left=$((SECONDS * (num_iters - 1 - x) / (x + 1 - first)))
+  echo "$label: iteration $((x + 1)) of $num_iters: auxiliary function ${auxf:-unknown} per frame, left ${left} s"
+done
+rm -f "$exp/log"/passed.*
+ln -sf "$num_iters.ie" "$exp/final.ie"
+show_warnings "$exp/log"/init.log "$exp/log"/update.*.log
