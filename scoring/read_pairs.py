@@ -6,8 +6,8 @@ A block with a fault is read line by line, to find it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from common.errors import InputError
 from common.text_lines import number_of
 from common.trial_forms import NUM_FIELDS, TrialForm, form_of
 from common.trial_lines import no_trials, parse_trial
-from scoring.columns import IdTable, LineBlock, decoded, encoded, line_blocks_of
+from scoring.columns import Columns, Fields, LineBlock, decoded, line_blocks_of
+from scoring.id_table import IdTable
 from scoring.pairs import PairList, first_repeated
 
 Float64Array = NDArray[np.float64]
@@ -33,7 +34,7 @@ class _Pairs:
         self._enroll = [np.zeros(0, np.int32)]
         self._test = [np.zeros(0, np.int32)]
 
-    def add(self, numbers: NDArray[np.int64], enroll: Sequence[bytes], test: Sequence[bytes]) -> None:
+    def add(self, numbers: NDArray[np.int64], enroll: Fields, test: Fields) -> None:
         """Add the pairs of some lines."""
         self._numbers.append(numbers)
         self._enroll.append(self._table.numbers(enroll))
@@ -59,38 +60,39 @@ def trial_columns(path: str | Path) -> tuple[PairList, Labels]:
     Raises:
         InputError: see `scoring.trials.read_trials`.
     """
-    pairs, labels = _Pairs(path), []
+    pairs, labels = _Pairs(path), [np.zeros(0, dtype=bool)]
     form: TrialForm | None = None
     for block in line_blocks_of(path):
-        found = block.columns(NUM_FIELDS)
-        if found and found[1]:
-            form = form or form_of(decoded(found[1][:NUM_FIELDS]))
-        is_target = _labels(found[1], form) if found and form else None
-        if found and form and is_target is not None:
-            enroll, test = (found[1][place::NUM_FIELDS] for place in (form.enroll_field, form.test_field))
-            pairs.add(found[0], enroll, test)
-        else:
-            trials = []
-            for number, fields in block.rows():
-                form, trial = parse_trial(path, number, fields, form)
-                trials.append(trial)
-            is_target = np.array([trial.is_target for trial in trials], dtype=bool)
-            enroll, test = encoded([trial.enroll for trial in trials]), encoded([trial.test for trial in trials])
-            pairs.add(np.array([trial.number for trial in trials], dtype=np.int64), enroll, test)
-        labels.append(is_target)
+        for part in block.columns(NUM_FIELDS) or _refuse_trials(path, block, form):
+            if not len(part):  # blank lines
+                continue
+            form = form or form_of(part.row(0))
+            is_target = _labels(part.fields(form.label_field), form)
+            if is_target is None:
+                _refuse_trials(path, block, form)
+            pairs.add(part.numbers, part.fields(form.enroll_field), part.fields(form.test_field))
+            labels.append(is_target)
     if form is None:
         raise no_trials(path)
     return pairs.whole(), np.concatenate(labels)
 
 
-def _labels(fields: Sequence[bytes], form: TrialForm) -> Labels | None:
+def _refuse_trials(path: str | Path, block: LineBlock, form: TrialForm | None) -> NoReturn:
+    """Raise the error for the first line of a block that does not have the form of the list."""
+    for number, fields in block.rows():
+        form, _ = parse_trial(path, number, fields, form)
+    raise InputError(f"{path}:{block.first}: the lines from here on cannot be read as trials")
+
+
+def _labels(fields: Fields, form: TrialForm) -> Labels | None:
     """Whether each trial is a target trial; None if a label is another word."""
-    labels = fields[form.label_field :: NUM_FIELDS]
-    is_target_of = dict(zip(encoded(list(form.labels)), form.labels.values(), strict=True))
-    try:
-        return np.fromiter(map(is_target_of.__getitem__, labels), bool, len(labels))
-    except KeyError:
-        return None
+    is_target, is_known = np.zeros(len(fields), dtype=bool), np.zeros(len(fields), dtype=bool)
+    for label, means_target in form.labels.items():
+        has_it = fields.equal(label.encode())
+        is_known |= has_it
+        if means_target:
+            is_target |= has_it
+    return is_target if is_known.all() else None
 
 
 def score_columns(path: str | Path) -> tuple[PairList, Float64Array]:
@@ -101,18 +103,18 @@ def score_columns(path: str | Path) -> tuple[PairList, Float64Array]:
     """
     pairs, values = _Pairs(path), [np.zeros(0)]
     for block in line_blocks_of(path):
-        numbers, fields = _fields_of(path, block, 3, "`enroll test score`")
-        pairs.add(numbers, fields[0::3], fields[1::3])
-        values.append(_values(path, numbers, fields))
+        for part in block.columns(3) or _refuse_other(path, block, 3, "`enroll test score`"):
+            pairs.add(part.numbers, part.fields(0), part.fields(1))
+            values.append(_values(path, part))
     scores = np.concatenate(values)
     if not len(scores):
         raise InputError(f"{path}: no scores; the step that writes it has failed: see its log")
     return pairs.whole(), scores
 
 
-def _values(path: str | Path, numbers: NDArray[np.int64], fields: Sequence[bytes]) -> Float64Array:
+def _values(path: str | Path, lines: Columns) -> Float64Array:
     """The numbers in the third fields, as Kaldi reads them."""
-    texts = fields[2::3]
+    texts = lines.fields(2).texts()
     if b"_" not in b" ".join(texts):  # Python alone accepts 1_000
         try:
             values = np.fromiter(map(float, texts), np.float64, len(texts))
@@ -121,11 +123,13 @@ def _values(path: str | Path, numbers: NDArray[np.int64], fields: Sequence[bytes
         else:
             if not np.isnan(values).any():
                 return values
-    for place, text in enumerate(decoded(texts)):
-        if np.isnan(number_of(text)):
-            trial = " ".join(decoded(fields[3 * place : 3 * place + 2]))
-            raise InputError(f"{path}:{numbers[place]}: score {text!r} of trial `{trial}` is not a number")
-    return np.array([number_of(text) for text in decoded(texts)])
+    values = np.array([number_of(text) for text in decoded(texts)])
+    if np.isnan(values).any():
+        place = int(np.argmax(np.isnan(values)))
+        enroll, test, score = lines.row(place)
+        where = f"{path}:{lines.numbers[place]}"
+        raise InputError(f"{where}: score {score!r} of trial `{enroll} {test}` is not a number")
+    return values
 
 
 def printed_pairs(path: str | Path) -> PairList:
@@ -136,22 +140,13 @@ def printed_pairs(path: str | Path) -> PairList:
     """
     pairs = _Pairs(path)
     for block in line_blocks_of(path):
-        numbers, fields = _fields_of(path, block, 2, "`enroll test`")
-        pairs.add(numbers, fields[0::2], fields[1::2])
+        for part in block.columns(2) or _refuse_other(path, block, 2, "`enroll test`"):
+            pairs.add(part.numbers, part.fields(0), part.fields(1))
     return pairs.whole()
 
 
-def _fields_of(path: str | Path, block: LineBlock, count: int, expected: str) -> tuple[NDArray[np.int64], list[bytes]]:
-    """`LineBlock.columns` of `count` fields.
-
-    Raises:
-        InputError: a line has another number of fields.
-    """
-    if found := block.columns(count):
-        return found
-    rows = list(block.rows())
-    for number, fields in rows:
-        if len(fields) != count:
-            text = f"{len(fields)} fields in {' '.join(fields)!r}"
-            raise InputError(f"{path}:{number}: found {text}, expected {expected}")
-    return np.array([number for number, _ in rows]), [field for _, fields in rows for field in encoded(fields)]
+def _refuse_other(path: str | Path, block: LineBlock, count: int, expected: str) -> NoReturn:
+    """Raise the error for the first line of a block that does not have `count` fields."""
+    number, fields = next((number, fields) for number, fields in block.rows() if len(fields) != count)
+    text = f"{len(fields)} fields in {' '.join(fields)!r}"
+    raise InputError(f"{path}:{number}: found {text}, expected {expected}")
