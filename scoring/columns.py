@@ -53,8 +53,12 @@ class Fields:
 
     def texts(self) -> list[bytes]:
         """The fields as bytes."""
-        rows, width = self.words.astype("<u8").tobytes(), self.words.shape[1] * WORD
-        return [rows[width * row : width * row + length] for row, length in enumerate(self.lengths.tolist())]
+        rows, width = np.ascontiguousarray(self.words, dtype="<u8"), self.words.shape[1] * WORD
+        texts: list[bytes] = rows.view(f"S{width}").ravel().tolist()
+        if sum(map(len, texts)) == int(self.lengths.sum()):
+            return texts
+        data = rows.tobytes()  # a field ends with a zero byte, which is lost above
+        return [data[width * row : width * row + length] for row, length in enumerate(self.lengths.tolist())]
 
     def equal(self, text: bytes) -> NDArray[np.bool_]:
         """Which fields are this text: bool (N,)."""
