@@ -69,7 +69,7 @@ def drop(directory: Path, repeated: Repeated) -> None:
     reasons = read_values(table) if table.is_file() and table.stat().st_size else {}
     for utt_id, one in repeated.others_of.items():
         speaker = f", of speaker {utt2spk[one.utt_id]}" if utt2spk[one.utt_id] != utt2spk[utt_id] else ""
-        reasons[utt_id] = f"has the same audio as {one.utt_id}{speaker}: {printable(one.path)}"
+        reasons[utt_id] = f"has the same audio as {one.utt_id}{speaker} ({printable(one.path)})"
     with DirectoryWriter(directory) as writer:
         write_kept(writer, directory, kept)
         writer.write("dropped", sorted(f"{utt_id} {reason}" for utt_id, reason in reasons.items()))
