@@ -1,7 +1,7 @@
 """The source of each utterance: a copy belongs to the recording of its source, on the same side of the split.
 
 The tools that make copies write it to the table `utt2uniq` (`copy source`; an original is its own source). For
-utterances that are not in the table, the names decide: see nnet/data/copy_names.py.
+utterances that are not in the table, the names decide: see minikaldi/copies/copy_names.py.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from common.errors import InputError
-from nnet.data.copy_names import Affixes, learn_affixes
-from nnet.data.hold_out import SPEED_PREFIX
+from minikaldi.copies.copy_names import SPEED_PREFIX, Affixes, learn_affixes
 
 FIRST = 3  # examples in a message
 
@@ -46,7 +45,7 @@ def find_sources(utt2spk: Mapping[str, str], utt2uniq: Mapping[str, str] | None,
         InputError: utt2uniq names an utterance as a copy of its own copy.
     """
     table = utt2uniq or {}
-    sources = {utt_id: _root(utt_id, table, where) for utt_id in utt2spk}
+    sources = {utt_id: root_of(utt_id, table, where) for utt_id in utt2spk}
     open_ids = [utt_id for utt_id in utt2spk if sources[utt_id] == utt_id]
     affixes = learn_affixes(utt2spk, set(open_ids))
     stripped = ((utt_id, affixes.stripped(utt_id)) for utt_id in open_ids)
@@ -59,8 +58,12 @@ def find_sources(utt2spk: Mapping[str, str], utt2uniq: Mapping[str, str] | None,
     return Sources(sources, clean, affixes, warnings)
 
 
-def _root(utt_id: str, table: Mapping[str, str], where: str) -> str:
-    """The end of the chain copy -> source."""
+def root_of(utt_id: str, table: Mapping[str, str], where: str) -> str:
+    """The end of the chain copy -> source in a table of copies.
+
+    Raises:
+        InputError: it has none, since an utterance is a copy of its own copy.
+    """
     chain = [utt_id]
     while (source := table.get(chain[-1], chain[-1])) != chain[-1]:
         if source in chain:
