@@ -141,10 +141,10 @@ if stage 11; then
   stage_done
 fi
 
-# 12: EER, minDCF and their intervals of every system and score
+# 12: EER, minDCF and their intervals of every system and score; the report, a page with plots
 if stage 12; then
   run steps/report.sh --bootstrap "$bootstrap" --seed "$seed" --command "$command" --times "$times" \
-    "$data" "$exp" "${tests[@]}"
+    --corpus "$name" "$data" "$exp" "${tests[@]}"
   stage_done
 fi
 end_run

@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
-# scores of all systems and test sets -> a table on the terminal and in <exp>/RESULTS.md, the figures in results.json.
+# scores of all systems and test sets -> a table on the terminal and in <exp>/RESULTS.md, the figures in results.json,
+# and a page with tables and plots, <exp>/report/index.html.
 set -euo pipefail
 
 bootstrap=1000
 seed=1
 command=""
+corpus=""
 times="not known"
 help_message="Usage: steps/report.sh [options] <data> <exp-dir> <test>...
  e.g.: steps/report.sh data/mini exp/mini-xvector test
 Options:
   --bootstrap <n>    resamples of the speakers for the intervals (default 1000)
   --seed <n>         random seed of the run, also of the resamples (default 1)
-  --command <text>   command line of the run, for the page
+  --command <text>   command line of the run, for both pages
+  --corpus <text>    name of the corpus, for the page with plots
   --times <text>     times of its stages, for the page"
 
 . ./path.sh
@@ -47,3 +50,7 @@ python3 -m scoring.report "${sets[@]}" "${systems[@]}" --num-resamples "$bootstr
   --note "command=\`$command\`" --note "seed=$seed" --note "time=$times" --note "commands of Kaldi=$commands" \
   --note "date=$(date -u '+%Y-%m-%d')" --exp "$exp" --cores "$PIPELINE_CORES" \
   --out "$exp/RESULTS.md" --json "$exp/results.json"
+
+if [ -s "$exp/plan.yaml" ]; then python3 -m recipe.stage_record "$exp"; fi
+python3 -m scoring.report_page --exp "$exp" --data "$data" --tests "$@" --out "$exp/report" \
+  --corpus "$corpus" --command "$command" --num-resamples "$bootstrap" --seed "$seed"

@@ -54,5 +54,7 @@ stage_done() {  # the stage that was begun is complete
 }
 
 end_run() {  # shows the results
-  if [ "$dry_run" != true ] && [ "$last_stage" -eq 12 ]; then cat "$exp/RESULTS.md"; fi
+  if [ "$dry_run" = true ] || [ "$last_stage" -lt 12 ]; then return; fi
+  cat "$exp/RESULTS.md"
+  printf '\nreport: %s\n' "$exp/report/index.html"
 }

@@ -92,7 +92,8 @@ def read_rows(path: Path) -> ReportSpec:
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {why(error)}") from error
     top = _mapping(path, "the file", content)
-    texts = [_text(path, top, "the file", key) for key in ("title", "corpus", "command", "published_note")]
+    keys = ("title", "corpus", "command", "published_note")
+    title, corpus, command, note = (_text(path, top, "the file", key) for key in keys)
     rows = top.get("rows")
     if not isinstance(rows, list) or not rows:
         raise InputError(f"{path}: found no list `rows`; expected one with at least one row")
@@ -101,7 +102,7 @@ def read_rows(path: Path) -> ReportSpec:
     for name in names:
         if names.count(name) > 1:
             raise InputError(f'{path}: the name "{name}" has several rows; each needs a name of its own')
-    return ReportSpec(*texts, read)
+    return ReportSpec(title, corpus, command, note, read)
 
 
 def single_run(exp: Path, title: str, corpus: str, command: str) -> ReportSpec:
