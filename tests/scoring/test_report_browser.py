@@ -19,7 +19,7 @@ pytestmark = [
 WIDTHS = (400, 1400)
 TABLE = "#all-results"
 EERS = f"return [...document.querySelectorAll('{TABLE} tbody tr')].map(row => Number(row.cells[2].dataset.value))"
-SORTED = f"return [...document.querySelectorAll('{TABLE} th')].map(th => th.getAttribute('aria-sort'))"
+SORTED = f"return [...document.querySelectorAll('{TABLE} thead th')].map(th => th.getAttribute('aria-sort'))"
 BUTTON = f"{TABLE} thead th:nth-child(3) button"
 
 
