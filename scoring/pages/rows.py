@@ -62,6 +62,7 @@ class ReportSpec:
         command: that made it.
         published_note: why the published figures differ.
         rows: the systems.
+        single: whether this is the report of one run, which shows more of its one system.
     """
 
     title: str
@@ -69,16 +70,12 @@ class ReportSpec:
     command: str
     published_note: str
     rows: tuple[ReportRow, ...]
+    single: bool = False
 
     @property
     def done(self) -> list[ReportRow]:
         """The rows with results."""
         return [row for row in self.rows if row.status == "done"]
-
-    @property
-    def single(self) -> bool:
-        """Whether this is the report of one run."""
-        return len(self.rows) == 1
 
 
 def read_rows(path: Path) -> ReportSpec:
@@ -107,7 +104,7 @@ def read_rows(path: Path) -> ReportSpec:
 
 def single_run(exp: Path, title: str, corpus: str, command: str) -> ReportSpec:
     """The report of one run."""
-    return ReportSpec(title, corpus, command, "", (ReportRow(exp.name, exp.name, exp),))
+    return ReportSpec(title, corpus, command, "", (ReportRow(exp.name, exp.name, exp),), single=True)
 
 
 def _row(path: Path, where: str, content: Any) -> ReportRow:
