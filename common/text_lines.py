@@ -166,18 +166,36 @@ def numbered_fields(
                 yield number, fields
 
 
-def _text_blocks(path: Path | str, error: Raise, warn: Warn | None) -> Iterator[tuple[int, list[str]]]:
-    """(number of the first line, lines) of a file, some thousand at a time."""
+def byte_blocks(
+    path: Path | str, error: Raise, warn: Warn | None = None, size: int = BLOCK_BYTES
+) -> Iterator[tuple[int, bytes]]:
+    """(number of the first line, whole lines) of a file, about `size` bytes at a time, without byte order mark.
+
+    Raises:
+        OSError: it cannot be read.
+        Exception: as `LineEnds`.
+    """
     if "\0" in str(path):  # a list of lists may contain one
         raise error(f"{path}: a file name cannot contain a zero byte")
     ends, number = LineEnds(str(path), error, warn), 1
     with Path(path).open("rb") as stream:
-        for block in line_blocks(stream):
+        for block in line_blocks(stream, size):
             data = ends.without_mark(block) if number == 1 else block
             ends.note(block)
-            lines = data.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
-            yield number, lines
-            number += len(lines)
+            if data:
+                yield number, data
+            number += block.count(b"\n") or 1
+
+
+def lines_of(data: bytes) -> list[str]:
+    """The lines of a block as text, without their ends."""
+    return data.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
+
+
+def _text_blocks(path: Path | str, error: Raise, warn: Warn | None) -> Iterator[tuple[int, list[str]]]:
+    """(number of the first line, lines) of a file, some thousand at a time."""
+    for number, data in byte_blocks(path, error, warn):
+        yield number, lines_of(data)
 
 
 def _log_warning(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The only reader of trial lists in Kaldi's or VoxCeleb's form, and the line that is written for a trial."""
+"""The lines of trial lists in Kaldi's or VoxCeleb's form: what is read of one, and how one is written."""
 
 from __future__ import annotations
 
@@ -42,14 +42,36 @@ def read_trial_lines(path: Path | str, warn: Warn | None = None) -> Iterator[Tri
     """
     form: TrialForm | None = None
     for number, fields in numbered_fields(path, InputError, warn):
-        found = form or (form_of(fields) if len(fields) == NUM_FIELDS else None)
-        trial = found.parse(fields) if found else None
-        if trial is None:
-            raise InputError(f"{path}:{number}: {_unlike(fields, form)}")
-        form = found
-        yield TrialLine(*trial, number)
+        form, trial = parse_trial(path, number, fields, form)
+        yield trial
     if form is None:
-        raise InputError(f"{path}: no trials; expected lines {EITHER_FORM}")
+        raise no_trials(path)
+
+
+def parse_trial(
+    path: Path | str, number: int, fields: Sequence[str], form: TrialForm | None
+) -> tuple[TrialForm, TrialLine]:
+    """The form of a list and the trial on one of its lines.
+
+    Args:
+        path: the list, for messages.
+        number: number of the line.
+        fields: its fields.
+        form: the form of the lines before; None: there were none.
+
+    Raises:
+        InputError: the line has another form. The text names file and line.
+    """
+    found = form or (form_of(fields) if len(fields) == NUM_FIELDS else None)
+    trial = found.parse(fields) if found else None
+    if found is None or trial is None:
+        raise InputError(f"{path}:{number}: {_unlike(fields, form)}")
+    return found, TrialLine(*trial, number)
+
+
+def no_trials(path: Path | str) -> InputError:
+    """The error for a list without a line."""
+    return InputError(f"{path}: no trials; expected lines {EITHER_FORM}")
 
 
 def _unlike(fields: Sequence[str], form: TrialForm | None) -> str:

@@ -8,7 +8,7 @@ spk2int valid.trials dropped, all at once.
 
 The split is by source recording: an augmented copy belongs to the recording of its clean utterance, and no recording is
 on both sides. Were twins on both sides, the held-out score would measure memory. The copies are those of the table
-utt2uniq, and those whose names say so: see nnet/data/copies.py.
+utt2uniq, and those whose names say so: see minikaldi/copies/sources.py.
 The same seed gives the same lists; the order of the input lines does not matter.
 
 With --audio-dir the lists serve training from audio too (data.source audio): see nnet/data/wave_lists.py for
@@ -30,7 +30,7 @@ from common.errors import InputError
 from common.options import OptionError, range_of, sentence_of
 from common.program import Parser, run_program
 from common.whole_files import write_files, writing_folder
-from nnet.data.copies import Sources, find_sources
+from minikaldi.copies.sources import Sources, find_sources
 from nnet.data.hold_out import HoldOutOptions, SourcedUtterance, Split, draw_trials, split_by_recording
 from nnet.data.lists import look_up, read_id_table, read_int_table
 from nnet.data.wave_lists import AUDIO_FILES, AudioSources, audio_contents

@@ -5,7 +5,8 @@ speakers are drawn with replacement, as many as there are. With m(s), how often 
 of speakers a and b counts m(a) · m(b) times, and a target trial of speaker s counts m(s) times. The 95 % interval is
 from the 2.5 to the 97.5 percentile over the resamples.
 
-The scores are sorted once; a resample is a new weighting and two cumulative sums.
+The scores are sorted once; `scoring.resampling` says how the figures of a resample are found without weighing every
+trial.
 
 Source: A. B. Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1(2), 2007, for weights that are products
 over crossed factors; B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13, for the
@@ -16,18 +17,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.progress import Progress
 from scoring.metrics import P_TARGETS, Labels, Scores, SortedTrials, eer_of_rates, min_dcf_of_rates
+from scoring.resampling import ResampledTrials
 from scoring.trials import Trials
 
 SpeakerNumbers = NDArray[np.intp]
 
 MAX_DRAWS_PER_RESAMPLE = 1000
+RESAMPLES_AT_ONCE = 250
 PERCENTILES = (2.5, 97.5)
 
 
@@ -81,20 +86,18 @@ def trial_speakers(trials: Trials, utt2spk: Mapping[str, str]) -> tuple[SpeakerN
     Raises:
         InputError: an id is unknown, or the speakers contradict the label of a trial.
     """
-    speakers = set(utt2spk.values())
-    number = {speaker: index for index, speaker in enumerate(sorted(speakers))}
-
-    def number_of(utt_id: str) -> int:
-        speaker = utt2spk.get(utt_id, utt_id if utt_id in speakers else None)
-        if speaker is None:
-            raise InputError(f"trial id {utt_id!r} is neither an utterance nor a speaker of utt2spk")
-        return number[speaker]
-
-    enroll = np.array([number_of(enroll_id) for enroll_id, _ in trials.pairs], dtype=np.intp)
-    test = np.array([number_of(test_id) for _, test_id in trials.pairs], dtype=np.intp)
+    number = {speaker: index for index, speaker in enumerate(sorted(set(utt2spk.values())))}
+    pairs = trials.pairs
+    speakers = [utt2spk.get(trial_id, trial_id) for trial_id in pairs.ids]
+    numbers = np.array([number.get(speaker, -1) for speaker in speakers], dtype=np.intp)
+    enroll, test = numbers[pairs.enroll], numbers[pairs.test]
+    for sides, of_side in ((pairs.enroll, enroll), (pairs.test, test)):
+        if (of_side < 0).any():
+            unknown = pairs.ids[sides[int(np.argmax(of_side < 0))]]
+            raise InputError(f"trial id {unknown!r} is neither an utterance nor a speaker of utt2spk")
     wrong = np.flatnonzero((enroll == test) != trials.is_target)
     if wrong.size:
-        pair, label = trials.pairs[wrong[0]], "target" if trials.is_target[wrong[0]] else "nontarget"
+        pair, label = pairs[int(wrong[0])], "target" if trials.is_target[wrong[0]] else "nontarget"
         raise InputError(
             f"utt2spk contradicts the label of {wrong.size} trials (first: `{pair[0]} {pair[1]} {label}`); "
             "one of the two lists is not of these data"
@@ -142,40 +145,43 @@ def resampled_figures(
     seed: int = 0,
 ) -> Figures:
     """EER and minDCF of all trials and of every resample. Arguments and errors are those of `summarize`."""
+    numbers, num_speakers = _numbered_from_0(enroll_speaker, test_speaker)
     ordered = SortedTrials(scores, is_target)
-    resamples = _resampled_weights(ordered.order, is_target, enroll_speaker, test_speaker, seed)
-    resampled = np.array([_figures(ordered, next(resamples), p_targets) for _ in range(num_resamples)])
-    return Figures(np.array(_figures(ordered, None, p_targets)), resampled)
+    trials = ResampledTrials(ordered, *numbers, num_speakers, p_targets)
+    resampled = np.array(list(islice(_figures_of_resamples(trials, num_speakers, num_resamples, seed), num_resamples)))
+    rates = ordered.rates()
+    values = [eer_of_rates(rates), *(min_dcf_of_rates(rates, p_target)[0] for p_target in p_targets)]
+    return Figures(np.array(values), resampled)
 
 
-def _figures(ordered: SortedTrials, weights: NDArray[np.float64] | None, p_targets: Sequence[float]) -> list[float]:
-    rates = ordered.rates(weights)
-    return [eer_of_rates(rates), *(min_dcf_of_rates(rates, p_target)[0] for p_target in p_targets)]
-
-
-def _resampled_weights(
-    order: NDArray[np.intp],
-    is_target: Labels,
-    enroll_speaker: SpeakerNumbers,
-    test_speaker: SpeakerNumbers,
-    seed: int,
-) -> Iterator[NDArray[np.float64]]:
-    """Weights of the trials for one resample of the speakers after another, without end: (N,) in sorted order."""
-    speakers, compact = np.unique(np.concatenate([enroll_speaker, test_speaker]), return_inverse=True)
-    if len(speakers) < 2:
+def _numbered_from_0(
+    enroll_speaker: SpeakerNumbers, test_speaker: SpeakerNumbers
+) -> tuple[tuple[SpeakerNumbers, SpeakerNumbers], int]:
+    """Both sides with the speakers that occur numbered from 0, in the same order, and how many these are."""
+    occurs = np.zeros(1 + max(enroll_speaker.max(), test_speaker.max()), dtype=bool)
+    occurs[enroll_speaker] = occurs[test_speaker] = True
+    number = np.cumsum(occurs) - 1
+    if number[-1] < 1:
         raise InputError("the trials have fewer than two speakers; there is nothing to resample")
-    enroll, test = compact[: len(order)][order], compact[len(order) :][order]
-    target = is_target[order]
+    return (number[enroll_speaker], number[test_speaker]), int(number[-1]) + 1
+
+
+def _figures_of_resamples(
+    trials: ResampledTrials, num_speakers: int, num_resamples: int, seed: int
+) -> Iterator[NDArray[np.float64]]:
+    """The figures (1 + P,) of one resample of the speakers after another, without end."""
     rng = np.random.default_rng(seed)
     failures = 0
-    while failures < MAX_DRAWS_PER_RESAMPLE:
-        drawn = rng.integers(len(speakers), size=len(speakers))
-        multiplicity = np.bincount(drawn, minlength=len(speakers)).astype(np.float64)
-        weights = multiplicity[enroll]
-        weights = np.where(target, weights, weights * multiplicity[test])
-        if weights[target].any() and weights[~target].any():
-            failures = 0
-            yield weights
-        else:  # of few speakers a draw can have no target or no nontarget; it is repeated
-            failures += 1
-    raise InputError("resampled speakers hardly ever share a trial; the list has too few speakers for an interval")
+    progress = Progress("intervals", num_resamples, "resamples")
+    while True:
+        draws = (rng.integers(num_speakers, size=num_speakers) for _ in range(min(num_resamples, RESAMPLES_AT_ONCE)))
+        for figures in trials.figures(np.array([np.bincount(drawn, minlength=num_speakers) for drawn in draws])):
+            if not np.isnan(figures[0]):
+                failures = 0
+                yield figures
+                continue
+            failures += 1  # of few speakers a draw can have no target or no nontarget; it is repeated
+            if failures == MAX_DRAWS_PER_RESAMPLE:
+                many = "resampled speakers hardly ever share a trial"
+                raise InputError(f"{many}; the list has too few speakers for an interval")
+        progress.update(RESAMPLES_AT_ONCE)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from common.errors import InputError
 from common.program import Parser, run_program
 from common.trial_faults import Row, balance_fault, trial_fault
@@ -30,15 +32,18 @@ def check_trials(data_dir: Path) -> None:
         raise InputError(f"{path}: no such file; expected lines `enroll test target|nontarget`; {todo}")
     trial_set = read_trial_set(data_dir.name, data_dir)
     trials, speaker_of = trial_set.trials, trial_set.speaker_of
-    unknown = [name for pair in trials.pairs for name in pair if name not in speaker_of]
+    pairs = trials.pairs
+    unknown = [trial_id for trial_id in pairs.ids if trial_id not in speaker_of]
     if unknown:
-        number = len(set(unknown))
-        raise InputError(f"{path}: {number} ids are not in {data_dir}/utt2spk (first: {unknown[0]}); fix the list")
-    rows = (
-        Row(f"trial {number}", *pair, bool(label))
-        for number, (pair, label) in enumerate(zip(trials.pairs, trials.is_target, strict=True), 1)
-    )
-    fault = balance_fault(trials.num_targets, trials.num_nontargets) or trial_fault(rows, speaker_of)
+        first = next(trial_id for pair in pairs for trial_id in pair if trial_id not in speaker_of)
+        raise InputError(f"{path}: {len(unknown)} ids are not in {data_dir}/utt2spk (first: {first}); fix the list")
+    fault = balance_fault(trials.num_targets, trials.num_nontargets)
+    speakers = {speaker: number for number, speaker in enumerate(set(speaker_of.values()))}
+    speaker = np.array([speakers[speaker_of[trial_id]] for trial_id in pairs.ids])
+    if not fault and ((speaker[pairs.enroll] == speaker[pairs.test]) != trials.is_target).any():
+        labelled = enumerate(zip(pairs, trials.is_target, strict=True), 1)
+        rows = (Row(f"trial {number}", *pair, bool(label)) for number, (pair, label) in labelled)
+        fault = trial_fault(rows, speaker_of)
     if fault:
         raise InputError(f"{path}: {fault}")
 

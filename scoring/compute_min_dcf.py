@@ -20,6 +20,7 @@ from common.errors import InputError
 from common.program import Parser, run_program
 from common.trial_forms import EITHER_FORM
 from scoring.metrics import SortedTrials, min_dcf_of_rates
+from scoring.pairs import places_in
 from scoring.trials import align, read_scores, read_trials
 
 
@@ -37,13 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     trials = read_trials(args.trials_filename)
     scores = read_scores(args.scores_filename)
     align(scores, trials, args.scores_filename)  # raises for trials without a score
-    label_of = dict(zip(trials.pairs, trials.is_target, strict=True))
-    extra = [pair for pair in scores if pair not in label_of]
-    if extra:
-        first = " ".join(extra[0])
+    places = places_in(trials.pairs, scores.pairs)
+    extra = np.flatnonzero(places < 0)
+    if len(extra):
+        first = " ".join(scores.pairs[int(extra[0])])
         raise InputError(f"{args.scores_filename}: {len(extra)} scores belong to no trial (first: `{first}`)")
-    labels = np.array([label_of[pair] for pair in scores])
-    rates = SortedTrials(np.array(list(scores.values())), labels, split_ties=True).rates()
+    rates = SortedTrials(scores.values, trials.is_target[places], split_ties=True).rates()
     value, threshold = min_dcf_of_rates(rates, args.p_target, args.c_miss, args.c_fa)
     print(f"{value:.4f}")
     settings = f"p-target={args.p_target}, c-miss={args.c_miss},c-fa={args.c_fa}"

@@ -86,8 +86,9 @@ def cosine_scores(
     Raises:
         InputError: a trial has no embedding (the text has the count and the first), or the cohort cannot be used.
     """
-    enroll_rows = enroll.rows([enroll_id for enroll_id, _ in trials.pairs], "enrolment")
-    test_rows = test.rows([test_id for _, test_id in trials.pairs], "test")
+    pairs = trials.pairs
+    enroll_rows = enroll.rows(pairs.ids, pairs.enroll, "enrolment")
+    test_rows = test.rows(pairs.ids, pairs.test, "test")
     left = unit_length(enroll.vectors, mean, transform)
     right = left if test is enroll else unit_length(test.vectors, mean, transform)
     scores = paired_products(left, right, enroll_rows, test_rows)

@@ -29,11 +29,12 @@ class EmbeddingTable:
         self.vectors = vectors
         self.row = {utt_id: index for index, utt_id in enumerate(utt_ids)}
 
-    def rows(self, utt_ids: Sequence[str], name: str) -> NDArray[np.intp]:
-        """Row numbers of the utterances.
+    def rows(self, utt_ids: Sequence[str], chosen: NDArray[np.integer], name: str) -> NDArray[np.intp]:
+        """Row numbers of chosen utterances.
 
         Args:
-            utt_ids: N utterance ids.
+            utt_ids: different utterance ids.
+            chosen: int (N,), places in `utt_ids`.
             name: name of the side in messages, as "enrolment".
 
         Returns:
@@ -42,13 +43,15 @@ class EmbeddingTable:
         Raises:
             InputError: embeddings are missing; the text has `name`, their count and the first.
         """
-        missing = list(dict.fromkeys(utt_id for utt_id in utt_ids if utt_id not in self.row))
-        if missing:
+        rows = np.array([self.row.get(utt_id, -1) for utt_id in utt_ids], dtype=np.intp)[chosen]
+        missing = chosen[rows < 0]
+        if len(missing):
             raise InputError(
-                f"{name}: {len(missing)} ids of the trial list have no embedding (first: {missing[0]}); "
+                f"{name}: {len(np.unique(missing))} ids of the trial list have no embedding "
+                f"(first: {utt_ids[int(missing[0])]}); "
                 "see the log of the extraction, and that the trial list belongs to these embeddings"
             )
-        return np.array([self.row[utt_id] for utt_id in utt_ids], dtype=np.intp)
+        return rows
 
 
 def read_embeddings(source: str) -> EmbeddingTable:

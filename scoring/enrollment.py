@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from common.errors import InputError
 from common.program import Parser, run_program
 from common.text_lines import numbered_fields
@@ -45,8 +47,9 @@ def enrollment_lines(data_dir: Path) -> list[str]:
     given = data_dir / "enroll2utt"
     if given.is_file() and given.stat().st_size:
         return [" ".join([model, *utt_ids]) for model, (_, utt_ids) in read_models(given).items()]
-    enroll_ids = {enroll_id for enroll_id, _ in read_trials(data_dir / "trials").pairs}
-    return [f"{enroll_id} {enroll_id}" for enroll_id in c_sorted(list(enroll_ids))]
+    pairs = read_trials(data_dir / "trials").pairs
+    enroll_ids = [pairs.ids[number] for number in np.unique(pairs.enroll).tolist()]
+    return [f"{enroll_id} {enroll_id}" for enroll_id in c_sorted(enroll_ids)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -20,7 +20,8 @@ import numpy as np
 from common.errors import InputError
 from common.program import Parser, run_program
 from minikaldi.data_dir.tables import read_pairs
-from scoring.trials import Pair, Trials, write_trials
+from scoring.pairs import Pair, PairList
+from scoring.trials import Trials, write_trials
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def make_trials(
     nontargets = _draw_nontargets(targets, utts_of, spk2gender, counts.nontargets_per_target, rng)
     pairs = [(pair, True) for drawn in targets.values() for pair in drawn] + [(pair, False) for pair in nontargets]
     pairs.sort()
-    return Trials([pair for pair, _ in pairs], np.array([label for _, label in pairs], dtype=bool))
+    return Trials(PairList.of(pair for pair, _ in pairs), np.array([label for _, label in pairs], dtype=bool))
 
 
 def _draw_targets(

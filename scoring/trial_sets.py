@@ -34,7 +34,7 @@ class TrialSet:
     @property
     def counts(self) -> dict[str, int]:
         """Number of trials, targets, nontargets, and speakers that occur in them."""
-        speakers = {self.speaker_of.get(trial_id, trial_id) for pair in self.trials.pairs for trial_id in pair}
+        speakers = {self.speaker_of.get(trial_id, trial_id) for trial_id in self.trials.pairs.ids}
         return {
             "trials": len(self.trials),
             "targets": self.trials.num_targets,

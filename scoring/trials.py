@@ -10,8 +10,7 @@ score file has lines `enroll_id test_id score`. As a program, for the steps:
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +19,12 @@ from numpy.typing import NDArray
 
 from common.errors import InputError
 from common.program import Parser, run_program
-from common.text_lines import number_of, numbered_fields
-from common.trial_lines import read_trial_lines, trial_line
+from common.trial_lines import trial_line
 from common.whole_files import write_files, write_stdout
+from scoring.pairs import PairList, places_in
+from scoring.read_pairs import printed_pairs, score_columns, trial_columns
 
 logger = logging.getLogger(__name__)
-
-Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Trials:
         is_target: bool (N,), whether both are of one speaker.
     """
 
-    pairs: list[Pair]
+    pairs: PairList
     is_target: NDArray[np.bool_]
 
     def __len__(self) -> int:
@@ -55,6 +53,22 @@ class Trials:
         return len(self) - self.num_targets
 
 
+@dataclass(frozen=True)
+class ScoredPairs:
+    """The scores of a file.
+
+    Attributes:
+        pairs: N pairs (enroll_id, test_id), in the order of the file.
+        values: float64 (N,).
+    """
+
+    pairs: PairList
+    values: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+
 def read_trials(path: str | Path) -> Trials:
     """Read a trial list in Kaldi's or VoxCeleb's form.
 
@@ -62,12 +76,7 @@ def read_trials(path: str | Path) -> Trials:
         InputError: a line of another form than the first, a pair that an earlier line has, or no trial. The text names
             file and line.
     """
-    line_of: dict[Pair, int] = {}
-    labels: list[bool] = []
-    for trial in read_trial_lines(path):
-        _refuse_duplicate(line_of, (trial.enroll, trial.test), path, trial.number)
-        labels.append(trial.is_target)
-    return Trials(list(line_of), np.array(labels, dtype=bool))
+    return Trials(*trial_columns(path))
 
 
 def read_printed_pairs(path: str | Path) -> Trials:
@@ -76,10 +85,8 @@ def read_printed_pairs(path: str | Path) -> Trials:
     Raises:
         InputError: a line without two fields, or a pair that an earlier line has.
     """
-    line_of: dict[Pair, int] = {}
-    for number, (enroll, test) in _fields(path, 2, "`enroll test`"):
-        _refuse_duplicate(line_of, (enroll, test), path, number)
-    return Trials(list(line_of), np.zeros(len(line_of), dtype=bool))
+    pairs = printed_pairs(path)
+    return Trials(pairs, np.zeros(len(pairs), dtype=bool))
 
 
 def write_trials(path: str | Path, trials: Trials) -> None:
@@ -88,24 +95,14 @@ def write_trials(path: str | Path, trials: Trials) -> None:
     write_files([(str(path), (trial_line(enroll, test, bool(target)) for (enroll, test), target in rows))])
 
 
-def read_scores(path: str | Path) -> dict[Pair, float]:
+def read_scores(path: str | Path) -> ScoredPairs:
     """Read a score file.
 
     Raises:
         InputError: a line without three fields, a score that is not a number, a pair that an earlier line has, or an
             empty file. The text names file and line.
     """
-    scores: dict[Pair, float] = {}
-    line_of: dict[Pair, int] = {}
-    for number, (enroll, test, text) in _fields(path, 3, "`enroll test score`"):
-        score = number_of(text)
-        if math.isnan(score):
-            raise InputError(f"{path}:{number}: score {text!r} of trial `{enroll} {test}` is not a number")
-        _refuse_duplicate(line_of, (enroll, test), path, number)
-        scores[enroll, test] = score
-    if not scores:
-        raise InputError(f"{path}: no scores; the step that writes it has failed: see its log")
-    return scores
+    return ScoredPairs(*score_columns(path))
 
 
 def write_scores(path: str | Path, trials: Trials, scores: NDArray[np.floating]) -> None:
@@ -114,11 +111,11 @@ def write_scores(path: str | Path, trials: Trials, scores: NDArray[np.floating])
     write_files([(str(path), (f"{enroll} {test} {score:.7g}" for (enroll, test), score in pairs))])
 
 
-def align(scores: Mapping[Pair, float], trials: Trials, name: str = "scores") -> NDArray[np.float64]:
+def align(scores: ScoredPairs, trials: Trials, name: str = "scores") -> NDArray[np.float64]:
     """The scores in the order of the trials.
 
     Args:
-        scores: score of each pair; the number of pairs that belong to no trial is logged.
+        scores: the scores; the number of pairs that belong to no trial is logged.
         trials: the N trials.
         name: name of the scores in messages, as the file's.
 
@@ -128,31 +125,17 @@ def align(scores: Mapping[Pair, float], trials: Trials, name: str = "scores") ->
     Raises:
         InputError: trials without a score; the text has their count and the first.
     """
-    missing = [pair for pair in trials.pairs if pair not in scores]
-    if missing:
+    places = places_in(scores.pairs, trials.pairs)
+    missing = np.flatnonzero(places < 0)
+    if len(missing):
+        enroll, test = trials.pairs[int(missing[0])]
         raise InputError(
-            f"{name}: {len(missing)} of {len(trials)} trials have no score (first: `{missing[0][0]} {missing[0][1]}`); "
+            f"{name}: {len(missing)} of {len(trials)} trials have no score (first: `{enroll} {test}`); "
             "look for failed utterances in the log of the extraction and of the scoring"
         )
     if len(scores) > len(trials):
         logger.warning("%s: %d scores belong to no trial and are left out", name, len(scores) - len(trials))
-    return np.array([scores[pair] for pair in trials.pairs], dtype=np.float64)
-
-
-def _refuse_duplicate(line_of: dict[Pair, int], pair: Pair, path: str | Path, number: int) -> None:
-    first = line_of.setdefault(pair, number)
-    if first != number:
-        trial = f"trial `{pair[0]} {pair[1]}`"
-        raise InputError(f"{path}:{number}: {trial} is already on line {first}; remove one of them")
-
-
-def _fields(path: str | Path, count: int, expected: str) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and the `count` fields of the lines that are not blank."""
-    for number, fields in numbered_fields(path, InputError):
-        if len(fields) != count:
-            found = f"{len(fields)} fields in {' '.join(fields)!r}"
-            raise InputError(f"{path}:{number}: found {found}, expected {expected}")
-        yield number, fields
+    return scores.values[places]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

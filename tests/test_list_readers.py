@@ -80,12 +80,17 @@ def metadata(path: Path) -> Any:
     return read_metadata(path, "ID")
 
 
+def scored(path: Path) -> Any:
+    found = read_scores(path)
+    return list(found.pairs), found.values.tolist()
+
+
 VECTORS = "a{odd}  [ 1 2 ]\nb  [ 3 4 ]\n"
 DOT_PRODUCTS = ["ivector-compute-dot-products", "{path}", "ark:{folder}/v", "ark:{folder}/v", "-"]
 SCORING = [
-    Reader("trials", lambda path: read_trials(path).pairs, "a{odd} b target\nb a nontarget\n", InputError),
-    Reader("VoxCeleb trials", lambda path: read_trials(path).pairs, "1 a{odd} b\n0 b a\n", InputError),
-    Reader("scores", read_scores, "a{odd} b 1.5\nb a -inf\n", InputError),
+    Reader("trials", lambda path: list(read_trials(path).pairs), "a{odd} b target\nb a nontarget\n", InputError),
+    Reader("VoxCeleb trials", lambda path: list(read_trials(path).pairs), "1 a{odd} b\n0 b a\n", InputError),
+    Reader("scores", scored, "a{odd} b 1.5\nb a -inf\n", InputError),
     Reader("enrolment", partial(in_folder, enrollment_lines), "m{odd} a b\nn b\n", InputError, "enroll2utt"),
     Reader(
         "enrolment ids",

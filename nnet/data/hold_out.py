@@ -6,7 +6,6 @@ utterances of one recording share its channel and would be too easy. At least on
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,6 @@ from common.errors import InputError
 from common.options import OptionSet, option
 from nnet.config.program_options import MOST_VALID_SHARE
 
-AUGMENTATION_SUFFIXES = ("-reverb", "-noise", "-music", "-babble")
-SPEED_PREFIX = re.compile(r"sp\d+(\.\d+)?-(?=.)")  # sp0.9-<utt_id>: a copy at another speed, a speaker of its own
 NONTARGETS_PER_TARGET = 10  # pairs of two speakers are many and cheap: the more, the finer the error rate
 MIN_UTTS = 4  # of a held-out speaker: two utterances make one target pair, four make six
 MIN_SPEAKERS = 5  # with fewer, the held-out error rate is mostly chance; a small corpus may exceed its share for them
@@ -54,16 +51,6 @@ class Split:
     train: list[SourcedUtterance]
     valid: list[SourcedUtterance]
     twins: list[SourcedUtterance]
-
-
-def source_by_name(utt_id: str) -> str | None:
-    """The id without its speed prefix and augmentation suffix; None if it has neither."""
-    source = SPEED_PREFIX.sub("", utt_id, count=1) if SPEED_PREFIX.match(utt_id) else utt_id
-    for suffix in AUGMENTATION_SUFFIXES:
-        if source.endswith(suffix) and len(source) > len(suffix):
-            source = source.removesuffix(suffix)
-            break
-    return None if source == utt_id else source
 
 
 def split_by_recording(utterances: Sequence[SourcedUtterance], options: HoldOutOptions) -> Split:

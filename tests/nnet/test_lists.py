@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from nnet.data.hold_out import HoldOutOptions, draw_trials, source_by_name
+from minikaldi.copies.copy_names import source_by_name
+from nnet.data.hold_out import HoldOutOptions, draw_trials
 from nnet.data.lists import LIST_FILES, StringTable, read_id_table, read_lists
 from nnet.make_lists import main, make_lists, write_directory
 from tests.nnet.helpers.refusals import refusal

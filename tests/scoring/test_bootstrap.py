@@ -10,6 +10,7 @@ import pytest
 from common.errors import InputError
 from scoring.bootstrap import summarize, trial_speakers
 from scoring.metrics import eer, min_dcf
+from scoring.pairs import PairList
 from scoring.trials import Trials
 from tests.scoring.helpers.drawn_trials import speaker_trials
 
@@ -72,18 +73,18 @@ def test_37720_trials_take_seconds() -> None:
 
 
 def test_speakers_are_numbered_by_utterance_or_by_their_own_name() -> None:
-    trials = Trials([("s1", "u2"), ("u1", "u3")], np.array([True, False]))
+    trials = Trials(PairList.of([("s1", "u2"), ("u1", "u3")]), np.array([True, False]))
     enroll, test = trial_speakers(trials, {"u1": "s1", "u2": "s1", "u3": "s2"})
     assert (enroll.tolist(), test.tolist()) == ([0, 0], [0, 1])
 
 
 def test_an_unknown_id_is_refused() -> None:
     with pytest.raises(InputError, match="trial id 'u9' is neither an utterance nor a speaker"):
-        trial_speakers(Trials([("u1", "u9")], np.array([True])), {"u1": "s1"})
+        trial_speakers(Trials(PairList.of([("u1", "u9")]), np.array([True])), {"u1": "s1"})
 
 
 def test_labels_that_contradict_the_speakers_are_refused() -> None:
-    trials = Trials([("u1", "u2")], np.array([True]))
+    trials = Trials(PairList.of([("u1", "u2")]), np.array([True]))
     with pytest.raises(InputError, match=r"contradicts the label of 1 trials \(first: `u1 u2 target`\)"):
         trial_speakers(trials, {"u1": "s1", "u2": "s2"})
 

@@ -13,6 +13,7 @@ from common.errors import InputError
 from scoring.cosine import cosine_scores, unit_length
 from scoring.embeddings import EmbeddingTable
 from scoring.frame_statistics import frame_statistics
+from scoring.pairs import PairList
 from scoring.trials import Trials, write_scores
 
 
@@ -28,7 +29,8 @@ def write_text_ark(path: Path, vectors: dict[str, list[float]]) -> str:
 
 def test_cosine_by_hand() -> None:
     table = EmbeddingTable(["a", "b", "c"], np.array([[3.0, 0.0], [1.0, 1.0], [0.0, -2.0]]))
-    trials = Trials([("a", "b"), ("a", "c"), ("b", "c"), ("a", "a")], np.array([False, False, False, True]))
+    pairs = PairList.of([("a", "b"), ("a", "c"), ("b", "c"), ("a", "a")])
+    trials = Trials(pairs, np.array([False, False, False, True]))
     expected = [np.sqrt(0.5), 0.0, -np.sqrt(0.5), 1.0]
     np.testing.assert_allclose(cosine_scores(trials, table, table), expected, atol=1e-12)
 
@@ -37,7 +39,7 @@ def test_cosine_equals_the_product_written_out_with_mean_and_transform() -> None
     rng = np.random.default_rng(0)
     enroll, test = (EmbeddingTable([f"u{i}" for i in range(9)], rng.normal(size=(9, 4))) for _ in range(2))
     mean, transform = rng.normal(size=4), rng.normal(size=(3, 5))
-    trials = Trials([(f"u{i}", f"u{j}") for i in range(9) for j in range(9)], np.zeros(81, dtype=bool))
+    trials = Trials(PairList.of([(f"u{i}", f"u{j}") for i in range(9) for j in range(9)]), np.zeros(81, dtype=bool))
     expected = []
     for i in range(9):
         for j in range(9):
@@ -127,7 +129,7 @@ def test_the_program_normalises_by_a_cohort(root: Path, tmp_path: Path) -> None:
     done = program(root, "cosine", "--cohort", source, "--cohort-top", 2, source, source, trials, scores)
     assert done.returncode == 0, done.stderr
     everybody = EmbeddingTable(list(vectors), np.array(list(vectors.values())))
-    listed = Trials([("a", "b"), ("b", "c")], np.array([True, False]))
+    listed = Trials(PairList.of([("a", "b"), ("b", "c")]), np.array([True, False]))
     write_scores(expected, listed, cosine_scores(listed, everybody, everybody, cohort=everybody, cohort_top=2))
     # the archive holds float32: 7 digits
     found = [float(line.split()[2]) for line in scores.read_text().splitlines()]

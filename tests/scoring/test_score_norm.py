@@ -8,6 +8,7 @@ import pytest
 from common.errors import InputError
 from scoring.cosine import cosine_scores, unit_length
 from scoring.embeddings import EmbeddingTable
+from scoring.pairs import PairList
 from scoring.score_norm import ROWS, cohort_statistics
 from scoring.trials import Trials
 
@@ -31,7 +32,7 @@ def test_statistics_by_hand() -> None:
 @pytest.mark.parametrize("top", [2, 7, 300])
 def test_normalised_scores_equal_the_slow_loop(top: int) -> None:
     enroll, test, cohort, mean = table("e", 6), table("t", 8), table("c", 20), RNG.normal(size=5)
-    trials = Trials([(f"e{i}", f"t{j}") for i in range(6) for j in range(8)], np.zeros(48, dtype=bool))
+    trials = Trials(PairList.of([(f"e{i}", f"t{j}") for i in range(6) for j in range(8)]), np.zeros(48, dtype=bool))
     found = cosine_scores(trials, enroll, test, mean, cohort=cohort, cohort_top=top)
 
     def cosine(x: np.ndarray, y: np.ndarray) -> float:
@@ -66,7 +67,7 @@ def test_blocks_of_rows_change_nothing() -> None:
 
 def test_a_zero_vector_gets_a_finite_score() -> None:
     enroll = EmbeddingTable(["a", "b"], np.array([[0.0, 0.0], [1.0, 2.0]]))
-    trials = Trials([("a", "b")], np.array([False]))
+    trials = Trials(PairList.of([("a", "b")]), np.array([False]))
     assert np.isfinite(cosine_scores(trials, enroll, enroll, cohort=table("c", 4, 2))).all()
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from scoring.trials import Trials, align, read_scores, read_trials, write_scores, write_trials
+from scoring.pairs import PairList
+from scoring.trials import ScoredPairs, Trials, align, read_scores, read_trials, write_scores, write_trials
 
 
 def write(path: Path, text: str) -> Path:
@@ -30,7 +31,7 @@ def test_an_utterance_called_1_does_not_make_a_list_of_the_voxceleb_form(tmp_pat
 
 
 def test_written_trials_are_read_back(tmp_path: Path) -> None:
-    trials = Trials([("a", "b"), ("b", "a")], np.array([True, False]))
+    trials = Trials(PairList.of([("a", "b"), ("b", "a")]), np.array([True, False]))
     write_trials(tmp_path / "trials", trials)
     again = read_trials(tmp_path / "trials")
     assert again.pairs == trials.pairs
@@ -65,26 +66,27 @@ def test_windows_line_ends_are_accepted_and_said_once(tmp_path: Path, caplog: py
 
 
 def test_scores_are_aligned_with_trials_whatever_their_order(tmp_path: Path) -> None:
-    trials = Trials([("a", "b"), ("a", "c")], np.array([True, False]))
+    trials = Trials(PairList.of([("a", "b"), ("a", "c")]), np.array([True, False]))
     path = write(tmp_path / "scores", "a c -1.5\na b 2\n")
     assert align(read_scores(path), trials).tolist() == [2.0, -1.5]
 
 
 def test_written_scores_are_read_back_with_seven_digits(tmp_path: Path) -> None:
-    trials = Trials([("a", "b")], np.array([True]))
+    trials = Trials(PairList.of([("a", "b")]), np.array([True]))
     write_scores(tmp_path / "scores", trials, np.array([-22.19454991]))
     assert (tmp_path / "scores").read_text() == "a b -22.19455\n"
 
 
 def test_missing_scores_are_an_error_with_their_count_and_the_first() -> None:
-    trials = Trials([("a", "b"), ("a", "c"), ("b", "c")], np.array([True, False, False]))
+    trials = Trials(PairList.of([("a", "b"), ("a", "c"), ("b", "c")]), np.array([True, False, False]))
     with pytest.raises(InputError, match=r"exp/scores: 2 of 3 trials have no score \(first: `a c`\)"):
-        align({("a", "b"): 1.0}, trials, "exp/scores")
+        align(ScoredPairs(PairList.of([("a", "b")]), np.ones(1)), trials, "exp/scores")
 
 
 def test_scores_of_no_trial_are_left_out_and_said(caplog: pytest.LogCaptureFixture) -> None:
-    trials = Trials([("a", "b")], np.array([True]))
-    assert align({("a", "b"): 1.0, ("x", "y"): 2.0}, trials).tolist() == [1.0]
+    trials = Trials(PairList.of([("a", "b")]), np.array([True]))
+    scored = ScoredPairs(PairList.of([("x", "y"), ("a", "b")]), np.array([2.0, 1.0]))
+    assert align(scored, trials).tolist() == [1.0]
     assert "1 scores belong to no trial" in caplog.text
 
 
@@ -111,6 +113,6 @@ def test_a_bad_score_file_is_refused_by_file_and_line(tmp_path: Path, text: str,
 def test_every_trial_of_the_real_lists_is_read_in_under_a_second(shared: Path, name: str, num_trials: int) -> None:
     started = time.perf_counter()
     trials = read_trials(shared / "corpora" / "voxceleb_lists" / name)
-    values = align({pair: 0.0 for pair in trials.pairs}, trials)
+    values = align(ScoredPairs(trials.pairs, np.zeros(len(trials))), trials)
     assert time.perf_counter() - started < 1.0  # 0.1 s on an idle core
     assert len(trials) == len(values) == num_trials

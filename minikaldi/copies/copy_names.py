@@ -11,17 +11,27 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from nnet.data.hold_out import source_by_name
-
 MIN_PAIRS = 2  # originals that a form must turn into copies: one pair of such names may be chance
 MIN_SHARE = 0.1  # of all utterances, if it is not set off by `-`, `_` and the like (`yes` and `yesterday`)
 MIN_FIT = 0.5  # of the ids of a form with a number: if fewer have their original in the data, only those are copies
 MAX_INNER = 4  # components that a name may have within (`noise-free-sound-0042`)
 NUMBERED = ("-0", "_0")  # the forms without a letter: `utt-1` is a copy if there is a `utt`
 
+AUGMENTATION_SUFFIXES = ("-reverb", "-noise", "-music", "-babble")
+SPEED_PREFIX = re.compile(r"sp\d+(\.\d+)?-(?=.)")  # sp0.9-<utt_id>: a copy at another speed, a speaker of its own
 _NUMBER = re.compile(r"\d+")
 _APART = re.compile(r"[\W_]")
 _PART = re.compile(r"[-_]")
+
+
+def source_by_name(utt_id: str) -> str | None:
+    """The id without its speed prefix and augmentation suffix; None if it has neither."""
+    source = SPEED_PREFIX.sub("", utt_id, count=1) if SPEED_PREFIX.match(utt_id) else utt_id
+    for suffix in AUGMENTATION_SUFFIXES:
+        if source.endswith(suffix) and len(source) > len(suffix):
+            source = source.removesuffix(suffix)
+            break
+    return None if source == utt_id else source
 
 
 @dataclass(frozen=True)

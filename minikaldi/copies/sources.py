@@ -1,7 +1,7 @@
 """The source of each utterance: a copy belongs to the recording of its source, on the same side of the split.
 
 The tools that make copies write it to the table `utt2uniq` (`copy source`; an original is its own source). For
-utterances that are not in the table, the names decide: see nnet/data/copy_names.py.
+utterances that are not in the table, the names decide: see minikaldi/copies/copy_names.py.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from common.errors import InputError
-from nnet.data.copy_names import Affixes, learn_affixes
-from nnet.data.hold_out import SPEED_PREFIX
+from minikaldi.copies.copy_names import SPEED_PREFIX, Affixes, learn_affixes
 
 FIRST = 3  # examples in a message
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
-from nnet.data.copies import find_sources
+from minikaldi.copies.sources import find_sources
 from nnet.data.hold_out import HoldOutOptions
 from nnet.data.lists import read_id_table
 from nnet.make_lists import make_lists
