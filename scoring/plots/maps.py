@@ -29,8 +29,7 @@ def draw_map(title: str, points: NDArray[np.float64], names: Sequence[str]) -> D
             marker = MARKERS[number // len(PALETTE) % len(MARKERS)]
             x, y = points[chosen == name].T
             axes.plot(x, y, marker, color=color, markersize=3.0, markeredgewidth=0, label=name)
-        axes.set(title=title, xticks=[], yticks=[], aspect="equal")
-        axes.set_adjustable("datalim")
+        axes.set(title=title, xticks=[], yticks=[])
         for spine in axes.spines.values():
             spine.set(visible=True, linewidth=0.5)
         if len(all_names) <= LONGEST_LEGEND:
