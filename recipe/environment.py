@@ -16,8 +16,11 @@ from pathlib import Path
 MINIMUM_PYTHON = (3, 10)
 # Distribution name -> the oldest version that is known to work. requirements.txt pins the versions that were tested.
 MINIMUM = {
+    "Jinja2": "3.1",
+    "matplotlib": "3.8",
     "numpy": "2.0",
     "PyYAML": "6.0",
+    "scikit-learn": "1.4",
     "scipy": "1.13",
     "soundfile": "0.12",
     "torch": "2.11",

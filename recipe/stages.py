@@ -231,9 +231,9 @@ STAGES = (
         options=("cohort={cohort}",),
     ),
     Stage(
-        12, "results", "exp", "scores -> {exp}/RESULTS.md",
+        12, "results", "exp", "scores -> {exp}/RESULTS.md, {exp}/report",
         reads=("{data}/{tests}/trials", "{systems}/scores/{tests}_{scores}"),
-        writes=("{exp}/RESULTS.md",),
+        writes=("{exp}/RESULTS.md", "{exp}/report/index.html"),
         options=("bootstrap={bootstrap}",),
     ),
 )  # fmt: skip

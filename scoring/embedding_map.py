@@ -78,7 +78,7 @@ def embedding_map(scp: str, speaker_of: Mapping[str, str], most: int, seed: int)
         return None
     from sklearn.manifold import TSNE
 
-    vectors = unit_vectors(table.vectors[table.rows(utt_ids, "the map")])
+    vectors = unit_vectors(table.vectors[[table.row[utt_id] for utt_id in utt_ids]])
     perplexity = min(PERPLEXITY, (len(utt_ids) - 1) / 3)
     model = TSNE(n_components=2, perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed)
     points: NDArray[np.float64] = model.fit_transform(vectors).astype(np.float64)  # (M, D) -> (M, 2)

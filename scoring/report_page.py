@@ -32,7 +32,7 @@ PARTS_OF_SET = 4  # of the work on a test set, besides one map for each system
 LARGEST_PAGE = 5_000_000  # bytes; a browser on a phone still opens it
 
 
-def build_parser() -> argparse.ArgumentParser:
+def page_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = Parser(prog="python3 -m scoring.report_page", description=__doc__)
     about = parser.add_mutually_exclusive_group(required=True)
@@ -95,7 +95,7 @@ def build_page(spec: ReportSpec, sets: Sequence[SetFacts], options: PageOptions)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the page and its figures."""
-    args = build_parser().parse_args(argv)
+    args = page_parser().parse_args(argv)
     spec = report_spec(args)
     sets = [read_set_facts(test, args.data / test) for test in args.tests]
     args.out.mkdir(parents=True, exist_ok=True)

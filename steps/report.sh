@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # scores of all systems and test sets -> a table on the terminal and in <exp>/RESULTS.md, the figures in results.json
-# and in the ledger, one line per system and test set.
+# and in the ledger, one line per system and test set; a page with tables and plots, <exp>/report/index.html.
 set -euo pipefail
 
 bootstrap=1000
 seed=1
 command=""
+corpus=""
 times="not known"
 stage_times="[]"
 ledger=${PIPELINE_LEDGER-}
@@ -16,7 +17,8 @@ help_message="Usage: steps/report.sh [options] <data> <exp-dir> <test>...
 Options:
   --bootstrap <n>    resamples of the speakers for the intervals (default 1000)
   --seed <n>         random seed of the run, also of the resamples (default 1)
-  --command <text>   command line of the run, for the page
+  --command <text>   command line of the run, for both pages
+  --corpus <text>    name of the corpus, for the page with plots
   --times <text>     times of its stages, for the page
   --stage-times <json>  the same with memory, for the ledger: [{\"stage\": \"6\", \"seconds\": 76}]
   --ledger <file>    the ledger of results (default \$PIPELINE_LEDGER, else results.jsonl beside <exp-dir>)
@@ -62,3 +64,7 @@ python3 -m scoring.report "${sets[@]}" "${systems[@]}" --num-resamples "$bootstr
   --out "$exp/RESULTS.md" --json "$exp/results.json" \
   --ledger "$ledger" --row "$network" --data "$data" --run-command "$command" --benchmark "$benchmark" \
   --stage-times "${stage_times:-[]}"
+
+if [ -s "$exp/plan.yaml" ]; then python3 -m recipe.stage_record "$exp"; fi
+python3 -m scoring.report_page --exp "$exp" --data "$data" --tests "$@" --out "$exp/report" \
+  --corpus "$corpus" --command "$command" --num-resamples "$bootstrap" --seed "$seed"

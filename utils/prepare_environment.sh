@@ -62,7 +62,7 @@ if [ "$tests" = true ]; then
     missing=tools-beside-running
   fi
 fi
-needs="1 to 3 minutes and 1.1 to 1.3 GB with a CPU torch; the CUDA build is several GB"
+needs="1 to 3 minutes and 1.2 to 1.4 GB with a CPU torch; the CUDA build is several GB"
 if [ "$missing" != all ]; then requirements=("$root/tests/requirements.txt") needs="half a minute and 200 MB"; fi
 if [ "$missing" = tools-beside-running ]; then
   needs+="; the other packages are those of $(command -v python3), which stays as it is"

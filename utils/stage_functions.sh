@@ -64,5 +64,7 @@ complete_stage() {  # the stage that was begun, if there is one
 
 end_run() {  # shows the results
   complete_stage
-  if [ "$dry_run" != true ] && [ "$last_stage" -eq 12 ]; then cat "$exp/RESULTS.md"; fi
+  if [ "$dry_run" = true ] || [ "$last_stage" -lt 12 ]; then return; fi
+  cat "$exp/RESULTS.md"
+  printf '\nreport: %s\n' "$exp/report/index.html"
 }

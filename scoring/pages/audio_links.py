@@ -52,4 +52,4 @@ class AudioLinks:
         if not Path(source).is_file():
             return AudioLink(utt_id, note="audio file is not there now")
         relative = os.path.relpath(Path(source).resolve(), self._page_dir.resolve())
-        return AudioLink(utt_id, quote(relative) + times)
+        return AudioLink(utt_id, quote(os.fsencode(relative)) + times)

@@ -59,7 +59,7 @@ def palette_css() -> str:
         " ".join(f"--c{number}: {color};" for number, color in enumerate(colors, 1))
         for colors in (PALETTE, DARK_PALETTE)
     )
-    return f":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}"
+    return f":root {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}"
 
 
 def percent_text(share: float | None, decimals: int = 2) -> str:

@@ -62,6 +62,7 @@ class ReportSpec:
         command: that made it.
         published_note: why the published figures differ.
         rows: the systems.
+        single: whether this is the report of one run, which shows more of its one system.
     """
 
     title: str
@@ -69,16 +70,12 @@ class ReportSpec:
     command: str
     published_note: str
     rows: tuple[ReportRow, ...]
+    single: bool = False
 
     @property
     def done(self) -> list[ReportRow]:
         """The rows with results."""
         return [row for row in self.rows if row.status == "done"]
-
-    @property
-    def single(self) -> bool:
-        """Whether this is the report of one run."""
-        return len(self.rows) == 1
 
 
 def read_rows(path: Path) -> ReportSpec:
@@ -92,7 +89,8 @@ def read_rows(path: Path) -> ReportSpec:
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {why(error)}") from error
     top = _mapping(path, "the file", content)
-    texts = [_text(path, top, "the file", key) for key in ("title", "corpus", "command", "published_note")]
+    keys = ("title", "corpus", "command", "published_note")
+    title, corpus, command, note = (_text(path, top, "the file", key) for key in keys)
     rows = top.get("rows")
     if not isinstance(rows, list) or not rows:
         raise InputError(f"{path}: found no list `rows`; expected one with at least one row")
@@ -101,12 +99,12 @@ def read_rows(path: Path) -> ReportSpec:
     for name in names:
         if names.count(name) > 1:
             raise InputError(f'{path}: the name "{name}" has several rows; each needs a name of its own')
-    return ReportSpec(*texts, read)
+    return ReportSpec(title, corpus, command, note, read)
 
 
 def single_run(exp: Path, title: str, corpus: str, command: str) -> ReportSpec:
     """The report of one run."""
-    return ReportSpec(title, corpus, command, "", (ReportRow(exp.name, exp.name, exp),))
+    return ReportSpec(title, corpus, command, "", (ReportRow(exp.name, exp.name, exp),), single=True)
 
 
 def _row(path: Path, where: str, content: Any) -> ReportRow:

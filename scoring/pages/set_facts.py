@@ -74,13 +74,12 @@ class SetFacts:
 
         A model has the sum of its utterances.
         """
-        seconds: dict[str, float] = {}
-        for trial_id in {trial_id for pair in self.trials.pairs for trial_id in pair}:
-            known = [self.duration.get(utt_id) for utt_id in self.utterances(trial_id)]
-            if any(each is None for each in known):
-                return None
-            seconds[trial_id] = sum(each for each in known if each is not None)
-        return np.array([min(seconds[enroll], seconds[test]) for enroll, test in self.trials.pairs])
+        pairs = self.trials.pairs
+        utterances = [self.utterances(trial_id) for trial_id in pairs.ids]
+        if any(utt_id not in self.duration for own in utterances for utt_id in own):
+            return None
+        seconds = np.array([sum(self.duration[utt_id] for utt_id in own) for own in utterances])
+        return np.minimum(seconds[pairs.enroll], seconds[pairs.test])
 
 
 def read_set_facts(name: str, data_dir: Path) -> SetFacts:

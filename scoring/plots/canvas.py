@@ -83,7 +83,7 @@ def line_style(number: int) -> LineStyle:
     return LineStyle(PALETTE[number % len(PALETTE)], DASHES[number // len(PALETTE) % len(DASHES)])
 
 
-def _settings() -> dict[str, Any]:
+def _settings() -> Any:
     return {
         **{"svg.fonttype": "none", "svg.hashsalt": "report", "text.parse_math": False},
         **{"font.family": "DejaVu Sans", "font.size": 8.5, "text.color": INK, "axes.labelcolor": INK},
@@ -120,7 +120,8 @@ def legend_below(figure: Figure, axes: Axes, columns: int = 2) -> None:
         return
     rows = -(-len(handles) // columns)
     figure.set_figheight(figure.get_figheight() + 0.17 * rows + 0.05)
-    figure.legend(handles, labels, loc="outside lower left", ncols=columns, handlelength=2.2, columnspacing=1.2, borderaxespad=0.2)
+    spaces = {"handlelength": 2.2, "columnspacing": 1.2, "borderaxespad": 0.2}
+    figure.legend(handles, labels, loc="outside lower left", ncols=columns, **spaces)
 
 
 def finish(figure: Figure) -> Drawing:

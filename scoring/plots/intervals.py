@@ -29,8 +29,8 @@ def draw_intervals(labels: Sequence[str], series: Sequence[tuple[str, Series]], 
             for place, each in known:
                 axes.plot([each.low, each.high], [place, place], color=color, linewidth=1.2)
             values = [each.value for _, each in known]
-            style = {"color": color, "marker": MARKERS[number % len(MARKERS)], "markersize": 4, "linestyle": "none"}
-            axes.plot(values, [place for place, _ in known], label=name, **style)
+            marker = MARKERS[number % len(MARKERS)]
+            axes.plot(values, [place for place, _ in known], marker, color=color, markersize=4, label=name)
         axes.set_yticks(range(len(labels)), labels=labels)
         axes.set(xlabel=axis, xlim=(0, None), ylim=(len(labels) - 0.5, -0.5))
         axes.grid(visible=False, axis="y")

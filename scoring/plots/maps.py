@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scoring.plots.canvas import PALETTE, Drawing, finish, legend_below, new_axes
 
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "<", ">")
-LONGEST_LEGEND, LONGEST_NAME = 8, 12  # names, letters; more have no legend
+LONGEST_LEGEND = 3
 
 
 def draw_map(title: str, points: NDArray[np.float64], names: Sequence[str]) -> Drawing:
@@ -23,16 +23,15 @@ def draw_map(title: str, points: NDArray[np.float64], names: Sequence[str]) -> D
     """
     all_names = sorted(set(names))
     chosen = np.array(names)
-    with new_axes(3.2, 3.0) as (figure, axes):
+    with new_axes(2.6, 2.5) as (figure, axes):
         for number, name in enumerate(all_names):
             color = PALETTE[number % len(PALETTE)]
             marker = MARKERS[number // len(PALETTE) % len(MARKERS)]
             x, y = points[chosen == name].T
-            axes.plot(x, y, marker, color=color, markersize=3.4, markeredgewidth=0, label=name)
-        axes.set(title=title, xticks=[], yticks=[], aspect="equal")
-        axes.set_adjustable("datalim")
+            axes.plot(x, y, marker, color=color, markersize=3.0, markeredgewidth=0, label=name)
+        axes.set(title=title, xticks=[], yticks=[])
         for spine in axes.spines.values():
             spine.set(visible=True, linewidth=0.5)
-        if len(all_names) <= LONGEST_LEGEND and max(map(len, all_names)) <= LONGEST_NAME:
+        if len(all_names) <= LONGEST_LEGEND:
             legend_below(figure, axes, columns=3)
         return finish(figure)

@@ -33,6 +33,13 @@ def test_a_second_run_finds_every_stage_up_to_date_and_changes_no_file(recipe: R
     assert done.stderr.count(": up to date") == 14  # stage 1 has a part for MFCC and one for filter banks
     assert times(finished.data, finished.exp) == before
     assert (finished.exp / "RESULTS.md").read_text() in done.stdout
+    assert done.stdout.endswith(f"\nreport: {finished.exp}/report/index.html\n")
+
+
+def test_a_run_writes_its_report_with_times_and_dropped_utterances(finished: Place) -> None:
+    page = (finished.exp / "report" / "index.html").read_text()
+    assert "Results of small" in page and "6 training" in page and "held-out EER" in page
+    assert {path.suffix for path in (finished.exp / "report" / "figures").iterdir()} == {".svg", ".png"}
 
 
 def test_another_lda_dim_reruns_the_stages_from_10_on(recipe: Recipe, finished: Place) -> None:

@@ -16,10 +16,10 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(installed() is None, reason="chromium and chromium-driver are not installed"),
 ]
-WIDTHS = (400, 1400)
+WIDTHS = (400, 800, 1400)
 TABLE = "#all-results"
 EERS = f"return [...document.querySelectorAll('{TABLE} tbody tr')].map(row => Number(row.cells[2].dataset.value))"
-SORTED = f"return [...document.querySelectorAll('{TABLE} th')].map(th => th.getAttribute('aria-sort'))"
+SORTED = f"return [...document.querySelectorAll('{TABLE} thead th')].map(th => th.getAttribute('aria-sort'))"
 BUTTON = f"{TABLE} thead th:nth-child(3) button"
 
 

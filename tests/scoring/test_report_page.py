@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from common.errors import InputError
 from scoring.report_page import LARGEST_PAGE, main
 
-from .helpers.small_runs import SCRIPT_ID, SmallRuns, write_small_runs
+from .helpers.small_runs import ODD_TITLE, SCRIPT_ID, SmallRuns, write_small_runs
 
+pytestmark = pytest.mark.slow
 FEW = ("--num-resamples", "50", "--group-resamples", "20")
 
 
@@ -86,23 +88,24 @@ def test_a_row_that_failed_or_is_missing_is_named_with_its_log(benchmark_page: s
 
 @pytest.mark.parametrize("page", ["benchmark_page", "run_page"])
 def test_ids_of_a_corpus_are_escaped(page: str, request: pytest.FixtureRequest) -> None:
-    html = str(request.getfixturevalue(page))
-    assert SCRIPT_ID in Reader(html).text
-    assert "<script>fail(" not in html and "<b>&</b>" not in html
-    assert html.count("<script") == 1  # our own
+    content = str(request.getfixturevalue(page))
+    assert SCRIPT_ID in Reader(content).text
+    assert "<script>fail(" not in content and "<b>&</b>" not in content
+    assert content.count("<script") == 1  # our own
+    assert "img" not in [tag for tag, _ in Reader(content).tags]
 
 
 @pytest.mark.parametrize("page", ["benchmark_page", "run_page"])
 def test_nothing_is_loaded_from_elsewhere(page: str, request: pytest.FixtureRequest) -> None:
-    html = str(request.getfixturevalue(page))
-    for tag, attributes in Reader(html).tags:
+    content = str(request.getfixturevalue(page))
+    for tag, attributes in Reader(content).tags:
         if tag in ("script", "img", "iframe", "object", "embed", "video", "base"):
             assert "src" not in attributes and "href" not in attributes
         if tag == "link":
             assert attributes["href"] == "data:,"
         for name in ("href", "src"):
             assert not re.match(r"(?i)\s*([a-z]+:)?//|javascript:", attributes.get(name) or "")
-    assert "@import" not in html and "url(http" not in html
+    assert "@import" not in content and "url(http" not in content
 
 
 def test_audio_is_linked_relative_to_the_page(runs: SmallRuns, benchmark_page: str) -> None:
@@ -124,14 +127,14 @@ def test_one_run_has_its_back_ends_and_baselines(run_page: str) -> None:
 
 @pytest.mark.parametrize("page", ["benchmark_page", "run_page"])
 def test_ids_are_unique_and_tables_have_captions(page: str, request: pytest.FixtureRequest) -> None:
-    html = str(request.getfixturevalue(page))
-    ids = ids_of(html)
+    content = str(request.getfixturevalue(page))
+    ids = ids_of(content)
     assert len(ids) == len(set(ids))
-    tags = [tag for tag, _ in Reader(html).tags]
+    tags = [tag for tag, _ in Reader(content).tags]
     assert tags.count("table") == tags.count("caption") > 3
-    drawings = [attributes for tag, attributes in Reader(html).tags if tag == "svg"]
+    drawings = [attributes for tag, attributes in Reader(content).tags if tag == "svg"]
     assert drawings and all(each["role"] == "img" and each["aria-label"] for each in drawings)
-    assert len(html.encode()) < LARGEST_PAGE
+    assert len(content.encode()) < LARGEST_PAGE
 
 
 def test_figures_lie_beside_the_page_and_are_linked(runs: SmallRuns, benchmark_page: str) -> None:
@@ -160,6 +163,18 @@ def test_a_score_file_that_lacks_a_trial_is_refused_and_the_old_page_stays(tmp_p
     with pytest.raises(InputError, match="test_plda: 1 of 435 trials have no score"):
         make_page(runs, "report", "--exp", str(runs.exp("a")))
     assert (runs.folder / "report" / "index.html").read_text() == before
+
+
+def test_a_benchmark_without_a_finished_row_is_a_page_too(tmp_path: Path) -> None:
+    runs = write_small_runs(tmp_path, "a")
+    row = {"name": "a", "title": "A", "exp": str(runs.exp("a")), "status": "failed", "log": "a.log"}
+    text = Reader(make_page(runs, "report", "--rows", str(runs.rows_json(rows=[row])))).text
+    assert "0 of 1 done" in " ".join(text.split()) and "a.log" in text
+
+
+def test_titles_are_escaped_in_tables_and_figures(benchmark_page: str) -> None:
+    assert "THIRD" + html.escape(ODD_TITLE, quote=False) in benchmark_page.replace("&#39;", "'")
+    assert Reader(benchmark_page).text.count(ODD_TITLE) > 3
 
 
 def test_what_is_not_known_is_said(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def test_the_utterances_of_a_map_are_drawn_evenly_and_by_seed() -> None:
     assert chosen_utterances(speaker_of, [], 100, 1) == []
 
 
+@pytest.mark.slow
 def test_a_map_is_equal_for_equal_seeds_and_groups_what_is_near(tmp_path: Path) -> None:
     runs = write_small_runs(tmp_path, "a")
     facts = read_set_facts("test", runs.data / "test")

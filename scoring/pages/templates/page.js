@@ -32,7 +32,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
 
 const closed = new Set();
 window.addEventListener("beforeprint", () => {
-  for (const details of document.querySelectorAll("details:not([open])")) {
+  for (const details of document.querySelectorAll("details:not([open], .long)")) {
     closed.add(details);
     details.open = true;
   }

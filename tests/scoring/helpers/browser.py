@@ -87,9 +87,10 @@ class Browser:
         self.devtools("Emulation.setDeviceMetricsOverride", **size)
 
     def set_dark(self, dark: bool) -> None:
-        """What the page gets as the user's preferred colours."""
-        feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.devtools("Emulation.setEmulatedMedia", features=[feature])
+        """Set the colours that the user prefers; nothing moves slowly, so that a click finds what it is for."""
+        wanted = {"prefers-color-scheme": "dark" if dark else "light", "prefers-reduced-motion": "reduce"}
+        features = [{"name": name, "value": value} for name, value in wanted.items()]
+        self.devtools("Emulation.setEmulatedMedia", features=features)
 
     def element(self, selector: str) -> str:
         """The id of the first element that a CSS selector finds."""

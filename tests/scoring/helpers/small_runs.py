@@ -17,6 +17,7 @@ NUM_SPEAKERS, NUM_UTTS = 6, 5
 SCRIPT_ID = "s00-<script>fail('corpus')</script>"
 """An utterance that a page without escaping would run; it sorts among the others of speaker s00."""
 
+ODD_TITLE = " <img src=x onerror=fail()> $a$ &"
 KINDS = ("plda", "lda_cosine", "cosine", "cosine_asnorm")
 
 
@@ -42,7 +43,8 @@ class SmallRuns:
         """The benchmark of all rows, a failed and a missing one; `changes` are of the file's top level."""
         published = {"eer": 3.033, "min_dcf_0.01": 0.314, "eer_normalised": 3.171, "min_dcf_0.01_normalised": None}
         rows = [
-            {"name": row, "title": row.upper(), "exp": str(self.exp(row)), "status": "done", "log": None,
+            {"name": row, "title": row.upper() + (ODD_TITLE if row == self.rows[-1] else ""),
+             "exp": str(self.exp(row)), "status": "done", "log": None,
              "published": published if row == self.rows[0] else None}
             for row in self.rows
         ]  # fmt: skip
