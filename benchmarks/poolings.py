@@ -87,7 +87,9 @@ def one(file: dict[str, Any], name: str, seed: int, given: argparse.Namespace) -
     rates = error_rates(tables[0], tables[1], given.data.parent, LDA_DIM)
     curve = curve_of(exp)
     return {
-        "changes": changes, "eer": rates, "seconds": float(curve[-1]["seconds"]), "step": int(curve[-1]["step"]),
+        "changes": changes, "eer": {back_end: each.value for back_end, each in rates.items()},
+        "interval": {back_end: [each.low, each.high] for back_end, each in rates.items()},
+        "seconds": float(curve[-1]["seconds"]), "step": int(curve[-1]["step"]),
         "scoring_seconds": time.monotonic() - begin, "curve": curve,
     }  # fmt: skip
 

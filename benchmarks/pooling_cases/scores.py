@@ -17,22 +17,23 @@ from minikaldi.ivector.plda_stats import PldaStats
 from minikaldi.ivector.vectors import apply_transform
 from minikaldi.ivectorbin.plda_options import PldaOptions, to_model_space
 from nnet.data.lists import read_id_table
+from scoring.bootstrap import Interval, summarize, trial_speakers
 from scoring.cosine import cosine_scores, unit_length
 from scoring.embeddings import EmbeddingTable
-from scoring.metrics import eer
 from scoring.trials import Trials, read_trials
 
 Float64Array = npt.NDArray[np.float64]
 COHORT = 300
+RESAMPLES = 300  # of the speakers
 
 
-def error_rates(train: EmbeddingTable, test: EmbeddingTable, data: Path, lda_dim: int) -> dict[str, float]:
-    """Back end -> EER (a share), with the training embeddings as the recipe uses them.
+def error_rates(train: EmbeddingTable, test: EmbeddingTable, data: Path, lda_dim: int) -> dict[str, Interval]:
+    """Back end -> EER (a share) with its interval, with the training embeddings as the recipe uses them.
 
     Args:
         train: clean training utterances.
         test: test utterances; each is a model of its own.
-        data: data directories; train/utt2spk and test/trials are read.
+        data: data directories; train/utt2spk, test/utt2spk and test/trials are read.
         lda_dim: LDA dimension, at most.
     """
     trials = read_trials(data / "test" / "trials")
@@ -45,7 +46,11 @@ def error_rates(train: EmbeddingTable, test: EmbeddingTable, data: Path, lda_dim
         "cosine": cosine_scores(trials, test, test, mean),
         "cosine, AS-norm": cosine_scores(trials, test, test, mean, None, speaker_means(train, speakers), COHORT),
     }
-    return {back_end: eer(each, trials.is_target) for back_end, each in scores.items()}
+    both = trial_speakers(trials, read_id_table(data / "test" / "utt2spk"))
+    return {
+        back_end: summarize(each, trials.is_target, *both, num_resamples=RESAMPLES).eer
+        for back_end, each in scores.items()
+    }
 
 
 def speaker_means(train: EmbeddingTable, speakers: npt.NDArray[np.intp]) -> EmbeddingTable:

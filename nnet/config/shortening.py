@@ -1,7 +1,7 @@
 """A run of fewer steps than a YAML asks for, through the same course: which options change. No torch.
 
-The steps, the batch and the chunks are cut here. What else counts in steps, the schedule and the loss shorten
-themselves, by their option sets' `shortened`.
+The steps, the batch and the chunks are cut here. Schedule, loss and pooling shorten themselves, by their option sets'
+`shortened`: what counts in steps, and what takes many steps to be learnt.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def shortened(config: Config, steps: int) -> dict[str, object]:
         "data.batch_size": smaller_batch(data, ROWS),
         "data.chunk_frames": f"[{first},{last}]",
     }
-    for section in ("schedule", "loss"):
+    for section in ("schedule", "loss", "pooling"):
         before = getattr(config, section)
         changes.update(_differences(section, before, before.shortened(training.steps, steps)))
     return changes

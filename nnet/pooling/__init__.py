@@ -12,12 +12,14 @@ step that reads a config must not wait for that (0.1 s instead of 2 s). An optio
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, TypeVar
 
 from common.options import option
 from nnet.part_options import PartOptions
 
+OwnPooling = TypeVar("OwnPooling", bound="PoolingOptions")
+SOFT_SCALE = 0.1
 VARIANCE_FLOOR = "the least variance; keeps the gradient finite at 0"
 
 
@@ -30,6 +32,10 @@ class PoolingOptions(PartOptions):
     """
 
     needs_frames: ClassVar[bool] = False
+
+    def shortened(self: OwnPooling, before: int, now: int) -> OwnPooling:
+        """The same pooling in a run of `now` steps in place of `before`: what needs many steps to be learnt changes."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,16 @@ class LdeOptions(PoolingOptions):
     )
     norm_frames: bool = option(False, "whether a batch norm without gain and shift comes before the dictionary")
     norm_output: bool = option(False, "whether a batch norm follows the pooled vector")
+
+    def shortened(self, before: int, now: int) -> LdeOptions:
+        """Weights over the entries begin soft.
+
+        Squared distances of frames to entries are near 2 C, over a hundred, and with s = 1 a frame's weights are a
+        choice of one entry from the first step on. s is learnt, but takes thousands of steps to fall; see
+        docs/results.md.
+        """
+        sharp = self.assignment == "lde" and self.distance == "sqr" and self.scale > SOFT_SCALE
+        return replace(self, scale=SOFT_SCALE) if sharp else self
 
 
 POOLINGS: dict[str, type[PoolingOptions]] = {

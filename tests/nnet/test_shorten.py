@@ -13,11 +13,12 @@ from tests.nnet.helpers.refusals import refusal
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "nnet"
 # What --max-steps changes of each YAML: steps -> rows of a batch, chunk, and what else counts in steps.
-LDE = {300: "32 [100,200] warmup_steps=30 factor=0.06124", 2000: "32 [100,200] warmup_steps=200 factor=0.1581"}
+ATT = {300: "32 [100,200] warmup_steps=30 factor=0.06124", 2000: "32 [100,200] warmup_steps=200 factor=0.1581"}
+LDE = {steps: f"{words} pooling.scale=0.1" for steps, words in ATT.items()}
 LONG = {300: "32 [100,200]", 2000: "32 [100,200]"}
 WARMED_UP = {300: "32 [100,200] warmup_steps=30", 2000: "32 [100,200] warmup_steps=200"}
 CHANGES: dict[str, dict[int, str]] = {
-    "att": LDE,
+    "att": ATT,
     "bilstm_triplet": {300: "30 [31,60]", 2000: ""},
     "convgru_ge2e": {300: "32 [75,150]", 2000: ""},
     "ecapa": LONG,
@@ -59,7 +60,7 @@ def test_every_yaml_changes_as_it_always_did(path: Path, steps: int) -> None:
         training = (f"steps={steps}", f"valid_every={every}", f"save_every={every}", "log_every=20")
         expected = [f"training.{word}" for word in training]
         expected += [f"data.batch_size={rows}", f"data.chunk_frames={chunk}"]
-        expected += [f"schedule.{word}" for word in scheduled]
+        expected += [word if word.startswith("pooling.") else f"schedule.{word}" for word in scheduled]
     assert words(path, steps) == expected
 
 
