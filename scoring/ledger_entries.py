@@ -21,7 +21,7 @@ from common.options import read_value
 from scoring.bootstrap import Interval, Summary
 from scoring.ledger import NORMALISED
 from scoring.ledger_record import Figure, LedgerRecord, MachineFacts, StageCost, content_hash
-from scoring.provenance import checkout_state, made_here, processor, read_record, usable_cores
+from scoring.provenance import checkout_state, made_here, processor, processor_version, read_record, usable_cores
 from scoring.results import Results, System
 from scoring.trial_sets import TrialSet
 
@@ -141,6 +141,7 @@ def _shared_fields(run: ScoredRun) -> dict[str, Any]:
 def _machine_facts(run: ScoredRun) -> MachineFacts:
     return MachineFacts(
         cpu=processor(),
+        cpu_version=processor_version(),
         cores=run.cores or usable_cores(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=platform.python_version(),

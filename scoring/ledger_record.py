@@ -54,6 +54,7 @@ class MachineFacts(OptionSet):
     system: str = option(REQUIRED, "operating system and architecture")
     python: str = option(REQUIRED, "version of Python")
     libraries: dict[str, str] = option(REQUIRED, "version of each library that is installed: numpy, scipy, torch")
+    cpu_version: str | None = option(None, "its family, model and stepping; null if the system does not say")
     training_device: str | None = option(None, "device and threads of the training; null without a training here")
     embedding_device: str | None = option(None, "device and threads of the extraction; null if it is not known")
 

@@ -64,11 +64,26 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def processor(cpuinfo: Path = CPUINFO) -> str:
     """The CPU's name."""
-    lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines() if cpuinfo.is_file() else []
-    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
+    fields = _cpu_fields(cpuinfo)
     return fields.get("model name") or fields.get("Model") or platform.processor() or "unknown processor"
+
+
+def processor_version(cpuinfo: Path = CPUINFO) -> str | None:
+    """`family 26, model 2, stepping 1`: which distinguishes CPUs of one name; None if the system does not say."""
+    fields = _cpu_fields(cpuinfo)
+    keys = {"family": "cpu family", "model": "model", "stepping": "stepping"}
+    return ", ".join(f"{name} {fields[key]}" for name, key in keys.items() if key in fields) or None
+
+
+def _cpu_fields(cpuinfo: Path) -> dict[str, str]:
+    """The fields of the first CPU, and those that only the end of the file has."""
+    lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines() if cpuinfo.is_file() else []
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
 
 
 def network_notes(exp: Path, tests: Sequence[str]) -> list[Note]:

@@ -13,7 +13,16 @@ import pytest
 import yaml
 
 from common.errors import InputError
-from scoring.provenance import NO_GIT, git_commit, machine, made_here, network_notes, processor, read_record
+from scoring.provenance import (
+    NO_GIT,
+    git_commit,
+    machine,
+    made_here,
+    network_notes,
+    processor,
+    processor_version,
+    read_record,
+)
 from scoring.report import main
 
 TRAINED: dict[str, Any] = {
@@ -100,7 +109,9 @@ def test_the_machine_is_named(tmp_path: Path) -> None:
     cpuinfo.write_text(
         "processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\n\nprocessor\t: 1\nmodel name\t: Some CPU @ 2 GHz\n"
     )
-    assert processor(cpuinfo) == "Some CPU @ 2 GHz"
+    assert processor(cpuinfo) == "Some CPU @ 2 GHz" and processor_version(cpuinfo) is None
+    cpuinfo.write_text("cpu family\t: 26\nmodel\t\t: 2\nmodel name\t: Some CPU\nstepping\t: 1\n\nmodel\t\t: 2\n")
+    assert processor(cpuinfo) == "Some CPU" and processor_version(cpuinfo) == "family 26, model 2, stepping 1"
     cpuinfo.write_text("processor\t: 0\nCPU implementer\t: 0x41\n\nModel\t\t: Raspberry Pi 5\n")
     assert processor(cpuinfo) == "Raspberry Pi 5"
     assert processor(tmp_path / "none")
