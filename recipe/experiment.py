@@ -117,7 +117,7 @@ def _ivectors(given: Given) -> Experiment:
         way=" ".join(["none", path, *options.ivector_opts]),
         steps={
             "diag_ubm": (*deltas, *step_options(diagonal, without=("num_gauss",)), str(diagonal.num_gauss)),
-            "full_ubm": (*deltas, *step_options(loaded.full_ubm)),
-            "extractor": (*deltas, *step_options(loaded.extractor)),
+            "full_ubm": step_options(loaded.full_ubm),
+            "extractor": step_options(loaded.extractor),
         },
     )

@@ -40,7 +40,7 @@ class DiagUbmOptions(OptionSet):
     num_iters: int = option(4, "iterations on all frames", least=1)
     num_gselect: int = option(30, "Gaussians that a frame is compared with", least=1)
     min_gaussian_weight: float = option(1e-4, "least weight of a Gaussian", least=0)
-    subsample: int = option(2, "every how many frames one is used", least=1)
+    subsample: int = option(5, "every how many frames one is used", least=1)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class FullUbmOptions(OptionSet):
     num_gselect: int = option(20, "Gaussians that a frame is compared with", least=1)
     min_gaussian_weight: float = option(1e-4, "least weight of a Gaussian", least=0)
     remove_low_count_gaussians: bool = option(False, "drop a Gaussian that has few frames")
-    subsample: int = option(1, "every how many frames one is used", least=1)
+    subsample: int = option(5, "every how many frames one is used", least=1)
 
 
 @dataclass(frozen=True)

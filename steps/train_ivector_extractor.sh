@@ -5,6 +5,7 @@ set -euo pipefail
 
 nj=4
 cmd=utils/run.pl
+num_utts=              # train on so many of the longest; default: on all
 num_gselect=20         # Gaussians per frame that the diagonal UBM selects
 min_post=0.025         # smaller shares are left out
 posterior_scale=1.0    # below 1 if successive frames are alike
@@ -21,6 +22,7 @@ help_message="Usage: steps/train_ivector_extractor.sh [options] <full-ubm-dir> <
 Options:
   --num-iters <n>                 passes over the data (default 5); a higher number goes on from what is there
   --ivector-dim <n>               dimensions of the vectors (default 400)
+  --num-utts <n>                  train on so many of the longest utterances (default: on all)
   --num-gselect <n>               Gaussians that are selected for each frame (default 20)
   --min-post <share>              smaller shares are left out (default 0.025)
   --posterior-scale <x>           factor on the posteriors (default 1.0)
@@ -45,12 +47,19 @@ mkdir -p "$exp/log"
 exp=$(cd "$exp" && pwd)
 label=${label:-i-vector extractor}
 delta_opts=$(ivector_delta_opts "$ubm")
-split_for_jobs "$data/feats.scp" "$exp/log/feats.scp"
+table=$data/feats.scp
+if [ -n "$num_utts" ] && [ "$num_utts" -lt "$(wc -l < "$table")" ]; then
+  require "stage 1 makes it" "$data/utt2num_frames"
+  sort -k 2,2nr -k 1,1 "$data/utt2num_frames" | awk -v n="$num_utts" 'NR <= n' > "$exp/log/longest"
+  table=$exp/log/longest.scp
+  utils/filter_scp.pl "$exp/log/longest" "$data/feats.scp" > "$table"
+fi
+split_for_jobs "$table" "$exp/log/feats.scp"
 trap 'rm -f "${parts[@]}"' EXIT
 
 # What the models and posteriors that are there were made from.
 settings="ubm $(sha256sum < "$ubm/final.ubm")
-feats $(sha256sum < "$data/feats.scp")
+feats $(sha256sum < "$table")
 vad $(sha256sum < "$data/vad.scp")
 jobs $nj
 features $delta_opts apply-cmn=$apply_cmn
@@ -82,7 +91,7 @@ if [ ! -e "$exp/posteriors_done" ]; then
     fgmm-global-gselect-to-post "--min-post=$min_post" "$exp/final.ubm" "$counted" ark,s,cs:- ark:- \| \
     scale-post ark:- "$posterior_scale" "ark:|gzip -c > $exp/post.JOB.gz"
   join_parts "$exp/log/passed" "" "$exp/log/passed_utterances"
-  utils/check_counts.py --what "posteriors of $(basename "$data")" --in "$data/feats.scp" \
+  utils/check_counts.py --what "posteriors of $(basename "$data")" --in "$table" \
     --out "$exp/log/passed_utterances" --reason-log "$exp/log/posteriors.*.log" --max-loss "$max_loss"
   touch "$exp/posteriors_done"
 fi

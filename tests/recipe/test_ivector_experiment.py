@@ -66,7 +66,7 @@ def test_the_stages_and_names_of_a_run(plan_of: MakePlan) -> None:
     assert keys == ["0", "1", "1-features", "6-ivectors", "8", "8-normalised", "9", "10", "11", "12"]
     assert (plan.exp, plan.feats, plan.has_network) == ("exp/mini-ivector", "data/mini/mfcc_ivector", False)
     assert plan.systems == ("exp/mini-ivector", "exp/mini-ivector/normalised")
-    assert plan.diag_ubm[-1] == "2048" and "--delta-order" in plan.full_ubm and "--num-utts" in plan.extractor
+    assert plan.diag_ubm[-1] == "2048" and "--delta-order" in plan.diag_ubm and "--num-utts" in plan.extractor
     stages = {each.stage.key: each for each in planned_stages(plan)}
     assert stages["8"].outputs == tuple(
         f"exp/mini-ivector/embeddings_{name}/embedding.scp" for name in ("train", "test")
