@@ -140,8 +140,8 @@ cd "$2"
 for number in 4 5; do
   stage $number
   run bash -c "$3" step --cmd "utils/run.pl --x 1" --cmd "slurm.pl -p gpu" end
-  stage_done
 done
+complete_stage
 """
 
 
