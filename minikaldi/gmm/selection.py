@@ -57,7 +57,7 @@ class GaussPairs:
 
     @cached_property
     def groups(self) -> list[tuple[int, int, int]]:
-        """(Gaussian, first, end) of ranges of `by_gauss`: of each Gaussian with pairs one, or several if it has many."""
+        """(Gaussian, first, end) of ranges of `by_gauss`: one of each Gaussian with pairs, several if it has many."""
         sizes = np.bincount(self.selection.indices, minlength=self.num_gauss)
         ends = np.cumsum(sizes).tolist()
         return [
