@@ -44,7 +44,8 @@ name=$(basename "$data")
 utils/progress.py --label "${label:-i-vectors of $name}" --total "$total" --lines "$building/embedding.*.scp" -- \
   $cmd "JOB=1:$nj" "$out/log/extract.JOB.log" \
   gmm-gselect "--n=${num_gselect:-$trained_gselect}" "$exp/final.dubm" "$feats" ark:- \| \
-  fgmm-global-gselect-to-post "--min-post=${min_post:-$trained_min_post}" "$exp/final.ubm" "$feats" ark,s,cs:- ark:- \| \
+  fgmm-global-gselect-to-post "--min-post=${min_post:-$trained_min_post}" \
+  "$exp/final.ubm" "$feats" ark,s,cs:- ark:- \| \
   scale-post ark:- "${posterior_scale:-$trained_scale}" ark:- \| \
   ivector-extract "--num-threads=$num_threads" "$exp/final.ie" "$feats" ark,s,cs:- \
   "ark,scp,f:$building/embedding.JOB.ark,$building/embedding.JOB.scp"

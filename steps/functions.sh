@@ -35,8 +35,8 @@ join_parts() {  # <prefix> <suffix> <output>: joins the files of the jobs, in or
   mv "$3.partial" "$3"
 }
 
-publish_embeddings() {  # <what> <table-in> <max-loss> <building> <out>: joins and counts the jobs' vectors in <building>
-  # and moves them to <out>: embedding.scp, its archives and embedding.scp.dropped. What was there before is replaced.
+publish_embeddings() {  # <what> <table-in> <max-loss> <building> <out>: joins and counts the jobs' vectors
+  # They move from <building> to <out>: embedding.scp, its archives and embedding.scp.dropped. What was there goes.
   join_parts "$4/embedding" .scp "$4/joined.scp"
   utils/check_counts.py --what "$1" --in "$2" --out "$4/joined.scp" --reason-log "$5/log/extract.*.log" --max-loss "$3"
   sed "s#$4/#$5/#" "$4/joined.scp" > "$4/embedding.scp"
