@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from minikaldi.command import CommandRun
+from minikaldi.fgmmbin.block_posteriors import block_posteriors
 from minikaldi.gmm.conversions import diag_of_full
 from minikaldi.gmm.diag_gmm import DIAG_GMM
 from minikaldi.gmm.diag_likes import BLOCK_BYTES, DiagScorer, block_rows
+from minikaldi.gmm.flags import GmmFlags
 from minikaldi.gmm.full_gmm import FULL_GMM, full_gmm_of_moments
-from minikaldi.gmmbin.frame_tables import BLOCK_FRAMES
-from minikaldi.io import FLOAT_MATRIX, GSELECT, read_object, write_object, writer
+from minikaldi.gmm.full_likes import FullScorer
+from minikaldi.gmm.full_stats import FullAccumulator
+from minikaldi.gmm.selection import joined
+from minikaldi.gmmbin.frame_tables import BLOCK_FRAMES, FrameTables, Utterance
+from minikaldi.io import FLOAT_MATRIX, GSELECT, StreamContext, read_object, write_object, writer
 
 NUM_SELECTED = 20
+MIN_POST = 0.025
 UTTERANCE_FRAMES = 500
 FRAMES_PER_STATE = 8  # that the same Gaussian explains best
 PEAK_ROWS = 2048
@@ -69,49 +77,79 @@ def write_frames(folder: Path, size: MixtureSize, utterances: int, seed: int) ->
 
 
 @dataclass(frozen=True)
-class PlainProducts:
-    """CPU seconds per frame of the plain float32 products alone, and the machine's peak.
+class Timed:
+    """CPU seconds per frame of a computation, without reading and writing, and of its float32 products alone."""
+
+    computation: float
+    products: float
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """What was timed in one process, best of three each.
 
     Attributes:
-        selection: log-likelihoods of all Gaussians.
-        posteriors: whitened frames of the selected Gaussians.
-        statistics: these, and the second moments.
-        peak: operations per second of a square product.
+        selection: the best Gaussians of each frame; log-likelihoods of all Gaussians.
+        posteriors: shares of the selected Gaussians; whitened frames.
+        statistics: their moments; whitened frames and second moments.
+        peak: operations per second of a square product, the machine's peak.
     """
 
-    selection: float
-    posteriors: float
-    statistics: float
+    selection: Timed
+    posteriors: Timed
+    statistics: Timed
     peak: float
 
 
-def plain_products(size: MixtureSize) -> PlainProducts:
-    """Time them, best of three: the shapes that the commands use, with the frames already in place."""
+def time_in_process(folder: Path, size: MixtureSize) -> InProcess:
+    """Time computations on a block of frames, and products of the same shapes with their operands in place."""
+    utterances = list(_utterances(folder, size))
+    feats = np.concatenate([one.feats for one in utterances])
+    selection = joined([one.selection for one in utterances if one.selection is not None])
+    diag = DiagScorer(read_object(str(folder / "diag.ubm"), DIAG_GMM))
+    full = FullScorer(read_object(str(folder / "full.ubm"), FULL_GMM))
+    accumulator = FullAccumulator(full, GmmFlags.ALL)
+    products = _products(size, len(feats))
+    work: list[Callable[[], object]] = [
+        lambda: diag.select(feats, min(NUM_SELECTED, size.num_gauss)),
+        lambda: list(block_posteriors(full, utterances, MIN_POST)),
+        lambda: accumulator.add(feats, None, selection),
+    ]
+    seconds = [best_cpu_seconds(each) / len(feats) for each in work]
+    selected, shared, counted = (Timed(*both) for both in zip(seconds, products[:-1], strict=True))
+    return InProcess(selected, shared, counted, products[-1])
+
+
+def _utterances(folder: Path, size: MixtureSize) -> Iterator[Utterance]:
+    """A block of them."""
+    tables = FrameTables(f"ark:{folder}/feats.ark", f"ark:{folder}/gselect.ark", "", size.dim, size.num_gauss)
+    return islice(tables.utterances(CommandRun("benchmark", StreamContext())), BLOCK_FRAMES // UTTERANCE_FRAMES)
+
+
+def _products(size: MixtureSize, num_frames: int) -> tuple[float, float, float, float]:
+    """CPU seconds per frame of the products of the three computations, and operations per second of a square one."""
     rows = block_rows(size.num_gauss, BLOCK_BYTES)
     expanded, matrix = _ones(rows, 2 * size.dim + 1), _ones(2 * size.dim + 1, size.num_gauss)
     likes = np.empty((rows, size.num_gauss), np.float32)
     selected = min(NUM_SELECTED, size.num_gauss)
-    per_gauss = max(1, BLOCK_FRAMES * selected // size.num_gauss)
-    own, factor = _ones(per_gauss, size.dim), np.ones((size.num_gauss, size.dim, size.dim), np.float32)
+    per_gauss = max(1, num_frames * selected // size.num_gauss)
+    own, factors = _ones(per_gauss, size.dim), np.ones((size.num_gauss, size.dim, size.dim), np.float32)
     whitened, moments = np.empty_like(own), np.empty((size.dim, size.dim), np.float32)
 
-    def posteriors() -> None:
-        for each in factor:
-            np.matmul(own, each, out=whitened)
+    def whiten() -> None:
+        for factor in factors:
+            np.matmul(own, factor, out=whitened)
 
-    def second_moments() -> None:
-        for _ in factor:
+    def multiply() -> None:
+        for _ in factors:
             np.matmul(own.T, own, out=moments)
 
     frames = per_gauss * size.num_gauss / selected
-    forward = best_cpu_seconds(posteriors) / frames
+    likes_seconds = best_cpu_seconds(lambda: np.matmul(expanded, matrix, out=likes)) / rows
+    whiten_seconds = best_cpu_seconds(whiten) / frames
     square, product = _ones(PEAK_ROWS, PEAK_ROWS), np.empty((PEAK_ROWS, PEAK_ROWS), np.float32)
-    return PlainProducts(
-        selection=best_cpu_seconds(lambda: np.matmul(expanded, matrix, out=likes)) / rows,
-        posteriors=forward,
-        statistics=forward + best_cpu_seconds(second_moments) / frames,
-        peak=2.0 * PEAK_ROWS**3 / best_cpu_seconds(lambda: np.matmul(square, square, out=product)),
-    )
+    peak = 2.0 * PEAK_ROWS**3 / best_cpu_seconds(lambda: np.matmul(square, square, out=product))
+    return likes_seconds, whiten_seconds, whiten_seconds + best_cpu_seconds(multiply) / frames, peak
 
 
 def _ones(rows: int, cols: int) -> np.ndarray:

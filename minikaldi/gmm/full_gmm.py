@@ -27,6 +27,7 @@ from minikaldi.io import (
 )
 from minikaldi.io.packed import read_packed, write_packed
 
+_ALL = slice(None)
 _TOKENS = ("<FullGMM>", "<FullGMMBegin>", "</FullGMM>", "</FullGMMEnd>")
 
 
@@ -60,10 +61,10 @@ class FullGmm:
         """The covariances (M, F, F)."""
         return np.asarray(np.linalg.inv(unpacked(self.inv_covars)), dtype=np.float64)
 
-    def means(self) -> Float64Array:
-        """The means (M, F)."""
-        scaled = self.means_invcovars.astype(np.float64)[:, :, None]
-        return np.asarray(np.linalg.solve(unpacked(self.inv_covars), scaled)[:, :, 0], dtype=np.float64)
+    def means(self, some: NDArray[np.bool_] | slice = _ALL) -> Float64Array:
+        """The means (M, F), or those of some Gaussians."""
+        scaled = self.means_invcovars[some].astype(np.float64)[:, :, None]
+        return np.asarray(np.linalg.solve(unpacked(self.inv_covars[some]), scaled)[:, :, 0], dtype=np.float64)
 
 
 def full_gmm(

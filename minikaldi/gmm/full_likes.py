@@ -7,7 +7,7 @@ one matrix product per Gaussian with pairs, of small matrices that stay in the p
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,7 @@ from minikaldi.gmm.selection import GaussPairs
 from minikaldi.gmm.triangles import LOG_2PI, Float32Array, IndexArray, unpacked
 
 
-@dataclass(frozen=True)
-class GaussGroup:
+class GaussGroup(NamedTuple):
     """The frames of one Gaussian, centred.
 
     Attributes:
@@ -82,6 +81,7 @@ class FullScorer:
         log_likes = np.empty(len(pairs.selection.indices), np.float32)
         for group in self.groups(feats, pairs):
             whitened = group.centred @ self._factors[group.gauss]
-            distances = np.einsum("ij,ij->i", whitened, whitened)
-            log_likes[group.pairs] = self._consts[group.gauss] - 0.5 * distances
+            log_likes[group.pairs] = np.vecdot(whitened, whitened)
+        log_likes *= np.float32(-0.5)
+        log_likes += self._consts[pairs.selection.indices]
         return log_likes

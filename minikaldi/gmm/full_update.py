@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minikaldi.gmm.flags import GmmFlags, check_flags
-from minikaldi.gmm.full_gmm import FullGmm, full_gmm, full_gmm_of_moments
+from minikaldi.gmm.full_gmm import FullGmm, full_gmm
 from minikaldi.gmm.full_stats import FullStats
 from minikaldi.gmm.low_counts import CountLimits, Counts, UpdateReport, by_counts, new_weights
 from minikaldi.gmm.stats_files import check_fits_model
-from minikaldi.gmm.triangles import Float64Array, unpacked
+from minikaldi.gmm.triangles import Float64Array, packed_of, triangle_indices, unpacked
 
 
 @dataclass(frozen=True)
@@ -49,40 +49,51 @@ def update_full(
     check_flags(flags, stats.flags)
     check_fits_model(stats.header, gmm.dim, gmm.num_gauss)
     counts = by_counts(stats.occupancy, limits, gmm.dim, "i")
-    weights, means, covars = gmm.weights.astype(np.float64), gmm.means(), gmm.covars()
+    weights = gmm.weights.astype(np.float64)
     if flags & GmmFlags.WEIGHTS:
         weights = new_weights(weights, counts, limits)
-    floored = np.zeros(gmm.num_gauss, np.intp)
     enough = np.flatnonzero(counts.enough)
+    means = _means(gmm, stats, flags, counts)
+    inverses = unpacked(gmm.inv_covars)  # (M, F, F)
+    floored = np.zeros(gmm.num_gauss, np.intp)
     if flags & GmmFlags.VARIANCES and enough.size:
-        covars[enough], floored[enough] = floored_covars(_covars(means, stats, flags, enough), eigenvalues)
-    if flags & GmmFlags.MEANS:
-        means[enough] = stats.means()[enough]
-    updated = full_gmm_of_moments(weights, means, covars)
+        inverses[enough], floored[enough] = floored_inverses(_covars(means, stats, enough), eigenvalues)
+    updated = full_gmm(weights, (inverses @ means[:, :, None])[:, :, 0], packed_of(inverses))
     improvement = objective_of_full(updated, stats) - objective_of_full(gmm, stats)
     report = UpdateReport(improvement, float(stats.occupancy.sum()), int(floored.sum()), int((floored > 0).sum()))
     return (without_removed(updated, counts) if counts.removed.any() else updated), report
 
 
-def _covars(means: Float64Array, stats: FullStats, flags: GmmFlags, enough: NDArray[np.intp]) -> Float64Array:
-    """The covariances (n, F, F) about the new means, which are the old ones if the means are not updated."""
-    covars = unpacked(stats.scatter[enough]) / stats.occupancy[enough, None, None]
+def _means(gmm: FullGmm, stats: FullStats, flags: GmmFlags, counts: Counts) -> Float64Array:
+    """The new means (M, F): those of the frames, or the old ones."""
     if not flags & GmmFlags.MEANS:
-        gap = means[enough] - stats.means()[enough]
+        return gmm.means()
+    means = stats.means()
+    few = ~counts.enough
+    if few.any():
+        means[few] = gmm.means(few)
+    return means
+
+
+def _covars(means: Float64Array, stats: FullStats, enough: NDArray[np.intp]) -> Float64Array:
+    """The covariances (n, F, F) of some Gaussians' frames about the new means, which may be the old ones."""
+    covars = unpacked(stats.scatter[enough]) / stats.occupancy[enough, None, None]
+    gap = means[enough] - stats.means()[enough]
+    if gap.any():
         covars += gap[:, :, None] * gap[:, None, :]
     return covars
 
 
-def floored_covars(covars: Float64Array, limits: EigenvalueLimits) -> tuple[Float64Array, NDArray[np.intp]]:
-    """Covariances (n, F, F) with their eigenvalues raised to the floor, and how many of each were raised (n,)."""
+def floored_inverses(covars: Float64Array, limits: EigenvalueLimits) -> tuple[Float64Array, NDArray[np.intp]]:
+    """The inverses of covariances (n, F, F) after their eigenvalues are raised to the floor.
+
+    Returns:
+        (n, F, F), and how many eigenvalues of each were raised (n,).
+    """
     values, vectors = np.linalg.eigh(covars)
     floors = np.maximum(limits.floor, np.abs(values).max(axis=1) / limits.max_condition)[:, None]
-    raised = values < floors
-    changed = raised.any(axis=1)
-    fixed = covars.copy()
-    scaled = vectors[changed] * np.maximum(values, floors)[changed, None, :]
-    fixed[changed] = scaled @ vectors[changed].transpose(0, 2, 1)
-    return fixed, raised.sum(axis=1)
+    scaled = vectors / np.maximum(values, floors)[:, None, :]
+    return scaled @ vectors.transpose(0, 2, 1), (values < floors).sum(axis=1)
 
 
 def objective_of_full(gmm: FullGmm, stats: FullStats) -> float:
@@ -92,10 +103,12 @@ def objective_of_full(gmm: FullGmm, stats: FullStats) -> float:
     if stats.flags & GmmFlags.MEANS:
         value += float((stats.sums * gmm.means_invcovars).sum())
     if stats.flags & GmmFlags.VARIANCES:
-        means, precisions = stats.means(), unpacked(gmm.inv_covars)
-        about_zero = unpacked(stats.scatter)
-        about_zero += stats.sums[:, :, None] * means[:, None, :]
-        value -= 0.5 * float((about_zero * precisions).sum())
+        rows, cols = triangle_indices(gmm.dim)
+        about_zero = stats.means()[:, rows]
+        about_zero *= stats.sums[:, cols]
+        about_zero += stats.scatter
+        about_zero *= gmm.inv_covars
+        value -= float(about_zero.sum(axis=0) @ np.where(rows == cols, 0.5, 1.0))
     return value
 
 

@@ -16,6 +16,7 @@ from minikaldi.gmm.triangles import Float32Array, Float64Array, IndexArray
 from minikaldi.io import FrameIndices
 
 _LARGEST_INT16 = 1 << 15
+_MOST_TOGETHER = 512  # frames of one Gaussian: they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,14 @@ class GaussPairs:
 
     @cached_property
     def groups(self) -> list[tuple[int, int, int]]:
-        """(Gaussian, first, end) of each Gaussian with pairs: a range of `by_gauss`."""
+        """(Gaussian, first, end) of ranges of `by_gauss`: one of each Gaussian with pairs, several if it has many."""
         sizes = np.bincount(self.selection.indices, minlength=self.num_gauss)
-        ends = np.cumsum(sizes)
-        used = np.flatnonzero(sizes)
-        return list(zip(used.tolist(), (ends - sizes)[used].tolist(), ends[used].tolist(), strict=True))
+        ends = np.cumsum(sizes).tolist()
+        return [
+            (gauss, first, min(first + _MOST_TOGETHER, ends[gauss]))
+            for gauss in np.flatnonzero(sizes).tolist()
+            for first in range(ends[gauss] - sizes[gauss], ends[gauss], _MOST_TOGETHER)
+        ]
 
 
 def check_selection(key: str, selection: FrameIndices, num_gauss: int) -> None:

@@ -15,7 +15,7 @@ from minikaldi.gmm.selection import check_selection
 from minikaldi.gmm.triangles import Float32Array
 from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, GSELECT, FrameIndices, RandomAccessReader
 
-BLOCK_FRAMES = 1 << 14
+BLOCK_FRAMES = 1 << 15  # of several utterances: with 2,048 Gaussians each has some hundred frames at once
 BLOCK_PAIRS = 1 << 21  # of frame and Gaussian
 
 
