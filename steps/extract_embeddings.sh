@@ -45,16 +45,10 @@ utils/progress.py --label "${label:-embeddings of $name}" --total "$total" --lin
   python3 -m nnet.extract --exp "$exp" --checkpoint "$checkpoint" --device "$device" "${changes[@]}" \
   --record "$building/extracted.JOB.yaml" \
   "scp:$out/log/feats.scp.JOB" "ark,scp:$building/embedding.JOB.ark,$building/embedding.JOB.scp"
-join_parts "$building/embedding" .scp "$building/joined.scp"
-utils/check_counts.py --what "embeddings of $name" --in "$data/feats.scp" --out "$building/joined.scp" \
-  --reason-log "$out/log/extract.*.log" --max-loss "$max_loss"
-sed "s#$building/#$out/#" "$building/joined.scp" > "$building/embedding.scp"
-rm -f "$out"/embedding.*
-mv "$building"/embedding.*.ark "$building/embedding.scp" "$out/"
+publish_embeddings "embeddings of $name" "$data/feats.scp" "$max_loss" "$building" "$out"
 {
   cat "$building/extracted.1.yaml"
   echo "embedding_scp: $(sha256sum "$out/embedding.scp" | cut -d ' ' -f 1)"
 } > "$out/extracted.yaml"
-if [ -e "$building/joined.scp.dropped" ]; then mv "$building/joined.scp.dropped" "$out/embedding.scp.dropped"; fi
 rm -rf "$building"
 rm -f "${parts[@]}"

@@ -4,19 +4,18 @@ set -euo pipefail
 
 nj=4
 cmd=utils/run.pl
-num_gselect=20         # Gaussians per frame that the diagonal UBM selects
-min_post=0.025         # smaller shares are left out
-posterior_scale=1.0
+num_gselect=           # Gaussians per frame that the diagonal UBM selects
+min_post=              # smaller shares are left out
+posterior_scale=
 num_threads=1          # per job, for real Kaldi
 max_loss=0.01
 label=
 help_message="Usage: steps/extract_ivectors.sh [options] <extractor-dir> <data-dir> <out-dir>
  e.g.: steps/extract_ivectors.sh --nj 8 exp/extractor data/test exp/extractor/embeddings_test
-The options of the posteriors must be those of steps/train_ivector_extractor.sh.
 Options:
-  --num-gselect <n>       Gaussians that are selected for each frame (default 20)
-  --min-post <share>      smaller shares are left out (default 0.025)
-  --posterior-scale <x>   factor on the posteriors (default 1.0)
+  --num-gselect <n>       Gaussians that are selected for each frame (default: as in training)
+  --min-post <share>      smaller shares are left out (default: as in training)
+  --posterior-scale <x>   factor on the posteriors (default: as in training)
   --nj <n>                number of jobs (default 4)
   --num-threads <n>       threads per job of real Kaldi's commands (default 1)
   --max-loss <share>      share of utterances that may be lost (default 0.01)
@@ -30,8 +29,9 @@ Options:
 need_arguments 3 $#
 exp=$1 data=$2 out=$3
 require "steps/train_ivector_extractor.sh makes it" \
-  "$exp/final.ie" "$exp/final.ubm" "$exp/final.dubm" "$exp/delta_opts" "$exp/apply_cmn"
+  "$exp/final.ie" "$exp/final.ubm" "$exp/final.dubm" "$exp/delta_opts" "$exp/apply_cmn" "$exp/posterior_opts"
 require "stages 1 and 3 make it" "$data/feats.scp" "$data/vad.scp"
+read -r trained_gselect trained_min_post trained_scale < "$exp/posterior_opts"
 mkdir -p "$out/log"
 out=$(cd "$out" && pwd)
 split_for_jobs "$data/feats.scp" "$out/log/feats.scp"
@@ -43,17 +43,12 @@ mkdir "$building"
 name=$(basename "$data")
 utils/progress.py --label "${label:-i-vectors of $name}" --total "$total" --lines "$building/embedding.*.scp" -- \
   $cmd "JOB=1:$nj" "$out/log/extract.JOB.log" \
-  gmm-gselect "--n=$num_gselect" "$exp/final.dubm" "$feats" ark:- \| \
-  fgmm-global-gselect-to-post "--min-post=$min_post" "$exp/final.ubm" "$feats" ark,s,cs:- ark:- \| \
-  scale-post ark:- "$posterior_scale" ark:- \| \
+  gmm-gselect "--n=${num_gselect:-$trained_gselect}" "$exp/final.dubm" "$feats" ark:- \| \
+  fgmm-global-gselect-to-post "--min-post=${min_post:-$trained_min_post}" \
+  "$exp/final.ubm" "$feats" ark,s,cs:- ark:- \| \
+  scale-post ark:- "${posterior_scale:-$trained_scale}" ark:- \| \
   ivector-extract "--num-threads=$num_threads" "$exp/final.ie" "$feats" ark,s,cs:- \
   "ark,scp,f:$building/embedding.JOB.ark,$building/embedding.JOB.scp"
-join_parts "$building/embedding" .scp "$building/joined.scp"
-utils/check_counts.py --what "i-vectors of $name" --in "$data/feats.scp" --out "$building/joined.scp" \
-  --reason-log "$out/log/extract.*.log" --max-loss "$max_loss"
-sed "s#$building/#$out/#" "$building/joined.scp" > "$building/embedding.scp"
-rm -f "$out"/embedding.*
-mv "$building"/embedding.*.ark "$building/embedding.scp" "$out/"
-if [ -e "$building/joined.scp.dropped" ]; then mv "$building/joined.scp.dropped" "$out/embedding.scp.dropped"; fi
+publish_embeddings "i-vectors of $name" "$data/feats.scp" "$max_loss" "$building" "$out"
 rm -rf "$building"
 rm -f "${parts[@]}"

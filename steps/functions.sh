@@ -35,6 +35,16 @@ join_parts() {  # <prefix> <suffix> <output>: joins the files of the jobs, in or
   mv "$3.partial" "$3"
 }
 
+publish_embeddings() {  # <what> <table-in> <max-loss> <building> <out>: joins and counts the jobs' vectors
+  # They move from <building> to <out>: embedding.scp, its archives and embedding.scp.dropped. What was there goes.
+  join_parts "$4/embedding" .scp "$4/joined.scp"
+  utils/check_counts.py --what "$1" --in "$2" --out "$4/joined.scp" --reason-log "$5/log/extract.*.log" --max-loss "$3"
+  sed "s#$4/#$5/#" "$4/joined.scp" > "$4/embedding.scp"
+  rm -f "$5"/embedding.*
+  mv "$4"/embedding.*.ark "$4/embedding.scp" "$5/"
+  if [ -e "$4/joined.scp.dropped" ]; then mv "$4/joined.scp.dropped" "$5/embedding.scp.dropped"; fi
+}
+
 show_warnings() {  # <log>...: prints the commands' warnings on stderr, at most five lines per log
   local log count
   for log in "$@"; do

@@ -73,6 +73,7 @@ if [ ! -e "$exp/settings" ]; then
   cp "$ubm/final.ubm" "$exp/final.ubm"
   echo "$delta_opts" > "$exp/delta_opts"
   echo "$apply_cmn" > "$exp/apply_cmn"
+  echo "$num_gselect $min_post $posterior_scale" > "$exp/posterior_opts"
   $cmd "$exp/log/convert.log" fgmm-global-to-gmm "$exp/final.ubm" "$exp/final.dubm"
   $cmd "$exp/log/init.log" \
     ivector-extractor-init "--ivector-dim=$ivector_dim" "--use-weights=$use_weights" "$exp/final.ubm" "$exp/0.ie"
