@@ -57,20 +57,21 @@ def write_lists(folder: Path, num_trials: int, num_speakers: int, seed: int) -> 
     scores = 0.15 * rng.normal(size=len(chosen)) + 0.6 * is_target + ease[speaker[enroll]] + ease[speaker[test]]
     label = np.where(is_target, "target", "nontarget")
     digits = np.array([f"{score:.7g}" for score in scores.tolist()])
-    write_columns(folder / "trials", ids[enroll], ids[test], label)
-    write_columns(folder / "scores", ids[enroll], ids[test], digits)
+    write_lines(folder / "trials", ids, enroll, test, label)
+    write_lines(folder / "scores", ids, enroll, test, digits)
     order = rng.permutation(len(chosen))
-    write_columns(folder / "shuffled", ids[enroll[order]], ids[test[order]], digits[order])
+    write_lines(folder / "shuffled", ids, enroll[order], test[order], digits[order])
     arrays = {"scores": digits.astype(float), "is_target": is_target}
     np.savez(folder / "arrays.npz", **arrays, enroll=speaker[enroll], test=speaker[test])
 
 
-def write_columns(path: Path, *columns: NDArray[Any]) -> None:
-    """Lines of these columns with a blank between."""
+def write_lines(path: Path, ids: NDArray[Any], enroll: NDArray[Any], test: NDArray[Any], last: NDArray[Any]) -> None:
+    """Lines of two ids, by their numbers, and a last field."""
     with path.open("w", encoding="utf-8") as stream:
-        for first in range(0, len(columns[0]), LINES_AT_ONCE):
-            some = (column[first : first + LINES_AT_ONCE].tolist() for column in columns)
-            stream.writelines(" ".join(row) + "\n" for row in zip(*some, strict=True))
+        for first in range(0, len(last), LINES_AT_ONCE):
+            some = slice(first, first + LINES_AT_ONCE)
+            columns = (ids[enroll[some]].tolist(), ids[test[some]].tolist(), last[some].tolist())
+            stream.writelines(" ".join(row) + "\n" for row in zip(*columns, strict=True))
 
 
 def measured(what: str, folder: Path, num_resamples: int) -> dict[str, Any]:
