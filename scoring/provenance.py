@@ -22,6 +22,8 @@ Note = tuple[str, str]
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_GIT = "no git"
+IVECTOR_SYSTEM = "i-vector"
+"""What the ledger calls i-vectors; `system` in their trained.yaml."""
 
 
 def git_commit(root: Path = ROOT) -> str:
@@ -102,6 +104,8 @@ def network_notes(exp: Path, tests: Sequence[str]) -> list[Note]:
     trained, imported = read_record(exp / "trained.yaml"), read_record(exp / "imported.yaml")
     if len(own) == len(folders):
         return [("network", "own embeddings, which were not extracted here")]
+    if trained.get("system") == IVECTOR_SYSTEM:
+        return [("i-vectors", f"{_trained_here(trained)}; {trained.get('parameters')} parameters")]
     if own:
         notes = [("network", f"{_network(trained, imported)}; own embeddings in {', '.join(own)}")]
     else:
@@ -143,11 +147,15 @@ def _network(trained: dict[str, Any], imported: dict[str, Any]) -> str:
         return f"imported from {imported.get('file')} (SHA-256 {imported.get('sha256')}; {system})"
     if not trained:
         return "not known: the experiment has no trained.yaml and no imported.yaml"
-    changes = " ".join(trained.get("overrides") or [])
     start = trained.get("start_from")
     begun = f"from {start['file']} (SHA-256 {start['sha256']})" if isinstance(start, dict) else "from random weights"
+    return _trained_here(trained, f", {begun}")
+
+
+def _trained_here(trained: dict[str, Any], begun: str = "") -> str:
+    changes = " ".join(trained.get("overrides") or [])
     commit = f", by commit {trained['commit']}" if trained.get("commit", NO_GIT) != NO_GIT else ""
-    return f"trained here by {trained.get('config')}{f' with {changes}' if changes else ''}, {begun}{commit}"
+    return f"trained here by {trained.get('config')}{f' with {changes}' if changes else ''}{begun}{commit}"
 
 
 def _training(trained: dict[str, Any]) -> str:

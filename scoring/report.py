@@ -21,7 +21,7 @@ from common.whole_files import write_files
 from scoring.ledger import append_records
 from scoring.ledger_entries import ScoredRun, ledger_records, parse_stage_costs
 from scoring.metrics import EER_DEFINITION, MIN_DCF_DEFINITION
-from scoring.provenance import Note, git_commit, machine, network_notes
+from scoring.provenance import Note, git_commit, machine, network_notes, read_record
 from scoring.results import TEST_PLACE, Results, System, evaluate
 from scoring.results_page import printed_tables, results_json, results_page
 from scoring.trial_sets import parse_trial_set, read_trial_set
@@ -89,8 +89,8 @@ def _add_ledger_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--ledger", type=Path, metavar="FILE", help="append the figures to this ledger")
     group.add_argument("--row", metavar="NAME", help="name of the run in it (default: of the experiment directory)")
     group.add_argument(
-        "--own-system", default="network", metavar="NAME",
-        help="what it calls the system that has the run's name (default %(default)s)",
+        "--own-system", metavar="NAME",
+        help="what it calls the system that has the run's name (default: as trained.yaml says, else network)",
     )  # fmt: skip
     group.add_argument("--data", type=Path, metavar="DIR", help="the corpus's data directories, for the data's hash")
     group.add_argument("--run-command", metavar="TEXT", help="command line of the run")
@@ -135,7 +135,7 @@ def write_ledger(args: argparse.Namespace, results: Sequence[Results]) -> None:
     run = ScoredRun(
         exp=args.exp,
         row=args.row or args.exp.name,
-        own_system=args.own_system,
+        own_system=args.own_system or read_record(args.exp / "trained.yaml").get("system") or "network",
         data=args.data,
         resamples=args.num_resamples,
         seed=args.seed,

@@ -50,5 +50,6 @@ utils/progress.py --label "${label:-i-vectors of $name}" --total "$total" --line
   ivector-extract "--num-threads=$num_threads" "$exp/final.ie" "$feats" ark,s,cs:- \
   "ark,scp,f:$building/embedding.JOB.ark,$building/embedding.JOB.scp"
 publish_embeddings "i-vectors of $name" "$data/feats.scp" "$max_loss" "$building" "$out"
+echo "embedding_scp: $(sha256sum "$out/embedding.scp" | cut -d ' ' -f 1)" > "$out/extracted.yaml"
 rm -rf "$building"
 rm -f "${parts[@]}"
