@@ -74,7 +74,7 @@ def scale_file(scale: str) -> str:
 
 
 def _changes(path: str, rows: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Row -> its changes. The file may name several rows at once, and rows of the default table that another one lacks."""
+    """Row -> its changes. A key may name several rows, and rows of the default table that another table lacks."""
     content = read_yaml(path)
     if not isinstance(content, Mapping):
         raise InputError(f"{path}: expected a mapping from rows to lists of changes")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from common.errors import InputError
+from minikaldi.io import write_object
+from minikaldi.ivector.extractor import IvectorExtractor
+from minikaldi.ivectorbin.extractor_holder import EXTRACTOR
 from recipe.ivector import ExtractorOptions, load_ivector, main, step_options
 from recipe.stages import planned_stages
 
@@ -53,11 +57,15 @@ def test_what_is_wrong_is_named_as_it_was_given(tmp_path: Path, text: str, chang
 
 
 def test_the_last_change_wins_and_the_whole_experiment_is_written(checkout: Path, tmp_path: Path) -> None:
-    out = tmp_path / "exp" / "config.yaml"
-    main(["--out", str(out), CONFIG, "extractor.ivector_dim=100", "extractor.ivector_dim=50"])
-    written = yaml.safe_load(out.read_text())
+    extractor = IvectorExtractor(np.ones((3, 2, 4)), np.ones((3, 3)), np.ones(3), np.zeros((0, 0)), 0.5)
+    write_object(str(tmp_path / "final.ie"), EXTRACTOR, extractor)
+    changes = ["extractor.ivector_dim=100", "extractor.ivector_dim=50"]
+    main(["--exp", str(tmp_path), CONFIG, *changes])
+    written = yaml.safe_load((tmp_path / "config.yaml").read_text())
     assert written["extractor"]["ivector_dim"] == 50 and written["diag_ubm"]["num_gauss"] == 2048
-    assert load_ivector(str(out)) == load_ivector(CONFIG, ["extractor.ivector_dim=50"])
+    assert load_ivector(str(tmp_path / "config.yaml")) == load_ivector(CONFIG, changes[1:])
+    trained = yaml.safe_load((tmp_path / "trained.yaml").read_text())
+    assert (trained["parameters"], trained["overrides"]) == (3 * 2 * 4 + 3 * 3 + 3 + 1, changes)
 
 
 def test_the_stages_and_names_of_a_run(plan_of: MakePlan) -> None:

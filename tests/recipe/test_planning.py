@@ -138,7 +138,7 @@ def test_features_called_as_the_mfcc_must_be_the_same(plan_of: MakePlan, tmp_pat
 
 def test_a_vad_config_must_exist(plan_of: MakePlan) -> None:
     for option in ("--vad-config", "--test-vad-config"):
-        with pytest.raises(InputError, match=r"not a file; choose one of: conf/vad.conf conf/vad_relative.conf"):
+        with pytest.raises(InputError, match=r"not a file; choose one of: conf/vad.conf conf/vad_ivector.conf "):
             plan_of(option, "conf/vad_no.conf")
     assert plan_of("--vad-config", "conf/vad_relative.conf").test_vad_config == "conf/vad_relative.conf"
 

@@ -17,7 +17,10 @@ from scoring.tables import ledger_table
 from .helpers.records import made_up_record
 
 XVECTOR = {"eer": 3.298, "eer_normalised": 3.213, "min_dcf_0.01": 0.343, "min_dcf_0.01_normalised": 0.342}
-ROWS = [BenchmarkRow("xvector", "x-vector", XVECTOR), BenchmarkRow("ivector", "i-vector", {"eer": 5.329})]
+ROWS = [
+    BenchmarkRow("xvector", "x-vector", network="x.yaml", published=XVECTOR),
+    BenchmarkRow("ivector", "i-vector", ivector="i.yaml", published={"eer": 5.329}),
+]
 
 
 def records() -> list[LedgerRecord]:
@@ -51,14 +54,17 @@ def test_of_a_repeated_row_the_newest_result_counts() -> None:
 
 def test_a_published_figure_of_an_unknown_kind_is_refused() -> None:
     with pytest.raises(OptionError, match=r'published is "eer_raw"; expected keys of eer, eer_normalised'):
-        BenchmarkRow("x", "x", {"eer_raw": 3.0})
+        BenchmarkRow("x", "x", network="x.yaml", published={"eer_raw": 3.0})
 
 
-def test_the_rows_are_read_without_the_keys_of_the_recipe(tmp_path: Path) -> None:
+def test_the_rows_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "table.yaml"
-    first = "{name: a, title: A, experiment: conf/nnet/a.yaml, published: {eer: 3}}"
-    path.write_text(f"rows:\n- {first}\n- {{name: b, title: B}}\n")
-    assert read_benchmark_rows(path) == [BenchmarkRow("a", "A", {"eer": 3.0}), BenchmarkRow("b", "B", None)]
+    first = "{name: a, title: A, network: conf/nnet/a.yaml, published: {eer: 3}}"
+    path.write_text(f"rows:\n- {first}\n- {{name: b, title: B, ivector: b.yaml}}\n")
+    assert read_benchmark_rows(path) == [
+        BenchmarkRow("a", "A", network="conf/nnet/a.yaml", published={"eer": 3.0}),
+        BenchmarkRow("b", "B", ivector="b.yaml"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +84,8 @@ def test_wrong_rows_are_named_with_their_file(tmp_path: Path, text: str, message
 
 
 def test_a_document_can_show_the_benchmark(tmp_path: Path) -> None:
-    (tmp_path / "table.yaml").write_text("rows: [{name: xvector, title: x-vector, published: {eer: 3.298}}]")
+    row = "{name: xvector, title: x-vector, network: x.yaml, published: {eer: 3.298}}"
+    (tmp_path / "table.yaml").write_text(f"rows: [{row}]")
     own = [made_up_record(eer, row="xvector", benchmark=name) for eer, name in ((0.04, "small"), (0.01, "full"))]
     append_records(tmp_path / "ledger.jsonl", own)
     spec = TableSpec("README.md", "ledger.jsonl", benchmark_rows="table.yaml", benchmark="small")
