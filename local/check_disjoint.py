@@ -3,8 +3,8 @@
 
     check_disjoint.py [options] data/train data/test [data/test2 ...]
 
-These are errors, unless --allow-leak allows them: speakers of both; copies of a training utterance in a test set, by
-utt2uniq (by names alone, it is a warning); the same audio in both. The same audio under two ids of one directory is
+These are errors, and --allow-leak allows each by name: speakers of both; copies of a training utterance in a test set,
+by utt2uniq (by names alone, it is a warning); the same audio in both. The same audio under two ids of one directory is
 reported, and with --drop-repeated taken out of it: all but the first, except those that the trials name. The table
 `dropped` of the directory gets a line for each.
 """

@@ -28,8 +28,10 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 def stage_times(plan: RunPlan) -> list[dict[str, Any]]:
     """The stages whose times are known, in the order of a run."""
     folders, jobs = folders_and_jobs(plan, plan.last_stage)
-    names = ((stage.number, str(stage.role), stage.summary or stage.part) for stage in STAGES)
-    named = {(number, role): name for number, role, name in names if name}
+    named: dict[tuple[int, str], str] = {}
+    for stage in STAGES:
+        if stage.summary or stage.part:
+            named.setdefault((stage.number, stage.role), stage.summary or stage.part)
     return [
         {
             "stage": f"{job.stage} {named[job.stage, job.role]}",

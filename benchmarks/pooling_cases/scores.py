@@ -77,8 +77,8 @@ def plda_scores(
     vectors = unit_length(test.vectors, mean, transform) * np.sqrt(len(transform))
     ones = np.ones(len(vectors), dtype=np.int64)
     space, _ = to_model_space(plda, vectors, ones, PldaOptions(), list(test.row))
-    enroll = test.rows([pair[0] for pair in trials.pairs], "enrolment")
-    return TrialScorer(plda.psi, space, ones, space).score(enroll, test.rows([p[1] for p in trials.pairs], "test"))
+    enroll = test.rows(trials.pairs.ids, trials.pairs.enroll, "enrolment")
+    return TrialScorer(plda.psi, space, ones, space).score(enroll, test.rows(trials.pairs.ids, trials.pairs.test, "test"))
 
 
 def lda_transform(centred: Float64Array, speakers: npt.NDArray[np.intp], lda_dim: int) -> Float64Array:

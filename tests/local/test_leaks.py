@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import local.equal_audio
 from local.copies_across import find_copies
 from local.equal_audio import END_BYTES, equal_audio
 from minikaldi.data_dir.audio_files import file_and_use
@@ -259,3 +261,21 @@ def test_nothing_is_dropped_if_there_is_an_error(sides: tuple[Path, Path], tmp_p
     shutil.copyfile(tmp_path / "a-1", tmp_path / "a-2")
     script("check_disjoint.py", "--drop-repeated", train, test, code=1)
     assert not (train / "dropped").exists()
+
+
+def test_only_files_of_equal_size_are_read_and_whole_only_if_they_begin_and_end_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: dict[str, list[str]] = {"_ends": [], "_whole": []}
+    for name in read:
+        work = getattr(local.equal_audio, name)
+
+        def noted(one: Any, name: str = name, work: Callable[[Any], Any] = work) -> Any:
+            read[name].append(Path(one.path).name)
+            return work(one)
+
+        monkeypatch.setattr(local.equal_audio, name, noted)
+    contents = {"a": b"1", "b": b"22", "c": b"33", "d": b"444", "e": b"444", "f": b"445"}
+    audio = {f"s-{name}": write_file(tmp_path / name, content) for name, content in contents.items()}
+    assert named(equal_audio([write_dir(tmp_path / "train", audio)])) == [[(0, "s-d"), (0, "s-e")]]
+    assert (sorted(read["_ends"]), sorted(read["_whole"])) == (["b", "c", "d", "e", "f"], ["d", "e"])
