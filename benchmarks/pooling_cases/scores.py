@@ -78,7 +78,8 @@ def plda_scores(
     ones = np.ones(len(vectors), dtype=np.int64)
     space, _ = to_model_space(plda, vectors, ones, PldaOptions(), list(test.row))
     enroll = test.rows(trials.pairs.ids, trials.pairs.enroll, "enrolment")
-    return TrialScorer(plda.psi, space, ones, space).score(enroll, test.rows(trials.pairs.ids, trials.pairs.test, "test"))
+    rows = test.rows(trials.pairs.ids, trials.pairs.test, "test")
+    return TrialScorer(plda.psi, space, ones, space).score(enroll, rows)
 
 
 def lda_transform(centred: Float64Array, speakers: npt.NDArray[np.intp], lda_dim: int) -> Float64Array:
