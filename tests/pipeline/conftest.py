@@ -75,15 +75,20 @@ def recipe(checkout: Path) -> Recipe:
     """recipe("--stage", 3, code=1): ./pipeline.sh to its end; fails the test on another exit code or a traceback.
 
     Further keywords: env (changes of the environment), where (another checkout), before (shell commands that come
-    first, as `ulimit -f 40`).
+    first, as `ulimit -f 40`), within (seconds).
     """
 
     def run(
-        *options: object, code: int = 0, env: Mapping[str, str] | None = None, where: Path = checkout, before: str = ":"
+        *options: object,
+        code: int = 0,
+        env: Mapping[str, str] | None = None,
+        where: Path = checkout,
+        before: str = ":",
+        within: float = 300,
     ) -> Done:
         command = ["bash", "-c", f'{before}; exec ./pipeline.sh "$@"', "bash", *map(str, options)]
         done = subprocess.run(
-            command, cwd=where, env=environment(env or {}), capture_output=True, text=True, check=False, timeout=300
+            command, cwd=where, env=environment(env or {}), capture_output=True, text=True, check=False, timeout=within
         )
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr

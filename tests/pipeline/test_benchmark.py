@@ -50,7 +50,7 @@ def test_a_killed_benchmark_goes_on_and_a_failing_row_stops_no_other(
     run.wait(timeout=60)
     wait_until(lambda: not carrying(mark), "no process is left")
 
-    done = recipe(*options, code=1)
+    done = recipe(*options, code=1, within=1200)
     assert "stage 6/12: conf/ivector/ivector.yaml" not in first.read_text()  # it was complete
     assert "row broken: failed with code 1" in done.stderr and "9000" in done.stderr
     rows = json.loads((tmp_path / "exp/rows.json").read_text())["rows"]
