@@ -33,6 +33,7 @@ from tests.minikaldi.test_golden import check_case, tolerance_of  # noqa: E402
 
 SETS = {"synthetic": ROOT / "tests" / "golden", "speech": ROOT.parent / "shared" / "golden-speech"}
 Pair = tuple[NDArray[Any], NDArray[Any], float]
+_DECIMAL = re.compile(r"[-+]?\d*\.\d+(?:e[-+]?\d+)?")
 
 
 @dataclass
@@ -101,7 +102,7 @@ def pairs(ours: Path, theirs: Path, free_sign: bool) -> Iterator[Pair]:
     elif is_binary(theirs.read_bytes()):
         entries = zip(read_binary_file(ours), read_binary_file(theirs), strict=True)
     else:
-        entries = zip([_numbers(ours)], [_numbers(theirs)], strict=True)
+        entries = zip(*_numbers(ours, theirs), strict=True)
     for mine, kaldis in entries:
         values = mine.values.astype(np.float64)
         if free_sign and values.ndim == 2:
@@ -109,10 +110,12 @@ def pairs(ours: Path, theirs: Path, free_sign: bool) -> Iterator[Pair]:
         yield values, kaldis.values.astype(np.float64), kaldis.step
 
 
-def _numbers(path: Path) -> Entry:
-    """The numbers of a text file that are no integers."""
-    words = re.findall(r"(?<!\S)[-+]?\d*\.\d+(?:e[-+]?\d+)?(?!\S)", path.read_text())
-    return Entry("", "text", np.array(words, dtype=np.float64))
+def _numbers(ours: Path, theirs: Path) -> tuple[list[Entry], list[Entry]]:
+    """The numbers of two text files with the same number of words, where one of them is not an integer."""
+    words = list(zip(ours.read_text().split(), theirs.read_text().split(), strict=True))
+    pairs = [pair for pair in words if any(map(_DECIMAL.fullmatch, pair))]
+    values = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    return [Entry("", "text", values[:, 0])], [Entry("", "text", values[:, 1])]
 
 
 def _tolerance(name: str, theirs: Path) -> Tolerance:
