@@ -29,8 +29,8 @@ select_gaussians() {  # <n> <model> <features>: the best Gaussians of each frame
   utils/progress.py --label "$label: Gaussian selection" --total "$total" --lines "$logs/gselect.*.likes" -- \
     $cmd "JOB=1:$nj" "$logs/gselect.JOB.log" \
     gmm-gselect "--n=$1" "--write-likes=ark,t:$logs/gselect.JOB.likes" "$2" "$3" "ark:|gzip -c >$work/gselect.JOB.gz"
-  join_parts "$logs/gselect" .likes "$work/likes"
-  utils/check_counts.py --what "$label: Gaussian selection" --in "$data/feats.scp" --out "$work/likes" \
+  join_parts "$logs/gselect" .likes "$logs/utt2like"
+  utils/check_counts.py --what "$label: Gaussian selection" --in "$data/feats.scp" --out "$logs/utt2like" \
     --reason-log "$logs/gselect.*.log" --max-loss "$max_loss"
   for ((job = 1; job <= nj; job++)); do rm -f "$logs/gselect.$job.likes"; done
   touch "$work/gselect.done"

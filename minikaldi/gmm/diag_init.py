@@ -135,7 +135,8 @@ def train_from_frames(
     """
     gmm = gmm_of_random_frames(frames, steps.num_gauss_init, random)
     current = steps.num_gauss_init
-    increase = (steps.num_gauss - steps.num_gauss_init) // max(steps.num_iters // 2, 1)
+    # Kaldi adds none, for ever, where this is below 1.
+    increase = max(1, (steps.num_gauss - steps.num_gauss_init) // max(steps.num_iters // 2, 1))
     for iteration in range(steps.num_iters):
         accumulator = DiagAccumulator(DiagScorer(gmm), GmmFlags.ALL)
         like = accumulator.add(frames, num_threads=steps.num_threads).mean()

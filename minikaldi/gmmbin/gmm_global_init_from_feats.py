@@ -2,7 +2,8 @@
 
 Source: Kaldi gmmbin/gmm-global-init-from-feats.cc.
 
-Differs from Kaldi: the frames, means and directions that are drawn at random are others.
+Differs from Kaldi: the frames, means and directions that are drawn at random are others. Where the number of Gaussians
+would grow by less than one in an iteration, it grows by one; in Kaldi it stays.
 """
 
 from __future__ import annotations

@@ -1,0 +1,152 @@
+"""steps/train_diag_ubm.sh and train_full_ubm.sh: models, counts, reports; an interrupted training goes on; refusals."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minikaldi.gmm.diag_gmm import DIAG_GMM
+from minikaldi.gmm.full_gmm import FULL_GMM
+from minikaldi.io import FLOAT_MATRIX, FLOAT_VECTOR, read_object, writer
+
+UTTS = [f"u{number}" for number in range(6)]
+SMALL = ["--nj", "2", "--num-iters", "3", "--num-gselect", "3", "--subsample", "2"]
+DIAG = [*SMALL, "--num-iters-init", "4", "--num-threads", "1"]
+FULL = [*SMALL, "--remove-low-count-gaussians", "false"]
+
+
+class Steps:
+    """A data directory, and the steps run over it."""
+
+    def __init__(self, root: Path, path: Path) -> None:
+        self.root, self.path, self.data = root, path, path / "data"
+        self.data.mkdir()
+        self.write()
+
+    def write(self, voiced: float = 1.0, last: float = 1.0) -> None:
+        """Features and decisions; those of the last utterance are all `last`."""
+        rng = np.random.default_rng(0)
+        with (
+            writer(f"ark,scp:{self.path}/f.ark,{self.data}/feats.scp", FLOAT_MATRIX) as feats,
+            writer(f"ark,scp:{self.path}/v.ark,{self.data}/vad.scp", FLOAT_VECTOR) as vad,
+        ):
+            for utt in UTTS:
+                feats.write(utt, (5 * rng.standard_normal((90, 2))).astype(np.float32))
+                decisions = np.full(90, voiced, np.float32)
+                decisions[::9] = 0
+                vad.write(utt, decisions * np.float32(last) if utt == UTTS[-1] else decisions)
+
+    def run(self, step: str, *words: object, code: int = 0, env: dict[str, str] | None = None) -> str:
+        """Both streams of a step."""
+        command = [f"steps/{step}", *map(str, words)]
+        whole = {**{k: v for k, v in os.environ.items() if k != "KALDI_ROOT"}, **(env or {})}
+        done = subprocess.run(command, cwd=self.root, env=whole, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def diag(self, *options: str, **how: Any) -> str:
+        """The diagonal step."""
+        return self.run("train_diag_ubm.sh", *DIAG, *options, self.data, 4, self.path / "diag", **how)
+
+    def full(self, *options: str, **how: Any) -> str:
+        """The full-covariance step."""
+        return self.run("train_full_ubm.sh", *FULL, *options, self.data, self.path / "diag", self.path / "full", **how)
+
+
+@pytest.fixture
+def steps(root: Path, tmp_path: Path) -> Steps:
+    return Steps(root, tmp_path)
+
+
+def passes_in(text: str) -> list[tuple[int, float, int]]:
+    """(pass, log-likelihood per frame, frames) of each line."""
+    pattern = r"pass (\d) of 3: log-likelihood per frame (\S+) over (\d+) frames"
+    return [(int(n), float(like), int(frames)) for n, like, frames in re.findall(pattern, text)]
+
+
+@pytest.mark.slow
+def test_both_models_are_trained_and_each_pass_is_reported(steps: Steps) -> None:
+    text = steps.diag()
+    assert "Gaussian selection: 6 in, 6 out, 0 dropped (0.00 %)" in text
+    found = passes_in(text)
+    # 80 voiced frames of each utterance, every second one.
+    assert [(n, frames) for n, _, frames in found] == [(1, 240), (2, 240), (3, 240)] and found[2][1] > found[0][1]
+    assert (steps.path / "diag" / "delta_opts").read_text() == "--delta-window=3 --delta-order=2\n"
+    diag = read_object(str(steps.path / "diag" / "final.dubm"), DIAG_GMM)
+    assert (diag.num_gauss, diag.dim) == (4, 6)
+
+    found = passes_in(steps.full())
+    assert len(found) == 3 and found[2][1] > found[0][1]
+    full = read_object(str(steps.path / "full" / "final.ubm"), FULL_GMM)
+    assert (full.num_gauss, full.dim) == (4, 6)
+    assert (steps.path / "full" / "delta_opts").read_text() == "--delta-window=3 --delta-order=2\n"
+    for folder in ("diag", "full"):
+        assert not (steps.path / folder / "partial").exists()
+        logs = {path.name for path in (steps.path / folder / "log").iterdir()}
+        assert {"gselect.1.log", "acc.2.2.log", "update.2.log"} <= logs
+        assert not [name for name in logs if name.startswith("feats.scp")]
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_goes_on_after_its_last_pass(steps: Steps) -> None:
+    """A gmm-global-est that fails in the second pass; the models of both ways are the same."""
+    steps.diag()
+    whole = (steps.path / "diag" / "final.dubm").read_bytes()
+    broken = steps.path / "bin"
+    broken.mkdir()
+    program = broken / "gmm-global-est"
+    program.write_text(
+        f'#!/bin/bash\nif [[ "$*" = */next.dubm && "$*" = *"/1.dubm"* ]]; then exit 9; fi\n'
+        f'exec "{steps.root}/minikaldi/bin/gmm-global-est" "$@"\n'
+    )
+    program.chmod(0o755)
+    kaldi = {"KALDI_ROOT": str(broken)}
+    (steps.path / "diag" / "log" / "gmm_init.log").unlink()
+    text = steps.diag(code=1, env=kaldi)
+    assert [n for n, _, _ in passes_in(text)] == [1]
+    assert (steps.path / "diag" / "final.dubm").read_bytes() == whole  # of the run before
+    (steps.path / "diag" / "log" / "gmm_init.log").unlink()
+    text = steps.diag()
+    assert "1 of 3 passes are done already" in text and [n for n, _, _ in passes_in(text)] == [2, 3]
+    assert not (steps.path / "diag" / "log" / "gmm_init.log").exists() and "Gaussian selection" not in text
+    assert (steps.path / "diag" / "final.dubm").read_bytes() == whole
+
+
+@pytest.mark.slow
+def test_other_settings_begin_again(steps: Steps) -> None:
+    steps.diag("--cleanup", "false")
+    kept = {path.name for path in (steps.path / "diag" / "partial").iterdir()}
+    assert {"0.dubm", "1.dubm", "2.dubm", "3.dubm", "gselect.1.gz", "1.2.acc"} <= kept
+    assert passes_in(steps.diag("--cleanup", "false")) == []
+    assert len(passes_in(steps.diag("--cleanup", "false", "--min-gaussian-weight", "0.001"))) == 3
+
+
+@pytest.mark.slow
+def test_utterances_that_are_lost_are_counted(steps: Steps) -> None:
+    steps.write(last=0)
+    assert "Gaussian selection: 1 of 6 dropped" in steps.diag(code=1)
+    text = steps.diag("--max-loss", "0.2")
+    assert "6 in, 5 out, 1 dropped" in text and len(passes_in(text)) == 3
+    assert (steps.path / "diag" / "log" / "utt2like.dropped").read_text().startswith("u5 ")
+
+
+def test_missing_inputs_and_wrong_numbers_are_refused(steps: Steps) -> None:
+    text = steps.run("train_full_ubm.sh", steps.data, steps.path / "diag", steps.path / "full", code=1)
+    assert "diag/final.dubm is missing or empty; steps/train_diag_ubm.sh makes it" in text
+    assert "expected an integer >= 1" in steps.run("train_diag_ubm.sh", steps.data, "many", steps.path / "d", code=1)
+    assert "Usage: steps/train_diag_ubm.sh" in steps.run("train_diag_ubm.sh", steps.data, code=1)
+    assert "Usage: steps/train_full_ubm.sh" in steps.run("train_full_ubm.sh", "--help")
+    (steps.data / "vad.scp").unlink()
+    assert "vad.scp is missing or empty" in steps.run("train_diag_ubm.sh", steps.data, 4, steps.path / "d", code=1)
+
+
+@pytest.mark.slow
+def test_the_number_of_gaussians_may_come_first(steps: Steps) -> None:
+    steps.run("train_diag_ubm.sh", *DIAG, 4, steps.data, steps.path / "diag")
+    assert read_object(str(steps.path / "diag" / "final.dubm"), DIAG_GMM).num_gauss == 4
