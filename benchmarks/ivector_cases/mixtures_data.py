@@ -133,16 +133,18 @@ def _products(size: MixtureSize, num_frames: int) -> tuple[float, float, float, 
     likes = np.empty((rows, size.num_gauss), np.float32)
     selected = min(NUM_SELECTED, size.num_gauss)
     per_gauss = max(1, num_frames * selected // size.num_gauss)
-    own, factors = _ones(per_gauss, size.dim), np.ones((size.num_gauss, size.dim, size.dim), np.float32)
-    whitened, moments = np.empty_like(own), np.empty((size.dim, size.dim), np.float32)
+    # Each Gaussian has frames and a factor of its own: the operands are not in the cache, as in any such computation.
+    own = np.ones((size.num_gauss, per_gauss, size.dim), np.float32)
+    factors = np.ones((size.num_gauss, size.dim, size.dim), np.float32)
+    whitened, moments = np.empty_like(own[0]), np.empty((size.dim, size.dim), np.float32)
 
     def whiten() -> None:
-        for factor in factors:
-            np.matmul(own, factor, out=whitened)
+        for frames_of_one, factor in zip(own, factors, strict=True):
+            np.matmul(frames_of_one, factor, out=whitened)
 
     def multiply() -> None:
-        for _ in factors:
-            np.matmul(own.T, own, out=moments)
+        for frames_of_one in own:
+            np.matmul(frames_of_one.T, frames_of_one, out=moments)
 
     frames = per_gauss * size.num_gauss / selected
     likes_seconds = best_cpu_seconds(lambda: np.matmul(expanded, matrix, out=likes)) / rows
