@@ -101,6 +101,19 @@ def test_vectors_equal_those_of_the_slow_version() -> None:
         close(vector, expected)
 
 
+def test_float32_products_are_precise_enough_at_a_larger_size() -> None:
+    extractor = random_extractor(num_gauss=64, dim=20, ivector_dim=40, seed=7)
+    utterances = [random_utterance(extractor, 300, index) for index in range(4)]
+    stats, expected = stats_of(extractor, utterances), pass_statistics(extractor, utterances)
+    for name in NAMES:
+        close(getattr(stats, name), expected[name])
+    # About the prior's mean, which is 100, less than the offset of the first dimension is left.
+    counts, sums, _ = utterance_statistics(extractor, utterances[0])
+    vector = vector_posterior(extractor, counts, sums)[0]
+    vector[0] -= extractor.prior_offset
+    close(vectors_by(extractor, utterances[:1])[0], vector)
+
+
 def test_without_variances_the_auxiliary_function_takes_the_models_variance_within_an_utterance() -> None:
     extractor = random_extractor()
     utterances = [random_utterance(extractor, 12, index) for index in range(3)]
