@@ -29,7 +29,7 @@ Options:
   --use-weights true|false        regress the log-weights on the vector (default false)
   --num-samples-for-weights <n>   vectors that are drawn for this per utterance (default 3)
   --apply-cmn true|false          subtract the sliding mean of the features (default true)
-  --nj <n>                        number of jobs (default 4)
+  --nj <n>                        number of jobs (default 4); each takes 2.7 GB at 2,048 Gaussians, 72 x 400
   --num-threads <n>               threads per job of real Kaldi's commands (default 1)
   --max-loss <share>              share of utterances that may be lost (default 0.01)
   --cmd <runner>                  runs the jobs (default utils/run.pl)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks.ivector_cases.extractor_data import (
     ExtractorSize,
@@ -116,16 +115,3 @@ def _rate(
     times = 1.0 / (ours * plain)
     yield Row("extractor", f"{name}: time over its plain products'", "times", times, None, limit, full_only=True)
     yield Row("extractor", f"{name}: plain products, share of the peak", "share", share, full_only=True)
-
-
-def main() -> None:
-    """Print the rows of the smallest scale that is not tiny: a quick look without the whole benchmark."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        for row in rows(Place(Path(folder), "small", 1, 0)):
-            print(f"{row.what}: {row.ours:.4g} {row.unit}, {row.peak_mb or 0:.0f} MB")
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,7 @@ loses nothing that matters, and what is reported is made about zero again in flo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from common.errors import KaldiError
 from minikaldi.gmm.triangles import Float32Array, Float64Array
 from minikaldi.io import FramePosteriors
+
+PAIRS_AT_ONCE = 400_000
+"""Pairs of a frame and a Gaussian; with 72 dimensions their differences to the centres are 115 MB."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,18 @@ def batch_stats(
     Source: IvectorExtractorUtteranceStats::AccStats.
     """
     num_gauss, dim = centres.shape
-    pairs = _pairs(utterances, centres)
-    cells = pairs.rows * num_gauss + pairs.gauss
-    counts = np.bincount(cells, pairs.shares, num_rows * num_gauss).reshape(num_rows, num_gauss).astype(np.float64)
-    sums = _sums_by_cell(cells, pairs, num_rows * num_gauss)
-    scatter = _scatter(pairs, num_gauss) if with_scatter else None
-    return BatchStats(counts, sums.reshape(num_rows, num_gauss * dim), scatter)
+    counts, scatter = np.zeros(num_rows * num_gauss), np.zeros((num_gauss, dim, dim)) if with_scatter else None
+    sums: Float32Array | None = None
+    for part in _parts(utterances):
+        pairs = _pairs(part, centres)
+        cells = pairs.rows * num_gauss + pairs.gauss
+        counts += np.bincount(cells, pairs.shares, num_rows * num_gauss)
+        found = _sums_by_cell(cells, pairs, num_rows * num_gauss)
+        sums = found if sums is None else sums + found
+        if scatter is not None:
+            _add_scatter(scatter, pairs)
+    assert sums is not None, "there is no utterance"
+    return BatchStats(counts.reshape(num_rows, num_gauss), sums.reshape(num_rows, num_gauss * dim), scatter)
 
 
 def check_utterance(name: str, feats: Float32Array, posteriors: FramePosteriors, num_gauss: int, dim: int) -> None:
@@ -107,6 +116,35 @@ def check_utterance(name: str, feats: Float32Array, posteriors: FramePosteriors,
         )
     if not np.isfinite(posteriors.shares).all():
         raise KaldiError(f"{name}: the posteriors hold NaN or infinity; compute them again, or leave the utterance out")
+
+
+def _parts(utterances: Sequence[WeightedFrames]) -> Iterator[list[WeightedFrames]]:
+    """The utterances in groups of about `PAIRS_AT_ONCE` pairs at most; long ones in pieces."""
+    part: list[WeightedFrames] = []
+    size = 0
+    for piece in (piece for utterance in utterances for piece in _pieces(utterance)):
+        if part and size + len(piece.posteriors.indices) > PAIRS_AT_ONCE:
+            yield part
+            part, size = [], 0
+        part.append(piece)
+        size += len(piece.posteriors.indices)
+    if part:
+        yield part
+
+
+def _pieces(utterance: WeightedFrames) -> Iterator[WeightedFrames]:
+    posteriors = utterance.posteriors
+    if len(posteriors.indices) <= PAIRS_AT_ONCE:
+        yield utterance
+        return
+    ends = np.cumsum(posteriors.counts, dtype=np.int64)
+    start, first = 0, 0
+    while start < len(ends):
+        stop = max(start + 1, int(np.searchsorted(ends, first + PAIRS_AT_ONCE, side="right")))
+        pairs = slice(first, int(ends[stop - 1]))
+        part = FramePosteriors(posteriors.counts[start:stop], posteriors.indices[pairs], posteriors.shares[pairs])
+        yield WeightedFrames(utterance.row, utterance.feats[start:stop], part)
+        start, first = stop, pairs.stop
 
 
 def _pairs(utterances: Sequence[WeightedFrames], centres: Float32Array) -> _Pairs:
@@ -134,13 +172,10 @@ def _sums_by_cell(cells: NDArray[np.int64], pairs: _Pairs, num_cells: int) -> Fl
     return np.asarray(chooser @ pairs.differences)
 
 
-def _scatter(pairs: _Pairs, num_gauss: int) -> Float64Array:
-    """float64 (M, F, F): for each Gaussian one product of all its differences in the batch."""
-    dim = pairs.differences.shape[1]
-    scatter = np.zeros((num_gauss, dim, dim))
-    bounds = np.searchsorted(pairs.gauss, np.arange(num_gauss + 1))
+def _add_scatter(scatter: Float64Array, pairs: _Pairs) -> None:
+    """Add to `scatter` (M, F, F): for each Gaussian one product of all its differences."""
+    bounds = np.searchsorted(pairs.gauss, np.arange(len(scatter) + 1))
     weighted = pairs.differences * pairs.shares[:, None]
     for gauss in np.flatnonzero(np.diff(bounds)):
         part = slice(bounds[gauss], bounds[gauss + 1])
-        scatter[gauss] = weighted[part].T @ pairs.differences[part]
-    return scatter
+        scatter[gauss] += weighted[part].T @ pairs.differences[part]

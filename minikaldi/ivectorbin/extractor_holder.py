@@ -85,13 +85,30 @@ def read_matrices(stream: Reader, binary: bool, what: str) -> Float64Array:
     count = read_int32(stream, binary)
     if count < 1:
         raise malformed(stream, f"the header claims {count} matrices ({what}); expected at least 1", 5 if binary else 0)
-    matrices: list[Float64Array] = []
-    for gauss in range(count):
-        matrices.append(read_matrix(stream, binary, np.float64))
-        found, first = matrices[-1].shape, matrices[0].shape
-        if found != first or not matrices[0].size:
-            raise malformed(stream, f"{what} of Gaussian {gauss} has the shape {found}, that of Gaussian 0 {first}")
-    return np.stack(matrices)
+    first = read_matrix(stream, binary, np.float64)
+    if not first.size:
+        raise malformed(stream, f"{what} of Gaussian 0 is empty")
+    matrices = _claimed((count, *first.shape), stream, what)
+    matrices[0] = first
+    for gauss in range(1, count):
+        matrix = read_matrix(stream, binary, np.float64)
+        if matrix.shape != first.shape:
+            found = f"{what} of Gaussian {gauss} has the shape {matrix.shape}, that of Gaussian 0 {first.shape}"
+            raise malformed(stream, found)
+        matrices[gauss] = matrix
+    return matrices
+
+
+def _claimed(shape: tuple[int, ...], stream: Reader, what: str) -> Float64Array:
+    """An array of a size that a header claims; the system gives its memory only as it is written.
+
+    Raises:
+        KaldiError: there is not so much.
+    """
+    try:
+        return np.empty(shape)
+    except (MemoryError, ValueError) as error:
+        raise malformed(stream, f"the header claims {shape[0]} matrices ({what}), more than fit into memory") from error
 
 
 def read_triangles(stream: Reader, binary: bool, count: int, what: str) -> Float64Array:

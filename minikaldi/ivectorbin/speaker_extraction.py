@@ -23,8 +23,14 @@ from minikaldi.io import (
 )
 from minikaldi.ivector.extraction import extract_vectors
 from minikaldi.ivector.extractor_terms import ExtractorTerms
-from minikaldi.ivector.utterance_stats import BatchStats, WeightedFrames, batch_stats, check_utterance
-from minikaldi.ivectorbin.utterance_batches import MOST_PAIRS, UtteranceCounts
+from minikaldi.ivector.utterance_stats import (
+    PAIRS_AT_ONCE,
+    BatchStats,
+    WeightedFrames,
+    batch_stats,
+    check_utterance,
+)
+from minikaldi.ivectorbin.utterance_batches import UtteranceCounts
 
 _MOST_SPEAKERS = 64  # in one batch
 
@@ -74,7 +80,7 @@ def extract_speakers(
                 batch.utterances.append(WeightedFrames(len(batch.speakers), feats, replace(weighted, shares=shares)))
                 batch.pairs += len(shares)
             batch.speakers.append(speaker)
-            if len(batch.speakers) == _MOST_SPEAKERS or batch.pairs >= MOST_PAIRS:
+            if len(batch.speakers) == _MOST_SPEAKERS or batch.pairs >= PAIRS_AT_ONCE:
                 _write_batch(run, options, terms, batch, totals, vectors)
                 batch = _SpeakerBatch()
         if batch.speakers:

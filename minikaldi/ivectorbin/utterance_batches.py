@@ -9,10 +9,7 @@ from minikaldi.command import CommandRun
 from minikaldi.gmm.triangles import Float32Array
 from minikaldi.io import FLOAT_MATRIX, POSTERIOR_ARRAYS, FramePosteriors
 from minikaldi.ivector.extractor_terms import ExtractorTerms
-from minikaldi.ivector.utterance_stats import WeightedFrames, check_utterance
-
-MOST_PAIRS = 400_000
-"""Pairs of a frame and a Gaussian in one batch: with 72 dimensions their differences to the means are 115 MB."""
+from minikaldi.ivector.utterance_stats import PAIRS_AT_ONCE, WeightedFrames, check_utterance
 
 
 @dataclass
@@ -44,11 +41,6 @@ class UtteranceBatch:
         """Add an utterance."""
         self.utterances.append(WeightedFrames(len(self.keys), feats, posteriors))
         self.keys.append(key)
-
-    @property
-    def num_pairs(self) -> int:
-        """Pairs of a frame and a Gaussian that has a share of it."""
-        return sum(len(utterance.posteriors.indices) for utterance in self.utterances)
 
 
 def utterances_with_posteriors(
@@ -82,13 +74,13 @@ def utterances_with_posteriors(
 
 
 def batches_of(utterances: Iterator[tuple[str, Float32Array, FramePosteriors]], most: int) -> Iterator[UtteranceBatch]:
-    """Batches of at most `most` utterances, and of at most about `MOST_PAIRS` pairs if they are long."""
+    """Batches of at most `most` utterances, and of at most about `PAIRS_AT_ONCE` pairs if they are long."""
     batch = UtteranceBatch()
     pairs = 0
     for utterance in utterances:
         batch.add(*utterance)
         pairs += len(utterance[2].indices)
-        if len(batch.keys) == most or pairs >= MOST_PAIRS:
+        if len(batch.keys) == most or pairs >= PAIRS_AT_ONCE:
             yield batch
             batch, pairs = UtteranceBatch(), 0
     if batch.keys:

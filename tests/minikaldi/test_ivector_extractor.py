@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from minikaldi.io import FramePosteriors
+from minikaldi.ivector import utterance_stats
 from minikaldi.ivector.extraction import extract_vectors
 from minikaldi.ivector.extractor import IvectorExtractor
 from minikaldi.ivector.extractor_posterior import equations_of, posterior_of
@@ -100,6 +101,19 @@ def test_vectors_equal_those_of_the_slow_version() -> None:
         close(vector, expected)
 
 
+def test_float32_products_are_precise_enough_at_a_larger_size() -> None:
+    extractor = random_extractor(num_gauss=64, dim=20, ivector_dim=40, seed=7)
+    utterances = [random_utterance(extractor, 300, index) for index in range(4)]
+    stats, expected = stats_of(extractor, utterances), pass_statistics(extractor, utterances)
+    for name in NAMES:
+        close(getattr(stats, name), expected[name])
+    # About the prior's mean, which is 100, less than the offset of the first dimension is left.
+    counts, sums, _ = utterance_statistics(extractor, utterances[0])
+    vector = vector_posterior(extractor, counts, sums)[0]
+    vector[0] -= extractor.prior_offset
+    close(vectors_by(extractor, utterances[:1])[0], vector)
+
+
 def test_without_variances_the_auxiliary_function_takes_the_models_variance_within_an_utterance() -> None:
     extractor = random_extractor()
     utterances = [random_utterance(extractor, 12, index) for index in range(3)]
@@ -164,6 +178,22 @@ def test_no_posterior_mass_gives_the_priors_mean(frames: list[list[tuple[int, fl
     stats = stats_of(extractor, [utterance])
     np.testing.assert_allclose(stats.auxf, 0.0, atol=1e-12)
     np.testing.assert_array_equal(stats.ivector_sum, [100, 0, 0, 0])
+
+
+def test_long_utterances_are_taken_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    extractor = random_extractor()
+    terms = terms_of(extractor)
+    utterances = [random_utterance(extractor, frames, frames) for frames in (3, 40, 1, 25)]
+    part = [WeightedFrames(row, *utterance) for row, utterance in enumerate(utterances)]
+    whole = batch_stats(part, 4, terms.centres, True)
+    assert whole.scatter is not None
+    for most in (1, 7, 50):
+        monkeypatch.setattr(utterance_stats, "PAIRS_AT_ONCE", most)
+        pieces = batch_stats(part, 4, terms.centres, True)
+        assert pieces.scatter is not None
+        close(pieces.counts, whole.counts)
+        close(pieces.sums, whole.sums)
+        close(pieces.scatter, whole.scatter)
 
 
 def test_utterances_of_one_row_are_pooled() -> None:
