@@ -162,7 +162,7 @@ def _add_score_figures(page: SetPage, gallery: Gallery, options: PageOptions) ->
         drawing = draw_histogram(shown.label, shown.scores, is_target, threshold)
         means = [float(shown.scores[kind].mean()) for kind in (is_target, ~is_target)]
         text = f"Scores of {shown.label}: targets have a mean of {means[0]:.2f}, nontargets of {means[1]:.2f}"
-        caption = f"EER {percent:.2f} % at a threshold of {threshold:.3g}."
+        caption = f"EER {percent:.2f} % at a threshold of {threshold:.3g}.".replace("-", "−")
         page.histograms.append(gallery.add(f"scores-{name}-{shown.label}", drawing, text, caption))
     options.done()
 
