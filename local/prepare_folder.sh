@@ -3,7 +3,7 @@
 set -euo pipefail
 
 # shellcheck disable=SC2034  # train_root is an array: --train-root may be given again
-data="" nj=2 train_root=() trials=- spk2gender=- musan_root=- rirs_root=- seed=1 max_loss=0.01
+data="" nj=2 train_root=() trials=- spk2gender=- musan_root=- rirs_root=- seed=1 max_loss=0.01 allow_leak=-
 tests=                 # names of the test sets, one for each test root, in order
 help_message="Usage: local/prepare_folder.sh --data <dir> --train-root <dir> --tests \"name ...\" [options] \\
          <test-root>...
@@ -16,6 +16,7 @@ Options (\"-\" means not given):
   --musan-root <dir>, --rirs-root <dir>   as for local/prepare_augmentation.sh
   --seed <n>            random seed of the trials (default 1)
   --max-loss <share>    share of the files that may be lost (default 0.01)
+  --allow-leak <names>  what training and test may share, as for local/check_disjoint.py
   --nj <n>              number of jobs (default 2)"
 
 . ./path.sh
@@ -52,6 +53,6 @@ roots=()
 for root in "${train_root[@]}"; do roots+=(--root "$root"); done
 python3 local/make_folder.py "${options[@]}" "${roots[@]}" "$data/train"
 utils/validate_data_dir.sh --no-text --no-feats "$data/train"
-python3 local/check_disjoint.py "$data/train" "${test_dirs[@]}"
+python3 local/check_disjoint.py --drop-repeated --allow-leak "$allow_leak" "$data/train" "${test_dirs[@]}"
 local/prepare_augmentation.sh --data "$data" --nj "$nj" --max-loss "$max_loss" \
   --musan-root "$musan_root" --rirs-root "$rirs_root"

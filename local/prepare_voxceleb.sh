@@ -3,13 +3,14 @@
 set -euo pipefail
 
 # shellcheck disable=SC2034  # every corpus gets the same options and ignores some
-data="" nj=2 trials=- musan_root=- rirs_root=- seed=1 max_loss=0.01
+data="" nj=2 trials=- musan_root=- rirs_root=- seed=1 max_loss=0.01 allow_leak=-
 help_message="Usage: local/prepare_voxceleb.sh --data <dir> [options] <voxceleb1-root> <voxceleb2-root>
 With \"-\" for <voxceleb2-root> the training set is VoxCeleb1 dev alone.
 Options (\"-\" means not given):
   --trials <list>      the published list of trials
   --musan-root <dir>, --rirs-root <dir>   as for local/prepare_augmentation.sh
   --max-loss <share>   share of the files that may be lost (default 0.01)
+  --allow-leak <names> what training and test may share, as for local/check_disjoint.py
   --nj <n>             number of jobs (default 2)
   --seed <n>           accepted as for the other corpora, and ignored"
 
@@ -45,6 +46,6 @@ fi
 rm -rf "$data/train"
 utils/combine_data.sh --extra-files utt2rec "$data/train" "${parts[@]}"
 for set in train test; do utils/validate_data_dir.sh --no-text --no-feats "$data/$set"; done
-python3 local/check_disjoint.py "$data/train" "$data/test"
+python3 local/check_disjoint.py --drop-repeated --allow-leak "$allow_leak" "$data/train" "$data/test"
 local/prepare_augmentation.sh --data "$data" --nj "$nj" --max-loss "$max_loss" \
   --musan-root "$musan_root" --rirs-root "$rirs_root"

@@ -58,7 +58,13 @@ def _common(options: PipelineOptions) -> tuple[str, ...]:
         "--musan-root": options.musan_root,
         "--rirs-root": options.rirs_root,
     }
-    return tuple(word for flag, value in chosen.items() for word in (flag, as_given(value)))
+    allowed = () if options.allow_leak is None else ("--allow-leak", options.allow_leak)
+    return (*(word for flag, value in chosen.items() for word in (flag, as_given(value))), *allowed)
+
+
+def _leaks(options: PipelineOptions) -> tuple[str, ...]:
+    """The option on which stage 0 depends only if it is given: markers of earlier versions do not have it."""
+    return () if options.allow_leak is None else (f"allow_leak={options.allow_leak}",)
 
 
 def _mini(options: PipelineOptions) -> ChosenCorpus:
@@ -67,7 +73,7 @@ def _mini(options: PipelineOptions) -> ChosenCorpus:
     return ChosenCorpus(
         name=options.name or name,
         tests=("test",),
-        options=(f"size={size}", f"seed={seed}"),
+        options=(f"size={size}", f"seed={seed}", *_leaks(options)),
         files=("conf/mini_corpus.yaml",),
         trees=(),
         gender_files=(),
@@ -91,7 +97,9 @@ def _folder(options: PipelineOptions) -> ChosenCorpus:
     return ChosenCorpus(
         name=options.name or name,
         tests=tests,
-        options=(f"train_root={' '.join(train)}", f"test_roots={' '.join(test)}", f"spk2gender={genders}"),
+        options=(
+            f"train_root={' '.join(train)}", f"test_roots={' '.join(test)}", f"spk2gender={genders}", *_leaks(options)
+        ),
         files=(*trees, *(() if trials == "-" else (trials,))),
         trees=trees,
         gender_files=beside if options.spk2gender is None else (options.spk2gender,),
@@ -111,7 +119,7 @@ def _voxceleb(options: PipelineOptions) -> ChosenCorpus:
     return ChosenCorpus(
         name=options.name or "voxceleb",
         tests=("test",),
-        options=(f"voxceleb1={roots[0]}", f"voxceleb2={roots[1]}", f"trials={trials}"),
+        options=(f"voxceleb1={roots[0]}", f"voxceleb2={roots[1]}", f"trials={trials}", *_leaks(options)),
         files=(),
         trees=(),
         gender_files=(),

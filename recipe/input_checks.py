@@ -75,7 +75,9 @@ def _check_own_data(plan: RunPlan) -> None:
         return
     _run(["-m", "scoring.check_trials", *folders])
     if Path(plan.data, "train", "spk2utt").exists():
-        _run(["local/check_disjoint.py", f"{plan.data}/train", *folders])
+        allowed = [] if plan.options.allow_leak is None else ["--allow-leak", plan.options.allow_leak]
+        quick = [] if plan.first_stage <= 5 <= plan.last_stage else ["--names-only"]  # audio is read before training
+        _run(["local/check_disjoint.py", *allowed, *quick, f"{plan.data}/train", *folders])
 
 
 def check_usable_speakers(plan: RunPlan) -> None:

@@ -10,12 +10,14 @@ import re
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from common.leaks import LEAKS
 from common.options import OptionSet, option
 from nnet.config.program_options import DEVICE, DEVICE_NAMES, MOST_VALID_SHARE
 
 FLAGS = ("force", "trust_earlier", "dry_run")
 """Options that need no value: `--force` is `--force true`."""
 
+_LEAK = f"({'|'.join(LEAKS)})"
 _PLAIN_PATH = re.compile(r"[\w./+@%=:~-]+")
 FORMS = {
     # Names and places appear in pipes, where a shell splits words.
@@ -23,6 +25,7 @@ FORMS = {
         ("name", "data", "exp"), (_PLAIN_PATH, "letters, digits and . _ / + @ % = : ~ - only")
     ),
     "device": (DEVICE, DEVICE_NAMES),
+    "allow_leak": (re.compile(f"{_LEAK}(,{_LEAK})*"), f"names of {', '.join(LEAKS)}, between commas"),
     "num_augmented": (re.compile(r"[0-9]+x?"), "an integer >= 0, or e.g. 2x"),
 }  # fmt: skip
 """Option -> (what its text must match, the same in words)."""
@@ -102,6 +105,10 @@ class PipelineOptions(OptionSet):
         "speakers",
         "AS-norm compares scores with those of the training speakers' means, or of their utterances "
         "(better with few speakers)",
+    )
+    allow_leak: str | None = option(
+        None,
+        f"names, between commas, of what stage 0 must not refuse: {'; '.join(f'{k} ({v})' for k, v in LEAKS.items())}",
     )
     max_loss: float = option(0.01, "share of utterances that a stage may lose", least=0, most=1)
     bootstrap: int = option(1000, "number of resamples of the speakers for the 95 % intervals", least=1)

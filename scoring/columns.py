@@ -90,7 +90,7 @@ class Columns:
         return len(self.numbers)
 
     def parts(self) -> list[Columns]:
-        """The lines in parts of which `fields` are not large, even if one field is very long."""
+        """The lines in parts whose `fields` are not large, even if one field is very long."""
         rows = max(1, MOST_WORDS * WORD // int(self.lengths.max(initial=WORD)))
         slices = [slice(first, first + rows) for first in range(0, max(1, len(self)), rows)]
         return [Columns(self.numbers[one], self.aligned, self.starts[one], self.lengths[one]) for one in slices]

@@ -19,7 +19,7 @@ class PairList(Sequence[Pair]):
     """N pairs (enroll_id, test_id). As a sequence it has a tuple for each; for many pairs use the arrays.
 
     Attributes:
-        ids: the different ids, each of which is in a pair.
+        ids: the different ids; each is in a pair.
         enroll: int32 (N,), place of each pair's enrolment id in `ids`.
         test: int32 (N,), the same of the test id.
     """

@@ -45,7 +45,7 @@ def find_sources(utt2spk: Mapping[str, str], utt2uniq: Mapping[str, str] | None,
         InputError: utt2uniq names an utterance as a copy of its own copy.
     """
     table = utt2uniq or {}
-    sources = {utt_id: _root(utt_id, table, where) for utt_id in utt2spk}
+    sources = {utt_id: root_of(utt_id, table, where) for utt_id in utt2spk}
     open_ids = [utt_id for utt_id in utt2spk if sources[utt_id] == utt_id]
     affixes = learn_affixes(utt2spk, set(open_ids))
     stripped = ((utt_id, affixes.stripped(utt_id)) for utt_id in open_ids)
@@ -58,8 +58,12 @@ def find_sources(utt2spk: Mapping[str, str], utt2uniq: Mapping[str, str] | None,
     return Sources(sources, clean, affixes, warnings)
 
 
-def _root(utt_id: str, table: Mapping[str, str], where: str) -> str:
-    """The end of the chain copy -> source."""
+def root_of(utt_id: str, table: Mapping[str, str], where: str) -> str:
+    """The end of the chain copy -> source in a table of copies.
+
+    Raises:
+        InputError: it has none, since an utterance is a copy of its own copy.
+    """
     chain = [utt_id]
     while (source := table.get(chain[-1], chain[-1])) != chain[-1]:
         if source in chain:

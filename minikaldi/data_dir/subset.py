@@ -42,17 +42,29 @@ def write_subset(source: Path, target: Path, utt2spk: dict[str, str], spk2utt_en
     refuse_same(source, target)
     if not utt2spk:
         raise InputError(f"{source}: no utterance is left for {target}; nothing was written")
+    with DirectoryWriter(target) as writer:
+        write_kept(writer, source, utt2spk, spk2utt_end)
+        writer.remove_others()
+
+
+def write_kept(writer: DirectoryWriter, source: Path, utt2spk: dict[str, str], spk2utt_end: str = "") -> None:
+    """Write the lines of all tables of `source` that belong to some of its utterances.
+
+    Args:
+        writer: writes them; it may write to `source` itself.
+        source: the data directory.
+        utt2spk: the utterances, and their speakers.
+        spk2utt_end: what is added to each line of spk2utt.
+    """
     segments = read_segments(source)
     recordings = {segments[utt][0] for utt in utt2spk if utt in segments} if segments is not None else set[str]()
     everyone = keys_of(all_lines(source / "utt2spk"))
     by_level = {"utt": Chosen(utt2spk, everyone), "spk": Chosen(set(utt2spk.values()), [])}
     by_level["rec"] = by_level["utt"] if segments is None else Chosen(recordings, [])
-    with DirectoryWriter(target) as writer:
-        writer.write_speakers(utt2spk, spk2utt_end)
-        for name in tables_of(source):
-            if name not in ("utt2spk", "spk2utt"):
-                writer.write(name, by_level[KINDS[name].level].lines(source / name))
-        writer.remove_others()
+    writer.write_speakers(utt2spk, spk2utt_end)
+    for name in tables_of(source):
+        if name not in ("utt2spk", "spk2utt"):
+            writer.write(name, by_level[KINDS[name].level].lines(source / name))
 
 
 def spread(items: Sequence[str], number: int, rng: random.Random) -> list[str]:

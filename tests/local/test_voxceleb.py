@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,9 +26,11 @@ META1 = (
 META2 = "\ufeffVoxCeleb2 ID,VGGFace2 ID,Gender,Set\r\nid00012 ,n000012 ,m ,dev \r\nid00015 ,n000015 ,f ,dev \r\n"
 
 
-def tiny_wav() -> bytes:
+def tiny_wav(name: str = "") -> bytes:
+    """Four samples of the name's own."""
     stream = io.BytesIO()
-    soundfile.write(stream, np.zeros(4), 16000, format="WAV", subtype="PCM_16")
+    samples = np.random.default_rng(zlib.crc32(name.encode())).uniform(-0.5, 0.5, 4)
+    soundfile.write(stream, samples, 16000, format="WAV", subtype="PCM_16")
     return stream.getvalue()
 
 
@@ -37,12 +40,18 @@ def put(root: Path, paths: list[str], content: bytes) -> None:
         (root / path).write_bytes(content)
 
 
+def put_wavs(root: Path, paths: list[str]) -> None:
+    """Audio of its own at each path: the same audio in training and test is refused."""
+    for path in paths:
+        put(root, [path], tiny_wav(f"{root}/{path}"))
+
+
 @pytest.fixture
 def vox1(tmp_path: Path) -> Path:
     """Today's layout, dev and test in one tree."""
     root = tmp_path / "vox1"
     files = ["id10001/vid-a/00001.wav", "id10270/5r0dWxy17C8/00001.wav", "id10270/-x6uYqmx31k/00002.wav"]
-    put(root / "wav", [*files, "id10300/ize_eiCFEg0/00003.wav"], tiny_wav())
+    put_wavs(root / "wav", [*files, "id10300/ize_eiCFEg0/00003.wav"])
     (root / "vox1_meta.csv").write_text(META1)
     (root / "veri_test.txt").write_text(
         "1 id10270/5r0dWxy17C8/00001.wav id10270/-x6uYqmx31k/00002.wav\n"
@@ -121,7 +130,7 @@ def test_an_empty_file_is_dropped_and_its_trial_is_an_error(vox1: Path, tmp_path
 def test_the_name_based_layout_and_its_list(tmp_path: Path, script, validate, read_pairs) -> None:
     root = tmp_path / "old"
     files = ["Eartha_Kitt/x6uYqmx31kE_0000001.wav", "Ernest_Borgnine/ize_eiCFEg0_0000003.wav"]
-    put(root / "voxceleb1_wav", [*files, "A.J._Buckley/1zcIwhmdeo4_0000001.wav"], tiny_wav())
+    put_wavs(root / "voxceleb1_wav", [*files, "A.J._Buckley/1zcIwhmdeo4_0000001.wav"])
     (root / "voxceleb1_test.txt").write_text(f"0 {files[0]} {files[1]}\n")
     (root / "vox1_meta.csv").write_text(META1)
     script("make_voxceleb1.py", "--root", root, "--part", "test", tmp_path / "test")
@@ -139,7 +148,7 @@ def test_voxceleb2_m4a_goes_through_to_wav_and_a_converted_twin_wins(
 ) -> None:
     root, fake = tmp_path / "vox2", tmp_path / "bin"
     put(root / "dev/aac", ["id00012/21Uxsk56VDQ/00001.m4a", "id00015/abcdefghijk/00002.m4a"], b"\0\0\0\x18ftypM4A ")
-    put(root / "dev/wav", ["id00015/abcdefghijk/00002.wav"], tiny_wav())
+    put_wavs(root / "dev/wav", ["id00015/abcdefghijk/00002.wav"])
     (root / "vox2_meta.csv").write_bytes(META2.encode())
     result = script("make_voxceleb2.py", "--root", root, "--part", "dev", tmp_path / "data", code=0 if ffmpeg() else 1)
     if not ffmpeg():
@@ -169,7 +178,7 @@ def test_m4a_bytes_named_wav_are_treated_alike_in_every_corpus(
     folder, *part = options[corpus]
     tree = tmp_path / "corpus" / folder
     put(tree, ["id00012/21Uxsk56VDQ/00001.wav"], b"\0\0\0\x1cftypisom" + bytes(80))
-    put(tree, ["id00012/21Uxsk56VDQ/00002.wav"], tiny_wav())
+    put_wavs(tree, ["id00012/21Uxsk56VDQ/00002.wav"])
     (tmp_path / "corpus" / "vox1_meta.csv").write_text(META1.replace("id10001", "id00012"))
     put(tmp_path / "bin", ["ffmpeg"], b"#!/bin/sh\n")
     (tmp_path / "bin" / "ffmpeg").chmod(0o755)
@@ -212,7 +221,7 @@ def test_a_tree_that_is_not_there_says_what_was_looked_for(tmp_path: Path, scrip
 
 
 def test_a_part_without_an_utterance_says_why(tmp_path: Path, script) -> None:
-    put(tmp_path / "v", ["dev/wav/id00012/video/deep/1.wav", "dev/wav/id00012/2.wav"], tiny_wav())
+    put_wavs(tmp_path / "v", ["dev/wav/id00012/video/deep/1.wav", "dev/wav/id00012/2.wav"])
     done = script("make_voxceleb2.py", "--root", tmp_path / "v", "--part", "dev", tmp_path / "data", code=1)
     assert "no utterance is left to write: id00012-2.wav (neither <spk>/<video>/<segment> nor " in done.stderr
 
@@ -245,7 +254,7 @@ def test_voxceleb1_in_folders_dev_and_test_without_wav(vox1: Path, tmp_path: Pat
     ],
 )
 def test_voxceleb2_as_it_unpacks(tmp_path: Path, folders: tuple[str, str]) -> None:
-    put(tmp_path, [f"{folders[0]}/id00012/video/00001.wav", f"{folders[1]}/id00017/video/00001.wav"], tiny_wav())
+    put_wavs(tmp_path, [f"{folders[0]}/id00012/video/00001.wav", f"{folders[1]}/id00017/video/00001.wav"])
     rows = [{"VoxCeleb2 ID": "id00012", "Set": "dev"}, {"VoxCeleb2 ID": "id00017", "Set": "test"}]
     for part, speakers in (("dev", ["id00012"]), ("test", ["id00017"]), ("both", ["id00012", "id00017"])):
         assert sorted(one.speaker for one in find_part(tmp_path, part, rows).segments) == speakers
@@ -273,7 +282,7 @@ def prepare(tmp_path: Path, write_audio, root: Path, command_env: dict[str, str]
 
 def test_the_test_part_beside_the_folder_dev_is_trained_on(vox1: Path, tmp_path: Path, prepare: Prepare) -> None:
     vox2 = tmp_path / "vox2"
-    put(vox2, ["dev/aac/id00012/video/00001.wav", "aac/id00017/video/00001.wav"], tiny_wav())
+    put_wavs(vox2, ["dev/aac/id00012/video/00001.wav", "aac/id00017/video/00001.wav"])
     (vox2 / "vox2_meta.csv").write_text("VoxCeleb2 ID,Gender,Set\nid00012,m,dev\nid00017,f,test\n")
     done = prepare(vox1, vox2)
     assert done.returncode == 0, done.stderr
@@ -285,7 +294,7 @@ def test_a_list_of_all_voxceleb1_speakers_trains_on_voxceleb2_alone(
     vox1: Path, tmp_path: Path, prepare: Prepare
 ) -> None:
     vox2 = tmp_path / "vox2"
-    put(vox2, ["dev/aac/id00012/video/00001.wav", "dev/aac/id00013/video/00001.wav"], tiny_wav())
+    put_wavs(vox2, ["dev/aac/id00012/video/00001.wav", "dev/aac/id00013/video/00001.wav"])
     with (vox1 / "veri_test.txt").open("a") as stream:
         stream.write("\n0 id10001/vid-a/00001.wav id10300/ize_eiCFEg0/00003.wav\n")
     put(tmp_path, ["data/voxceleb1_dev/wav.scp"], b"an earlier run's\n")
@@ -326,7 +335,7 @@ def test_every_trial_of_the_published_lists_is_accounted_for(
     source = shared / "corpora" / "voxceleb_lists" / name
     given = [line.split() for line in source.read_text().split("\n") if line]
     assert len(given) == count
-    put(tmp_path / tree, sorted({path for fields in given for path in fields[1:]}), tiny_wav())
+    put_wavs(tmp_path / tree, sorted({path for fields in given for path in fields[1:]}))
     meta = ("--meta", shared / "corpora" / "voxceleb_lists" / "vox1_meta.csv")
     script("make_voxceleb1.py", "--root", tmp_path, "--part", "test", "--trials", source, *meta, tmp_path / "test")
     trials = [line.split() for line in (tmp_path / "test" / "trials").read_text().splitlines()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 from pathlib import Path
 
@@ -60,6 +61,23 @@ def test_a_speaker_of_both_trees_is_refused(recipe: Recipe, fresh: Place) -> Non
     assert "1 speakers of" in message
     assert "first: spk00" in message
     assert "take them out of the training tree" in message
+
+
+def test_audio_of_a_test_set_in_training_is_refused_unless_it_is_allowed(recipe: Recipe, fresh: Place) -> None:
+    train, test = (fresh.corpus / side for side in ("train", "test"))
+    shutil.copyfile(test / "spk10" / "u0.flac", train / "spk01" / "extra.flac")
+    shutil.copyfile(train / "spk02" / "u0.wav", train / "spk03" / "other.wav")
+    options = fresh.options("--stop-stage", "0")
+    message = recipe(*options, code=1).stderr
+    assert "1 utterances of" in message and "have the same audio as one of" in message
+    assert "spk10-u0 (" in message and "spk01-extra (" in message and "--allow-leak equal-audio allows it" in message
+    message = recipe(*options, "--allow-leak", "shared-speakers,equal-audio").stderr
+    assert "; allowed by --allow-leak equal-audio" in message
+    assert (fresh.data / "train" / "dropped").read_text().startswith("spk03-other has the same audio as spk02-u0, of ")
+    wav_scp = (fresh.data / "train" / "wav.scp").read_text()
+    assert "spk01-extra " in wav_scp and "spk02-u0 " in wav_scp and "spk03-other " not in wav_scp
+    message = recipe(*options, "--allow-leak", "speakers", code=1).stderr
+    assert 'expected names of shared-speakers, copies, equal-audio, repeated-audio, between commas' in message
 
 
 @pytest.mark.slow
