@@ -93,6 +93,8 @@ def test_a_curve_has_the_values_that_are_there_and_no_cut_line(tmp_path: Path) -
     assert curve.of("valid_eer") == ([20.0, 30.0], [0.25, 0.2])
     assert curve.of("lr") == ([], [])
     assert read_curve(tmp_path / "none").columns == {}
+    (tmp_path / "curve.tsv").write_text("")
+    assert read_curve(tmp_path).columns == {}
 
 
 def test_a_record_of_the_stages_is_read_and_a_damaged_one_refused(tmp_path: Path) -> None:
