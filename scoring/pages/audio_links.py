@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from common.text_lines import fields_of
 from minikaldi.data_dir.tables import read_values
 
 
@@ -42,7 +43,7 @@ class AudioLinks:
         """The link of an utterance; within a recording it has the times (a media fragment)."""
         recording, times = utt_id, ""
         if utt_id in self._segments:
-            recording, start, end, *_ = [*self._segments[utt_id].split(), "", ""]
+            recording, start, end, *_ = [*fields_of(self._segments[utt_id]), "", ""]
             times = f"#t={quote(start)},{quote(end)}"
         source = self._audio.get(recording)
         if source is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,12 +46,22 @@ def render_page(
         options=options,
         style=f"{palette_css()}\n{style}",
         script=script,
+        policy=security_policy(script),
         priors=P_TARGETS,
         main_prior=MAIN_PRIOR,
         num_worst=NUM_WORST,
         significant=SIGNIFICANT,
         eer_definition=EER_DEFINITION,
         min_dcf_definition=MIN_DCF_DEFINITION,
+    )
+
+
+def security_policy(script: str) -> str:
+    """A policy by which the browser runs this script alone and loads nothing but audio beside the page."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "media-src 'self' file:; base-uri 'none'; form-action 'none'"
     )
 
 

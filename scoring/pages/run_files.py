@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError, why
+from common.text_files import open_text
 
 CURVE = "curve.tsv"
 STAGE_RECORD = "stage_record.json"
@@ -58,7 +59,8 @@ def read_curve(exp: Path) -> TrainingCurve:
     path = exp / CURVE
     if not path.is_file():
         return TrainingCurve()
-    header, *lines = [line.split("\t") for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    with open_text(path) as stream:
+        header, *lines = [line.rstrip("\n").split("\t") for line in stream] or [[""]]
     columns: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in header[1:]}
     for fields in lines:
         values = dict(zip(header, map(_number, fields), strict=False))

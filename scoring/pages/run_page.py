@@ -12,12 +12,12 @@ from scoring.plots.curves import draw_curves
 from scoring.plots.times import draw_times
 
 COLUMNS = {
-    "loss": ("training loss", 1.0, True),
-    "accuracy": ("training accuracy, %", 100.0, False),
-    "valid_eer": ("held-out EER, %", 100.0, False),
-    "lr": ("learning rate", 1.0, False),
+    "loss": ("training loss", 1.0, "Mean loss of the chunks since the point before; logarithmic axis."),
+    "accuracy": ("training accuracy, %", 100.0, "Decisions of the loss that were right without margin."),
+    "valid_eer": ("held-out EER, %", 100.0, "EER of held-out utterances of the training speakers, by cosine."),
+    "lr": ("learning rate", 1.0, "Learning rate of each step."),
 }
-"""Column of the curve -> name of the axis, factor, whether the axis is logarithmic."""
+"""Column of the curve -> name of the axis, factor, caption."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,10 @@ def run_page(spec: ReportSpec, recorded: dict[str, RecordedFigures], gallery: Ga
 
 def _training_figures(spec: ReportSpec, gallery: Gallery) -> tuple[list[PageFigure], list[str]]:
     read = [(row.title, read_curve(row.exp)) for row in spec.done]
-    trained = [(title, curve) for title, curve in read if curve.columns]
     figures = []
-    for column, (axis, factor, log_scale) in COLUMNS.items():
-        points = [(curve.of(column)[0], [factor * value for value in curve.of(column)[1]]) for _, curve in trained]
+    for column, (axis, factor, caption) in COLUMNS.items():
+        points = [(curve.of(column)[0], [factor * value for value in curve.of(column)[1]]) for _, curve in read]
         if any(steps for steps, _ in points):
-            drawing = draw_curves([title for title, _ in trained], points, axis, log_scale)
-            figures.append(gallery.add(f"training-{column}", drawing, f"{axis} over the steps of training"))
+            drawing = draw_curves([title for title, _ in read], points, axis, log_scale=column == "loss")
+            figures.append(gallery.add(f"training-{column}", drawing, f"{axis} over the steps of training", caption))
     return figures, [title for title, curve in read if not curve.columns]

@@ -158,10 +158,12 @@ def _add_score_figures(page: SetPage, gallery: Gallery, options: PageOptions) ->
         figure = gallery.add(f"det-{name}-{group.name}", drawing, f"DET curves. EER: {eers}")
         page.det.append((group.name, figure))
     for shown in page.groups[0].systems:
-        drawing = draw_histogram(shown.label, shown.scores, is_target, eer_threshold(shown))
+        threshold, percent = eer_threshold(shown), 100 * eer_of_rates(shown.rates)
+        drawing = draw_histogram(shown.label, shown.scores, is_target, threshold)
         means = [float(shown.scores[kind].mean()) for kind in (is_target, ~is_target)]
         text = f"Scores of {shown.label}: targets have a mean of {means[0]:.2f}, nontargets of {means[1]:.2f}"
-        page.histograms.append(gallery.add(f"scores-{name}-{shown.label}", drawing, text))
+        caption = f"EER {percent:.2f} % at a threshold of {threshold:.3g}.".replace("-", "−")
+        page.histograms.append(gallery.add(f"scores-{name}-{shown.label}", drawing, text, caption))
     options.done()
 
 
@@ -182,7 +184,7 @@ def _add_maps(page: SetPage, spec: ReportSpec, gallery: Gallery, options: PageOp
             count = f"{len(found.points)} embeddings of {len(set(found.speakers))} speakers"
             text = f"t-SNE of {count} by {row.title}, coloured by {kind}"
             drawing = draw_map(f"{row.title}, by {kind}", found.points, names)
-            page.maps.append(gallery.add(f"map-{facts.name}-{row.name}-{kind}", drawing, text))
+            page.maps.append(gallery.add(f"map-{facts.name}-{row.name}-{kind}", drawing, text, f"{count}."))
 
 
 def _group_table(

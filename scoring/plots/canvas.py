@@ -132,6 +132,7 @@ def finish(figure: Figure) -> Drawing:
     svg, png = io.BytesIO(), io.BytesIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     FigureCanvasSVG(figure).print_svg(svg, metadata=nothing)
+    figure.set_layout_engine("none")  # all places have been found, and stay
     figure.set_dpi(PNG_DPI)
     FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
     return Drawing(svg.getvalue(), png.getvalue())

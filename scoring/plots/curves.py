@@ -15,7 +15,7 @@ def draw_curves(labels: Sequence[str], curves: Sequence[Points], axis: str, log_
 
     Args:
         labels: names of the rows.
-        curves: steps and values of each; both may be empty.
+        curves: steps and values of each; both may be empty: the row is left out, and the others keep their styles.
         axis: what the vertical axis shows.
         log_scale: of the vertical axis.
     """
@@ -23,6 +23,8 @@ def draw_curves(labels: Sequence[str], curves: Sequence[Points], axis: str, log_
 
     with new_axes(4.4, 2.7) as (figure, axes):
         for number, (label, (steps, values)) in enumerate(zip(labels, curves, strict=True)):
+            if not len(steps):
+                continue
             style = line_style(number)
             marker = "o" if len(steps) < 30 else ""
             axes.plot(

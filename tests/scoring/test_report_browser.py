@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,23 @@ def test_the_console_has_no_error_and_only_the_page_is_loaded(browser: Browser, 
 def test_an_id_with_a_script_is_text(browser: Browser) -> None:
     assert browser.run("return document.querySelectorAll('script').length") == 1
     assert browser.run("return document.body.innerText.includes(\"<script>fail('corpus')</script>\")")
+
+
+def test_a_script_that_is_not_the_page_s_own_is_not_run(browser: Browser) -> None:
+    assert browser.run("return document.documentElement.className") == "js"  # ours was
+    browser.console_errors()
+    browser.run("const s = document.createElement('script'); s.text = 'window.bad = 1'; document.body.append(s)")
+    assert browser.run("return window.bad ?? null") is None
+    assert "Content Security Policy" in " ".join(browser.console_errors())
+
+
+def test_a_player_finds_its_audio(browser: Browser) -> None:
+    browser.run("const player = document.querySelector('audio'); player.preload = 'metadata'; player.load()")
+    seconds = "const player = document.querySelector('audio'); return player.error?.message ?? player.duration"
+    end = time.monotonic() + 20
+    while (found := browser.run(seconds)) is None and time.monotonic() < end:
+        time.sleep(0.1)
+    assert found == pytest.approx(0.1)  # 1,600 samples of 16 kHz
 
 
 def test_a_click_sorts_and_a_second_one_reverses(browser: Browser) -> None:

@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
+from scoring.det_points import det_curve
 from scoring.embedding_map import chosen_utterances, embedding_map, unit_vectors
+from scoring.metrics import SortedTrials
 from scoring.pages.audio_links import AudioLinks
 from scoring.pages.gallery import Gallery
 from scoring.pages.run_files import read_curve, read_stage_record
 from scoring.pages.set_facts import read_set_facts
 from scoring.pages.worst_trials import worst_trials
 from scoring.plots.canvas import INK, PALETTE, Drawing, finish, line_style, new_axes
+from scoring.plots.det import draw_det
 from scoring.plots.histograms import score_densities
 from scoring.plots.speakers import stacked
 
@@ -93,6 +96,8 @@ def test_a_curve_has_the_values_that_are_there_and_no_cut_line(tmp_path: Path) -
     assert curve.of("valid_eer") == ([20.0, 30.0], [0.25, 0.2])
     assert curve.of("lr") == ([], [])
     assert read_curve(tmp_path / "none").columns == {}
+    (tmp_path / "curve.tsv").write_text("")
+    assert read_curve(tmp_path).columns == {}
 
 
 def test_a_record_of_the_stages_is_read_and_a_damaged_one_refused(tmp_path: Path) -> None:
@@ -142,6 +147,26 @@ def test_figures_have_different_names_that_are_fit_for_files(tmp_path: Path) -> 
 
 def test_an_alternative_text_is_escaped() -> None:
     assert 'aria-label="&lt;i&gt;&quot;x&quot;"' in Gallery().add("f", small_drawing(), '<i>"x"').svg
+
+
+def det_of(count: int, shift: float) -> str:
+    """The text of the drawing of one system with `count` trials of each kind."""
+    rng = np.random.default_rng(0)
+    is_target = np.arange(2 * count) < count
+    rates = SortedTrials(rng.normal(size=2 * count) + shift * is_target, is_target).rates()
+    return draw_det(["<b>one</b>"], [det_curve(rates)]).svg.decode()
+
+
+def test_det_axes_begin_at_the_tick_below_the_smallest_error_rate() -> None:
+    large, small = det_of(20_000, 4.0), det_of(40, 2.0)
+    for tick in ("0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "40"):
+        assert large.count(f">{tick}</text>") == 2  # on both axes
+    assert small.count(">2</text>") == 2 and ">1</text>" not in small  # the smallest rate is 1 of 40, 2.5 %
+    assert "&lt;b&gt;one&lt;/b&gt;" in large
+
+
+def test_a_system_without_errors_has_a_figure() -> None:
+    assert "EER" in det_of(40, 100.0)
 
 
 def test_styles_of_28_systems_differ() -> None:
