@@ -104,7 +104,9 @@ class LdeOptions(PoolingOptions):
     needs_frames: ClassVar[bool] = True
     components: int = option(32, "D, entries of the dictionary", least=1)
     assignment: Literal["lde", "att"] = option("lde", "weights by softmax over the entries (lde) or over time (att)")
-    distance: Literal["sqr", "norm"] = option("sqr", "squared Euclidean distance (sqr) or Euclidean distance (norm)")
+    distance: Literal["sqr", "norm", "mean"] = option(
+        "sqr", "squared Euclidean distance (sqr), Euclidean distance (norm), or mean square over the channels (mean)"
+    )
     output: Literal["mean", "mean+std"] = option(
         "mean", "for each entry the mean of the residuals, or also their spread"
     )
