@@ -119,7 +119,7 @@ class LdeOptions(PoolingOptions):
         " centres of clusters of these",
     )
     scale: float = option(
-        1.0, "start of each entry's scale s, by whose square distances are multiplied", above=0, below=math.inf
+        1.0, "start of each entry's scale s; distances are multiplied by s², with att by s", above=0, below=math.inf
     )
     occupancy: Literal["none", "linear", "root"] = option(
         "none", "whether an entry's output is multiplied by the share of frames that it takes, or by the share's root"
