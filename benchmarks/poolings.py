@@ -40,7 +40,29 @@ def options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="cases (default: all)")
     parser.add_argument("--seed", type=int, nargs="+", default=[1], help="of training; several: each case (default 1)")
     parser.add_argument("--exp", type=Path, default=Path("exp/poolings"), metavar="DIR", help="(default %(default)s)")
+    parser.add_argument("--table", action="store_true", help="print the finished cases as Markdown, and run nothing")
     return parser.parse_args(argv)
+
+
+def table(file: dict[str, Any], results: dict[str, Any]) -> list[str]:
+    """Lines of Markdown: a row for each case, with the figures of its seeds and their mean."""
+    back_ends = ("PLDA", "cosine", "cosine, AS-norm")
+    lines = [f"| case | {' | '.join(back_ends)} | loss, right |", f"|{' --- |' * 5}"]
+    for name in file["cases"]:
+        runs = [run for key, run in results.items() if key.rpartition("-")[0] == name]
+        if not runs:
+            continue
+        cells = [figures([run["eer"][each] for run in runs]) for each in back_ends]
+        curves = [run["curve"][-1] for run in runs]
+        loss, right = (sum(float(last[key]) for last in curves) / len(runs) for key in ("loss", "accuracy"))
+        lines.append(f"| {name} | {' | '.join(cells)} | {loss:.2f}, {100 * right:.0f} % |")
+    return lines
+
+
+def figures(rates: list[float]) -> str:
+    """Error rates in percent; of several, their mean before them."""
+    each = ", ".join(f"{100 * rate:.2f}" for rate in rates)
+    return each if len(rates) == 1 else f"{100 * sum(rates) / len(rates):.2f} ({each})"
 
 
 def changes_of(file: dict[str, Any], name: str, seed: int) -> list[str]:
@@ -100,6 +122,9 @@ def main(argv: Sequence[str]) -> int:
     file = read_yaml(given.cases)
     path = given.exp / "results.json"
     results = json.loads(path.read_text(encoding="utf-8"))["cases"] if path.is_file() else {}
+    if given.table:
+        print("\n".join(table(file, results)))
+        return 0
     for name in given.only or file["cases"]:
         for seed in given.seed:
             key = f"{name}-{seed}"

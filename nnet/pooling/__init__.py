@@ -104,7 +104,9 @@ class LdeOptions(PoolingOptions):
     needs_frames: ClassVar[bool] = True
     components: int = option(32, "D, entries of the dictionary", least=1)
     assignment: Literal["lde", "att"] = option("lde", "weights by softmax over the entries (lde) or over time (att)")
-    distance: Literal["sqr", "norm"] = option("sqr", "squared Euclidean distance (sqr) or Euclidean distance (norm)")
+    distance: Literal["sqr", "norm", "mean"] = option(
+        "sqr", "squared Euclidean distance (sqr), Euclidean distance (norm), or mean square over the channels (mean)"
+    )
     output: Literal["mean", "mean+std"] = option(
         "mean", "for each entry the mean of the residuals, or also their spread"
     )
@@ -117,7 +119,7 @@ class LdeOptions(PoolingOptions):
         " centres of clusters of these",
     )
     scale: float = option(
-        1.0, "start of each entry's scale s, by whose square distances are multiplied", above=0, below=math.inf
+        1.0, "start of each entry's scale s; distances are multiplied by s², with att by s", above=0, below=math.inf
     )
     occupancy: Literal["none", "linear", "root"] = option(
         "none", "whether an entry's output is multiplied by the share of frames that it takes, or by the share's root"

@@ -19,8 +19,15 @@ Distances and squares are floored at 0.
 
     weights    lde: w_td = softmax over d of −s_d² · distance        att: w_td = softmax over t of −s_d · distance
                then divided by W_d + 1e-9, so that each centre takes a mean
-    distance   sqr: |r|²     norm: |r|
+    distance   sqr: |r|²     norm: |r|     mean: |r|² / C, whose size does not depend on the number of channels
     output     mean: the D means     mean+std: for each d its C means, then its C deviations
+    occupancy  none: as they are; linear: times the share of frames that d takes, p_d = Σ_t w_td / T before the
+               division, so that Σ_t w_td r_td / T is left; root: times √p_d
+
+Without the shares, an entry that takes a hundredth of a frame counts as much as one that takes twenty frames, and with
+s = 1 and C = 128 nearly each frame belongs to one entry: |r|² is over a hundred and differs by tens between entries. So
+most of the D·C numbers are the values of one or two frames. docs/results.md has what that costs. `start` and `scale`
+are where training begins (lde_start.py), `occupancy` and the norms are what it learns.
 """
 
 from __future__ import annotations
@@ -123,6 +130,7 @@ class LdePooling(Pooling):
         lengths_squared = frames.square().sum(dim=2, keepdim=True)
         products = frames @ (2 * centres.mT)  # (B, T, C) @ (C, D) -> (B, T, D)
         squared = lengths_squared - products + centres.square().sum(dim=-1).unsqueeze(-2)
-        if self.options.distance == "sqr":
-            return squared.clamp(min=0)
+        if self.options.distance != "norm":
+            squared = squared.clamp(min=0)
+            return squared / frames.shape[2] if self.options.distance == "mean" else squared
         return squared.clamp(min=VARIANCE_FLOOR).sqrt()  # the floor keeps the gradient finite on a centre

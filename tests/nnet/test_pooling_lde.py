@@ -17,6 +17,7 @@ VARIANTS = [
         ("lde", "att"), ("sqr", "norm"), (("mean", False), ("mean+std", False), ("mean+std", True))
     )
 ]
+VARIANTS.append(LdeOptions(components=3, distance="mean", occupancy="linear"))
 VARIANTS += [
     LdeOptions(components=3, output="mean+std", centred=centred, occupancy=occupancy)  # type: ignore[arg-type]
     for centred, occupancy in itertools.product((False, True), ("linear", "root"))
@@ -40,7 +41,7 @@ def encode_frame_by_frame(pooling: LdePooling, frames: torch.Tensor) -> torch.Te
     scores = torch.empty(num_frames, num_centres, dtype=frames.dtype)
     for t, d in itertools.product(range(num_frames), range(num_centres)):
         squared = ((frames[t] - pooling.centres[d]) ** 2).sum()
-        distance = squared if options.distance == "sqr" else squared.sqrt()
+        distance = {"sqr": squared, "norm": squared.sqrt(), "mean": squared / frames.shape[1]}[options.distance]
         scale = pooling.scales[d] ** 2 if options.assignment == "lde" else pooling.scales[d]
         scores[t, d] = -scale * distance
     weights = scores.softmax(dim=1 if options.assignment == "lde" else 0)
@@ -114,7 +115,7 @@ def test_value_and_gradients_agree_with_the_formulas_frame_by_frame(options: Lde
         torch.testing.assert_close(fast_gradient, slow_gradient, atol=1e-8, rtol=1e-8)
 
 
-@pytest.mark.parametrize("options", [options for options in VARIANTS if options.assignment == "lde"], ids=str)
+@pytest.mark.parametrize("options", [o for o in VARIANTS if o.assignment == "lde" and o.distance != "mean"], ids=str)
 def test_a_centre_whose_weights_underflow_agrees_too(options: LdeOptions) -> None:
     # Its weights' sum is of the size of the floor under it, so that they do not sum to 1 after division.
     pooling = make(options, 4)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from common.yaml_text import read_yaml
 from nnet.config.experiment import Config, load
 from nnet.pooling import LdeOptions, StatisticsOptions
 
@@ -27,3 +28,10 @@ def test_twins_differ_in_the_pooling_alone(root: Path, dictionary: str, statisti
 
 def test_both_pairs_have_the_same_pooling(root: Path) -> None:
     assert read(root, "resnet18_lde_aam").pooling == read(root, "resnet34_lde_aam").pooling
+
+
+def test_what_was_measured_is_what_the_experiments_have(root: Path) -> None:
+    file = read_yaml(root / "benchmarks" / "pooling_cases" / "twins.yaml")
+    measured = load(root / file["config"], [*file["set"], *file["cases"]["lde"]])
+    assert measured.pooling == read(root, "resnet18_lde_aam").pooling
+    assert load(root / file["config"], file["set"]).pooling == read(root, "resnet18_aam").pooling
