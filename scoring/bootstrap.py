@@ -145,8 +145,8 @@ def resampled_figures(
     seed: int = 0,
 ) -> Figures:
     """EER and minDCF of all trials and of every resample. Arguments and errors are those of `summarize`."""
-    numbers, num_speakers = _numbered_from_0(enroll_speaker, test_speaker)
     ordered = SortedTrials(scores, is_target)
+    numbers, num_speakers = _numbered_from_0(enroll_speaker, test_speaker)
     trials = ResampledTrials(ordered, *numbers, num_speakers, p_targets)
     found = islice(_figures_of_resamples(trials, num_speakers, num_resamples, seed), num_resamples)
     resampled = np.array(list(with_progress(found, num_resamples, "intervals", "resamples")))
@@ -159,6 +159,8 @@ def _numbered_from_0(
     enroll_speaker: SpeakerNumbers, test_speaker: SpeakerNumbers
 ) -> tuple[tuple[SpeakerNumbers, SpeakerNumbers], int]:
     """Both sides with the speakers that occur numbered from 0, in the same order, and how many these are."""
+    if min(enroll_speaker.min(), test_speaker.min()) < 0:
+        raise InputError("a speaker has a negative number; expected numbers from `trial_speakers`")
     occurs = np.zeros(1 + max(enroll_speaker.max(), test_speaker.max()), dtype=bool)
     occurs[enroll_speaker] = occurs[test_speaker] = True
     number = np.cumsum(occurs) - 1

@@ -17,7 +17,7 @@ from common.errors import InputError
 from common.progress import Progress
 from common.text_lines import BLANKS, byte_blocks, fields_of, lines_of
 
-BLOCK_BYTES = 1 << 19
+BLOCK_BYTES = 1 << 20
 MEGABYTE = 1 << 20
 WORD = 8  # bytes
 MOST_WORDS = 1 << 19  # of a column at once
