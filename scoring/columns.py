@@ -68,7 +68,9 @@ class Fields:
         width = one.words.shape[1]
         if width > self.words.shape[1]:
             return np.zeros(len(self), dtype=bool)
-        same: NDArray[np.bool_] = (self.words[:, :width] == one.words).all(axis=1) & (self.lengths == len(text))
+        same: NDArray[np.bool_] = self.lengths == len(text)
+        for column in range(width):
+            same &= self.words[:, column] == one.words[0, column]
         return same
 
 
@@ -108,7 +110,7 @@ class Columns:
         starts, lengths = self.starts[:, column], self.lengths[:, column]
         width = -(-int(lengths.max(initial=1)) // WORD)
         places = (starts // WORD)[:, None] + np.arange(width + 1)  # a field touches one word more than it has
-        words = self.aligned[np.minimum(places, len(self.aligned) - 1)]
+        words = self.aligned.take(places, mode="clip")
         shift = (starts % WORD * 8).astype(np.uint64)[:, None]
         found = words[:, :-1] >> shift
         found |= words[:, 1:] << (64 - shift)  # of 64: nothing is left of the word
