@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
-from common.progress import Progress
+from common.progress import with_progress
 from scoring.metrics import P_TARGETS, Labels, Scores, SortedTrials, eer_of_rates, min_dcf_of_rates
 from scoring.resampling import ResampledTrials
 from scoring.trials import Trials
@@ -145,10 +145,11 @@ def resampled_figures(
     seed: int = 0,
 ) -> Figures:
     """EER and minDCF of all trials and of every resample. Arguments and errors are those of `summarize`."""
-    numbers, num_speakers = _numbered_from_0(enroll_speaker, test_speaker)
     ordered = SortedTrials(scores, is_target)
+    numbers, num_speakers = _numbered_from_0(enroll_speaker, test_speaker)
     trials = ResampledTrials(ordered, *numbers, num_speakers, p_targets)
-    resampled = np.array(list(islice(_figures_of_resamples(trials, num_speakers, num_resamples, seed), num_resamples)))
+    found = islice(_figures_of_resamples(trials, num_speakers, num_resamples, seed), num_resamples)
+    resampled = np.array(list(with_progress(found, num_resamples, "intervals", "resamples")))
     rates = ordered.rates()
     values = [eer_of_rates(rates), *(min_dcf_of_rates(rates, p_target)[0] for p_target in p_targets)]
     return Figures(np.array(values), resampled)
@@ -158,6 +159,8 @@ def _numbered_from_0(
     enroll_speaker: SpeakerNumbers, test_speaker: SpeakerNumbers
 ) -> tuple[tuple[SpeakerNumbers, SpeakerNumbers], int]:
     """Both sides with the speakers that occur numbered from 0, in the same order, and how many these are."""
+    if min(enroll_speaker.min(), test_speaker.min()) < 0:
+        raise InputError("a speaker has a negative number; expected numbers from `trial_speakers`")
     occurs = np.zeros(1 + max(enroll_speaker.max(), test_speaker.max()), dtype=bool)
     occurs[enroll_speaker] = occurs[test_speaker] = True
     number = np.cumsum(occurs) - 1
@@ -172,9 +175,9 @@ def _figures_of_resamples(
     """The figures (1 + P,) of one resample of the speakers after another, without end."""
     rng = np.random.default_rng(seed)
     failures = 0
-    progress = Progress("intervals", num_resamples, "resamples")
+    at_once = min(num_resamples, RESAMPLES_AT_ONCE)
     while True:
-        draws = (rng.integers(num_speakers, size=num_speakers) for _ in range(min(num_resamples, RESAMPLES_AT_ONCE)))
+        draws = (rng.integers(num_speakers, size=num_speakers) for _ in range(at_once))
         for figures in trials.figures(np.array([np.bincount(drawn, minlength=num_speakers) for drawn in draws])):
             if not np.isnan(figures[0]):
                 failures = 0
@@ -184,4 +187,3 @@ def _figures_of_resamples(
             if failures == MAX_DRAWS_PER_RESAMPLE:
                 many = "resampled speakers hardly ever share a trial"
                 raise InputError(f"{many}; the list has too few speakers for an interval")
-        progress.update(RESAMPLES_AT_ONCE)

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError
+from common.progress import Progress
 from common.text_lines import BLANKS, byte_blocks, fields_of, lines_of
 
-BLOCK_BYTES = 1 << 19
+BLOCK_BYTES = 1 << 20
+MEGABYTE = 1 << 20
 WORD = 8  # bytes
 MOST_WORDS = 1 << 19  # of a column at once
 _BLANK, _TEXT, _NEWLINE = 0, 1, 2
@@ -66,7 +68,9 @@ class Fields:
         width = one.words.shape[1]
         if width > self.words.shape[1]:
             return np.zeros(len(self), dtype=bool)
-        same: NDArray[np.bool_] = (self.words[:, :width] == one.words).all(axis=1) & (self.lengths == len(text))
+        same: NDArray[np.bool_] = self.lengths == len(text)
+        for column in range(width):
+            same &= self.words[:, column] == one.words[0, column]
         return same
 
 
@@ -106,7 +110,7 @@ class Columns:
         starts, lengths = self.starts[:, column], self.lengths[:, column]
         width = -(-int(lengths.max(initial=1)) // WORD)
         places = (starts // WORD)[:, None] + np.arange(width + 1)  # a field touches one word more than it has
-        words = self.aligned[np.minimum(places, len(self.aligned) - 1)]
+        words = self.aligned.take(places, mode="clip")
         shift = (starts % WORD * 8).astype(np.uint64)[:, None]
         found = words[:, :-1] >> shift
         found |= words[:, 1:] << (64 - shift)  # of 64: nothing is left of the word
@@ -168,8 +172,20 @@ def line_blocks_of(path: str | Path) -> Iterator[LineBlock]:
         InputError: it is UTF-16.
         OSError: it cannot be read.
     """
+    progress, num_bytes = Progress(f"reading {path}", _megabytes(path), "MB"), 0
     for first, data in byte_blocks(path, InputError, size=BLOCK_BYTES):
         yield LineBlock(first, data)
+        num_bytes += len(data)
+        progress.update(num_bytes // MEGABYTE - progress.done)
+    progress.close()
+
+
+def _megabytes(path: str | Path) -> int:
+    """The size of a file; 0 for a pipe, whose size is not known, and for a file that cannot be read."""
+    try:
+        return Path(path).stat().st_size // MEGABYTE
+    except (OSError, ValueError):
+        return 0
 
 
 def decoded(fields: Iterable[bytes]) -> list[str]:

@@ -66,19 +66,30 @@ class IdTable:
 
     def _find(self, fields: Fields, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
         """The numbers of known fields, −1 for others."""
-        found = np.full(len(fields), -1, np.int32)
-        width, mask = fields.words.shape[1], len(self._places) - 1
-        searched = np.arange(len(fields))
+        mask = len(self._places) - 1
         place = (hashes & np.uint64(mask)).astype(np.intp)
-        while len(searched):
-            number = self._places[place]
-            same = self._known.lengths[number] == fields.lengths[searched]
-            same &= (self._known.words[number, :width] == fields.words[searched]).all(axis=1)
-            same &= number >= 0
+        number = self._places.take(place)
+        found = np.where(self._are(number, fields), number, np.int32(-1))
+        searched = np.flatnonzero((number >= 0) & (found < 0))
+        place = place[searched]
+        while len(searched):  # their places are taken by other ids: the next ones may be theirs
+            place = (place + 1) & mask
+            number = self._places.take(place)
+            same = self._are(number, fields[searched])
             found[searched[same]] = number[same]
-            taken = (number >= 0) & ~same  # by another id: the next place may be this one's
-            searched, place = searched[taken], (place[taken] + 1) & mask
+            left = (number >= 0) & ~same
+            searched, place = searched[left], place[left]
         return found
+
+    def _are(self, numbers: NDArray[np.int32], fields: Fields) -> NDArray[np.bool_]:
+        """Whether each field is the id of a number; it is not that of −1."""
+        rows = numbers.astype(np.intp)
+        same: NDArray[np.bool_] = self._known.lengths.take(rows, mode="wrap") == fields.lengths
+        words = self._known.words.take(rows, axis=0, mode="wrap")
+        for column in range(fields.words.shape[1]):
+            same &= words[:, column] == fields.words[:, column]
+        same &= numbers >= 0
+        return same
 
     def _add(self, fields: Fields, hashes: NDArray[np.uint64]) -> None:
         """Add new fields, all different."""

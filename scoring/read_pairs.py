@@ -63,13 +63,14 @@ def trial_columns(path: str | Path) -> tuple[PairList, Labels]:
     pairs, labels = _Pairs(path), [np.zeros(0, dtype=bool)]
     form: TrialForm | None = None
     for block in line_blocks_of(path):
-        for part in block.columns(NUM_FIELDS) or _refuse_trials(path, block, form):
+        before = form
+        for part in block.columns(NUM_FIELDS) or _refuse_trials(path, block, before):
             if not len(part):  # blank lines
                 continue
             form = form or form_of(part.row(0))
             is_target = _labels(part.fields(form.label_field), form)
             if is_target is None:
-                _refuse_trials(path, block, form)
+                _refuse_trials(path, block, before)
             pairs.add(part.numbers, part.fields(form.enroll_field), part.fields(form.test_field))
             labels.append(is_target)
     if form is None:

@@ -64,6 +64,8 @@ def root_of(utt_id: str, table: Mapping[str, str], where: str) -> str:
     Raises:
         InputError: it has none, since an utterance is a copy of its own copy.
     """
+    if utt_id not in table:  # most utterances are originals
+        return utt_id
     chain = [utt_id]
     while (source := table.get(chain[-1], chain[-1])) != chain[-1]:
         if source in chain:

@@ -114,7 +114,7 @@ class RecordedFigures:
 
 
 def _places(scores: Sequence[Path]) -> list[tuple[str, str]]:
-    """(variant, name of the file) of each score file of a run; those of a variant lie one folder deeper than raw ones."""
+    """(variant, name of the file) of each score file of a run; those of a variant lie one folder deeper."""
     depth = min((len(path.parts) for path in scores), default=0)
     return [(path.parent.parent.name if len(path.parts) > depth else "", path.name) for path in scores]
 

@@ -95,3 +95,12 @@ def test_two_speakers_still_give_an_interval_and_one_does_not() -> None:
     assert np.isfinite(summarize(scores, is_target, enroll, test, num_resamples=20).eer.high)
     with pytest.raises(InputError, match="fewer than two speakers"):
         summarize(np.array([0.0, 1.0]), np.array([True, False]), np.zeros(2, int), np.zeros(2, int), num_resamples=2)
+
+
+def test_no_trials_and_speakers_without_a_number_are_refused() -> None:
+    nothing = np.zeros(0)
+    with pytest.raises(InputError, match="there are no target trials"):
+        summarize(nothing, nothing.astype(bool), nothing.astype(int), nothing.astype(int))
+    scores, is_target, enroll, test = speaker_trials(3, 2, seed=0)
+    with pytest.raises(InputError, match="a speaker has a negative number"):
+        summarize(scores, is_target, enroll - 1, test)
