@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,10 +95,12 @@ class RecordedFigures:
         if self.path.is_file():
             try:
                 self.content = json.loads(self.path.read_bytes())
+                sets = self.content["test_sets"].items()
+                results = [(test, result) for test, test_set in sets for result in test_set["results"]]
+                paths = [Path(result["scores"]) for _, result in results]
                 self._figures = {
-                    (test, *_place(result["scores"])): _summary(result)
-                    for test, test_set in self.content["test_sets"].items()
-                    for result in test_set["results"]
+                    (test, *place): _summary(result)
+                    for (test, result), place in zip(results, _places(paths), strict=True)
                 }
                 self.notes = {str(key): str(value) for key, value in self.content["notes"].items()}
             except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -110,11 +113,10 @@ class RecordedFigures:
         return self._figures.get((test, system.variant, system.scores.name))
 
 
-def _place(scores: str) -> tuple[str, str]:
-    """(variant, name of the file) of the path of a score file."""
-    path = Path(scores)
-    folder = path.parent.parent.name
-    return (folder if folder in VARIANTS else ""), path.name
+def _places(scores: Sequence[Path]) -> list[tuple[str, str]]:
+    """(variant, name of the file) of each score file of a run; those of a variant lie one folder deeper."""
+    depth = min((len(path.parts) for path in scores), default=0)
+    return [(path.parent.parent.name if len(path.parts) > depth else "", path.name) for path in scores]
 
 
 def _summary(result: dict[str, Any]) -> Summary:

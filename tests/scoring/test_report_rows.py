@@ -75,7 +75,7 @@ def test_a_row_has_the_systems_whose_scores_are_there(tmp_path: Path) -> None:
 def test_recorded_figures_belong_to_a_system_wherever_the_run_is_now(tmp_path: Path) -> None:
     figure = {"value": 0.1, "low": 0.05, "high": 0.2}
     results = [
-        {"scores": f"exp/old/{variant}scores/test_plda", "eer": {**figure, "value": value},
+        {"scores": f"exp/baseline/{variant}scores/test_plda", "eer": {**figure, "value": value},
          "min_dcf": {"0.01": figure, "0.001": figure, "0.05": figure}}
         for variant, value in (("", 0.1), ("baseline/", 0.3))
     ]  # fmt: skip
