@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from common.errors import KaldiError
+from minikaldi.gmm import full_stats
 from minikaldi.gmm.diag_gmm import diag_gmm_of_moments
 from minikaldi.gmm.diag_likes import DiagScorer
 from minikaldi.gmm.diag_stats import DIAG_STATS, DiagAccumulator, DiagStats
@@ -97,6 +98,17 @@ def test_parts_add_up_to_the_whole(make: Any) -> None:
         np.testing.assert_allclose(mine, theirs, **CLOSE)
 
 
+@pytest.mark.parametrize("selected", [False, True])
+def test_blocks_of_frames_do_not_change_the_statistics(selected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    feats, weights = random_frames(FRAMES, DIM), np.random.default_rng(4).random(FRAMES, np.float32)
+    given = (feats, weights, random_selection(FRAMES, SIZE) if selected else None)
+    whole, parts = full_accumulator(), full_accumulator()
+    likes = whole.add(*given)
+    monkeypatch.setattr(full_stats, "_MOST_PAIRS", 40)  # 6 frames of all Gaussians
+    assert np.array_equal(parts.add(*given), likes)
+    np.testing.assert_allclose(parts.stats().scatter, whole.stats().scatter, **CLOSE)
+
+
 def test_threads_do_not_change_the_statistics() -> None:
     feats = random_frames(1 << 16, DIM)
     one, two = diag_accumulator(), diag_accumulator()
@@ -160,6 +172,7 @@ def test_statistics_that_are_cut_anywhere_are_refused(holder: Holder[Any], make:
         ("<GMMACCS> <VECSIZE> 1 <NUMCOMPONENTS> 1 <FLAGS> 7 <OCCUPANCY>  [ 1 2 ]\n</GMMACCS> ", "<OCCUPANCY> has"),
         ("<GMMACCS> <VECSIZE> 1 <NUMCOMPONENTS> 1 <FLAGS> 7 <MEANACCS>  [\n 1 2 ]\n</GMMACCS> ", "<MEANACCS> has"),
         ("<GMMACCS> <VECSIZE> 1 <NUMCOMPONENTS> 1 <FLAGS> 7 <OTHER> ", "unexpected token"),
+        ("<GMMACCS> <VECSIZE> 1 <NUMCOMPONENTS> 1 <FLAGS> 7 <OCCUPANCY>  [ 1 ]\n</GMMACCS> ", "<MEANACCS> and <DIAG"),
         ("<DiagGMM> ", "expected the token <GMMACCS>"),
     ],
 )
