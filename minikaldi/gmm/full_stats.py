@@ -12,7 +12,7 @@ import numpy as np
 
 from minikaldi.gmm.flags import GmmFlags, needed_flags
 from minikaldi.gmm.full_likes import FullScorer
-from minikaldi.gmm.selection import GaussPairs, softmax_by_frame
+from minikaldi.gmm.selection import GaussPairs, frame_range, frame_slices, frame_starts, softmax_by_frame
 from minikaldi.gmm.stats_files import (
     StatsHeader,
     check_part,
@@ -35,6 +35,8 @@ from minikaldi.io import (
 )
 from minikaldi.io.packed import read_packed, write_packed
 from minikaldi.io.places import malformed
+
+_MOST_PAIRS = 1 << 22  # of frame and Gaussian at once: they need some 100 MB
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ class FullAccumulator:
     def add(
         self, feats: Float32Array, weights: Float32Array | None = None, selection: FrameIndices | None = None
     ) -> Float64Array:
-        """Add a block of frames.
+        """Add frames.
 
         Args:
             feats: (T, F).
@@ -156,9 +158,22 @@ class FullAccumulator:
         Returns:
             log-likelihood of each frame (T,), without its weight.
         """
-        pairs = GaussPairs(
-            all_of(len(feats), self._scorer.num_gauss) if selection is None else selection, self._scorer.num_gauss
-        )
+        num_gauss = self._scorer.num_gauss
+        starts = None if selection is None else frame_starts(selection)
+        per_frame = num_gauss if selection is None else len(selection.indices) // max(1, len(feats))
+        likes = np.empty(len(feats), np.float64)
+        for frames in frame_slices(len(feats), max(1, _MOST_PAIRS // max(1, per_frame))):
+            some = (
+                all_of(frames.stop - frames.start, num_gauss)
+                if selection is None or starts is None
+                else frame_range(selection, starts, frames)
+            )
+            likes[frames] = self._add_block(feats[frames], None if weights is None else weights[frames], some)
+        return likes
+
+    def _add_block(self, feats: Float32Array, weights: Float32Array | None, selection: FrameIndices) -> Float64Array:
+        """As `add`, of all frames at once."""
+        pairs = GaussPairs(selection, self._scorer.num_gauss)
         likes, shares = softmax_by_frame(self._scorer.pair_log_likes(feats, pairs), pairs)
         if weights is not None:
             shares *= weights[pairs.frames]

@@ -22,6 +22,11 @@ from common.errors import KaldiError
 from minikaldi.basebin.copy_int_vector import IntVectorFileHolder
 from minikaldi.feat.htk import HtkHolder, SphinxHolder
 from minikaldi.featbin.general_matrix import GENERAL_MATRIX, CompressedMatrix
+from minikaldi.gmm.diag_gmm import DIAG_GMM, DiagGmm
+from minikaldi.gmm.diag_stats import DIAG_STATS, DiagStats
+from minikaldi.gmm.flags import GmmFlags
+from minikaldi.gmm.full_gmm import FULL_GMM, FullGmm
+from minikaldi.gmm.full_stats import FULL_STATS, FullStats
 from minikaldi.io import (
     BOOL,
     DOUBLE_MATRIX,
@@ -30,11 +35,15 @@ from minikaldi.io import (
     FLOAT_MATRIX,
     FLOAT_VECTOR,
     GAUSS_POSTERIOR,
+    GSELECT,
     INT32,
     INT32_VECTOR,
     POSTERIOR,
+    POSTERIOR_ARRAYS,
     TOKEN,
     TOKEN_VECTOR,
+    FrameIndices,
+    FramePosteriors,
     Holder,
     StreamContext,
     compressed_matrix,
@@ -49,6 +58,7 @@ from minikaldi.io import (
 from minikaldi.ivector.plda import Plda
 from minikaldi.ivectorbin.plda_holder import PLDA
 from tests.minikaldi.helpers.fuzzing import Refusal, damaged, memory_limit, refusal_or_value
+from tests.minikaldi.helpers.slow_mixtures import random_diag, random_full, random_selection
 
 pytestmark = pytest.mark.filterwarnings("error")  # numpy's warnings are silent faults
 
@@ -81,6 +91,17 @@ VECTOR = np.array([0.5, 0.25], dtype=np.float32)
 SPHINX = RNG.normal(size=(3, 13)).astype(np.float32)
 POSTERIORS = ([[(1, 0.5), (2, 0.25)], []], [], [[(3, 1.0)]])
 GAUSS_POSTERIORS = ([[(7, VECTOR), (8, VECTOR)], [(9, VECTOR)]], [[(1, VECTOR)]])
+SELECTIONS = (random_selection(3, 9), FrameIndices(np.zeros(0, "i4"), np.zeros(0, "i4")), random_selection(1, 9))
+SHARES = tuple(FramePosteriors(one.counts, one.indices, one.indices.astype(np.float32)) for one in SELECTIONS)
+DIAG_MODELS = (random_diag(2, 2), random_diag(1, 1), random_diag(3, 2))
+FULL_MODELS = (random_full(2, 2), random_full(1, 1), random_full(1, 3))
+MVW = GmmFlags.MEANS | GmmFlags.VARIANCES | GmmFlags.WEIGHTS
+STATS = (np.ones(2), np.ones((2, 2)))
+DIAG_SUMS = (
+    DiagStats(MVW, 2, *STATS, np.ones((2, 2))),
+    DiagStats(GmmFlags.WEIGHTS, 1, np.ones(1), np.zeros((0, 0)), np.zeros((0, 0))),
+)
+FULL_SUMS = (FullStats(MVW, 2, *STATS, np.ones((2, 3))),)
 VECTORS = (MATRIX[0], MATRIX[:, 0], MATRIX[0, :1])
 FORMS = [
     Form("FM", "ark", FLOAT_MATRIX, MATRICES),
@@ -115,7 +136,19 @@ FORMS = [
     Form("text integers of a file", "ark,t", IntVectorFileHolder(), ([1, -2, 3], [], [70000])),
     Form("plda", "ark", PLDA, (model(2), model(1), model(3))),
     Form("text plda", "ark,t", PLDA, (model(2), model(1), model(3))),
+    Form("selection", "ark", GSELECT, SELECTIONS),
+    Form("text selection", "ark,t", GSELECT, SELECTIONS),
+    Form("posterior arrays", "ark", POSTERIOR_ARRAYS, SHARES),
+    Form("text posterior", "ark,t", POSTERIOR_ARRAYS, SHARES),
+    Form("diagonal GMM", "ark", DIAG_GMM, DIAG_MODELS),
+    Form("text diagonal GMM", "ark,t", DIAG_GMM, DIAG_MODELS),
+    Form("full GMM", "ark", FULL_GMM, FULL_MODELS),
+    Form("text full GMM", "ark,t", FULL_GMM, FULL_MODELS),
+    Form("diagonal statistics", "ark", DIAG_STATS, DIAG_SUMS),
+    Form("text diagonal statistics", "ark,t", DIAG_STATS, DIAG_SUMS),
+    Form("full statistics", "ark", FULL_STATS, FULL_SUMS),
 ]
+LAST_TOKENS = (b"</Plda>", b"</DiagGMM>", b"</FullGMM>", b"</GMMACCS>")
 EACH_FORM = pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 
 
@@ -123,6 +156,8 @@ def plain(value: Any) -> Any:
     """A value in a form that compares by content."""
     if isinstance(value, Plda):
         return [plain(part) for part in (value.mean, value.transform, value.psi)]
+    if isinstance(value, FrameIndices | DiagStats | FullStats | DiagGmm | FullGmm):
+        return [plain(part) for part in vars(value).values()]
     if isinstance(value, CompressedMatrix):
         return [plain(part) for part in (value.header, value.quantiles, value.codes)]
     if isinstance(value, list | tuple):
@@ -159,7 +194,7 @@ def whole_from(form: Form, data: bytes, end: int) -> int:
     """From how many bytes on the entry that ends at `end` is whole: a closing mark needs nothing after it."""
     text = data[:end].rstrip(b" \n")
     bracket = form.options == "ark,t" and form.name != "text posterior"  # which is a line
-    closed = text.endswith(b"</Plda>") or (bracket and text.endswith(b"]"))
+    closed = text.endswith(LAST_TOKENS) or (bracket and text.endswith(b"]"))
     return len(text) if closed else end
 
 

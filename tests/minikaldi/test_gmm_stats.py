@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from common.errors import KaldiError
+from minikaldi.gmm import full_stats
 from minikaldi.gmm.diag_gmm import diag_gmm_of_moments
 from minikaldi.gmm.diag_likes import DiagScorer
 from minikaldi.gmm.diag_stats import DIAG_STATS, DiagAccumulator, DiagStats
@@ -95,6 +96,17 @@ def test_parts_add_up_to_the_whole(make: Any) -> None:
     total = parts[0].stats().plus(parts[1].stats()).plus(parts[2].stats())
     for mine, theirs in zip(vars(total).values(), vars(whole.stats()).values(), strict=True):
         np.testing.assert_allclose(mine, theirs, **CLOSE)
+
+
+@pytest.mark.parametrize("selected", [False, True])
+def test_blocks_of_frames_do_not_change_the_statistics(selected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    feats, weights = random_frames(FRAMES, DIM), np.random.default_rng(4).random(FRAMES, np.float32)
+    given = (feats, weights, random_selection(FRAMES, SIZE) if selected else None)
+    whole, parts = full_accumulator(), full_accumulator()
+    likes = whole.add(*given)
+    monkeypatch.setattr(full_stats, "_MOST_PAIRS", 40)  # 6 frames of all Gaussians
+    assert np.array_equal(parts.add(*given), likes)
+    np.testing.assert_allclose(parts.stats().scatter, whole.stats().scatter, **CLOSE)
 
 
 def test_threads_do_not_change_the_statistics() -> None:
