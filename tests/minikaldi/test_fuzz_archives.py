@@ -55,9 +55,15 @@ from minikaldi.io import (
     sequential,
     writer,
 )
+from minikaldi.ivector.extractor import IvectorExtractor
+from minikaldi.ivector.extractor_stats import ExtractorStats
 from minikaldi.ivector.plda import Plda
+from minikaldi.ivectorbin.extractor_holder import EXTRACTOR
+from minikaldi.ivectorbin.extractor_stats_holder import EXTRACTOR_STATS
 from minikaldi.ivectorbin.plda_holder import PLDA
+from tests.minikaldi.helpers.extractor_passes import stats_of
 from tests.minikaldi.helpers.fuzzing import Refusal, damaged, memory_limit, refusal_or_value
+from tests.minikaldi.helpers.slow_extractor import random_extractor, random_utterance
 from tests.minikaldi.helpers.slow_mixtures import random_diag, random_full, random_selection
 
 pytestmark = pytest.mark.filterwarnings("error")  # numpy's warnings are silent faults
@@ -102,6 +108,8 @@ DIAG_SUMS = (
     DiagStats(GmmFlags.WEIGHTS, 1, np.ones(1), np.zeros((0, 0)), np.zeros((0, 0))),
 )
 FULL_SUMS = (FullStats(MVW, 2, *STATS, np.ones((2, 3))),)
+EXTRACTORS = (random_extractor(2, 2, 2), random_extractor(1, 1, 1), random_extractor(2, 1, 2, with_weights=True))
+EXTRACTOR_SUMS = tuple(stats_of(one, [random_utterance(one, 3, 0)]) for one in EXTRACTORS[:2])
 VECTORS = (MATRIX[0], MATRIX[:, 0], MATRIX[0, :1])
 FORMS = [
     Form("FM", "ark", FLOAT_MATRIX, MATRICES),
@@ -147,8 +155,15 @@ FORMS = [
     Form("diagonal statistics", "ark", DIAG_STATS, DIAG_SUMS),
     Form("text diagonal statistics", "ark,t", DIAG_STATS, DIAG_SUMS),
     Form("full statistics", "ark", FULL_STATS, FULL_SUMS),
+    Form("extractor", "ark", EXTRACTOR, EXTRACTORS),
+    Form("text extractor", "ark,t", EXTRACTOR, EXTRACTORS),
+    Form("extractor statistics", "ark", EXTRACTOR_STATS, EXTRACTOR_SUMS),
+    Form("text extractor statistics", "ark,t", EXTRACTOR_STATS, EXTRACTOR_SUMS),
 ]
-LAST_TOKENS = (b"</Plda>", b"</DiagGMM>", b"</FullGMM>", b"</GMMACCS>")
+LAST_TOKENS = (
+    *(b"</Plda>", b"</DiagGMM>", b"</FullGMM>", b"</GMMACCS>"),
+    *(b"</IvectorExtractor>", b"</IvectorExtractorStats>"),
+)
 EACH_FORM = pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 
 
@@ -156,7 +171,7 @@ def plain(value: Any) -> Any:
     """A value in a form that compares by content."""
     if isinstance(value, Plda):
         return [plain(part) for part in (value.mean, value.transform, value.psi)]
-    if isinstance(value, FrameIndices | DiagStats | FullStats | DiagGmm | FullGmm):
+    if isinstance(value, FrameIndices | DiagStats | FullStats | DiagGmm | FullGmm | IvectorExtractor | ExtractorStats):
         return [plain(part) for part in vars(value).values()]
     if isinstance(value, CompressedMatrix):
         return [plain(part) for part in (value.header, value.quantiles, value.codes)]
