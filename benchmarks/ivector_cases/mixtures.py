@@ -52,7 +52,7 @@ class MixtureCase:
 
 
 _MINI = MixtureCase(MixtureSize(256, 72), 400, 107e3, 91e3, 14.9e3, 0.56)
-_LARGE = MixtureCase(MixtureSize(2048, 72), 200, 15.3e3, 31e3, 9.5e3, 1.6)
+_LARGE = MixtureCase(MixtureSize(2048, 72), 600, 15.3e3, 31e3, 9.5e3, 1.6)
 CASES = {
     "full": (_MINI, _LARGE),
     "small": (MixtureCase(MixtureSize(256, 72), 100, 107e3, 91e3, 14.9e3, 0.56),),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from common.errors import KaldiError
 from minikaldi.gmm.model_files import check_parts, line_end, read_end, read_start, read_weights
-from minikaldi.gmm.triangles import LOG_2PI, Float32Array, Float64Array, as_float32
+from minikaldi.gmm.triangles import LOG_2PI, Float32Array, Float64Array, as_float32, finite_or_lowest
 from minikaldi.io import (
     Reader,
     Writer,
@@ -88,8 +88,8 @@ def _gconsts(weights: Float32Array, means_invvars: Float32Array, inv_vars: Float
 
     Source: DiagGmm::ComputeGconsts.
     """
-    inverse = inv_vars.astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
+        inverse = inv_vars.astype(np.float64)
         gconsts = np.log(weights.astype(np.float64)) - 0.5 * (
             inverse.shape[1] * LOG_2PI - np.log(inverse).sum(axis=1) + (means_invvars**2 / inverse).sum(axis=1)
         )
@@ -98,8 +98,7 @@ def _gconsts(weights: Float32Array, means_invvars: Float32Array, inv_vars: Float
             f"diagonal GMM: the constant of Gaussian {int(np.isnan(gconsts).argmax())} is NaN; its inverse variances "
             "must be positive and its weight not negative"
         )
-    gconsts[np.isposinf(gconsts)] = -np.inf
-    return gconsts.astype(np.float32)
+    return finite_or_lowest(gconsts)
 
 
 class DiagGmmHolder:

@@ -22,6 +22,7 @@ from minikaldi.gmm.selection import (
 )
 from minikaldi.gmm.stats_files import (
     StatsHeader,
+    check_has_all,
     check_part,
     check_same_header,
     read_stats_header,
@@ -100,19 +101,20 @@ class DiagStatsHolder:
         binary = read_binary_header(stream)
         dim, num_gauss, flags = read_stats_header(stream, binary)
         flags = needed_flags(flags)
-        occupancy = np.zeros(num_gauss)
-        sums, squares = _zeros(num_gauss, dim, flags)
+        shapes = {
+            "<OCCUPANCY>": (num_gauss,),
+            "<MEANACCS>": (num_gauss, dim) if flags & GmmFlags.MEANS else (0, 0),
+            "<DIAGVARACCS>": (num_gauss, dim) if flags & GmmFlags.VARIANCES else (0, 0),
+        }
+        parts: dict[str, Float64Array] = {}
         while (token := read_token(stream)) != "</GMMACCS>":
-            if token == "<OCCUPANCY>":
-                occupancy = read_vector(stream, binary, np.float64)
-            elif token == "<MEANACCS>":
-                sums = _read_part(stream, binary, token, sums.shape)
-            elif token == "<DIAGVARACCS>":
-                squares = _read_part(stream, binary, token, squares.shape)
-            else:
+            if token not in shapes:
                 raise malformed(stream, f"{self.what}: unexpected token {token[:80]!r}", back=len(token) + 1)
-        check_part("<OCCUPANCY>", occupancy.shape, (num_gauss,))
-        return DiagStats(flags, dim, occupancy, sums, squares)
+            read = read_vector if token == "<OCCUPANCY>" else read_matrix
+            parts[token] = read(stream, binary, np.float64)
+            check_part(token, parts[token].shape, shapes[token])
+        check_has_all(parts, shapes)
+        return DiagStats(flags, dim, *(parts[token] for token in shapes))
 
     def write(self, stream: Writer, value: DiagStats, binary: bool) -> None:
         """Write the statistics with their header."""
@@ -131,12 +133,6 @@ def _zeros(num_gauss: int, dim: int, flags: GmmFlags) -> tuple[Float64Array, Flo
         np.zeros(full if flags & GmmFlags.MEANS else empty),
         np.zeros(full if flags & GmmFlags.VARIANCES else empty),
     )
-
-
-def _read_part(stream: Reader, binary: bool, token: str, shape: tuple[int, ...]) -> Float64Array:
-    part = read_matrix(stream, binary, np.float64)
-    check_part(token, part.shape, shape)
-    return part
 
 
 class DiagAccumulator:

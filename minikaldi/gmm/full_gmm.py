@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from common.errors import KaldiError
 from minikaldi.gmm.model_files import check_parts, line_end, read_end, read_start, read_weights
-from minikaldi.gmm.triangles import LOG_2PI, Float32Array, Float64Array, as_float32, check_triangle, packed_of, unpacked
+from minikaldi.gmm.triangles import (
+    LOG_2PI,
+    Float32Array,
+    Float64Array,
+    as_float32,
+    check_triangle,
+    finite_or_lowest,
+    packed_of,
+    unpacked,
+)
 from minikaldi.io import (
     Reader,
     Writer,
@@ -98,22 +107,25 @@ def _gconsts(weights: Float32Array, means_invcovars: Float32Array, inv_covars: F
 
     Source: FullGmm::ComputeGconsts.
     """
-    precisions = unpacked(inv_covars)
-    try:
-        factors = np.linalg.cholesky(precisions)
-    except np.linalg.LinAlgError as exc:
-        raise KaldiError(
-            f"full-covariance GMM: the inverse covariance of Gaussian {_first_indefinite(precisions)} is not positive "
-            "definite; train it with more frames, or with a higher --variance-floor"
-        ) from exc
-    whitened = np.linalg.solve(factors, means_invcovars.astype(np.float64)[:, :, None])[:, :, 0]
-    log_dets = 2 * np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-    with np.errstate(divide="ignore"):
+    with np.errstate(all="ignore"):
+        precisions = unpacked(inv_covars)
+        try:
+            factors = np.linalg.cholesky(precisions)
+            whitened = np.linalg.solve(factors, means_invcovars.astype(np.float64)[:, :, None])[:, :, 0]
+        except np.linalg.LinAlgError as exc:
+            raise KaldiError(
+                f"full-covariance GMM: the inverse covariance of Gaussian {_first_indefinite(precisions)} is not "
+                "positive definite; train it with more frames, or with a higher --variance-floor"
+            ) from exc
+        log_dets = 2 * np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         logs = np.log(weights.astype(np.float64))
-    gconsts = logs - 0.5 * (means_invcovars.shape[1] * LOG_2PI - log_dets + (whitened**2).sum(axis=1))
+        gconsts = logs - 0.5 * (means_invcovars.shape[1] * LOG_2PI - log_dets + (whitened**2).sum(axis=1))
     if np.isnan(gconsts).any():
-        raise KaldiError(f"full-covariance GMM: the constant of Gaussian {int(np.isnan(gconsts).argmax())} is NaN")
-    return gconsts.astype(np.float32)
+        raise KaldiError(
+            f"full-covariance GMM: the constant of Gaussian {int(np.isnan(gconsts).argmax())} is NaN; its weight must "
+            "not be negative, and all its numbers finite"
+        )
+    return finite_or_lowest(gconsts)
 
 
 def _first_indefinite(precisions: Float64Array) -> int:

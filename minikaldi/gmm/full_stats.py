@@ -15,13 +15,14 @@ from minikaldi.gmm.full_likes import FullScorer
 from minikaldi.gmm.selection import GaussPairs, frame_range, frame_slices, frame_starts, softmax_by_frame
 from minikaldi.gmm.stats_files import (
     StatsHeader,
+    check_has_all,
     check_part,
     check_same_header,
     read_stats_header,
     write_stats_header,
     write_sums,
 )
-from minikaldi.gmm.triangles import Float32Array, Float64Array, check_triangle, packed_of
+from minikaldi.gmm.triangles import Float32Array, Float64Array, packed_of
 from minikaldi.io import (
     FrameIndices,
     Reader,
@@ -97,25 +98,21 @@ class FullStatsHolder:
         binary = read_binary_header(stream)
         dim, num_gauss, flags = read_stats_header(stream, binary)
         flags = needed_flags(flags)
-        occupancy = np.zeros(num_gauss)
-        sums = np.zeros((num_gauss, dim) if flags & GmmFlags.MEANS else (0, 0))
-        scatter = np.zeros((num_gauss, dim * (dim + 1) // 2) if flags & GmmFlags.VARIANCES else (0, 0))
+        shapes = {
+            "<OCCUPANCY>": (num_gauss,),
+            "<MEANACCS>": (num_gauss, dim) if flags & GmmFlags.MEANS else (0, 0),
+        }
+        if flags & GmmFlags.VARIANCES:
+            shapes["<FULLVARACCS>"] = (num_gauss, dim * (dim + 1) // 2)
+        parts: dict[str, Float64Array] = {}
         while (token := read_token(stream)) != "</GMMACCS>":
-            if token == "<OCCUPANCY>":
-                occupancy = read_vector(stream, binary, np.float64)
-            elif token == "<MEANACCS>":
-                found = read_matrix(stream, binary, np.float64)
-                check_part(token, found.shape, sums.shape)
-                sums = found
-            elif token == "<FULLVARACCS>" and scatter.size:
-                for gauss in range(num_gauss):
-                    packed = read_packed(stream, binary, np.float64)
-                    check_triangle(packed, dim, f"second moment of Gaussian {gauss}")
-                    scatter[gauss] = packed
-            else:
+            if token not in shapes:
                 raise malformed(stream, f"{self.what}: unexpected token {token[:80]!r}", back=len(token) + 1)
-        check_part("<OCCUPANCY>", occupancy.shape, (num_gauss,))
-        return FullStats(flags, dim, occupancy, sums, scatter)
+            parts[token] = _read_part(stream, binary, token, num_gauss)
+            check_part(token, parts[token].shape, shapes[token])
+        check_has_all(parts, shapes)
+        scatter = parts.get("<FULLVARACCS>", np.zeros((0, 0)))
+        return FullStats(flags, dim, parts["<OCCUPANCY>"], parts["<MEANACCS>"], scatter)
 
     def write(self, stream: Writer, value: FullStats, binary: bool) -> None:
         """Write the statistics with their header."""
@@ -127,6 +124,19 @@ class FullStatsHolder:
             for packed in value.scatter.astype(np.float32):
                 write_packed(stream, packed, binary)
         write_token(stream, "</GMMACCS>")
+
+
+def _read_part(stream: Reader, binary: bool, token: str, num_gauss: int) -> Float64Array:
+    """The array after a token."""
+    if token == "<OCCUPANCY>":
+        return read_vector(stream, binary, np.float64)
+    if token == "<MEANACCS>":
+        return read_matrix(stream, binary, np.float64)
+    triangles: list[Float64Array] = []
+    for gauss in range(num_gauss):
+        triangles.append(read_packed(stream, binary, np.float64))
+        check_part(f"{token} of Gaussian {gauss}", triangles[-1].shape, triangles[0].shape)
+    return np.array(triangles)
 
 
 class FullAccumulator:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -73,6 +74,17 @@ def check_part(name: str, found: tuple[int, ...], expected: tuple[int, ...]) -> 
     """
     if found != expected:
         raise KaldiError(f"statistics: {name} has the size {found}; expected {expected}")
+
+
+def check_has_all(found: Mapping[str, object], expected: Mapping[str, object]) -> None:
+    """Check that every part was read.
+
+    Raises:
+        KaldiError: one is missing.
+    """
+    missing = [name for name in expected if name not in found]
+    if missing:
+        raise KaldiError(f"statistics: {' and '.join(missing)} missing; accumulate them again")
 
 
 def check_same_header(ours: StatsHeader, other: StatsHeader) -> None:

@@ -66,3 +66,10 @@ def as_float32(
         second.astype(np.float32, copy=False),
         third.astype(np.float32, copy=False),
     )
+
+
+def finite_or_lowest(values: Float64Array) -> Float32Array:
+    """As float32; what is infinite, or too large for it, is -inf, as Kaldi's constants of such Gaussians are."""
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float32)
+    return np.where(np.isposinf(rounded), np.float32(-np.inf), rounded)

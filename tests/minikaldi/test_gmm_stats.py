@@ -172,6 +172,7 @@ def test_statistics_that_are_cut_anywhere_are_refused(holder: Holder[Any], make:
         ("<GMMACCS> <VECSIZE> 1 <NUMCOMPONENTS> 1 <FLAGS> 7 <OCCUPANCY>  [ 1 2 ]\n</GMMACCS> ", "<OCCUPANCY> has"),
         ("<GMMACCS> <VECSIZE> 1 <NUMCOMPONENTS> 1 <FLAGS> 7 <MEANACCS>  [\n 1 2 ]\n</GMMACCS> ", "<MEANACCS> has"),
         ("<GMMACCS> <VECSIZE> 1 <NUMCOMPONENTS> 1 <FLAGS> 7 <OTHER> ", "unexpected token"),
+        ("<GMMACCS> <VECSIZE> 1 <NUMCOMPONENTS> 1 <FLAGS> 7 <OCCUPANCY>  [ 1 ]\n</GMMACCS> ", "<MEANACCS> and <DIAG"),
         ("<DiagGMM> ", "expected the token <GMMACCS>"),
     ],
 )
