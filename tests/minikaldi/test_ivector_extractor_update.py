@@ -179,6 +179,14 @@ def test_statistics_with_nan_are_refused(name: str) -> None:
         update_parameters(extractor, stats, RULES, ignore, ignore)
 
 
+def test_frames_without_variance_are_refused() -> None:
+    extractor, utterance = hand_case()
+    stats = stats_of(extractor, [utterance])
+    stats.linear[:] = stats.scatter[:] = 0.0  # as of frames that are all 0
+    with pytest.raises(KaldiError, match="the frames have no variance"):
+        update_parameters(extractor, stats, RULES, ignore, ignore)
+
+
 def test_no_frames_are_refused() -> None:
     extractor = random_extractor()
     stats = stats_of(extractor, [random_utterance(extractor, 40, 0)])
