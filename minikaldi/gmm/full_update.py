@@ -59,7 +59,8 @@ def update_full(
     if flags & GmmFlags.VARIANCES and enough.size:
         inverses[enough], floored[enough] = floored_inverses(_covars(means, stats, enough), eigenvalues)
     updated = full_gmm(weights, (inverses @ means[:, :, None])[:, :, 0], packed_of(inverses))
-    improvement = objective_of_full(updated, stats) - objective_of_full(gmm, stats)
+    products = second_moments(stats)
+    improvement = objective_of_full(updated, stats, products) - objective_of_full(gmm, stats, products)
     report = UpdateReport(improvement, float(stats.occupancy.sum()), int(floored.sum()), int((floored > 0).sum()))
     return (without_removed(updated, counts) if counts.removed.any() else updated), report
 
@@ -96,19 +97,35 @@ def floored_inverses(covars: Float64Array, limits: EigenvalueLimits) -> tuple[Fl
     return scaled @ vectors.transpose(0, 2, 1), (values < floors).sum(axis=1)
 
 
-def objective_of_full(gmm: FullGmm, stats: FullStats) -> float:
-    """Σ over the frames of the expected log-likelihood; without the terms that the statistics lack."""
+def second_moments(stats: FullStats) -> Float64Array:
+    """The sums of x xᵀ (M, F(F+1)/2), lower triangles; each element counts as often as in the whole matrix.
+
+    (0, 0) without GmmFlags.VARIANCES.
+    """
+    if not stats.flags & GmmFlags.VARIANCES:
+        return stats.scatter
+    rows, cols = triangle_indices(stats.dim)
+    moments: Float64Array = stats.means()[:, rows]
+    moments *= stats.sums[:, cols]
+    moments += stats.scatter
+    moments *= np.where(rows == cols, 1.0, 2.0)
+    return moments
+
+
+def objective_of_full(gmm: FullGmm, stats: FullStats, products: Float64Array) -> float:
+    """Σ over the frames of the expected log-likelihood; without the terms that the statistics lack.
+
+    Args:
+        gmm: the model.
+        stats: the statistics.
+        products: `second_moments` of them.
+    """
     used = stats.occupancy > 0
     value = float(stats.occupancy[used] @ gmm.gconsts[used].astype(np.float64))
     if stats.flags & GmmFlags.MEANS:
         value += float((stats.sums * gmm.means_invcovars).sum())
-    if stats.flags & GmmFlags.VARIANCES:
-        rows, cols = triangle_indices(gmm.dim)
-        about_zero = stats.means()[:, rows]
-        about_zero *= stats.sums[:, cols]
-        about_zero += stats.scatter
-        about_zero *= gmm.inv_covars
-        value -= float(about_zero.sum(axis=0) @ np.where(rows == cols, 0.5, 1.0))
+    if products.size:
+        value -= 0.5 * float(np.vecdot(products, gmm.inv_covars.astype(np.float64)).sum())
     return value
 
 
