@@ -135,28 +135,44 @@ def _update_variances(
     total, num_floored = 0.0, 0
     for start in range(0, len(counts), _BLOCK):
         block = slice(start, start + _BLOCK)
-        gauss, weights = residuals.used[block], counts[block]
-        covars = residuals.scatter[block] / weights[:, None, None]
-        covars = 0.5 * (covars + covars.transpose(0, 2, 1))
-        old = unpacked(extractor.inv_covars[gauss])
-        floored, numbers = floored_covariances(covars, floor)
+        gauss, covars = residuals.used[block], residuals.scatter[block] / counts[block, None, None]
+        gains, numbers = _replace_covariances(extractor, gauss, 0.5 * (covars + covars.transpose(0, 2, 1)), floor)
         for index, number in zip(gauss[numbers > 0], numbers[numbers > 0], strict=True):
             log(f"For Gaussian index {index}, floored {number} eigenvalues of variance.")
-        new = np.linalg.inv(floored)
-        new = 0.5 * (new + new.transpose(0, 2, 1))
-        total += float(weights @ (_log_likelihoods(covars, new) - _log_likelihoods(covars, old)))
+        total += float(counts[block] @ gains)
         num_floored += int(numbers.sum())
-        extractor.inv_covars[gauss] = packed_of(new)
     frames = float(stats.counts.sum())
     log(f"Floored {100.0 * num_floored / (extractor.num_gauss * extractor.dim):.6g}% of all Gaussian eigenvalues")
     log(f"Overall objf impr/frame for variances was {total / frames:.6g} over {frames:.6g} frames.")
     return total / frames
 
 
+def _replace_covariances(
+    extractor: IvectorExtractor, gauss: np.ndarray, covars: Float64Array, floor: Float64Array
+) -> tuple[Float64Array, np.ndarray]:
+    """Set the covariances of some Gaussians (N,) to `covars` (N, F, F), floored.
+
+    Returns:
+        improvements per frame (N,), and numbers of floored eigenvalues (N,).
+    """
+    old = unpacked(extractor.inv_covars[gauss])
+    floored, numbers = floored_covariances(covars, floor)
+    new = np.linalg.inv(floored)
+    new = 0.5 * (new + new.transpose(0, 2, 1))
+    extractor.inv_covars[gauss] = packed_of(new)
+    return _log_likelihoods(covars, new) - _log_likelihoods(covars, old), numbers
+
+
 def _well_conditioned(floor: Float64Array, warn: Report) -> Float64Array:
-    """The floor (F, F) with eigenvalues of at least 1e-4 of the largest."""
+    """The floor (F, F) with eigenvalues of at least 1e-4 of the largest.
+
+    Raises:
+        KaldiError: it is 0.
+    """
     values, vectors = np.linalg.eigh(floor)
     least = float(np.abs(values).max()) / _LARGEST_FLOOR_CONDITION
+    if not least > 0.0:
+        raise KaldiError("the frames have no variance about the Gaussians' means; look at the features")
     low = int((values < least).sum())
     if not low:
         return floor

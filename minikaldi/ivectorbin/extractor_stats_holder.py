@@ -29,7 +29,7 @@ from minikaldi.io import (
     write_token,
     write_vector,
 )
-from minikaldi.io.matrices import read_matrix_header
+from minikaldi.io.matrices import converted, read_matrix_header
 from minikaldi.io.packed import read_packed, write_packed
 from minikaldi.io.places import malformed
 from minikaldi.io.primitives import read_array
@@ -181,7 +181,7 @@ def _read_rows(stream: Reader, binary: bool, what: str, expected: list[tuple[int
     for block in _row_blocks(stream, binary, what, expected):
         if rows is None:
             rows = np.empty(expected[0], dtype=np.float32)
-        rows[start : start + len(block)] = block
+        rows[start : start + len(block)] = converted(block, np.float32)
         start += len(block)
     return np.zeros((0, 0), dtype=np.float32) if rows is None else rows
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import re
 import struct
-import subprocess
 import tracemalloc
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,16 +46,20 @@ from minikaldi.io import (
     StreamContext,
     compressed_matrix,
     matrix_shape,
-    places,
     random_access,
     read_matrix_rows,
-    read_object,
     sequential,
     writer,
 )
+from minikaldi.ivector.extractor import IvectorExtractor
+from minikaldi.ivector.extractor_stats import ExtractorStats
 from minikaldi.ivector.plda import Plda
+from minikaldi.ivectorbin.extractor_holder import EXTRACTOR
+from minikaldi.ivectorbin.extractor_stats_holder import EXTRACTOR_STATS
 from minikaldi.ivectorbin.plda_holder import PLDA
+from tests.minikaldi.helpers.extractor_passes import stats_of
 from tests.minikaldi.helpers.fuzzing import Refusal, damaged, memory_limit, refusal_or_value
+from tests.minikaldi.helpers.slow_extractor import random_extractor, random_utterance
 from tests.minikaldi.helpers.slow_mixtures import random_diag, random_full, random_selection
 
 pytestmark = pytest.mark.filterwarnings("error")  # numpy's warnings are silent faults
@@ -102,6 +104,8 @@ DIAG_SUMS = (
     DiagStats(GmmFlags.WEIGHTS, 1, np.ones(1), np.zeros((0, 0)), np.zeros((0, 0))),
 )
 FULL_SUMS = (FullStats(MVW, 2, *STATS, np.ones((2, 3))),)
+EXTRACTORS = (random_extractor(2, 2, 2), random_extractor(1, 1, 1), random_extractor(2, 1, 2, with_weights=True))
+EXTRACTOR_SUMS = tuple(stats_of(one, [random_utterance(one, 3, 0)]) for one in EXTRACTORS[:2])
 VECTORS = (MATRIX[0], MATRIX[:, 0], MATRIX[0, :1])
 FORMS = [
     Form("FM", "ark", FLOAT_MATRIX, MATRICES),
@@ -147,8 +151,15 @@ FORMS = [
     Form("diagonal statistics", "ark", DIAG_STATS, DIAG_SUMS),
     Form("text diagonal statistics", "ark,t", DIAG_STATS, DIAG_SUMS),
     Form("full statistics", "ark", FULL_STATS, FULL_SUMS),
+    Form("extractor", "ark", EXTRACTOR, EXTRACTORS),
+    Form("text extractor", "ark,t", EXTRACTOR, EXTRACTORS),
+    Form("extractor statistics", "ark", EXTRACTOR_STATS, EXTRACTOR_SUMS),
+    Form("text extractor statistics", "ark,t", EXTRACTOR_STATS, EXTRACTOR_SUMS),
 ]
-LAST_TOKENS = (b"</Plda>", b"</DiagGMM>", b"</FullGMM>", b"</GMMACCS>")
+LAST_TOKENS = (
+    *(b"</Plda>", b"</DiagGMM>", b"</FullGMM>", b"</GMMACCS>"),
+    *(b"</IvectorExtractor>", b"</IvectorExtractorStats>"),
+)
 EACH_FORM = pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 
 
@@ -156,7 +167,7 @@ def plain(value: Any) -> Any:
     """A value in a form that compares by content."""
     if isinstance(value, Plda):
         return [plain(part) for part in (value.mean, value.transform, value.psi)]
-    if isinstance(value, FrameIndices | DiagStats | FullStats | DiagGmm | FullGmm):
+    if isinstance(value, FrameIndices | DiagStats | FullStats | DiagGmm | FullGmm | IvectorExtractor | ExtractorStats):
         return [plain(part) for part in vars(value).values()]
     if isinstance(value, CompressedMatrix):
         return [plain(part) for part in (value.header, value.quantiles, value.codes)]
@@ -272,59 +283,3 @@ def test_a_range_beyond_float32_is_infinite_without_a_warning() -> None:
     assert matrix.tolist() == [[np.float32(3e38), np.inf]]
     double = b"\0BDM \4" + struct.pack("<i", 1) + b"\4" + struct.pack("<i", 1) + struct.pack("<d", 1e300)
     assert FLOAT_MATRIX.read(io.BufferedReader(io.BytesIO(double))).tolist() == [[np.inf]]  # type: ignore[arg-type]
-
-
-CUT = b"utt1 \0BFM \x04\x03\0\0\0\x04\x04\0\0\0" + bytes(12)
-SAID = "byte 20: matrix of 3 x 4: expected 48 bytes, found 12: truncated?"
-
-
-def places_of_a_cut_matrix(path: Path) -> Iterator[tuple[str, str]]:
-    """Ways to read the file, and the beginning of what each says."""
-    yield f"ark:{path}", f"{path}: key utt1: {SAID}"
-    yield f"ark:cat {path} |", f"cat {path} |: key utt1: {SAID}"
-    yield f"ark:cat {path}; true |", f"cat {path}; true |: key utt1: {SAID}"
-
-
-def test_files_and_pipes_name_the_byte_of_a_cut_matrix(tmp_path: Path) -> None:
-    path = tmp_path / "feats.ark"
-    path.write_bytes(CUT)
-    for rspecifier, said in places_of_a_cut_matrix(path):
-        with pytest.raises(KaldiError) as caught, sequential(rspecifier, FLOAT_MATRIX) as table:
-            list(table)
-        assert str(caught.value) == said
-    (tmp_path / "feats.scp").write_text(f"utt1 {path}:5\n")
-    with pytest.raises(KaldiError) as caught, sequential(f"scp:{tmp_path}/feats.scp", FLOAT_MATRIX) as table:
-        list(table)
-    assert str(caught.value) == f"{tmp_path}/feats.scp: key utt1: {path}:5: {SAID}"
-    for read in (lambda: read_object(f"{path}:5", FLOAT_MATRIX), lambda: read_matrix_rows(f"{path}:5", 0, 3)):
-        with pytest.raises(KaldiError, match=rf"^{path}:5: byte 20: .*truncated"):
-            read()
-
-
-@pytest.mark.parametrize("source", ["pipe", "file", "named pipe", "inner pipe"])
-def test_a_command_names_the_byte_of_its_standard_input(
-    source: str, tmp_path: Path, command_env: dict[str, str]
-) -> None:
-    path = tmp_path / "feats.ark"
-    path.write_bytes(CUT)
-    given = {
-        "pipe": f"cat {path} | copy-feats ark:- ark:/dev/null",
-        "file": f"copy-feats ark:- ark:/dev/null < {path}",
-        "named pipe": f"copy-feats ark:<(cat {path}) ark:/dev/null",
-        "inner pipe": f"cat {path} | copy-feats 'ark:copy-feats ark:- ark:- |' ark:/dev/null",
-    }[source]
-    done = subprocess.run(["bash", "-c", given], env=command_env, capture_output=True, text=True, check=False)
-    assert done.returncode == 255
-    name = r"/dev/fd/\d+" if source == "named pipe" else "standard input"
-    assert re.search(rf"{name}: key utt1: {re.escape(SAID)}\n", done.stderr), done.stderr
-
-
-def test_the_place_costs_nothing_where_nothing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written(tmp_path, FORMS[0])
-
-    def no_place(*arguments: object) -> str:
-        raise AssertionError("a place was asked for")
-
-    monkeypatch.setattr(places, "_place", no_place)
-    with sequential(f"ark:{tmp_path}/a.ark", FLOAT_MATRIX) as table:
-        assert len(list(table)) == 3

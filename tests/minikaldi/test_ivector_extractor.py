@@ -14,12 +14,10 @@ from minikaldi.io import FramePosteriors
 from minikaldi.ivector import utterance_stats
 from minikaldi.ivector.extraction import extract_vectors
 from minikaldi.ivector.extractor import IvectorExtractor
-from minikaldi.ivector.extractor_posterior import equations_of, posterior_of
-from minikaldi.ivector.extractor_stats import ExtractorStats, StatsAccumulator
 from minikaldi.ivector.extractor_terms import terms_of
 from minikaldi.ivector.utterance_stats import BatchStats, WeightedFrames, batch_stats
+from tests.minikaldi.helpers.extractor_passes import hand_case, stats_of, vectors_by
 from tests.minikaldi.helpers.slow_extractor import (
-    Utterance,
     from_frames,
     pass_statistics,
     random_extractor,
@@ -36,32 +34,6 @@ def close(found: object, expected: object) -> None:
     """Equal to 1e-5 of the largest magnitude."""
     scale = float(np.abs(np.asarray(expected)).max(initial=1e-30))
     np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=0, atol=SINGLE * scale)
-
-
-def stats_of(
-    extractor: IvectorExtractor, utterances: list[Utterance], batch_size: int = 100, update_variances: bool = True
-) -> ExtractorStats:
-    """The statistics of a pass."""
-    terms = terms_of(extractor)
-    accumulator = StatsAccumulator(terms, update_variances, True)
-    for start in range(0, len(utterances), batch_size):
-        part = [WeightedFrames(row, *utt) for row, utt in enumerate(utterances[start : start + batch_size])]
-        stats = batch_stats(part, len(part), terms.centres, update_variances)
-        accumulator.add(stats, posterior_of(equations_of(terms, stats)))
-    return accumulator.finish()
-
-
-def vectors_by(extractor: IvectorExtractor, utterances: list[Utterance]) -> np.ndarray:
-    """The vectors (B, I) of one batch."""
-    terms = terms_of(extractor)
-    part = [WeightedFrames(row, *utt) for row, utt in enumerate(utterances)]
-    return extract_vectors(terms, batch_stats(part, len(part), terms.centres, False), True).vectors
-
-
-def hand_case() -> tuple[IvectorExtractor, Utterance]:
-    """One Gaussian of one dimension: M = 1/2, variance 1, prior N(2, 1); frames 2, 3, 4."""
-    extractor = IvectorExtractor(np.full((1, 1, 1), 0.5), np.ones((1, 1)), np.ones(1), np.zeros((0, 0)), 2.0)
-    return extractor, (np.array([[2], [3], [4]], dtype=np.float32), from_frames([[(0, 1.0)]] * 3))
 
 
 def test_the_vector_by_hand_is_the_ratio_of_linear_term_and_precision() -> None:

@@ -7,33 +7,12 @@ import pytest
 
 from common.errors import KaldiError
 from minikaldi.gmm.triangles import packed_of, unpacked
-from minikaldi.ivector.extractor import IvectorExtractor, transformed_extractor
+from minikaldi.ivector.extractor import transformed_extractor
 from minikaldi.ivector.extractor_prior import update_prior
-from minikaldi.ivector.extractor_stats import ExtractorStats
 from minikaldi.ivector.extractor_update import UpdateRules, floored_covariances, update_parameters
 from minikaldi.ivector.quadratic_problem import solve_quadratic
+from tests.minikaldi.helpers.extractor_passes import RULES, copy_of, hand_case, ignore, stats_of, updated, vectors_by
 from tests.minikaldi.helpers.slow_extractor import random_extractor, random_utterance
-from tests.minikaldi.test_ivector_extractor import hand_case, stats_of, vectors_by
-
-RULES = UpdateRules(gaussian_min_count=1.0, variance_floor_factor=0.01, diagonalize=True)
-
-
-def ignore(text: str) -> None:
-    """A log that is not read."""
-
-
-def copy_of(extractor: IvectorExtractor) -> IvectorExtractor:
-    """The same model in memory of its own: an update changes its arrays."""
-    return IvectorExtractor(
-        extractor.projections.copy(), extractor.inv_covars.copy(), extractor.weights.copy(),
-        extractor.weight_projections.copy(), extractor.prior_offset,
-    )  # fmt: skip
-
-
-def updated(extractor: IvectorExtractor, stats: ExtractorStats, rules: UpdateRules = RULES) -> IvectorExtractor:
-    """The next model."""
-    model, _ = update_parameters(copy_of(extractor), stats, rules, ignore, ignore)
-    return update_prior(model, stats, rules.diagonalize, ignore, ignore)[0]
 
 
 def test_an_update_by_hand() -> None:
@@ -197,6 +176,14 @@ def test_statistics_with_nan_are_refused(name: str) -> None:
     stats = stats_of(extractor, [random_utterance(extractor, 40, 0)])
     getattr(stats, name).flat[0] = np.nan
     with pytest.raises(KaldiError, match="the statistics hold NaN or infinity"):
+        update_parameters(extractor, stats, RULES, ignore, ignore)
+
+
+def test_frames_without_variance_are_refused() -> None:
+    extractor, utterance = hand_case()
+    stats = stats_of(extractor, [utterance])
+    stats.linear[:] = stats.scatter[:] = 0.0  # as of frames that are all 0
+    with pytest.raises(KaldiError, match="the frames have no variance"):
         update_parameters(extractor, stats, RULES, ignore, ignore)
 
 

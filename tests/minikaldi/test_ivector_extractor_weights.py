@@ -17,8 +17,8 @@ from minikaldi.ivector.extractor_weights import (
     weight_stats,
 )
 from minikaldi.ivector.utterance_stats import BatchStats, WeightedFrames, batch_stats
+from tests.minikaldi.helpers.extractor_passes import updated
 from tests.minikaldi.helpers.slow_extractor import Utterance, random_extractor, random_utterance, utterance_statistics
-from tests.minikaldi.test_ivector_extractor_update import updated
 
 
 def batch_of(extractor: IvectorExtractor, count: int) -> tuple[list[Utterance], ExtractorTerms, BatchStats]:
