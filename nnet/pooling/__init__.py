@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, TypeVar
 
-from common.options import option
+from common.options import option, require
 from nnet.part_options import PartOptions
 
 OwnPooling = TypeVar("OwnPooling", bound="PoolingOptions")
@@ -121,11 +121,15 @@ class LdeOptions(PoolingOptions):
     scale: float = option(
         1.0, "start of each entry's scale s; distances are multiplied by s², with att by s", above=0, below=math.inf
     )
-    occupancy: Literal["none", "linear", "root"] = option(
-        "none", "whether an entry's output is multiplied by the share of frames that it takes, or by the share's root"
+    occupancy: Literal["none", "linear"] = option(
+        "none", "linear: an entry's output is multiplied by the share of frames that it takes; with assignment lde"
     )
     norm_frames: bool = option(False, "whether a batch norm without gain and shift comes before the dictionary")
-    norm_output: bool = option(False, "whether a batch norm follows the pooled vector")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shared = self.assignment == "lde" or self.occupancy == "none"
+        require(shared, "occupancy", self.occupancy, "none where assignment is att, by which entries share no frames")
 
     def shortened(self, before: int, now: int) -> LdeOptions:
         """Weights over the entries begin soft.
