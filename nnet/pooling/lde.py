@@ -25,8 +25,8 @@ Distances and squares are floored at 0.
                division, so that Σ_t w_td r_td / T is left
 
 Without the shares, an entry that takes a hundredth of a frame counts as much as one that takes twenty frames, and with
-s = 1 and C = 128 nearly each frame belongs to one entry: |r|² is over a hundred and differs by tens between entries. So
-most of the D·C numbers are the values of one or two frames. docs/results.md has what that costs. `start` and `scale`
+s = 1 and C = 64 nearly each frame belongs to one entry: |r|² is near 80, with a deviation of 8 between entries. So most
+of the D·C numbers are the values of about two frames. docs/results.md has what that costs. `start` and `scale`
 are where training begins (lde_start.py).
 """
 
