@@ -30,6 +30,7 @@ from nnet.config.shortening import shortened  # noqa: E402
 
 LDA_DIM = 50  # of conf/pipeline/mini.conf
 BATCH_FRAMES = 12000
+BACK_ENDS = ("PLDA", "cosine", "cosine, AS-norm")
 
 
 def options(argv: Sequence[str]) -> argparse.Namespace:
@@ -45,24 +46,27 @@ def options(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def table(file: dict[str, Any], results: dict[str, Any]) -> list[str]:
-    """Lines of Markdown: a row for each case, with the figures of its seeds and their mean."""
-    back_ends = ("PLDA", "cosine", "cosine, AS-norm")
-    lines = [f"| case | {' | '.join(back_ends)} | loss, right |", f"|{' --- |' * 5}"]
+    """Lines of Markdown: a row for each run, with intervals, and for the mean of a case's seeds."""
+    lines = [f"| case | seed | {' | '.join(BACK_ENDS)} | loss, right |", f"|{' --- |' * 6}"]
     for name in file["cases"]:
-        runs = [run for key, run in results.items() if key.rpartition("-")[0] == name]
-        if not runs:
-            continue
-        cells = [figures([run["eer"][each] for run in runs]) for each in back_ends]
-        curves = [run["curve"][-1] for run in runs]
-        loss, right = (sum(float(last[key]) for last in curves) / len(runs) for key in ("loss", "accuracy"))
-        lines.append(f"| {name} | {' | '.join(cells)} | {loss:.2f}, {100 * right:.0f} % |")
+        seeds = sorted(int(key.rpartition("-")[2]) for key in results if key.rpartition("-")[0] == name)
+        runs = [results[f"{name}-{seed}"] for seed in seeds]
+        for seed, run in zip(seeds, runs, strict=True):
+            cells = [rate_and_interval(run, back_end) for back_end in BACK_ENDS]
+            last = run["curve"][-1]
+            end = f"{float(last['loss']):.2f}, {100 * float(last['accuracy']):.0f} %"
+            lines.append(f"| {name} | {seed} | {' | '.join(cells)} | {end} |")
+        if len(runs) > 1:
+            means = [sum(run["eer"][back_end] for run in runs) / len(runs) for back_end in BACK_ENDS]
+            lines.append(f"| {name} | mean | {' | '.join(f'**{100 * mean:.2f}**' for mean in means)} | |")
     return lines
 
 
-def figures(rates: list[float]) -> str:
-    """Error rates in percent; of several, their mean before them."""
-    each = ", ".join(f"{100 * rate:.2f}" for rate in rates)
-    return each if len(rates) == 1 else f"{100 * sum(rates) / len(rates):.2f} ({each})"
+def rate_and_interval(run: dict[str, Any], back_end: str) -> str:
+    """`9.10 [7.80, 10.40]`, in percent."""
+    shown = f"{100 * run['eer'][back_end]:.2f}"
+    low, high = run.get("interval", {}).get(back_end, (None, None))
+    return shown if low is None else f"{shown} [{100 * low:.2f}, {100 * high:.2f}]"
 
 
 def changes_of(file: dict[str, Any], name: str, seed: int) -> list[str]:

@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, TypeVar
 
-from common.options import option
+from common.options import option, require
 from nnet.part_options import PartOptions
 
 OwnPooling = TypeVar("OwnPooling", bound="PoolingOptions")
@@ -121,18 +121,21 @@ class LdeOptions(PoolingOptions):
     scale: float = option(
         1.0, "start of each entry's scale s; distances are multiplied by s², with att by s", above=0, below=math.inf
     )
-    occupancy: Literal["none", "linear", "root"] = option(
-        "none", "whether an entry's output is multiplied by the share of frames that it takes, or by the share's root"
+    occupancy: Literal["none", "linear"] = option(
+        "none", "linear: an entry's output is multiplied by the share of frames that it takes; with assignment lde"
     )
     norm_frames: bool = option(False, "whether a batch norm without gain and shift comes before the dictionary")
-    norm_output: bool = option(False, "whether a batch norm follows the pooled vector")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shared = self.assignment == "lde" or self.occupancy == "none"
+        require(shared, "occupancy", self.occupancy, "none where assignment is att, by which entries share no frames")
 
     def shortened(self, before: int, now: int) -> LdeOptions:
         """Weights over the entries begin soft.
 
-        Squared distances of frames to entries are near 2 C, over a hundred, and with s = 1 a frame's weights are a
-        choice of one entry from the first step on. s is learnt, but takes thousands of steps to fall; see
-        docs/results.md.
+        Squared distances of frames to entries are near C, and with s = 1 a frame's weights are a choice of one entry
+        from the first step on. s is learnt slowly: after 400 steps it is between 0.96 and 1.03 (docs/results.md).
         """
         sharp = self.assignment == "lde" and self.distance == "sqr" and self.scale > SOFT_SCALE
         return replace(self, scale=SOFT_SCALE) if sharp else self

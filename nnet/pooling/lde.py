@@ -22,12 +22,12 @@ Distances and squares are floored at 0.
     distance   sqr: |r|²     norm: |r|     mean: |r|² / C, whose size does not depend on the number of channels
     output     mean: the D means     mean+std: for each d its C means, then its C deviations
     occupancy  none: as they are; linear: times the share of frames that d takes, p_d = Σ_t w_td / T before the
-               division, so that Σ_t w_td r_td / T is left; root: times √p_d
+               division, so that Σ_t w_td r_td / T is left
 
 Without the shares, an entry that takes a hundredth of a frame counts as much as one that takes twenty frames, and with
-s = 1 and C = 128 nearly each frame belongs to one entry: |r|² is over a hundred and differs by tens between entries. So
-most of the D·C numbers are the values of one or two frames. docs/results.md has what that costs. `start` and `scale`
-are where training begins (lde_start.py), `occupancy` and the norms are what it learns.
+s = 1 and C = 64 nearly each frame belongs to one entry: |r|² is near 80, with a deviation of 8 between entries. So most
+of the D·C numbers are the values of about two frames. docs/results.md has what that costs. `start` and `scale`
+are where training begins (lde_start.py).
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ from nnet.pooling.attention import about_own_mean, normalise_frames
 from nnet.pooling.lde_start import first_dictionary
 
 WEIGHT_FLOOR = 1e-9  # under the sum of a centre's weights, which underflows for a centre far from each frame
-SHARE_FLOOR = 1e-6  # under the root of a share, which may be 0; a thousandth after it
 VARIANCE_FLOOR = 1e-8  # under the square root of a second moment, and of a squared distance
 
 
@@ -56,7 +55,6 @@ class LdePooling(Pooling):
         self.centres = nn.Parameter(torch.empty(options.components, in_dim).uniform_(-1, 1))  # μ, (D, C)
         self.scales = nn.Parameter(torch.full((options.components,), options.scale))  # s, (D,)
         self.input_norm = nn.BatchNorm1d(in_dim, affine=False) if options.norm_frames else None
-        self.output_norm = nn.BatchNorm1d(self.out_dim) if options.norm_output else None
         self.begun: torch.Tensor
         if options.start != "uniform":  # a published checkpoint has no such number
             self.register_buffer("begun", torch.tensor(False))
@@ -83,10 +81,9 @@ class LdePooling(Pooling):
         frames, centres = self._shifted(frames, mask)
         weights, share = self._assign(frames, centres, mask)
         encoded = self._residuals(weights.transpose(1, 2), frames, centres)  # (B, T, D) -> (B, D, T)
-        if self.options.occupancy != "none":
-            encoded = encoded * (share if self.options.occupancy == "linear" else (share + SHARE_FLOOR).sqrt())
-        pooled = encoded.flatten(1)  # (B, D, C) -> (B, D·C), or twice as many
-        return pooled if self.output_norm is None else self.output_norm(pooled)
+        if self.options.occupancy == "linear":
+            encoded = encoded * share
+        return encoded.flatten(1)  # (B, D, C) -> (B, D·C), or twice as many
 
     def _residuals(self, weights: torch.Tensor, frames: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
         """Mean residuals of each entry, (B, D, C), or these and their deviations, (B, D, 2C); weights (B, D, T)."""

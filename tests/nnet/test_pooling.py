@@ -33,7 +33,7 @@ FURTHER: dict[str, PoolingOptions] = {
     "channel_attentive-narrow": ChannelAttentiveOptions(hidden=5),
     "channel_attentive-plain": ChannelAttentiveOptions(hidden=5, context=False, batch_norm=False),
     "lde-spread": LdeOptions(components=3, output="mean+std", centred=True),
-    "lde-normalised": LdeOptions(components=3, occupancy="root", norm_frames=True, norm_output=True),
+    "lde-normalised": LdeOptions(components=3, occupancy="linear", norm_frames=True),
     "lde-att": LdeOptions(components=3, assignment="att", distance="norm"),
 }
 EVERY_POOLING = {name: options() for name, options in POOLINGS.items()} | FURTHER

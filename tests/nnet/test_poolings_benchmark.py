@@ -91,11 +91,18 @@ def test_every_case_can_be_trained(root: Path, poolings: Any, path: Path) -> Non
         assert (config.training.steps, config.training.seed, config.data.source) == (file["steps"], 3, "audio")
 
 
-def test_the_table_has_the_figures_of_each_seed_and_their_mean(poolings: Any) -> None:
+def test_the_table_has_a_row_for_each_run_and_for_the_mean_of_seeds(poolings: Any) -> None:
     def run(rate: float) -> dict[str, Any]:
         rates = dict.fromkeys(("PLDA", "cosine", "cosine, AS-norm"), rate)
-        return {"eer": rates, "curve": [{"loss": "9"}, {"loss": "2.5", "accuracy": "0.5"}]}
+        interval = {back_end: [each - 0.01, each + 0.02] for back_end, each in rates.items()}
+        curve = [{"loss": "9"}, {"loss": "2.5", "accuracy": "0.5"}]
+        return {"eer": rates, "interval": interval, "curve": curve}
 
     lines = poolings.table({"cases": {"a": [], "b": [], "c": []}}, {"a-1": run(0.1), "a-2": run(0.2), "b-1": run(0.05)})
-    mean = "15.00 (10.00, 20.00)"
-    assert lines[2:] == [f"| a | {mean} | {mean} | {mean} | 2.50, 50 % |", "| b | 5.00 | 5.00 | 5.00 | 2.50, 50 % |"]
+    ten, twenty, five = (f"{rate:.2f} [{rate - 1:.2f}, {rate + 2:.2f}]" for rate in (10, 20, 5))
+    assert lines[2:] == [
+        f"| a | 1 | {ten} | {ten} | {ten} | 2.50, 50 % |",
+        f"| a | 2 | {twenty} | {twenty} | {twenty} | 2.50, 50 % |",
+        "| a | mean | **15.00** | **15.00** | **15.00** | |",
+        f"| b | 1 | {five} | {five} | {five} | 2.50, 50 % |",
+    ]
