@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2086    # the caller's variables; $cmd may have options
-# Sourced by train_diag_ubm.sh and train_full_ubm.sh, after functions.sh: E-M passes over all features, which start again
-# after the last finished pass. The state is in a folder of its own; an earlier model stays until the new one is whole.
+# Sourced by train_diag_ubm.sh and train_full_ubm.sh, after functions.sh: E-M passes over all features, which start
+# again after the last finished pass. The state is in a folder of its own; an earlier model stays until the new one is
+# whole.
 #
 # Of the caller: cmd, nj, label, cleanup, num_iters, min_gaussian_weight, remove_low_count_gaussians, total (of
 # split_for_jobs), work (the folder of the state), logs (the folder of the logs).

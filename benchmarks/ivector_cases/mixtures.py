@@ -108,7 +108,7 @@ def _case(place: Place, case: MixtureCase, folder: str) -> Iterator[Row]:
     used = place.measure([*estimate, f"{folder}/next.ubm"], beside_kaldi=True)
     ours, here = figures(lambda usage: usage.cpu, used)
     yield Row(
-        PART, f"fgmm-global-est, {size}", "s CPU", ours, case.estimate, case.estimate, False, used.peak_mb, MOST_MB,
+        PART, f"fgmm-global-est, {size}", "s CPU", ours, case.estimate, None, False, used.peak_mb, MOST_MB,
         True, here,
     )  # fmt: skip
 

@@ -79,7 +79,7 @@ def row_cells(rows: Sequence[Row], scale: str) -> Cells:
         met = {True: "yes", False: "**no**", None: ""}[shown.met()]
         goal = ("≥ " if row.more_is_better else "≤ ") + number(shown.goal) if shown.goal is not None else ""
         if shown.goal_mb is not None:
-            goal += f", ≤ {shown.goal_mb:g} MB"
+            goal += f"{', ' if goal else ''}≤ {shown.goal_mb:g} MB"
         ratio = number(shown.times_kaldi())
         cells.append([row.what, row.unit, number(shown.kaldi), goal, number(row.ours), ratio, number(row.peak_mb), met])
     return cells

@@ -78,7 +78,7 @@ def _means(gmm: FullGmm, stats: FullStats, flags: GmmFlags, counts: Counts) -> F
 
 def _covars(means: Float64Array, stats: FullStats, enough: NDArray[np.intp]) -> Float64Array:
     """The covariances (n, F, F) of some Gaussians' frames about the new means, which may be the old ones."""
-    covars = unpacked(stats.scatter[enough]) / stats.occupancy[enough, None, None]
+    covars = unpacked(stats.scatter[enough] / stats.occupancy[enough, None])
     gap = means[enough] - stats.means()[enough]
     if gap.any():
         covars += gap[:, :, None] * gap[:, None, :]
