@@ -67,9 +67,10 @@ posteriors num-gselect=$num_gselect min-post=$min_post scale=$posterior_scale
 extractor ivector-dim=$ivector_dim use-weights=$use_weights samples=$num_samples_for_weights"
 if [ -e "$exp/settings" ] && [ "$(< "$exp/settings")" != "$settings" ]; then
   echo "$label: $exp was made with other options or data; it is made again" >&2
-  rm -f "$exp"/{*.ie,*.partial,acc.*,post.*.gz,posteriors_done,settings}
+  rm -f "$exp/settings"
 fi
 if [ ! -e "$exp/settings" ]; then
+  rm -f "$exp"/{*.ie,*.partial,acc.*,post.*.gz,posteriors_done}
   cp "$ubm/final.ubm" "$exp/final.ubm"
   echo "$delta_opts" > "$exp/delta_opts"
   echo "$apply_cmn" > "$exp/apply_cmn"
