@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 from common.options import option, require
 from nnet.training.schedule_base import NO_EERS, Eers, Schedule, shorter_warm_up, stale_steps
 
-SHORT_COOL_DOWN = 0.5  # share of a shortened run
-
 
 def _cosine(start: float, end: float, done: float) -> float:
     """Half a cosine from `start` (done = 0) to `end` (done = 1)."""
@@ -49,9 +47,6 @@ class Noam(Schedule):
     speed_up_after: int | None = option(
         None, "validations without a lower error rate after which the clock doubles its speed; null: never", least=1
     )
-    cool_down: float = option(
-        0.0, "share of the run, at its end, in which the rate also falls straight towards 0", least=0, below=1
-    )
 
     @property
     def needs_eers(self) -> bool:
@@ -71,21 +66,15 @@ class Noam(Schedule):
         return min(step + added, 2**1000)  # a greater integer has no float
 
     def lr(self, step: int, total_steps: int, eers: Eers = NO_EERS) -> float:
-        """factor · d_model^-0.5 · min(n^-0.5, n · warmup^-1.5), less while it cools down."""
+        """factor · d_model^-0.5 · min(n^-0.5, n · warmup^-1.5)."""
         n = self.clock(step, eers)
-        rate = self.factor * self.d_model**-0.5 * min(n**-0.5, n * self.warmup_steps**-1.5)
-        return rate * min(1.0, (total_steps - step + 1) / (self.cool_down * total_steps)) if self.cool_down else rate
+        return self.factor * self.d_model**-0.5 * min(n**-0.5, n * self.warmup_steps**-1.5)
 
     def shortened(self, before: int, now: int) -> Noam:
-        """The warm-up is shortened; the peak, factor · (d_model · warm-up)^-0.5, stays, to four digits of `factor`.
-
-        The clock of a long run speeds up several times, so that its rate ends near 0. A short run has too few
-        validations for that, and cools down in their place.
-        """
+        """The warm-up is shortened; the peak, factor · (d_model · warm-up)^-0.5, stays, to four digits of `factor`."""
         warm = shorter_warm_up(self.warmup_steps, before, now)
         factor = self.factor * (warm / self.warmup_steps) ** 0.5
-        cool_down = self.cool_down if self.speed_up_after is None else max(self.cool_down, SHORT_COOL_DOWN)
-        return replace(self, warmup_steps=warm, factor=float(f"{factor:.4g}"), cool_down=cool_down)
+        return replace(self, warmup_steps=warm, factor=float(f"{factor:.4g}"))
 
 
 @dataclass(frozen=True)

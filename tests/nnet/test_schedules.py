@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import pytest
@@ -25,21 +24,6 @@ NOAM_D64_W8000 = {
 def test_noam_gives_the_golden_rates(step: int, expected: float) -> None:
     # the golden values carry six digits
     assert Noam(d_model=64, warmup_steps=8000).lr(step, 100000) == pytest.approx(expected, rel=5e-6)
-
-
-def test_noam_cools_down_at_the_end_of_the_run_by_hand() -> None:
-    plain, cool = Noam(warmup_steps=5), Noam(warmup_steps=5, cool_down=0.25)
-    # Of 100 steps the last 25 fall: step 76 is the last whole one, 88 has 13 of 25 left, 100 has 1.
-    shares = [cool.lr(step, 100) / plain.lr(step, 100) for step in (1, 76, 88, 100)]
-    assert shares == pytest.approx([1, 1, 13 / 25, 1 / 25])
-    rates = [cool.lr(step, 100) for step in range(5, 101)]
-    assert all(later < earlier for earlier, later in itertools.pairwise(rates))
-
-
-def test_a_shorter_noam_cools_down_if_a_longer_one_would_speed_up() -> None:
-    assert Noam(speed_up_after=3).shortened(200000, 2000).cool_down == 0.5
-    assert Noam(speed_up_after=3, cool_down=0.7).shortened(200000, 2000).cool_down == 0.7
-    assert Noam().shortened(200000, 2000).cool_down == 0.0
 
 
 def test_noam_factor_multiplies_the_rate() -> None:
@@ -95,7 +79,6 @@ def test_exponential_falls_by_a_constant_factor() -> None:
     [
         (lambda: Constant(0.0), "peak_lr"),
         (lambda: Noam(warmup_steps=0), "warmup_steps"),
-        (lambda: Noam(cool_down=1.0), "cool_down"),
         (lambda: OneCycle(warmup_share=1.0), "warmup_share"),
         (lambda: Cosine(final_lr=1.0), "final_lr"),
         (lambda: Stepwise(gamma=2.0), "gamma"),

@@ -13,10 +13,7 @@ from tests.nnet.helpers.refusals import refusal
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "nnet"
 # What --max-steps changes of each YAML: steps -> rows of a batch, chunk, and what else counts in steps.
-ATT = {
-    300: "32 [100,200] warmup_steps=30 factor=0.06124 cool_down=0.5",
-    2000: "32 [100,200] warmup_steps=200 factor=0.1581 cool_down=0.5",
-}
+ATT = {300: "32 [100,200] warmup_steps=30 factor=0.06124", 2000: "32 [100,200] warmup_steps=200 factor=0.1581"}
 LDE = {steps: f"{words} pooling.scale=0.1" for steps, words in ATT.items()}
 LONG = {300: "32 [100,200]", 2000: "32 [100,200]"}
 WARMED_UP = {300: "32 [100,200] warmup_steps=30", 2000: "32 [100,200] warmup_steps=200"}
