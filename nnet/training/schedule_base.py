@@ -38,9 +38,9 @@ class Schedule(OptionSet, ABC):
         return self
 
 
-def shorter_warm_up(warmup_steps: int, before: int, now: int) -> int:
-    """Steps of the warm-up in a run of `now` steps in place of `before`: the same share, LEAST_WARM_UP at least."""
-    return max(1, round(now * max(warmup_steps / before, LEAST_WARM_UP))) if warmup_steps else 0
+def shorter_warm_up(warmup_steps: int, before: int, now: int, least: float = LEAST_WARM_UP) -> int:
+    """Steps of the warm-up in a run of `now` steps in place of `before`: the same share of it, `least` at least."""
+    return max(1, round(now * max(warmup_steps / before, least))) if warmup_steps else 0
 
 
 def stale_steps(eers: Eers, step: int, patience: int) -> list[int]:

@@ -12,7 +12,9 @@ import math
 from dataclasses import dataclass, replace
 
 from common.options import option, require
-from nnet.training.schedule_base import NO_EERS, Eers, Schedule, shorter_warm_up, stale_steps
+from nnet.training.schedule_base import LEAST_WARM_UP, NO_EERS, Eers, Schedule, shorter_warm_up, stale_steps
+
+SHORT_WARM_UP = 0.4  # share of a shortened run of Noam, if its warm-up was a small share of the long one
 
 
 def _cosine(start: float, end: float, done: float) -> float:
@@ -71,8 +73,13 @@ class Noam(Schedule):
         return self.factor * self.d_model**-0.5 * min(n**-0.5, n * self.warmup_steps**-1.5)
 
     def shortened(self, before: int, now: int) -> Noam:
-        """The warm-up is shortened; the peak, factor · (d_model · warm-up)^-0.5, stays, to four digits of `factor`."""
-        warm = shorter_warm_up(self.warmup_steps, before, now)
+        """The warm-up is shortened; the peak, factor · (d_model · warm-up)^-0.5, stays, to four digits of `factor`.
+
+        From the peak the rate falls with the root of the step, so that a short warm-up of a short run leaves a low rate
+        for most of it: in 400 steps a warm-up of 160 did better than one of 40 (docs/results.md).
+        """
+        brief = self.warmup_steps < LEAST_WARM_UP * before
+        warm = shorter_warm_up(self.warmup_steps, before, now, SHORT_WARM_UP if brief else LEAST_WARM_UP)
         factor = self.factor * (warm / self.warmup_steps) ** 0.5
         return replace(self, warmup_steps=warm, factor=float(f"{factor:.4g}"))
 

@@ -201,7 +201,7 @@ def test_max_steps_shortens_longer_experiments_and_steps_of_the_command_line_win
 ) -> None:
     large = ("--nnet-config", "conf/nnet/lde3.yaml")
     plan = plan_of(*large, "--nnet-opts", "data.batch_size=16")
-    assert {"training.steps=2000", "schedule.warmup_steps=200"} <= set(plan.overrides)
+    assert {"training.steps=2000", "schedule.warmup_steps=800", "pooling.scale=0.1"} <= set(plan.overrides)
     assert plan.overrides[-1] == "data.batch_size=16"
     assert "asks for more than the 2000 steps of --max-steps, and is changed: training.steps" in capsys.readouterr().err
     assert plan_of(*large, "--max-steps", "-").overrides == plan_of().overrides
