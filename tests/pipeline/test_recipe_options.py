@@ -216,7 +216,7 @@ def test_a_network_for_large_corpora_trains_in_fewer_steps_on_the_mini_corpus(re
     dry = ("--dry-run", "--nnet-config", "conf/nnet/lde3.yaml")
     done = recipe(*dry, "--nnet-opts", "data.batch_size=16")
     changes = overrides_of(done.stdout)
-    assert {"training.steps=2000", "data.chunk_frames=[100,200]", "schedule.warmup_steps=200"} <= set(changes)
+    assert {"training.steps=2000", "data.chunk_frames=[100,200]", "schedule.warmup_steps=800"} <= set(changes)
     assert "data.batch_size=32" not in changes and changes[-1] == "data.batch_size=16"  # as the command line has it
     assert "asks for more than the 2000 steps of --max-steps, and is changed: training.steps=2000" in done.stderr
     assert "training.steps=300" in overrides_of(recipe(*dry, "--max-steps", "300").stdout)
