@@ -145,6 +145,6 @@ fi
 # 12: EER, minDCF and their intervals of every system and score; the report, a page with plots
 if stage 12; then
   run steps/report.sh --bootstrap "$bootstrap" --seed "$seed" --command "$command" --times "$times" \
-    --corpus "$name" --stage-times "$stage_times" --others "${others[*]}" "$data" "$exp" "${tests[@]}"
+    --corpus "$name" --others "${others[*]}" "$data" "$exp" "${tests[@]}"
 fi
 end_run

@@ -13,7 +13,7 @@ from recipe.input_checks import RefusedInputError, check_input
 from recipe.next_stage import complete_stage, find_next, stages_from
 from recipe.plan import RunPlan, from_text, to_text
 from recipe.planning import make_plan
-from recipe.stage_times import Times, costs_of_run, total_of_run
+from recipe.stage_times import Times, total_of_run
 from recipe.stages import LAST_STAGE, PlannedStage, planned_stages
 
 
@@ -82,5 +82,5 @@ def _send_next(plan: RunPlan, planned: Sequence[PlannedStage], after_stage_0: bo
         "announcement": found.announcement(plan),
     }
     if stage.number == LAST_STAGE:
-        facts |= {"times": total_of_run(plan), "stage_times": costs_of_run(plan)}
+        facts |= {"times": total_of_run(plan)}
     send_to_bash(facts)

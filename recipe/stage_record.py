@@ -7,39 +7,34 @@ The run is the one of <exp>/plan.yaml.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from common.errors import InputError
 from common.program import Parser, run_program
 from common.whole_files import write_whole
 from minikaldi.data_dir.tables import read_values
 from recipe.plan import RunPlan, from_text
-from recipe.stage_times import folders_and_jobs, known_times
+from recipe.stage_times import costs_of_run
 from recipe.stages import STAGES
+from scoring.ledger_record import StageCost
+from scoring.stage_record import STAGE_RECORD, DroppedGroup, StageRecord
 
-RECORD = "stage_record.json"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
-def stage_times(plan: RunPlan) -> list[dict[str, Any]]:
-    """The stages whose times are known, in the order of a run."""
-    folders, jobs = folders_and_jobs(plan, plan.last_stage)
-    named: dict[tuple[int, str], str] = {}
-    for stage in STAGES:
-        if stage.summary or stage.part:
-            named.setdefault((stage.number, stage.role), stage.summary or stage.part)
-    return [
-        {
-            "stage": f"{job.stage} {named[job.stage, job.role]}",
-            "seconds": times.seconds,
-            "cpu_seconds": times.cpu,
-        }
-        for job, times in known_times(jobs, folders).items()
-    ]
+def stage_costs(plan: RunPlan) -> list[StageCost]:
+    """What each stage took, in the order of a run."""
+    titles = {(stage.number, str(stage.role)): stage.summary for stage in STAGES if stage.summary}
+    costs = []
+    for job, times in costs_of_run(plan):
+        part = "-features" if (job.stage, job.role) == (1, "feats") else ""
+        title = titles.get((job.stage, str(job.role)), "")
+        costs.append(StageCost(f"{job.stage}{part}", times.seconds, times.cpu, times.peak_mb, title))
+    return costs
 
 
 def lists_of_dropped(plan: RunPlan) -> list[Path]:
@@ -54,7 +49,7 @@ def lists_of_dropped(plan: RunPlan) -> list[Path]:
     return list(dict.fromkeys(path for path in found if path.is_file() and path.name.split(".")[-1] == "dropped"))
 
 
-def dropped_groups(path: Path) -> list[dict[str, Any]]:
+def dropped_groups(path: Path) -> list[DroppedGroup]:
     """Reasons of one list with their counts, most frequent first; ids and numbers in a reason do not count.
 
     Raises:
@@ -64,12 +59,13 @@ def dropped_groups(path: Path) -> list[dict[str, Any]]:
     for utt_id, reason in read_values(path).items():
         groups.setdefault(_NUMBER.sub("#", reason.replace(utt_id, "…")), []).append(utt_id)
     ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [{"place": str(path), "reason": reason, "count": len(ids), "first": ids[0]} for reason, ids in ordered]
+    return [DroppedGroup(str(path), reason, len(ids), ids[0]) for reason, ids in ordered]
 
 
-def stage_record(plan: RunPlan, dropped: Iterable[Path]) -> dict[str, Any]:
+def stage_record(plan: RunPlan) -> StageRecord:
     """What stage_record.json holds."""
-    return {"times": stage_times(plan), "dropped": [group for path in dropped for group in dropped_groups(path)]}
+    dropped = (group for path in lists_of_dropped(plan) for group in dropped_groups(path))
+    return StageRecord(tuple(stage_costs(plan)), tuple(dropped))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,8 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not plan_file.is_file():
         raise InputError(f"{plan_file} is missing; ./pipeline.sh writes it")
     plan = from_text(plan_file.read_text(encoding="utf-8"))
-    record = stage_record(plan, lists_of_dropped(plan))
-    write_whole(exp / RECORD, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode(errors="replace"))
+    record = dataclasses.asdict(stage_record(plan))
+    write_whole(exp / STAGE_RECORD, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode(errors="replace"))
     return 0
 
 

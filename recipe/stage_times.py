@@ -8,7 +8,6 @@ that have run.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,7 +184,7 @@ def _memory_text(known: dict[TimedStage, Times]) -> str:
     return text + (f", not known of stage {' '.join(map(str, unknown))}" if unknown else "")
 
 
-def folders_and_jobs(plan: RunPlan, last: int) -> tuple[dict[str, Path], list[TimedStage]]:
+def _folders_and_jobs(plan: RunPlan, last: int) -> tuple[dict[str, Path], list[TimedStage]]:
     """The directory of each role, and the jobs of a run up to its stage `last`."""
     folders = {role: Path(plan.values()[role]) for role in sorted({job.role for job in JOBS})}
     skipped = {*plan.passed_over, *PASSED_OVER.get(plan.augment, ())}
@@ -194,7 +193,7 @@ def folders_and_jobs(plan: RunPlan, last: int) -> tuple[dict[str, Path], list[Ti
 
 def left_of_run(plan: RunPlan, planned: PlannedStage) -> str:
     """How long a run will take from the beginning of this stage on, in words; "" if nothing is known."""
-    folders, jobs = folders_and_jobs(plan, plan.last_stage)
+    folders, jobs = _folders_and_jobs(plan, plan.last_stage)
     current = TimedStage(planned.stage.number, planned.stage.role)
     if current not in jobs:
         return ""
@@ -204,17 +203,11 @@ def left_of_run(plan: RunPlan, planned: PlannedStage) -> str:
 
 def total_of_run(plan: RunPlan) -> str:
     """How long all stages of a run together took, without the last one, which asks."""
-    folders, jobs = folders_and_jobs(plan, 11)
+    folders, jobs = _folders_and_jobs(plan, 11)
     return total_line(jobs, known_times(jobs, folders))
 
 
-def costs_of_run(plan: RunPlan) -> str:
-    """What each of these stages took, as JSON: the field `stages` of the ledger of results."""
-    folders, jobs = folders_and_jobs(plan, 11)
-    costs = [_cost(job, times) for job, times in known_times(jobs, folders).items()]
-    return json.dumps(costs)
-
-
-def _cost(job: TimedStage, times: Times) -> dict[str, object]:
-    part = "-features" if job == TimedStage(1, "feats") else ""
-    return {"stage": f"{job.stage}{part}", "seconds": times.seconds, "cpu_seconds": times.cpu, "peak_mb": times.peak_mb}
+def costs_of_run(plan: RunPlan) -> list[tuple[TimedStage, Times]]:
+    """The jobs whose times are known, in the order of the run, without the last stage, which asks."""
+    folders, jobs = _folders_and_jobs(plan, 11)
+    return list(known_times(jobs, folders).items())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import json
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +15,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from common.errors import InputError
-from common.options import read_value
 from scoring.bootstrap import Interval, Summary
 from scoring.ledger import NORMALISED
 from scoring.ledger_record import Figure, LedgerRecord, MachineFacts, StageCost, content_hash
@@ -57,19 +54,6 @@ class ScoredRun:
     command: str | None
     benchmark: str | None
     stages: tuple[StageCost, ...]
-
-
-def parse_stage_costs(text: str) -> tuple[StageCost, ...]:
-    """The stages from JSON: a list of mappings with the fields of `StageCost`.
-
-    Raises:
-        InputError: not JSON, or another form.
-    """
-    try:
-        costs: tuple[StageCost, ...] = read_value(tuple[StageCost, ...], "--stage-times", json.loads(text))
-    except ValueError as error:
-        raise InputError(f"--stage-times is not JSON: {error}; expected a list of stages") from error
-    return costs
 
 
 def ledger_records(run: ScoredRun, systems: Sequence[System], results: Sequence[Results]) -> list[LedgerRecord]:

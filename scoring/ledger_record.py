@@ -43,6 +43,12 @@ class StageCost(OptionSet):
         " not measured: no Linux, jobs on other machines, or less than half a second",
         least=0,
     )
+    title: str = option("", "what the stage does")
+
+    @property
+    def label(self) -> str:
+        """Number and title: `6 training`."""
+        return f"{self.stage} {self.title}".rstrip()
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,12 @@ from pathlib import Path
 from common.program import Parser, log_message, run_program
 from common.whole_files import write_files
 from scoring.ledger import append_records
-from scoring.ledger_entries import ScoredRun, ledger_records, parse_stage_costs
+from scoring.ledger_entries import ScoredRun, ledger_records
 from scoring.metrics import EER_DEFINITION, MIN_DCF_DEFINITION
 from scoring.provenance import Note, git_commit, machine, network_notes, read_record
 from scoring.results import TEST_PLACE, Results, System, evaluate
 from scoring.results_page import printed_tables, results_json, results_page
+from scoring.stage_record import read_stage_record
 from scoring.trial_sets import parse_trial_set, read_trial_set
 
 INTERVAL_DEFINITION = (
@@ -95,7 +96,6 @@ def _add_ledger_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--data", type=Path, metavar="DIR", help="the corpus's data directories, for the data's hash")
     group.add_argument("--run-command", metavar="TEXT", help="command line of the run")
     group.add_argument("--benchmark", metavar="NAME", help="the --benchmark run that it belongs to")
-    group.add_argument("--stage-times", default="[]", metavar="JSON", help="a list of what each stage took")
 
 
 def check_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -142,7 +142,7 @@ def write_ledger(args: argparse.Namespace, results: Sequence[Results]) -> None:
         cores=args.cores,
         command=args.run_command or None,
         benchmark=args.benchmark or None,
-        stages=parse_stage_costs(args.stage_times),
+        stages=read_stage_record(args.exp).times,
     )
     added = append_records(args.ledger, ledger_records(run, args.system, results))
     log_message(f"{added} results added to {args.ledger}" if added else f"{args.ledger} has these results already")

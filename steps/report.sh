@@ -8,7 +8,6 @@ seed=1
 command=""
 corpus=""
 times="not known"
-stage_times="[]"
 ledger=${PIPELINE_LEDGER-}
 benchmark=${PIPELINE_BENCHMARK-}
 others="normalised baseline baseline_cmvn"
@@ -20,7 +19,6 @@ Options:
   --command <text>   command line of the run, for both pages
   --corpus <text>    name of the corpus, for the page with plots
   --times <text>     times of its stages, for the page
-  --stage-times <json>  the same with memory, for the ledger: [{\"stage\": \"6\", \"seconds\": 76}]
   --ledger <file>    the ledger of results (default \$PIPELINE_LEDGER, else results.jsonl beside <exp-dir>)
   --others <names>   the systems beside the experiment's own, directories in <exp-dir>
                      (default \"normalised baseline baseline_cmvn\")
@@ -57,14 +55,12 @@ for test in "$@"; do sets+=(--test-set "$test=$data/$test"); done
 ledger=${ledger:-$(dirname "$exp")/results.jsonl}
 commands=minikaldi
 if [ -n "${KALDI_ROOT:-}" ]; then commands="$KALDI_ROOT where it has them, else minikaldi"; fi
+if [ -s "$exp/plan.yaml" ]; then python3 -m recipe.stage_record "$exp"; fi
 python3 -m scoring.report "${sets[@]}" "${systems[@]}" --num-resamples "$bootstrap" --seed "$seed" \
   --title "Results of $network" \
   --note "command=\`$command\`" --note "seed=$seed" --note "time=$times" --note "commands of Kaldi=$commands" \
   --note "date=$(date -u '+%Y-%m-%d')" --exp "$exp" --cores "$PIPELINE_CORES" \
   --out "$exp/RESULTS.md" --json "$exp/results.json" \
-  --ledger "$ledger" --row "$network" --data "$data" --run-command "$command" --benchmark "$benchmark" \
-  --stage-times "${stage_times:-[]}"
-
-if [ -s "$exp/plan.yaml" ]; then python3 -m recipe.stage_record "$exp"; fi
+  --ledger "$ledger" --row "$network" --data "$data" --run-command "$command" --benchmark "$benchmark"
 python3 -m scoring.report_page --exp "$exp" --data "$data" --tests "$@" --out "$exp/report" \
   --corpus "$corpus" --command "$command" --num-resamples "$bootstrap" --seed "$seed"

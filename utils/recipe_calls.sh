@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # Sourced by utils/stage_functions.sh: how a run begins, and how it asks recipe/calls.py for what is decided there.
 
-plan='' dry_run=false times='' stage_times=''
+plan='' dry_run=false times=''
 exec 4>&1
 
 begin_run() {  # "$@" of pipeline.sh: under the guard, in the checkout, with all packages -> the names of the plan

@@ -1,19 +1,14 @@
-"""What a run wrote about itself: its training curve, and the times and losses of its stages."""
+"""What a training wrote about itself: its curve."""
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from common.errors import InputError, why
 from common.text_files import open_text
 
 CURVE = "curve.tsv"
-STAGE_RECORD = "stage_record.json"
-"""`python3 -m recipe.stage_record` writes it: times and dropped utterances."""
 
 
 @dataclass(frozen=True)
@@ -25,33 +20,6 @@ class TrainingCurve:
     def of(self, column: str) -> tuple[list[float], list[float]]:
         """Steps and values of a column; empty if there is none."""
         return self.columns.get(column, ([], []))
-
-
-@dataclass(frozen=True)
-class StageTime:
-    """A stage: its number and name, wall seconds, CPU seconds if known."""
-
-    stage: str
-    seconds: float
-    cpu_seconds: float | None
-
-
-@dataclass(frozen=True)
-class DroppedGroup:
-    """Utterances that were dropped in one place for one reason: how many, and the first of them."""
-
-    place: str
-    reason: str
-    count: int
-    first: str
-
-
-@dataclass(frozen=True)
-class StageRecord:
-    """Times of the stages and what they dropped."""
-
-    times: tuple[StageTime, ...] = ()
-    dropped: tuple[DroppedGroup, ...] = ()
 
 
 def read_curve(exp: Path) -> TrainingCurve:
@@ -81,20 +49,3 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
-
-
-def read_stage_record(exp: Path) -> StageRecord:
-    """Times and losses of the stages; empty if they were not recorded.
-
-    Raises:
-        InputError: the record is damaged.
-    """
-    path = exp / STAGE_RECORD
-    if not path.is_file():
-        return StageRecord()
-    try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
-        times = tuple(StageTime(**each) for each in content["times"])
-        return StageRecord(times, tuple(DroppedGroup(**each) for each in content["dropped"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: damaged ({why(error)}); run stage 12 again") from error

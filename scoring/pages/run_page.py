@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scoring.ledger_record import StageCost
 from scoring.pages.gallery import Gallery, PageFigure
 from scoring.pages.rows import ReportSpec
-from scoring.pages.run_files import DroppedGroup, StageTime, read_curve, read_stage_record
+from scoring.pages.run_files import read_curve
 from scoring.pages.systems import RecordedFigures
 from scoring.plots.curves import draw_curves
 from scoring.plots.times import draw_times
+from scoring.stage_record import DroppedGroup, read_stage_record
 
 COLUMNS = {
     "loss": ("training loss", 1.0, "Mean loss of the chunks since the point before; logarithmic axis."),
@@ -34,7 +36,7 @@ class RunPage:
 
     curves: list[PageFigure]
     without_curve: list[str]
-    times: list[tuple[str, StageTime]]
+    times: list[tuple[str, StageCost]]
     times_figure: PageFigure | None
     dropped: list[DroppedLine]
     has_records: bool
@@ -57,7 +59,7 @@ def run_page(spec: ReportSpec, recorded: dict[str, RecordedFigures], gallery: Ga
     figure = None
     if times:
         timed = [(row.title, record.times) for row, record in records if record.times]
-        seconds = [{time.stage: time.seconds for time in own} for _, own in timed]
+        seconds = [{time.label: time.seconds for time in own} for _, own in timed]
         drawing = draw_times([title for title, _ in timed], seconds)
         figure = gallery.add("stage-times", drawing, "Wall time of each stage; the table has the values")
     reporters: dict[DroppedGroup, list[str]] = {}

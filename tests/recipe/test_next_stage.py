@@ -11,9 +11,9 @@ import pytest
 from common.errors import InputError
 from recipe.next_stage import NextStage, complete_stage, find_next, stages_from
 from recipe.plan import RunPlan
-from recipe.stage_times import Times, costs_of_run, left_of_run, read_ledger, total_of_run
+from recipe.stage_record import stage_costs
+from recipe.stage_times import Times, left_of_run, read_ledger, total_of_run
 from recipe.stages import planned_stages
-from scoring.ledger_entries import parse_stage_costs
 from scoring.ledger_record import StageCost
 
 from .conftest import MakePlan
@@ -120,8 +120,8 @@ def test_a_completed_stage_has_its_times_and_no_line_in_its_lock(run: Run) -> No
     assert Path(run.plan.exp, ".stages", "lock").read_text() == ""
     times = "0:20 wall, 0:30 CPU; training 0:02 wall, 0:03 CPU"  # without stages 7 and 12
     assert total_of_run(run.plan) == f"{times}; peak memory 0.01 GB in stage 0"
-    costs = parse_stage_costs(costs_of_run(run.plan))  # what stage 12 writes into the ledger of results
+    costs = stage_costs(run.plan)  # what stage 12 writes into the ledger of results
     assert [cost.stage for cost in costs] == ["0", "1", "1-features", "4", "5", "6", "8", "9", "10", "11"]
-    assert costs[5] == StageCost("6", 2.0, 3.0, 10.5)
+    assert costs[5] == StageCost("6", 2.0, 3.0, 10.5, "training")
     planned = {each.stage.key: each for each in planned_stages(run.plan)}
     assert left_of_run(run.plan, planned["11"]) == "about 4 s left in all"

@@ -13,16 +13,15 @@ from typing import Any
 import pytest
 import yaml
 
-from common.errors import InputError
 from scoring.ledger import read_records
-from scoring.ledger_entries import data_hash, parse_stage_costs
+from scoring.ledger_entries import data_hash
 from scoring.ledger_record import LedgerRecord, StageCost, content_hash
 from scoring.provenance import checkout_state, processor
 from scoring.report import main
 
 CONFIG = {"encoder": {"name": "tdnn"}, "training": {"steps": 3, "seed": 1}}
 TRAINED = {"config": "conf/nnet/mini.yaml", "parameters": 5000, "device": "cuda:0, Some GPU", "torch": "2.13.0"}
-COSTS = '[{"stage": "6", "seconds": 76, "cpu_seconds": 106.5, "peak_mb": null}, {"stage": "8", "seconds": 11}]'
+COSTS = '{"times": [{"stage": "6", "seconds": 76, "cpu_seconds": 106.5}, {"stage": "8", "seconds": 11}], "dropped": []}'
 
 
 @pytest.fixture
@@ -44,6 +43,7 @@ def place(tmp_path: Path) -> Path:
     (exp / "config.yaml").write_text("# a comment\n" + yaml.safe_dump(CONFIG))
     (exp / "plan.yaml").write_text('name: "mini"\noptions:\n  lda_dim: 200\n  nnet_opts: ["a=1"]\n')
     (exp / "trained.yaml").write_text(yaml.safe_dump(TRAINED))
+    (exp / "stage_record.json").write_text(COSTS)
     (exp / "embeddings_train").mkdir()
     (exp / "embeddings_train" / "embedding.scp").write_text("a1 ark:5\n")
     digest = hashlib.sha256(b"a1 ark:5\n").hexdigest()
@@ -59,7 +59,7 @@ def arguments(place: Path, *more: str, name: str = "mini") -> list[str]:
     words = ["--test-set", f"test={data}/test", "--num-resamples", "20", "--seed", "3", "--out", f"{exp}/RESULTS.md"]
     words += [word for each in scored for word in ("--system", each)]
     ledger = ["--exp", str(exp), "--ledger", f"{place}/exp/results.jsonl", "--data", str(data), "--cores", "7"]
-    return [*words, *ledger, "--run-command", "./pipeline.sh --seed 3", "--stage-times", COSTS, *more]
+    return [*words, *ledger, "--run-command", "./pipeline.sh --seed 3", *more]
 
 
 def recorded(place: Path, *more: str, name: str = "mini") -> list[LedgerRecord]:
@@ -126,10 +126,10 @@ def test_a_normalised_system_and_one_that_is_no_network_are_named(place: Path) -
 
 def test_without_records_of_the_experiment_nothing_is_made_up(place: Path) -> None:
     exp = place / "exp" / "mini"
-    for name in ("config.yaml", "plan.yaml", "trained.yaml"):
+    for name in ("config.yaml", "plan.yaml", "trained.yaml", "stage_record.json"):
         (exp / name).unlink()
     shutil.rmtree(exp / "embeddings_train")
-    own = recorded(place, "--stage-times", "[]")[0]
+    own = recorded(place)[0]
     unknown: list[Any] = [own.config, own.config_hash, own.options, own.corpus, own.training, own.parameters]
     unknown += [own.embedding_parameters, own.machine.training_device, own.machine.embedding_device]
     assert unknown == [None] * len(unknown) and own.stages == ()
@@ -161,12 +161,6 @@ def test_the_hash_of_the_data_depends_on_lists_and_not_on_their_place(place: Pat
     hashes.add(data_hash(data, "test"))
     assert len(hashes) == len(lists) + 2
     assert data_hash(None, "test") is None is data_hash(data, "none")
-
-
-@pytest.mark.parametrize("text", ["x", "{}", '[{"stage": "6"}]', '[{"stage": "6", "seconds": "long"}]', "[1]"])
-def test_wrong_stage_times_are_refused(text: str) -> None:
-    with pytest.raises(InputError, match="--stage-times"):
-        parse_stage_costs(text)
 
 
 def test_the_ledger_needs_an_experiment(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,13 +15,14 @@ from scoring.embedding_map import chosen_utterances, embedding_map, unit_vectors
 from scoring.metrics import SortedTrials
 from scoring.pages.audio_links import AudioLinks
 from scoring.pages.gallery import Gallery
-from scoring.pages.run_files import read_curve, read_stage_record
+from scoring.pages.run_files import read_curve
 from scoring.pages.set_facts import read_set_facts
 from scoring.pages.worst_trials import worst_trials
 from scoring.plots.canvas import INK, PALETTE, Drawing, finish, line_style, new_axes
 from scoring.plots.det import draw_det
 from scoring.plots.histograms import score_densities
 from scoring.plots.speakers import stacked
+from scoring.stage_record import read_stage_record
 
 from .helpers.small_runs import SCRIPT_ID, write_small_runs
 
@@ -102,7 +103,7 @@ def test_a_curve_has_the_values_that_are_there_and_no_cut_line(tmp_path: Path) -
 
 def test_a_record_of_the_stages_is_read_and_a_damaged_one_refused(tmp_path: Path) -> None:
     assert read_stage_record(tmp_path).times == ()
-    time = {"stage": "6 training", "seconds": 3.0, "cpu_seconds": None}
+    time = {"stage": "6", "title": "training", "seconds": 3.0, "cpu_seconds": None}
     (tmp_path / "stage_record.json").write_text(json.dumps({"times": [time], "dropped": []}))
     assert read_stage_record(tmp_path).times[0].seconds == 3.0
     (tmp_path / "stage_record.json").write_text(json.dumps({"times": [{"stage": "6"}], "dropped": []}))

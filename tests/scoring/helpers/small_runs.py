@@ -113,6 +113,6 @@ def _write_exp(runs: SmallRuns, row: str, utts: dict[str, str], number: int) -> 
     header = "step\tloss\taccuracy\tlr\tvalid_eer\tseconds\tchunks_per_second\tdata_wait\n"
     curve = "".join(f"{s}\t{5 / s:.3f}\t0.5\t0.001\t{'' if s % 20 else 1 / s}\t1\t2\t0\n" for s in range(10, 101, 10))
     (exp / "curve.tsv").write_text(header + curve)
-    times = [{"stage": "6 training", "seconds": 60.0 + number, "cpu_seconds": None}]
+    times = [{"stage": "6", "title": "training", "seconds": 60.0 + number, "cpu_seconds": None}]
     dropped = [{"place": "data/test/dropped", "reason": "# frames <b>&</b>", "count": 3, "first": "s01-x"}]
     (exp / "stage_record.json").write_text(json.dumps({"times": times, "dropped": dropped}))
