@@ -15,7 +15,7 @@ from pathlib import Path
 from common.errors import InputError
 from common.progress import about, format_seconds
 from recipe.benchmark_results import ROWS_FILE, benchmark_lines, row_figures, rows_of, write_report, write_rows
-from recipe.benchmark_rows import ChosenRow, chosen_rows
+from recipe.benchmark_rows import ChosenRow, all_rows, chosen_rows
 from recipe.command_line import COMMAND_LINE, Given, as_given, log_line, read_command_line
 from recipe.corpora import corpus_of
 from recipe.corpus_conf import read_corpus_options
@@ -50,7 +50,9 @@ class Benchmark:
         self.corpus, self.tests = corpus.name, corpus.tests
         self.data = self.options.data or f"data/{corpus.name}"
         self.folder = Path(self.options.exp or f"exp/{corpus.name}-benchmark-{self.options.scale}")
-        self.rows = chosen_rows(self.options.rows, self.options.benchmark_table, self.options.scale)
+        table = self.options.benchmark_table
+        self.table = all_rows(table, self.options.scale)
+        self.rows = chosen_rows(self.table, self.options.rows, table)
         self._shared = [*own, "--normalised", "true", "--baselines", "false"]
         for row in self.rows:
             self._check(row, given.checkout)
@@ -58,6 +60,15 @@ class Benchmark:
     def words_of(self, row: ChosenRow) -> list[str]:
         """The options of ./pipeline.sh for a row; the row's exp is below the benchmark's."""
         return [*self._shared, "--exp", str(self.folder / row.name), *row.options()]
+
+    def runs(self) -> list[RowRun]:
+        """The rows that are run, and those that an earlier benchmark here has run."""
+        runs = [RowRun(row, self.folder, self.words_of(row)) for row in self.table]
+        chosen = [row.name for row in self.rows]
+        for run in runs:
+            if run.name not in chosen and (run.exp / "results.json").is_file():
+                run.status = "done"
+        return [run for run in runs if run.name in chosen or run.status == "done"]
 
     def write_rows(self, runs: Sequence[RowRun]) -> None:
         """Keep rows.json, what the report reads."""
@@ -77,6 +88,8 @@ class Benchmark:
 
 
 def _refuse_options_of_rows(given: Given) -> None:
+    if given.on_command_line("force"):
+        raise InputError("--force is not for --benchmark; remove exp/<benchmark>/<row> to run a row again")
     for name in _CHOSEN_BY_ROWS:
         if given.on_command_line(name):
             raise InputError(
@@ -95,8 +108,9 @@ def _words(given: Given, name: str) -> list[str]:
 
 def run_rows(benchmark: Benchmark) -> list[RowRun]:
     """Run every row, `--jobs` at once, and keep rows.json up to date."""
-    runs = [RowRun(row, benchmark.folder, benchmark.words_of(row)) for row in benchmark.rows]
-    waiting, at_work, begun = list(runs), list[RowRun](), time.monotonic()
+    runs = benchmark.runs()
+    waiting, at_work, begun = [run for run in runs if run.status == "missing"], list[RowRun](), time.monotonic()
+    to_run = list(waiting)
     cores = max(1, int(os.environ["PIPELINE_CORES"]) // benchmark.options.jobs)
     while waiting or at_work:
         while waiting and len(at_work) < benchmark.options.jobs:
@@ -110,7 +124,7 @@ def run_rows(benchmark: Benchmark) -> list[RowRun]:
             if run.has_ended():
                 at_work.remove(run)
                 benchmark.write_rows(runs)
-                _report(run, runs, benchmark.tests, time.monotonic() - begun)
+                _report(run, to_run, benchmark.tests, time.monotonic() - begun)
     return runs
 
 
@@ -146,7 +160,7 @@ def run_benchmark(words: Sequence[str], given: Given) -> int:
     rows = ", ".join(row.name for row in benchmark.rows)
     log_line(f"benchmark: {len(benchmark.rows)} rows on {benchmark.corpus} -> {benchmark.folder}: {rows}")
     runs = run_rows(benchmark)
-    print("\n".join(benchmark_lines(benchmark.folder, benchmark.rows, benchmark.tests)), flush=True)
+    print("\n".join(benchmark_lines(benchmark.folder, [run.row for run in runs], benchmark.tests)), flush=True)
     options = benchmark.options
     reported = write_report(benchmark.folder, benchmark.data, benchmark.tests, options.seed, options.bootstrap)
     failed = [run for run in runs if run.status == "failed"]

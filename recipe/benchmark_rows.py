@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,27 +37,42 @@ class ChosenRow:
         return [f"--{kind}-config", self.row.config, *changes]
 
 
-def chosen_rows(names: str | None, table: str, scale: str) -> list[ChosenRow]:
-    """The rows of a benchmark, in the order of the table.
+def all_rows(table: str, scale: str) -> list[ChosenRow]:
+    """The rows of a table, in its order.
 
     Args:
-        names: between commas; None: all.
         table: the file of the rows.
         scale: "full", or which file of changes in conf/benchmark.
 
     Raises:
-        InputError: a file cannot be read, or a row or scale is unknown.
+        InputError: a file cannot be read, or the scale is unknown.
     """
     rows = {row.name: row for row in read_benchmark_rows(Path(table))}
     changes = {} if scale == FULL else _changes(scale_file(scale), rows)
-    wanted = list(rows) if names is None else names.split(",")
+    return [ChosenRow(name, row, changes.get(name, ())) for name, row in rows.items()]
+
+
+def chosen_rows(rows: Sequence[ChosenRow], names: str | None, table: str) -> list[ChosenRow]:
+    """The rows that are run, in the order of the table.
+
+    Args:
+        rows: of the table.
+        names: between commas; None: all.
+        table: the file of the rows, for messages.
+
+    Raises:
+        InputError: a row is unknown, or its experiment is not a file.
+    """
+    known = [row.name for row in rows]
+    wanted = known if names is None else names.split(",")
     for name in wanted:
-        if name not in rows:
-            raise InputError(f"--rows has {name or 'an empty name'}; {choices(name, rows)}")
-    for row in rows.values():
-        if row.name in wanted and not Path(row.config).is_file():
-            raise InputError(f"{table}: row {row.name} has the experiment {row.config}, which is not a file")
-    return [ChosenRow(name, row, changes.get(name, ())) for name, row in rows.items() if name in wanted]
+        if name not in known:
+            raise InputError(f"--rows has {name or 'an empty name'}; {choices(name, known)}")
+    chosen = [row for row in rows if row.name in wanted]
+    for each in chosen:
+        if not Path(each.row.config).is_file():
+            raise InputError(f"{table}: row {each.name} has the experiment {each.row.config}, which is not a file")
+    return chosen
 
 
 def scale_file(scale: str) -> str:

@@ -11,10 +11,11 @@ import pytest
 
 from common.errors import InputError
 from recipe.benchmark import Benchmark, run_benchmark, run_rows
-from recipe.benchmark_rows import chosen_rows
+from recipe.benchmark_rows import all_rows, chosen_rows
 from recipe.command_line import Given
 from recipe.row_run import BENCHMARK_NAME
 
+TABLE_FILE = "conf/benchmark/table.yaml"
 TABLE = """rows:
 - {name: one, title: "One, first", network: conf/nnet/mini.yaml}
 - {name: two, title: Two, ivector: conf/ivector/small.yaml, published: {eer: 5.3}}
@@ -53,9 +54,9 @@ def test_a_row_gets_the_options_of_the_benchmark_and_its_own(checkout: Path, tab
 
 
 def test_a_scale_changes_the_rows_that_it_names(checkout: Path) -> None:
-    [row] = chosen_rows("i-vector", "conf/benchmark/table.yaml", "small")
+    [row] = chosen_rows(all_rows(TABLE_FILE, "small"), "i-vector", TABLE_FILE)
     assert row.options()[:4] == ["--ivector-config", "conf/ivector/ivector.yaml", "--ivector-opts", row.changes[0]]
-    [full] = chosen_rows("i-vector", "conf/benchmark/table.yaml", "full")
+    [full] = chosen_rows(all_rows(TABLE_FILE, "full"), "i-vector", TABLE_FILE)
     assert full.changes == ()
 
 
@@ -67,6 +68,7 @@ def test_a_scale_changes_the_rows_that_it_names(checkout: Path) -> None:
         (["--scale", "smal"], 'choose one of: full, small, tiny .did you mean "small"'),
         (["--nnet-opts", "training.steps=1"], "--nnet-opts is not for --benchmark"),
         (["--ivector-config", "x"], "--ivector-config is not for --benchmark"),
+        (["--force"], "--force is not for --benchmark; remove"),
         (["--stage", "6"], "--stage is not for --benchmark"),
         (["--jobs", "0"], "--jobs is \"0\"; expected an integer >= 1"),
         (["--benchmark-table", "conf/fbank.conf"], "conf/fbank.conf"),
@@ -149,6 +151,22 @@ def test_a_row_that_fails_does_not_stop_the_others(faked: Benchmark, capsys: pyt
     rows = json.loads((faked.folder / "rows.json").read_text())["rows"]
     assert [(row["name"], row["status"]) for row in rows] == [("one", "failed"), ("two", "done")]
     assert rows[0]["title"] == "One, first" and rows[1]["published"] == {"eer": 5.3}
+
+
+def test_rows_of_an_earlier_benchmark_stay_in_the_report(
+    checkout: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faked: Benchmark
+) -> None:
+    (faked.folder / "one").mkdir(parents=True)
+    (faked.folder / "one" / "results.json").write_text("{}")
+    monkeypatch.chdir(checkout)
+    benchmark = benchmark_of(
+        checkout, "--benchmark", "--benchmark-table", table, "--exp", tmp_path / "exp", "--rows", "two"
+    )
+    monkeypatch.chdir(tmp_path / "work")
+    runs = run_rows(benchmark)
+    assert [(run.name, run.status, run.code) for run in runs] == [("one", "done", None), ("two", "done", 0)]
+    rows = json.loads((faked.folder / "rows.json").read_text())["rows"]
+    assert [(row["name"], row["log"] is None) for row in rows] == [("one", True), ("two", False)]
 
 
 def test_a_dry_run_prints_the_commands_alone(

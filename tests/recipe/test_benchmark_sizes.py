@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnet.config.experiment import load
-from recipe.benchmark_rows import ChosenRow, chosen_rows
+from recipe.benchmark_rows import ChosenRow, all_rows
 
 TABLE = "conf/benchmark/table.yaml"
 
@@ -15,7 +15,7 @@ TABLE = "conf/benchmark/table.yaml"
 @pytest.fixture
 def rows(checkout: Path) -> dict[str, ChosenRow]:
     """Name -> the row at scale small."""
-    return {row.name: row for row in chosen_rows(None, TABLE, "small")}
+    return {row.name: row for row in all_rows(TABLE, "small")}
 
 
 def test_every_row_has_a_small_size(rows: dict[str, ChosenRow]) -> None:
