@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a corpus to a table of speaker-verification results, in 13 stages. ./pipeline.sh --help lists the options.
-# recipe/planning.py decides and checks everything before stage 0, and gives the names used here, as $data and $exp
-# (recipe/plan.py explains each). recipe/stages.py says what each stage reads and writes; --dry-run prints it.
+# recipe/planning.py decides and checks everything before stage 0; recipe/plan.py explains the names used here, as
+# $data; recipe/stages.py says what each stage reads and writes, and --dry-run prints it.
 # shellcheck disable=SC2154
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/utils/stage_functions.sh"
@@ -10,7 +10,7 @@ if [ "$benchmark" = true ]; then exec python3 utils/recipe.py benchmark "$@"; fi
 few=(--cmd "$train_cmd" --max-loss "$max_loss")
 cpu=(--nj "$nj" "${few[@]}")
 gpu=(--nj 1 --cmd "$cuda_cmd" --device "$device" --max-loss "$max_loss")
-features=(--type "$feats_type" --feats-config "$feats_config" "${cpu[@]}")
+features=(--type "$feats_type" --feats-config "$feats_config" "${own_vad[@]}" "${cpu[@]}")
 lengths=(--extra-files "utt2num_frames utt2dur reco2dur")
 
 # 0: the corpus as Kaldi data directories, with noise, music and rooms for augmentation
@@ -31,7 +31,7 @@ if stage 1; then
   if [ "$speed_perturb" = true ]; then run utils/combine_data.sh "${lengths[@]}" "$mfcc"/train{_sp,,_speed}; fi
 fi
 
-# 1, other features: the network's own, with the VAD of the MFCC
+# 1, other features: the network's own, with the VAD of the MFCC, or the i-vectors' with their own
 if stage 1-features; then
   for set in "${featured[@]}"; do
     run steps/copy_for_features.sh "$mfcc/$set" "$feats/$set"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from common.whole_files import write_whole
-from recipe.benchmark_rows import FULL, ChosenRow
-from recipe.row_run import RowRun
+from recipe.benchmark_rows import FULL
+from recipe.row_run import LEDGER, RowRun
 from scoring.benchmark_table import BENCHMARK_HEADER, benchmark_table
 from scoring.ledger import LEDGER_FILE, read_records
 from scoring.results_table import aligned_table
@@ -61,18 +63,32 @@ def row_figures(exp: Path, test: str) -> str:
     path = exp / "results.json"
     if not path.is_file():
         return ""
-    results = json.loads(path.read_text(encoding="utf-8"))["test_sets"][test]["results"]
-    [first, *_] = [each for each in results if each["back_end"] == "PLDA"]
-    return f", EER {100 * first['eer']['value']:.2f} % by PLDA"
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))["test_sets"][test]["results"]
+        [first, *_] = [each for each in results if each["back_end"] == "PLDA"]
+        return f", EER {100 * first['eer']['value']:.2f} % by PLDA"
+    except (ValueError, KeyError, TypeError):
+        return f"; {path} is damaged"
 
 
-def benchmark_lines(folder: Path, rows: Sequence[ChosenRow], tests: Sequence[str]) -> list[str]:
-    """The table of each test set, for a terminal."""
-    ledger = folder / LEDGER_FILE
-    records = [record for record in read_records(ledger)] if ledger.exists() else []
+def ledger_of(folder: Path) -> Path:
+    """The ledger of a benchmark: that of all experiments beside it, or $PIPELINE_LEDGER."""
+    return Path(os.environ.get(LEDGER) or folder.parent / LEDGER_FILE)
+
+
+def benchmark_lines(folder: Path, runs: Sequence[RowRun], tests: Sequence[str]) -> list[str]:
+    """The table of each test set, for a terminal. A row that has failed has no figures, whatever it had before.
+
+    Raises:
+        InputError: the ledger is damaged.
+    """
+    ledger, failed = ledger_of(folder), {run.name for run in runs if run.status == "failed"}
+    records = [record for record in read_records(ledger) if record.row not in failed] if ledger.exists() else []
+    own = [record for record in records if record.benchmark == folder.name]
+    rows = [replace(run.row.row, title=run.row.row.title + " (failed)" * (run.name in failed)) for run in runs]
     lines: list[str] = []
     for test in tests:
-        cells = benchmark_table(records, [each.row for each in rows], test)
+        cells = benchmark_table(own, rows, test)
         lines += ["", f"{test}:", *aligned_table(BENCHMARK_HEADER, cells)]
     return lines
 

@@ -13,6 +13,7 @@ from recipe.options import OPTIONS
 from scoring.benchmark_table import BenchmarkRow, read_benchmark_rows
 
 FULL = "full"
+RESERVED = ("log", "report", "rows.json")
 DEFAULT_TABLE = str(OPTIONS["benchmark_table"].default)
 
 
@@ -48,6 +49,9 @@ def all_rows(table: str, scale: str) -> list[ChosenRow]:
         InputError: a file cannot be read, or the scale is unknown.
     """
     rows = {row.name: row for row in read_benchmark_rows(Path(table))}
+    for name in RESERVED:
+        if name in rows:
+            raise InputError(f"{table}: a row has the name {name}, which the benchmark's folder needs; rename the row")
     changes = {} if scale == FULL else _changes(scale_file(scale), rows)
     return [ChosenRow(name, row, changes.get(name, ())) for name, row in rows.items()]
 

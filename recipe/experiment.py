@@ -15,7 +15,8 @@ from recipe.options import flag_of
 _FEATURES = ("type", "config", "cmvn", "vad", "frame_rate", "columns")  # the last checks the option file
 _IVECTOR_PASSES = (2, 3, 4, 5, 7)
 """Stages that i-vectors do not have: they train on clean frames, which are prepared while they are read."""
-_OF_NETWORKS = ("nnet_config", "nnet_opts", "max_steps", "inference", "augment", "augment_config", "speed_perturb")
+OF_NETWORKS = ("nnet_config", "nnet_opts", "max_steps", "inference", "augment", "augment_config", "speed_perturb")
+"""Options that say nothing of i-vectors."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Experiment:
         passed_over: stages that it does not have.
         start_from: the checkpoint that training begins with, if there is one.
         way: augmentation, YAML and changes, in words; estimates of time depend on it.
+        own_vad: of i-vectors, what steps/make_feats.sh does to decide on speech in their features.
         steps: of i-vectors, the options of each training step; empty for a network.
     """
 
@@ -58,6 +60,7 @@ class Experiment:
     passed_over: tuple[int, ...]
     start_from: tuple[str, ...]
     way: str
+    own_vad: tuple[str, ...]
     steps: dict[str, tuple[str, ...]]
 
 
@@ -91,18 +94,19 @@ def _network(given: Given) -> Experiment:
         passed_over=network.passed_over,
         start_from=() if start_from is None else (start_from,),
         way=" ".join([augmented.kind, network.path, *(change.text for change in changes)]),
+        own_vad=(),
         steps={},
     )
 
 
 def _ivectors(given: Given) -> Experiment:
     options = given.options()
-    for name in _OF_NETWORKS:
+    for name in OF_NETWORKS:
         if given.on_command_line(name):
             raise InputError(f"{flag_of(name)} is for networks, --ivector-config for i-vectors; leave out one of them")
     path = str(options.ivector_config)
     loaded = load_ivector(path, options.ivector_opts)
-    deltas, diagonal = step_options(loaded.features, without=("config",)), loaded.diag_ubm
+    deltas, diagonal = step_options(loaded.features, without=("config", "vad_config")), loaded.diag_ubm
     name = Path(path).name.removesuffix(".yaml")
     return Experiment(
         path=path,
@@ -115,9 +119,18 @@ def _ivectors(given: Given) -> Experiment:
         passed_over=_IVECTOR_PASSES,
         start_from=(),
         way=" ".join(["none", path, *options.ivector_opts]),
+        own_vad=_own_vad(loaded.features.vad_config),
         steps={
             "diag_ubm": (*deltas, *step_options(diagonal, without=("num_gauss",)), str(diagonal.num_gauss)),
             "full_ubm": step_options(loaded.full_ubm),
             "extractor": step_options(loaded.extractor),
         },
     )
+
+
+def _own_vad(path: str | None) -> tuple[str, ...]:
+    if path is None:
+        return ()
+    if not Path(path).is_file():
+        raise InputError(f"features.vad_config is {path}, which is not a file; e.g. conf/vad_ivector.conf")
+    return ("--vad-config", path)

@@ -29,6 +29,9 @@ class IvectorFeatureOptions(OptionSet):
     """The frames: MFCC with deltas, without their sliding mean, voiced ones only."""
 
     config: str = option("conf/mfcc_ivector.conf", "option file of the MFCC")
+    vad_config: str | None = option(
+        None, "options of compute-vad for these frames; null: the decisions of the MFCC, by --vad-config"
+    )
     delta_window: int = option(3, "frames on either side that a delta is computed from", least=1)
     delta_order: int = option(2, "1: deltas; 2: deltas of the deltas too", least=0)
 

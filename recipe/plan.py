@@ -57,6 +57,7 @@ class RunPlan:
         overrides: its changes.
         start_from: the checkpoint that training begins with, if there is one.
         has_network: whether a network is trained; otherwise i-vectors are.
+        own_vad: options of steps/make_feats.sh for features that have decisions of their own on speech.
         diag_ubm: of i-vectors, the options of steps/train_diag_ubm.sh and the number of Gaussians.
         full_ubm: of i-vectors, the options of steps/train_full_ubm.sh.
         extractor: of i-vectors, the options of steps/train_ivector_extractor.sh.
@@ -111,6 +112,7 @@ class RunPlan:
     overrides: tuple[str, ...]
     start_from: tuple[str, ...]
     has_network: bool
+    own_vad: tuple[str, ...]
     diag_ubm: tuple[str, ...]
     full_ubm: tuple[str, ...]
     extractor: tuple[str, ...]

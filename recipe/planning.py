@@ -11,6 +11,7 @@ from common.errors import InputError
 from recipe.command_line import Given, as_given
 from recipe.corpora import ChosenCorpus, corpus_of, plain_name
 from recipe.experiment import Experiment, Features, experiment_of
+from recipe.options import flag_of
 from recipe.plan import RunPlan
 
 _ODD_IN_PATH = re.compile(r"[^\w./+@%=:~-]")
@@ -28,6 +29,9 @@ def make_plan(words: Sequence[str], given: Given) -> RunPlan:
         InputError: anything that is wrong by its name, value or combination alone.
     """
     _check_checkout(given.checkout)
+    for name in ("rows", "jobs", "scale", "benchmark_table"):
+        if given.on_command_line(name) and not given.options().benchmark:
+            raise InputError(f"{flag_of(name)} is for --benchmark, which is not given; add it, or leave this out")
     experiment = experiment_of(given)
     return _plan_of(words, given, corpus_of(given.options()), experiment)
 
@@ -90,6 +94,7 @@ def _plan_of(words: Sequence[str], given: Given, corpus: ChosenCorpus, experimen
         overrides=experiment.overrides,
         start_from=experiment.start_from,
         has_network=not experiment.steps,
+        own_vad=experiment.own_vad,
         diag_ubm=experiment.steps.get("diag_ubm", ()),
         full_ubm=experiment.steps.get("full_ubm", ()),
         extractor=experiment.steps.get("extractor", ()),

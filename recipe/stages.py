@@ -123,6 +123,7 @@ STAGES = (
         applies=_features_besides_mfcc,
         reads=("{feats_config}", "{mfcc}/{featured}"),
         writes=("{feats}/{featured}",),
+        options=("vad={own_vad}",),
     ),
     Stage(
         2, "augmented copies", "feats", "{feats}/{base} -> reverberated, noise, music and babble copies",

@@ -8,6 +8,7 @@ nj=4                  # number of jobs
 cmd=utils/run.pl      # runs them
 compress=true         # one byte per value, as Kaldi's default; two bytes for the other types
 max_loss=0.01         # share of utterances that may be lost before this step fails
+vad_config=           # also decide on speech in these features
 label=                # text of the progress line
 help_message="Usage: steps/make_feats.sh [options] <data-dir> <log-dir> <ark-dir>
  e.g.: steps/make_feats.sh --type fbank --nj 8 data/train exp/make_fbank fbank
@@ -18,6 +19,7 @@ Options:
   --cmd <runner>         runs the jobs (default utils/run.pl)
   --compress true|false  one byte per value of mfcc and fbank, two of the others (default true)
   --max-loss <share>     share of utterances that may be lost (default 0.01)
+  --vad-config <file>    options of compute-vad: also decide on speech in these features, which are then MFCC
   --label <text>         text of the progress line"
 
 . ./path.sh
@@ -63,3 +65,7 @@ rm -f "$log_dir/utt2num_frames_$name".* "$log_dir/utt2dur_$name".* "${parts[@]}"
 
 utils/check_counts.py --what "$type of $name" --in "$data/$list" --out "$data/feats.scp" \
   --reason-log "$log_dir/make_${type}_$name.*.log" --max-loss "$max_loss"
+if [ -n "$vad_config" ]; then
+  steps/compute_vad_decision.sh --nj "$nj" --cmd "$cmd" --vad-config "$vad_config" --max-loss "$max_loss" \
+    "$data" "$log_dir" "$ark_dir"
+fi

@@ -53,17 +53,17 @@ def test_a_killed_benchmark_goes_on_and_a_failing_row_stops_no_other(
     wait_until(lambda: not carrying(mark), "no process is left")
 
     done = recipe(*options, code=1, within=1200)
-    assert "stage 6/12: conf/ivector/ivector.yaml" not in first.read_text()  # it was complete
+    assert first.read_text().count("stage 6/12: conf/ivector/ivector.yaml") == 1  # it was complete
     assert "row broken: failed with code 1" in done.stderr and "500 utterances" in done.stderr
     rows = json.loads((tmp_path / "exp/rows.json").read_text())["rows"]
     assert [row["status"] for row in rows] == ["done", "failed", "done"]
     table = [line.split() for line in done.stdout.splitlines() if line.startswith(("i-vector", "x-vector"))]
     assert [line[:2] for line in table] == [["i-vector", "PLDA"], ["x-vector", "PLDA"]] and "5.33" in table[0]
-    records = read_records(tmp_path / "exp/results.jsonl")
+    records = read_records(tmp_path / "results.jsonl")
     assert {(record.row, record.benchmark) for record in records} == {("i-vector", "exp"), ("x-vector", "exp")}
     assert len(records) == 2 * 2 * 4  # rows, plain and normalised, four scores
     assert (tmp_path / "exp/report/index.html").stat().st_size > 100_000
 
     again = recipe(*options, "--rows", "i-vector,x-vector")
-    assert "stage " not in again.stderr.replace(": up to date", "") or "/12: " not in again.stderr
-    assert len(read_records(tmp_path / "exp/results.jsonl")) == len(records)
+    assert "/12: " not in again.stderr  # no stage ran
+    assert len(read_records(tmp_path / "results.jsonl")) == len(records)
