@@ -60,7 +60,7 @@ class Benchmark:
         self.plans = [self._plan(row) for row in self.rows]
 
     def _kind(self) -> str:
-        """What tells apart the benchmarks of a corpus: scale, another table, preset."""
+        """How the benchmarks of a corpus differ: scale, another table, preset."""
         table = self.options.benchmark_table
         own_table = "" if table == OPTIONS["benchmark_table"].default else Path(table).name.removesuffix(".yaml")
         return "-".join(filter(None, [self.options.scale, own_table, self.options.preset]))
