@@ -106,3 +106,13 @@ def test_the_later_of_steps_and_epochs_counts(root: Path) -> None:
     assert (training.epochs, training.most_steps, training.steps) == (None, None, 100)
     assert load(path, [steps, epochs]).training.epochs == 50
     assert load(path, [steps, epochs, "training={steps: 7}"]).training.epochs is None
+
+
+def test_a_limit_of_steps_ends_a_training_in_epochs_and_its_config_repeats_it(tiny_corpus: Any, tmp_path: Path) -> None:
+    settings = ("training.epochs=50", "training.most_steps=4")
+    for _ in range(2):  # the second session finds it finished
+        assert main(tiny_corpus.command(tmp_path / "exp", *settings)) == 0
+    state = load_checkpoint(tmp_path / "exp" / "last.pt")
+    assert state.step == 4 and [*state.valid_eers] == [1, 2, 3, 4]
+    training = load(tmp_path / "exp" / "config.yaml").training
+    assert (training.steps, training.epochs, training.most_steps) == (4, None, None)
