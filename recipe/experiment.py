@@ -82,7 +82,7 @@ def _network(given: Given) -> Experiment:
     augmented = augmentation_of(given, shorten(network, given, config), features.type, config.data.source)
     network = augmented.network
     start_from = network.load().training.start_from
-    changes = (*network.corpus, *network.shorter, *network.own)
+    changes = (*network.corpus, *network.shorter, *network.own, *network.at_most)
     return Experiment(
         path=network.path,
         name=f"{Path(network.path).name.removesuffix('.yaml')}{augmented.suffix}",

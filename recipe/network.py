@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from recipe.command_line import Change, Given, log_line
 
 IMPORTED_STAGES = (2, 3, 4, 5, 6)
 """Stages that an imported network does not have: what training alone needs."""
+_LENGTH = re.compile(r"training(=|\.(steps|epochs|most_steps)=(?!(null|~)?$))")
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Network:
         inference: `--inference`; checked with the others, but no part of the training.
         online: changes by `--augment online`.
         shorter: changes by `--max-steps`.
-        at_most: `training.steps` again, if `--nnet-opts` sets more than `--max-steps`.
+        at_most: the steps of `--max-steps` again, if `--nnet-opts` sets more, or as the limit of epochs.
         passed_over: stages that this network does not have.
     """
 
@@ -89,7 +91,18 @@ def network_of(given: Given) -> Network:
             Change(f"inference.{text}", f"--inference {text}") for text in (options.inference or "").split()
         ),
     )
+    _check_lengths(network)
     return _imported(given, network) if _is_imported(options.exp) else network
+
+
+def _check_lengths(network: Network) -> None:
+    """Raise InputError if one source of changes sets both steps and epochs: which comes later is then no choice."""
+    files = groupby(network.corpus, lambda change: change.given.partition(": nnet_opts=")[0].rpartition(":")[0])
+    for changes in (network.own, *(tuple(lines) for _, lines in files)):
+        found = {match[2]: change for change in changes if (match := _LENGTH.match(change.text))}
+        if "steps" in found and "epochs" in found:
+            both = f"{found['epochs'].given} and {found['steps'].given}"
+            raise InputError(f"{both} both give the length of the run; keep one")
 
 
 def _is_imported(exp: str | None) -> bool:
@@ -113,21 +126,27 @@ def _imported(given: Given, network: Network) -> Network:
 def shorten(network: Network, given: Given, config: Config) -> Network:
     """The network in a run of `--max-steps` at most.
 
-    Steps of `--nnet-opts` take precedence over those of the corpus file.
+    Steps and epochs of `--nnet-opts` take precedence over the steps of the corpus file.
 
     Raises:
         InputError: the option file of the features cannot be used.
     """
     most = given.values.get("max_steps")
-    steps_given = any(re.match(r"training(\.steps)?=", change.text) for change in network.own)
-    if most is None or network.passed_over or (steps_given and not given.on_command_line("max_steps")):
+    length_given = any(_LENGTH.match(change.text) for change in network.own)
+    if most is None or network.passed_over or (length_given and not given.on_command_line("max_steps")):
         return network
     changes = tuple(Change(f"{key}={value}", f"--max-steps {most}") for key, value in shortened(config, most).items())
     if not changes:
         return network
     texts = " ".join(change.text for change in changes)
+    if config.training.epochs is not None:
+        log_line(
+            f"{network.path} is counted in epochs; if these are more than the {most} steps of --max-steps, it is"
+            f" shortened when training begins: {texts}"
+        )
+        return replace(network, at_most=changes)
     log_line(f"{network.path} asks for more than the {most} steps of --max-steps, and is changed: {texts}")
-    at_most = (Change(f"training.steps={most}", f"--max-steps {most}"),) if steps_given else ()
+    at_most = (Change(f"training.steps={most}", f"--max-steps {most}"),) if length_given else ()
     return replace(network, shorter=changes, at_most=at_most)
 
 

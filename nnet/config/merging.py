@@ -13,6 +13,8 @@ from nnet.config.paths import alternatives, callers, located
 from nnet.config.renamed_keys import rename_old, renamed_file, renamed_key
 from nnet.config.schema import AUGMENT, OPTIONAL, PATHS, SECTIONS
 
+_ENDED = {"training.steps": {"epochs": None, "most_steps": None}}  # key -> options that no longer count then
+
 
 def merge(
     mapping: Mapping[Any, Any], source: str, overrides: Iterable[Override], of_checkout: bool
@@ -59,7 +61,7 @@ def _apply(merged: dict[Any, Any], override: Override) -> str:
     if not option:
         merged[section] = _augment_section(value, f"{override.given}:", False) if section == AUGMENT else value
     elif isinstance(merged.setdefault(section, {}), Mapping):
-        merged[section] = {**merged[section], option: value}
+        merged[section] = {**merged[section], **_ENDED.get(key, {}), option: value}
     return key
 
 

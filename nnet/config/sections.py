@@ -103,6 +103,9 @@ class TrainingOptions(OptionSet):
     epochs: int | None = option(
         None, "passes over the training list, which then give steps and valid_every (one pass); null: steps", least=1
     )
+    most_steps: int | None = option(
+        None, "limit of epochs; a run of more steps is shortened to it as by --max-steps; null: no limit", least=1
+    )
     valid_every: int = option(1000, "steps between two validations", least=1)
     valid_by: Literal["eer", "speakers"] = option(
         "eer",
@@ -135,6 +138,8 @@ class TrainingOptions(OptionSet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        counted = self.most_steps is None or self.epochs is not None
+        require(counted, "most_steps", self.most_steps, "epochs beside it; else set steps")
         require(len(self.start_from_parts) > 0, "start_from_parts", (), f"one or more of {', '.join(PARTS)}")
         taken = self.start_from is not None or self.start_from_parts == PARTS
         require(taken, "start_from_parts", self.start_from_parts, "start_from beside it, the checkpoint that has them")

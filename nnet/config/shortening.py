@@ -1,7 +1,8 @@
 """A run of fewer steps than a YAML asks for, through the same course: which options change. No torch.
 
 The steps, the batch and the chunks are cut here. Schedule, loss and pooling shorten themselves, by their option sets'
-`shortened`: what counts in steps, and what takes many steps to be learnt.
+`shortened`: what counts in steps, and what takes many steps to be learnt. Of a run that is counted in epochs, whose
+steps are not known before its training list, only the limit is set here; nnet/training/epochs.py does the rest.
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ def shortened(config: Config, steps: int) -> dict[str, object]:
         ConfigError: the option file of the features, which has the length of a second, cannot be used.
     """
     data, training = config.data, config.training
-    if training.epochs is None and training.steps <= steps:
+    if training.epochs is not None:
+        limited = training.most_steps is not None and training.most_steps <= steps
+        return {} if limited else {"training.most_steps": steps}
+    if training.steps <= steps:
         return {}
     rate = get(config, "features.frame_rate")
     first, last = (min(own, round(rate * most)) for own, most in zip(data.chunk_frames, CHUNK_SECONDS, strict=True))
     every = max(1, steps // VALIDATIONS)
-    changes: dict[str, object] = {"training.epochs": "null"} if training.epochs is not None else {}
-    changes |= {
+    changes: dict[str, object] = {
         "training.steps": steps,
         "training.valid_every": every,
         "training.save_every": every,

@@ -31,6 +31,7 @@ def cluster_centres(frames: torch.Tensor, centres: torch.Tensor) -> torch.Tensor
     """Lloyd's algorithm: each frame goes to its nearest centre, each centre to the mean of its frames.
 
     A centre without frames stays. Sums are matrix products, whose order does not vary on CUDA as atomic additions do.
+    torch's distances of many frames lose their digits far from zero, so the frames' mean is zero here.
 
     Args:
         frames: (N, C).
@@ -39,12 +40,14 @@ def cluster_centres(frames: torch.Tensor, centres: torch.Tensor) -> torch.Tensor
     Returns:
         (D, C).
     """
+    mean = frames.mean(dim=0)
+    frames, centres = frames - mean, centres - mean
     for _ in range(ITERATIONS):
         nearest = torch.cdist(frames, centres).argmin(dim=1)
         member = torch.nn.functional.one_hot(nearest, len(centres)).to(frames)  # (N, D)
         counts = member.sum(dim=0)[:, None]
         centres = torch.where(counts > 0, member.T @ frames / counts.clamp(min=1), centres)
-    return centres
+    return centres + mean
 
 
 def first_dictionary(frames: torch.Tensor, entries: int, clusters: bool) -> torch.Tensor:

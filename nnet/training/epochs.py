@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import numpy as np
 
-from nnet.config.experiment import Config
+from nnet.config.experiment import Config, from_mapping, to_mapping
+from nnet.config.shortening import shortened
 from nnet.data.lists import UtteranceList
 from nnet.data.sampler import repetitions
+
+log = logging.getLogger("train")
 
 
 def epoch_steps(config: Config, utterances: UtteranceList) -> int:
@@ -26,12 +30,24 @@ def epoch_steps(config: Config, utterances: UtteranceList) -> int:
 def in_steps(config: Config, utterances: UtteranceList) -> Config:
     """The config with `training.steps` of so many epochs and a validation after each, if it is counted in epochs.
 
+    If these are more steps than `training.most_steps`, it is shortened, and no longer counted in epochs.
+
     Args:
         config: the experiment.
         utterances: the training list; the same list gives the same steps, so that a run can be resumed.
+
+    Raises:
+        ConfigError: the run is to be shortened, but the option file of the features cannot be used.
     """
     training = config.training
     if training.epochs is None:
         return config
     each = epoch_steps(config, utterances)
-    return replace(config, training=replace(training, steps=training.epochs * each, valid_every=each))
+    counted = replace(training, steps=training.epochs * each, valid_every=each, most_steps=None)
+    if training.most_steps is None or counted.steps <= training.most_steps:
+        return replace(config, training=counted)
+    whole = replace(config, training=replace(counted, epochs=None))
+    changes = [f"{key}={value}" for key, value in shortened(whole, training.most_steps).items()]
+    many = f"{training.epochs} epochs are {counted.steps} steps"
+    log.info("%s, more than training.most_steps; changed: %s", many, " ".join(changes))
+    return from_mapping(to_mapping(whole), "training.most_steps", changes)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from nnet.config.experiment import load
+from common.options import ConfigError
+from nnet.config.experiment import load, to_mapping
 from nnet.config.shortening import shortened
 from nnet.data.lists import StringTable, UtteranceList, read_lists
 from nnet.data.sampler import BatchPlanner
@@ -69,8 +70,49 @@ def test_epochs_train_validate_and_resume(tiny_corpus: Any, tmp_path: Path) -> N
     assert all(torch.equal(whole.model[name], resumed.model[name]) for name in whole.model)
 
 
-def test_max_steps_ends_the_count_by_epochs(root: Path) -> None:
-    path, settings = root / "conf" / "nnet" / "lde2.yaml", ["training.epochs=50", "training.steps=100"]
-    changes = [f"{key}={value}" for key, value in shortened(load(path, settings), 300).items()]
-    config = load(path, [*settings, *changes])
-    assert config.training.epochs is None and config.training.steps == 300
+def test_a_limit_of_steps_shortens_a_longer_count_by_epochs_by_the_steps_that_it_has(root: Path) -> None:
+    path, some = root / "conf" / "nnet" / "lde2.yaml", utterances([400, 200])
+    settings = ["data.batch_size=6", "training.epochs=20", "schedule.warmup_steps=400"]
+    assert shortened(load(path, settings), 300) == {"training.most_steps": 300}
+    cut = in_steps(load(path, [*settings, "training.most_steps=300"]), some)  # of 20 · 100 steps
+    whole = load(path, ["data.batch_size=6", "training.steps=2000", "schedule.warmup_steps=400"])
+    changes = [f"{key}={value}" for key, value in shortened(whole, 300).items()]
+    assert to_mapping(cut) == to_mapping(load(path, [*settings, *changes]))
+    assert (cut.training.steps, cut.training.epochs, cut.schedule.warmup_steps) == (300, None, 60)
+    assert in_steps(cut, some) is cut  # its config.yaml trains the same run again
+
+
+def test_a_limit_of_steps_leaves_a_shorter_count_by_epochs_as_it_is(root: Path) -> None:
+    path, some = root / "conf" / "nnet" / "lde2.yaml", utterances([400, 200])
+    settings = ["data.batch_size=6", "training.epochs=3"]
+    assert in_steps(load(path, [*settings, "training.most_steps=300"]), some).training.steps == 300
+    for most in (300, 301):
+        # The limit is not kept either: the run can be resumed with another one, or none.
+        assert in_steps(load(path, [*settings, f"training.most_steps={most}"]), some) == in_steps(
+            load(path, settings), some
+        )
+    limited = load(path, [*settings, "training.most_steps=200"])
+    assert shortened(limited, 200) == {} and shortened(limited, 199) == {"training.most_steps": 199}
+
+
+def test_a_limit_of_steps_without_epochs_is_refused(root: Path) -> None:
+    with pytest.raises(ConfigError, match=r"training\.most_steps is 300; expected epochs beside it; else set steps"):
+        load(root / "conf" / "nnet" / "lde2.yaml", ["training.most_steps=300"])
+
+
+def test_the_later_of_steps_and_epochs_counts(root: Path) -> None:
+    path, epochs, steps = root / "conf" / "nnet" / "lde2.yaml", "training.epochs=50", "training.steps=100"
+    training = load(path, [epochs, "training.most_steps=70", steps]).training
+    assert (training.epochs, training.most_steps, training.steps) == (None, None, 100)
+    assert load(path, [steps, epochs]).training.epochs == 50
+    assert load(path, [steps, epochs, "training={steps: 7}"]).training.epochs is None
+
+
+def test_a_limit_of_steps_ends_a_training_in_epochs_and_its_config_repeats_it(tiny_corpus: Any, tmp_path: Path) -> None:
+    settings = ("training.epochs=50", "training.most_steps=4")
+    for _ in range(2):  # the second session finds it finished
+        assert main(tiny_corpus.command(tmp_path / "exp", *settings)) == 0
+    state = load_checkpoint(tmp_path / "exp" / "last.pt")
+    assert state.step == 4 and [*state.valid_eers] == [1, 2, 3, 4]
+    training = load(tmp_path / "exp" / "config.yaml").training
+    assert (training.steps, training.epochs, training.most_steps) == (4, None, None)

@@ -95,6 +95,16 @@ def test_clusters_by_hand() -> None:
     assert cluster_centres(frames, torch.tensor([[7.0], [-50.0]])).flatten().tolist() == [pytest.approx(7.6), -50.0]
 
 
+def test_clusters_far_from_zero_are_those_in_double_precision() -> None:
+    torch.manual_seed(0)
+    frames = 100 + 0.1 * torch.randn(400, 64)
+    begin = frames[:40].clone()  # more than 25 rows, for which torch expands the square of a difference
+    # 1e-4: float32 at 100 has steps of 8e-6; a frame with another nearest centre moves a mean by 0.01.
+    torch.testing.assert_close(
+        cluster_centres(frames, begin), cluster_centres(frames.double(), begin.double()).float(), atol=1e-4, rtol=0
+    )
+
+
 def test_clusters_are_nearer_to_the_frames_than_drawn_frames() -> None:
     frames = torch.randn(200, 4) + 5
     spread = []

@@ -129,6 +129,29 @@ def test_speaker_errors_are_the_utterances_that_another_class_is_nearest_to(tiny
     assert speaker_error(net, embeddings, valid, 1) == pytest.approx(1 / len(valid))
 
 
+def test_speaker_errors_of_blocks_are_those_of_the_whole(
+    tiny_corpus: Any, net: SpeakerNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    valid = read_lists(tiny_corpus.lists).valid
+    embeddings = torch.randn(len(valid), net.embedding_dim)
+    labels = torch.from_numpy(valid.speakers).long()
+    _, hits = net.eval().loss(embeddings, labels, 1)
+    wrong = 1 - int(hits.sum()) / len(valid)
+    rows: list[int] = []
+    whole_loss = net.loss
+
+    def counted(embedding: torch.Tensor, *rest: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        rows.append(len(embedding))
+        return whole_loss(embedding, *rest)
+
+    monkeypatch.setattr(net, "loss", counted)
+    for block in (len(valid), len(valid) - 1, 3, 1):
+        rows.clear()
+        monkeypatch.setattr("nnet.training.validation.BLOCK", block)
+        assert speaker_error(net, embeddings, valid, 1) == wrong
+        assert max(rows) == block and sum(rows) == len(valid)
+
+
 def test_a_loss_without_classes_knows_no_speakers(root: Path) -> None:
     with pytest.raises(ConfigError, match=r'training.valid_by is "speakers", but the loss decides between'):
         load(root / "conf" / "nnet" / "gru_ge2e.yaml", ["training.valid_by=speakers"])

@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from common.errors import InputError
+from recipe.command_line import Given
+from recipe.network import network_of
 from recipe.plan import from_text, to_text
 from recipe.planning import shell_word
 
@@ -208,6 +210,42 @@ def test_max_steps_shortens_longer_experiments_and_steps_of_the_command_line_win
     assert "training.steps=2000" not in plan_of(*large, "--nnet-opts", "training.steps=4000").overrides
     most = plan_of(*large, "--nnet-opts", "training.steps=4000", "--max-steps", "50").overrides
     assert most[-2:] == ("training.steps=4000", "training.steps=50")
+
+
+def test_epochs_of_the_command_line_win_over_steps_of_the_corpus_file_but_not_over_max_steps(
+    plan_of: MakePlan, checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large = ("--nnet-config", "conf/nnet/lde3.yaml")  # mini.conf has max_steps=2000
+    for epochs in ("training.epochs=2", "training={epochs: 2}"):
+        assert plan_of(*large, "--nnet-opts", epochs).overrides[-1] == epochs
+        most = plan_of(*large, "--nnet-opts", epochs, "--max-steps", "50").overrides
+        assert most[-2:] == (epochs, "training.most_steps=50") and "training.steps=50" not in most
+    assert "is counted in epochs; if these are more than the 50 steps of --max-steps" in capsys.readouterr().err
+    assert "training.steps=2000" in plan_of(*large, "--nnet-opts", "training.epochs=null").overrides
+    counted = tmp_path / "counted.yaml"
+    yaml_text = (checkout / "conf/nnet/lde3.yaml").read_text()
+    counted.write_text(yaml_text.replace("training: {", "training: {epochs: 2, "))
+    assert plan_of("--nnet-config", counted).overrides[-1] == "training.most_steps=2000"
+
+
+def test_steps_and_epochs_of_one_precedence_are_refused(plan_of: MakePlan) -> None:
+    both = ("--nnet-opts", "training.epochs=2", "--nnet-opts", "training.steps=100")
+    found = "--nnet-opts training.epochs=2 and --nnet-opts training.steps=100 both give the length of the run; keep one"
+    with pytest.raises(InputError, match=f"^{found}$"):
+        plan_of(*both)
+    assert plan_of(*both[2:], "--nnet-opts", "training.epochs=null").overrides[-1] == "training.epochs=null"
+
+
+def test_steps_of_a_corpus_file_and_epochs_of_a_preset_differ_in_precedence(checkout: Path) -> None:
+    given = Given(checkout, checkout)
+    given.set("nnet_config", "conf/nnet/mini.yaml", "a.conf:1")
+    given.set("nnet_opts", "training.steps=100", "a.conf:2")
+    given.set("nnet_opts", "training.epochs=2", "b.conf:1")
+    assert network_of(given).load().training.epochs == 2
+    given.set("nnet_opts", "training.steps=30", "b.conf:2")
+    found = "b.conf:1: nnet_opts=training.epochs=2 and b.conf:2: nnet_opts=training.steps=30 both give the length"
+    with pytest.raises(InputError, match=found):
+        network_of(given)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
+from nnet.config.experiment import load
 from recipe.command_line import Given, read_command_line
 from recipe.corpus_conf import read_corpus_options
 from recipe.help import help_text
@@ -45,8 +46,15 @@ def test_the_command_line_wins_over_the_preset_and_that_over_the_corpus_file(
     assert (plan.min_frames, plan.options.min_utts, plan.nnet_config) == (200, 3, "conf/nnet/lde7.yaml")
     assert plan.exp == "exp/voxceleb-lde7-jl" and plan.overrides[-1] == "training.epochs=2"
     assert plan_of("--preset", "jl").options.max_steps is None  # mini.conf has 2000
-    short = plan_of("--preset", "jl", "--max-steps", "300").overrides
-    assert "training.epochs=null" in short and "training.steps=300" in short
+    assert plan_of("--preset", "jl", "--max-steps", "300").overrides[-1] == "training.most_steps=300"
+
+
+def test_steps_of_the_command_line_win_over_the_epochs_of_the_preset(plan_of: MakePlan) -> None:
+    plan = plan_of("--preset", "jl", "--nnet-opts", "training.steps=600")  # as a benchmark of a small scale does
+    training = load(plan.nnet_config, plan.overrides).training
+    assert (training.epochs, training.steps, training.valid_by) == (None, 600, "speakers")
+    plan = plan_of("--preset", "jl", "--nnet-opts", "training.steps=600", "--max-steps", "50")
+    assert load(plan.nnet_config, plan.overrides).training.steps == 50
 
 
 def test_what_a_file_replaces_is_not_reported_as_given_twice(
