@@ -108,6 +108,7 @@ def test_an_interrupted_training_goes_on_after_its_last_pass(steps: Steps) -> No
     program.chmod(0o755)
     kaldi = {"KALDI_ROOT": str(broken)}
     (steps.path / "diag" / "log" / "gmm_init.log").unlink()
+    (steps.path / "diag" / "final.dubm.settings").unlink()  # so that it is made again
     text = steps.diag(code=1, env=kaldi)
     assert [n for n, _, _ in passes_in(text)] == [1]
     assert (steps.path / "diag" / "final.dubm").read_bytes() == whole  # of the run before
@@ -127,6 +128,61 @@ def test_other_settings_begin_again(steps: Steps) -> None:
     assert len(passes_in(steps.diag("--cleanup", "false", "--min-gaussian-weight", "0.001"))) == 3
 
 
+def state_of(path: Path) -> tuple[bytes, int]:
+    """The bytes of a file, and when it was written."""
+    return path.read_bytes(), path.stat().st_mtime_ns
+
+
+@pytest.mark.slow
+def test_finished_models_are_not_made_again(steps: Steps) -> None:
+    steps.diag()
+    steps.full()
+    models = [steps.path / "diag" / "final.dubm", steps.path / "full" / "final.ubm"]
+    before = [state_of(model) for model in models]
+    for option in ([], ["--nj", "3"]):
+        text = steps.diag(*option) + steps.full(*option)
+        assert text.count("is there, made with the same options and data") == 2 and "pass" not in text
+    assert [state_of(model) for model in models] == before
+    assert len(passes_in(steps.diag("--num-gselect", "2"))) == 3
+    assert state_of(models[0]) != before[0]
+    assert len(passes_in(steps.full())) == 3  # from another model
+
+
+@pytest.mark.slow
+def test_a_changed_model_or_changed_features_are_noticed(steps: Steps) -> None:
+    """Features that are made again may have an equal table: the archives' times are compared too."""
+    steps.diag()
+    model = steps.path / "diag" / "final.dubm"
+    whole = model.read_bytes()
+    model.write_bytes(whole[:-1])
+    assert len(passes_in(steps.diag())) == 3 and model.read_bytes() == whole
+    (steps.path / "diag" / "delta_opts").unlink()
+    assert len(passes_in(steps.diag())) == 3
+    archive = steps.path / "f.ark"
+    os.utime(archive, (1, 1))
+    assert len(passes_in(steps.diag())) == 3
+    assert passes_in(steps.diag()) == []
+
+
+@pytest.mark.slow
+def test_passes_go_on_with_another_number_of_jobs(steps: Steps) -> None:
+    """Only the selections are made again, with the first model, so the result is that of a whole run."""
+    steps.diag()
+    whole = read_object(str(steps.path / "diag" / "final.dubm"), DIAG_GMM)
+    steps.diag("--num-iters", "2", "--cleanup", "false", "--remove-low-count-gaussians", "false")
+    partial = steps.path / "diag" / "partial"
+    settings = (partial / "settings").read_text().replace("num_iters=2", "num_iters=3")
+    settings = settings.replace("remove_low_count_gaussians=false", "remove_low_count_gaussians=true")
+    (partial / "settings").write_text(settings)  # as if it was ended after the second of three
+    text = steps.diag("--nj", "3")
+    assert "2 of 3 passes are done already" in text and "Gaussian selection: 6 in, 6 out" in text
+    assert [n for n, _, _ in passes_in(text)] == [3]
+    found = read_object(str(steps.path / "diag" / "final.dubm"), DIAG_GMM)
+    # The sums of float32 numbers differ by their order.
+    np.testing.assert_allclose(found.means_invvars, whole.means_invvars, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.weights, whole.weights, rtol=1e-5)
+
+
 @pytest.mark.slow
 def test_utterances_that_are_lost_are_counted(steps: Steps) -> None:
     steps.write(last=0)
@@ -141,6 +197,7 @@ def test_missing_inputs_and_wrong_numbers_are_refused(steps: Steps) -> None:
     assert "diag/final.dubm is missing or empty; steps/train_diag_ubm.sh makes it" in text
     assert "expected an integer >= 1" in steps.run("train_diag_ubm.sh", steps.data, "many", steps.path / "d", code=1)
     assert "Usage: steps/train_diag_ubm.sh" in steps.run("train_diag_ubm.sh", steps.data, code=1)
+    assert "is 1.5; expected at most 1" in steps.diag("--initial-gauss-proportion", "1.5", code=1)
     assert "Usage: steps/train_full_ubm.sh" in steps.run("train_full_ubm.sh", "--help")
     (steps.data / "vad.scp").unlink()
     assert "vad.scp is missing or empty" in steps.run("train_diag_ubm.sh", steps.data, 4, steps.path / "d", code=1)
