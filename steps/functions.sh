@@ -49,7 +49,7 @@ data_state() {  # <scp>...: prints the tables' hashes, and size and time of each
   # Features that are made again have other archives, although their tables may be equal. A table of pipes names none.
   local table
   for table in "$@"; do sha256sum < "$table"; done
-  awk 'NF == 2 { sub(/:[0-9]+$/, "", $2); if (!($2 in seen)) { seen[$2]; print $2 } }' "$@" |
+  awk 'NF == 2 { sub(/(:[0-9]+)?(\[[^]]*\])?$/, "", $2); if (!($2 in seen)) { seen[$2]; print $2 } }' "$@" |
     xargs -r -d '\n' stat -L -c '%n %s %Y'
 }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,31 @@ def test_finished_models_are_not_made_again(steps: Steps) -> None:
     assert len(passes_in(steps.diag("--num-gselect", "2"))) == 3
     assert state_of(models[0]) != before[0]
     assert len(passes_in(steps.full())) == 3  # from another model
+
+
+@pytest.mark.slow
+def test_a_kill_in_the_training_of_the_extractor_loses_only_its_iteration(steps: Steps) -> None:
+    """The three trainings one after another, as in pipeline.sh; at the second time only the extractor has work left."""
+    words = ["--nj", "2", "--num-gselect", "3", "--ivector-dim", "2", "--num-iters", "2"]
+    words += [str(path) for path in (steps.path / "full", steps.data, steps.path / "exp")]
+    steps.diag()
+    steps.full()
+    before = [state_of(path) for path in steps.path.glob("*/final.*ubm")]
+    env = {name: value for name, value in os.environ.items() if name != "KALDI_ROOT"}
+    command = ["steps/train_ivector_extractor.sh", *words]
+    with subprocess.Popen(command, cwd=steps.root, env=env, start_new_session=True) as training:
+        deadline = time.monotonic() + 120
+        while not (steps.path / "exp" / "log" / "acc.1.1.log").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.killpg(training.pid, signal.SIGKILL)
+    assert not (steps.path / "exp" / "final.ie").exists()
+    text = steps.diag() + steps.full()
+    assert text.count("is there, made with the same options and data") == 2 and passes_in(text) == []
+    assert sorted(before) == sorted(
+        state_of(path) for path in steps.path.glob("*/final.*ubm") if path.parent.name != "exp"
+    )
+    text = steps.run("train_ivector_extractor.sh", *words)
+    assert "1 of 2 iterations are there" in text and text.count("auxiliary function") == 1
 
 
 @pytest.mark.slow
