@@ -45,6 +45,14 @@ publish_embeddings() {  # <what> <table-in> <max-loss> <building> <out>: joins a
   if [ -e "$4/joined.scp.dropped" ]; then mv "$4/joined.scp.dropped" "$5/embedding.scp.dropped"; fi
 }
 
+data_state() {  # <scp>...: prints the tables' hashes, and size and time of each archive that they name
+  # Features that are made again have other archives, although their tables may be equal. A table of pipes names none.
+  local table
+  for table in "$@"; do sha256sum < "$table"; done
+  awk 'NF == 2 { sub(/(:[0-9]+)?(\[[^]]*\])?$/, "", $2); if (!($2 in seen)) { seen[$2]; print $2 } }' "$@" |
+    xargs -r -d '\n' stat -L -c '%n %s %Y'
+}
+
 show_warnings() {  # <log>...: prints the commands' warnings on stderr, at most five lines per log
   local log count
   for log in "$@"; do

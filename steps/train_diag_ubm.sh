@@ -22,8 +22,8 @@ label=
 help_message="Usage: steps/train_diag_ubm.sh [options] <data> <num-gauss> <diag-ubm-dir>
  e.g.: steps/train_diag_ubm.sh --nj 8 data/train 2048 exp/diag_ubm
 Frames at random are the first means; then E-M on --num-frames frames in memory, then on all. The features get deltas
-and a sliding mean is subtracted; only voiced frames are used. <num-gauss> may also come first. If it is run again after
-it was interrupted, finished passes are not repeated.
+and a sliding mean is subtracted; only voiced frames are used. <num-gauss> may also come first. If it is run again,
+finished passes are not repeated, nor is a model that was made with the same options and data.
 Options:
   --nj <n>                        number of jobs (default 4)
   --cmd <runner>                  runs the jobs (default utils/run.pl)
@@ -57,17 +57,24 @@ need_integer --num-iters "$num_iters" 0
 require "stages 0 and 1 make them" "$data/feats.scp" "$data/vad.scp"
 num_gauss_init=$(awk -v p="$initial_gauss_proportion" -v n="$num_gauss" 'BEGIN { print int(p * n) }')
 need_integer "--initial-gauss-proportion times <num-gauss>" "$num_gauss_init" 1
+if [ "$num_gauss_init" -gt "$num_gauss" ]; then
+  echo "train_diag_ubm.sh: --initial-gauss-proportion is $initial_gauss_proportion; expected at most 1" >&2
+  exit 1
+fi
 
 mkdir -p "$dir/log"
 dir=$(cd "$dir" && pwd)
 work=$dir/partial logs=$dir/log
 label=${label:-diagonal UBM}
 deltas="--delta-window=$delta_window --delta-order=$delta_order"
+settings="num_gauss=$num_gauss num_gauss_init=$num_gauss_init num_iters=$num_iters
+num_gselect=$num_gselect num_frames=$num_frames num_iters_init=$num_iters_init subsample=$subsample
+min_gaussian_weight=$min_gaussian_weight remove_low_count_gaussians=$remove_low_count_gaussians
+deltas=$deltas apply_cmn=$apply_cmn
+$(data_state "$data/feats.scp" "$data/vad.scp")"
+end_if_made "$dir/final.dubm"
 split_for_jobs "$data/feats.scp" "$logs/feats.scp"
-start_or_continue "num_gauss=$num_gauss num_gauss_init=$num_gauss_init num_iters=$num_iters nj=$nj" \
-  "num_gselect=$num_gselect num_frames=$num_frames num_iters_init=$num_iters_init subsample=$subsample" \
-  "min_gaussian_weight=$min_gaussian_weight remove_low_count_gaussians=$remove_low_count_gaussians" \
-  "deltas=$deltas apply_cmn=$apply_cmn" "$(sha256sum "$data/feats.scp" "$data/vad.scp")"
+start_or_continue
 
 if [ "$pass" -lt 0 ]; then
   lines=$((2 * num_iters_init + num_iters_init / 2 + 4))
@@ -82,9 +89,8 @@ if [ "$pass" -lt 0 ]; then
 fi
 feats=$(ivector_feats "$logs/feats.scp.JOB" "$data/vad.scp" "$deltas" "$apply_cmn")
 if [ "$subsample" -gt 1 ]; then feats+=" subsample-feats --n=$subsample ark:- ark:- |"; fi
-select_gaussians "$num_gselect" "$work/$pass.dubm" "$feats"
+select_gaussians "$num_gselect" "$work/0.dubm" "$feats"
 train_passes gmm dubm "$feats"
-echo "$deltas" > "$dir/delta_opts"
 finish_ubm "$work/$num_iters.dubm" "$dir/final.dubm"
 rm -f "${parts[@]}"
 show_warnings "$logs"/gmm_init.log "$logs"/update.*.log

@@ -16,7 +16,8 @@ label=
 help_message="Usage: steps/train_full_ubm.sh [options] <data> <old-ubm-dir> <full-ubm-dir>
  e.g.: steps/train_full_ubm.sh --nj 8 data/train exp/diag_ubm exp/full_ubm
 The old UBM is final.dubm of steps/train_diag_ubm.sh, or final.ubm of this step. The features are those that it was
-trained with. If it is run again after it was interrupted, finished passes are not repeated.
+trained with. If it is run again, finished passes are not repeated, nor is a model that was made with the same options
+and data.
 Options:
   --nj <n>                        number of jobs (default 4)
   --cmd <runner>                  runs the jobs (default utils/run.pl)
@@ -49,10 +50,14 @@ mkdir -p "$dir/log"
 dir=$(cd "$dir" && pwd)
 work=$dir/partial logs=$dir/log
 label=${label:-full-covariance UBM}
+settings="num_iters=$num_iters num_gselect=$num_gselect subsample=$subsample
+min_gaussian_weight=$min_gaussian_weight remove_low_count_gaussians=$remove_low_count_gaussians
+deltas=$deltas apply_cmn=$apply_cmn
+$(data_state "$data/feats.scp" "$data/vad.scp")
+$(sha256sum < "$old_model")"
+end_if_made "$dir/final.ubm"
 split_for_jobs "$data/feats.scp" "$logs/feats.scp"
-start_or_continue "num_iters=$num_iters nj=$nj num_gselect=$num_gselect subsample=$subsample" \
-  "min_gaussian_weight=$min_gaussian_weight remove_low_count_gaussians=$remove_low_count_gaussians" \
-  "deltas=$deltas apply_cmn=$apply_cmn" "$(sha256sum "$data/feats.scp" "$data/vad.scp" "$old_model")"
+start_or_continue
 
 if [ "$pass" -lt 0 ]; then
   if [ "${old_model##*.}" = dubm ]; then
@@ -65,9 +70,8 @@ if [ "$pass" -lt 0 ]; then
 fi
 feats=$(ivector_feats "$logs/feats.scp.JOB" "$data/vad.scp" "$deltas" "$apply_cmn")
 if [ "$subsample" -gt 1 ]; then feats+=" subsample-feats --n=$subsample ark:- ark:- |"; fi
-select_gaussians "$num_gselect" "fgmm-global-to-gmm $work/$pass.ubm - |" "$feats"
+select_gaussians "$num_gselect" "fgmm-global-to-gmm $work/0.ubm - |" "$feats"
 train_passes fgmm ubm "$feats"
-echo "$deltas" > "$dir/delta_opts"
 finish_ubm "$work/$num_iters.ubm" "$dir/final.ubm"
 rm -f "${parts[@]}"
 show_warnings "$logs"/update.*.log

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # full-covariance UBM + <data> with feats.scp, vad.scp -> <exp-dir>/final.ie, an i-vector extractor. An interrupted run
-# goes on after its last whole iteration.
+# goes on after its last whole iteration, also with another number of jobs.
 set -euo pipefail
 
 nj=4
@@ -14,6 +14,7 @@ use_weights=false      # whether the Gaussians' weights depend on the vector
 num_samples_for_weights=3
 num_iters=5
 num_threads=1          # per job, for real Kaldi
+memory=                # of all jobs, in GB; default: what is free
 apply_cmn=true         # subtract the mean over a sliding window
 max_loss=0.01
 label=
@@ -30,6 +31,7 @@ Options:
   --num-samples-for-weights <n>   vectors that are drawn for this per utterance (default 3)
   --apply-cmn true|false          subtract the sliding mean of the features (default true)
   --nj <n>                        number of jobs (default 4); each takes 2.7 GB at 2,048 Gaussians, 72 x 400
+  --memory <GB>                   run.pl runs no more jobs at once than this holds (default: the memory that is free)
   --num-threads <n>               threads per job of real Kaldi's commands (default 1)
   --max-loss <share>              share of utterances that may be lost (default 0.01)
   --cmd <runner>                  runs the jobs (default utils/run.pl)
@@ -39,6 +41,7 @@ Options:
 . utils/parse_options.sh
 . steps/functions.sh
 . steps/ivector_feats.sh
+. steps/limit_by_memory.sh
 need_arguments 3 $#
 ubm=$1 data=$2 exp=$3
 require "steps/train_full_ubm.sh makes it" "$ubm/final.ubm"
@@ -59,9 +62,8 @@ trap 'rm -f "${parts[@]}"' EXIT
 
 # What the models and posteriors that are there were made from.
 settings="ubm $(sha256sum < "$ubm/final.ubm")
-feats $(sha256sum < "$table")
-vad $(sha256sum < "$data/vad.scp")
-jobs $nj
+feats $(data_state "$table")
+vad $(data_state "$data/vad.scp")
 features $delta_opts apply-cmn=$apply_cmn
 posteriors num-gselect=$num_gselect min-post=$min_post scale=$posterior_scale
 extractor ivector-dim=$ivector_dim use-weights=$use_weights samples=$num_samples_for_weights"
@@ -85,8 +87,15 @@ fi
 feats="$(ivector_feats "$exp/log/feats.scp.JOB" "$data/vad.scp" "$delta_opts" "$apply_cmn")"
 counted="$feats copy-feats --write-num-frames=ark,t,f:$exp/log/passed.JOB ark:- ark:- |"
 
-if [ ! -e "$exp/posteriors_done" ]; then
-  rm -f "$exp/log"/passed.*
+first=0
+while [ "$first" -lt "$num_iters" ] && [ -s "$exp/$((first + 1)).ie" ]; do first=$((first + 1)); done
+if [ "$first" -gt 0 ]; then echo "$label: $first of $num_iters iterations are there"; fi
+
+# The posteriors are files per job.
+if [ "$first" -lt "$num_iters" ] &&
+  { [ ! -e "$exp/posteriors_done" ] || [ "$(< "$exp/posteriors_done")" != "$nj jobs" ]; }; then
+  rm -f "$exp/posteriors_done"
+  rm -f "$exp"/post.*.gz "$exp/log"/{passed.*,posteriors.*.log}
   utils/progress.py --label "$label: posteriors" --total "$total" --lines "$exp/log/passed.*" -- \
     $cmd "JOB=1:$nj" "$exp/log/posteriors.JOB.log" \
     gmm-gselect "--n=$num_gselect" "$exp/final.dubm" "$feats" ark:- \| \
@@ -95,16 +104,17 @@ if [ ! -e "$exp/posteriors_done" ]; then
   join_parts "$exp/log/passed" "" "$exp/log/passed_utterances"
   utils/check_counts.py --what "posteriors of $(basename "$data")" --in "$table" \
     --out "$exp/log/passed_utterances" --reason-log "$exp/log/posteriors.*.log" --max-loss "$max_loss"
-  touch "$exp/posteriors_done"
+  echo "$nj jobs" > "$exp/jobs.partial"
+  mv "$exp/jobs.partial" "$exp/posteriors_done"
 fi
 
 update() {  # <iteration>: statistics with <iteration>.ie, and from them the next model
   local accs=() job
   for ((job = 1; job <= nj; job++)); do accs+=("$exp/acc.$1.$job"); done
-  rm -f "$exp/log"/passed.*
+  rm -f "$exp/log"/passed.* "$exp/acc.$1" "$exp/acc.$1".*
   utils/progress.py --label "$label: iteration $(($1 + 1)) of $num_iters" --total "$total" \
     --lines "$exp/log/passed.*" -- \
-    $cmd "JOB=1:$nj" "$exp/log/acc.$1.JOB.log" \
+    $cmd "${limited[@]}" "JOB=1:$nj" "$exp/log/acc.$1.JOB.log" \
     ivector-extractor-acc-stats "--num-threads=$num_threads" "--num-samples-for-weights=$num_samples_for_weights" \
     "$exp/$1.ie" "$counted" "ark,s,cs:gunzip -c $exp/post.JOB.gz |" "$exp/acc.$1.JOB"
   if [ "$nj" -gt 1 ]; then
@@ -119,9 +129,10 @@ update() {  # <iteration>: statistics with <iteration>.ie, and from them the nex
   rm -f "$exp/acc.$1"
 }
 
-first=0
-while [ "$first" -lt "$num_iters" ] && [ -s "$exp/$((first + 1)).ie" ]; do first=$((first + 1)); done
-if [ "$first" -gt 0 ]; then echo "$label: $first of $num_iters iterations are there"; fi
+if [ "$first" -lt "$num_iters" ]; then
+  if [ "$use_weights" = true ]; then squares=3; else squares=2; fi  # of the model, of the statistics, of the weights
+  limit_by_memory "$label" "$exp/$first.ie" "$exp/final.dubm" "$squares" "$exp/log/memory.log"
+fi
 SECONDS=0
 for ((x = first; x < num_iters; x++)); do
   update "$x"
@@ -130,5 +141,6 @@ for ((x = first; x < num_iters; x++)); do
   echo "$label: iteration $((x + 1)) of $num_iters: auxiliary function ${auxf:-unknown} per frame, left ${left} s"
 done
 rm -f "$exp/log"/passed.*
-ln -sf "$num_iters.ie" "$exp/final.ie"
+ln -sf "$num_iters.ie" "$exp/final.partial"
+mv -f "$exp/final.partial" "$exp/final.ie"
 show_warnings "$exp/log"/init.log "$exp/log"/update.*.log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from minikaldi.gmm.diag_gmm import DIAG_GMM, diag_gmm_of_moments
 from minikaldi.gmm.full_gmm import FULL_GMM, full_gmm_of_moments
-from minikaldi.io import FLOAT_VECTOR, write_object
+from minikaldi.io import FLOAT_VECTOR, read_object, write_object
+from minikaldi.ivectorbin.extractor_holder import EXTRACTOR
 from tests.minikaldi.helpers.running import make_table, table
 
 pytestmark = pytest.mark.slow
@@ -127,6 +130,57 @@ def test_more_iterations_go_on_from_what_is_there_and_other_options_begin_again(
     again = place.train("more", "--num-iters", "1", "--ivector-dim", "2")
     assert "made with other options or data; it is made again" in again.stderr
     assert not (place.folder / "more" / "2.ie").exists()
+
+
+def test_another_number_of_jobs_goes_on_from_the_last_iteration(place: Place) -> None:
+    place.train("whole")
+    place.train("more", "--num-iters", "1")
+    first = (place.folder / "more" / "1.ie").stat().st_mtime_ns
+    done = place.train("more", "--nj", "3")
+    assert "1 of 2 iterations are there" in done.stdout and done.stdout.count("auxiliary function") == 1
+    assert (place.folder / "more" / "1.ie").stat().st_mtime_ns == first
+    assert len(list((place.folder / "more").glob("post.*.gz"))) == 3
+    models = [read_object(str(place.folder / name / "final.ie"), EXTRACTOR) for name in ("whole", "more")]
+    # Statistics are products and sums in float32, whose order differs; 1e-6 of each, some of them amplified by solving.
+    assert np.allclose(models[0].projections, models[1].projections, rtol=1e-3, atol=1e-3)
+    posteriors = (place.folder / "more" / "post.1.gz").stat().st_mtime_ns
+    assert place.train("more").stdout.count("auxiliary function") == 0  # all is done: no posteriors are made
+    assert (place.folder / "more" / "post.1.gz").stat().st_mtime_ns == posteriors
+
+
+def test_features_that_are_made_again_are_noticed(place: Place) -> None:
+    place.train("extractor", "--num-iters", "1")
+    os.utime(place.folder / "data" / "feats.ark", (1, 1))
+    assert "it is made again" in place.train("extractor", "--num-iters", "1").stderr
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="run.pl runs one job at once on one core")
+def test_no_more_jobs_run_at_once_than_the_memory_holds(place: Place) -> None:
+    """A small job takes 0.25 GB; in 0.3 GB there is room for one, in 8 for all."""
+    pattern = "1 of 2 jobs at once: each takes about 0.25 GB, 0.30 GB are free"
+    assert re.search("i-vector extractor: " + pattern, place.train("extractor", "--memory", "0.3").stdout)
+    assert "at once" not in place.train("other", "--memory", "8").stdout
+    assert re.search("small: " + pattern, place.extract("extractor", "o", "--memory", ".3", "--label", "small").stdout)
+    assert "at once" not in place.train("fourth", "--memory", "0.1", "--cmd", failing_runner(place, "none")).stdout
+    refused = place.train("third", "--memory", "much", code=1)
+    assert "--memory is much; expected a number of GB" in refused.stderr
+
+
+@pytest.mark.parametrize(("squares", "expected"), [(2, 2.7), (1, 1.7)])
+def test_the_estimate_is_the_measured_memory_of_a_large_model(place: Place, squares: int, expected: float) -> None:
+    """2,048 Gaussians, 72 x 400: a file of the size of that extractor, without its numbers."""
+    gauss, dim, vector = 2048, 72, 400
+    ones = np.ones((gauss, dim), np.float32)
+    model = diag_gmm_of_moments(np.full(gauss, 1 / gauss), ones, ones)
+    write_object(str(place.folder / "large.dubm"), DIAG_GMM, model)
+    with (place.folder / "large.ie").open("wb") as stream:
+        stream.truncate(8 * gauss * (dim * vector + dim * (dim + 1) // 2))
+    script = f". ./path.sh; . steps/limit_by_memory.sh; job_gigabytes {place.folder}/large.{{ie,dubm}} {squares} log"
+    done = subprocess.run(
+        ["bash", "-euc", script.replace(" log", f" {place.folder}/log")],
+        cwd=place.root, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert float(done.stdout) == pytest.approx(expected, abs=0.1)
 
 
 def test_what_is_missing_is_named(place: Place) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +110,7 @@ def test_an_interrupted_training_goes_on_after_its_last_pass(steps: Steps) -> No
     program.chmod(0o755)
     kaldi = {"KALDI_ROOT": str(broken)}
     (steps.path / "diag" / "log" / "gmm_init.log").unlink()
+    (steps.path / "diag" / "final.dubm.settings").unlink()  # so that it is made again
     text = steps.diag(code=1, env=kaldi)
     assert [n for n, _, _ in passes_in(text)] == [1]
     assert (steps.path / "diag" / "final.dubm").read_bytes() == whole  # of the run before
@@ -127,6 +130,86 @@ def test_other_settings_begin_again(steps: Steps) -> None:
     assert len(passes_in(steps.diag("--cleanup", "false", "--min-gaussian-weight", "0.001"))) == 3
 
 
+def state_of(path: Path) -> tuple[bytes, int]:
+    """The bytes of a file, and when it was written."""
+    return path.read_bytes(), path.stat().st_mtime_ns
+
+
+@pytest.mark.slow
+def test_finished_models_are_not_made_again(steps: Steps) -> None:
+    steps.diag()
+    steps.full()
+    models = [steps.path / "diag" / "final.dubm", steps.path / "full" / "final.ubm"]
+    before = [state_of(model) for model in models]
+    for option in ([], ["--nj", "3"]):
+        text = steps.diag(*option) + steps.full(*option)
+        assert text.count("is there, made with the same options and data") == 2 and "pass" not in text
+    assert [state_of(model) for model in models] == before
+    assert len(passes_in(steps.diag("--num-gselect", "2"))) == 3
+    assert state_of(models[0]) != before[0]
+    assert len(passes_in(steps.full())) == 3  # from another model
+
+
+@pytest.mark.slow
+def test_a_kill_in_the_training_of_the_extractor_loses_only_its_iteration(steps: Steps) -> None:
+    """The three trainings one after another, as in pipeline.sh; at the second time only the extractor has work left."""
+    words = ["--nj", "2", "--num-gselect", "3", "--ivector-dim", "2", "--num-iters", "2"]
+    words += [str(path) for path in (steps.path / "full", steps.data, steps.path / "exp")]
+    steps.diag()
+    steps.full()
+    before = [state_of(path) for path in steps.path.glob("*/final.*ubm")]
+    env = {name: value for name, value in os.environ.items() if name != "KALDI_ROOT"}
+    command = ["steps/train_ivector_extractor.sh", *words]
+    with subprocess.Popen(command, cwd=steps.root, env=env, start_new_session=True) as training:
+        deadline = time.monotonic() + 120
+        while not (steps.path / "exp" / "log" / "acc.1.1.log").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.killpg(training.pid, signal.SIGKILL)
+    assert not (steps.path / "exp" / "final.ie").exists()
+    text = steps.diag() + steps.full()
+    assert text.count("is there, made with the same options and data") == 2 and passes_in(text) == []
+    assert sorted(before) == sorted(
+        state_of(path) for path in steps.path.glob("*/final.*ubm") if path.parent.name != "exp"
+    )
+    text = steps.run("train_ivector_extractor.sh", *words)
+    assert "1 of 2 iterations are there" in text and text.count("auxiliary function") == 1
+
+
+@pytest.mark.slow
+def test_a_changed_model_or_changed_features_are_noticed(steps: Steps) -> None:
+    """Features that are made again may have an equal table: the archives' times are compared too."""
+    steps.diag()
+    model = steps.path / "diag" / "final.dubm"
+    whole = model.read_bytes()
+    model.write_bytes(whole[:-1])
+    assert len(passes_in(steps.diag())) == 3 and model.read_bytes() == whole
+    (steps.path / "diag" / "delta_opts").unlink()
+    assert len(passes_in(steps.diag())) == 3
+    archive = steps.path / "f.ark"
+    os.utime(archive, (1, 1))
+    assert len(passes_in(steps.diag())) == 3
+    assert passes_in(steps.diag()) == []
+
+
+@pytest.mark.slow
+def test_passes_go_on_with_another_number_of_jobs(steps: Steps) -> None:
+    """Only the selections are made again, with the first model, so the result is that of a whole run."""
+    steps.diag()
+    whole = read_object(str(steps.path / "diag" / "final.dubm"), DIAG_GMM)
+    steps.diag("--num-iters", "2", "--cleanup", "false", "--remove-low-count-gaussians", "false")
+    partial = steps.path / "diag" / "partial"
+    settings = (partial / "settings").read_text().replace("num_iters=2", "num_iters=3")
+    settings = settings.replace("remove_low_count_gaussians=false", "remove_low_count_gaussians=true")
+    (partial / "settings").write_text(settings)  # as if it was ended after the second of three
+    text = steps.diag("--nj", "3")
+    assert "2 of 3 passes are done already" in text and "Gaussian selection: 6 in, 6 out" in text
+    assert [n for n, _, _ in passes_in(text)] == [3]
+    found = read_object(str(steps.path / "diag" / "final.dubm"), DIAG_GMM)
+    # The sums of float32 numbers differ by their order.
+    np.testing.assert_allclose(found.means_invvars, whole.means_invvars, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.weights, whole.weights, rtol=1e-5)
+
+
 @pytest.mark.slow
 def test_utterances_that_are_lost_are_counted(steps: Steps) -> None:
     steps.write(last=0)
@@ -141,6 +224,7 @@ def test_missing_inputs_and_wrong_numbers_are_refused(steps: Steps) -> None:
     assert "diag/final.dubm is missing or empty; steps/train_diag_ubm.sh makes it" in text
     assert "expected an integer >= 1" in steps.run("train_diag_ubm.sh", steps.data, "many", steps.path / "d", code=1)
     assert "Usage: steps/train_diag_ubm.sh" in steps.run("train_diag_ubm.sh", steps.data, code=1)
+    assert "is 1.5; expected at most 1" in steps.diag("--initial-gauss-proportion", "1.5", code=1)
     assert "Usage: steps/train_full_ubm.sh" in steps.run("train_full_ubm.sh", "--help")
     (steps.data / "vad.scp").unlink()
     assert "vad.scp is missing or empty" in steps.run("train_diag_ubm.sh", steps.data, 4, steps.path / "d", code=1)
