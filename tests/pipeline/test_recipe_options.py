@@ -39,7 +39,7 @@ from .conftest import Done, Place, Recipe, environment
         (["--corpus", "folder", "--train-root", "/nowhere/train"], "/nowhere/train, which is not a folder"),
         (["--corpus", "voxceleb"], "--voxceleb1-root is needed"),
         (["--nnet-config", "conf/nnet/none.yaml"], "conf/nnet/none.yaml"),
-        (["--vad-config", "conf/vad_no.conf"], "choose one of: conf/vad.conf conf/vad_ivector.conf conf/vad_relative.conf"),
+        (["--vad-config", "conf/vad_no.conf"], "conf/vad.conf conf/vad_ivector.conf conf/vad_relative.conf"),
         (["--nnet-opts", "pooling.name=lda"], 'pooling "lda" is unknown; choose one of: '),
         (["--inference", "step=5 mode=window"], 'inference.mode is "window"; choose one of: '),
     ],
