@@ -9,8 +9,8 @@ from pathlib import Path
 from common.whole_files import writing
 from scoring.table_specs import DocumentTables
 
-MARKED = re.compile(r"<!-- (typed )?table: (\S+) -->\n(.*?)<!-- end of table -->", re.DOTALL)
-SECTION = re.compile(r"<!-- begin: (\S+) -->.*?<!-- end: \1 -->", re.DOTALL)
+MARKED = re.compile(r"<!-- (typed )?table: ([^ \n]+) -->\n(.*?)<!-- end of table -->", re.DOTALL)
+SECTION = re.compile(r"<!-- begin: ([^ \n]+) -->.*?<!-- end: \1 -->", re.DOTALL)
 TABLE = re.compile(r"^\|.*\n\| *-", re.MULTILINE)
 RERUN = "run python3 -m scoring.tables --write"
 

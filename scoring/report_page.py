@@ -18,6 +18,7 @@ from common.errors import InputError
 from common.program import Parser, log_message, positive_int, run_program
 from common.progress import Progress
 from common.whole_files import write_whole
+from minikaldi.running import run_pipes_inside
 from scoring.pages.gallery import Gallery
 from scoring.pages.page import render_page
 from scoring.pages.result_tables import result_tables
@@ -95,6 +96,7 @@ def build_page(spec: ReportSpec, sets: Sequence[SetFacts], options: PageOptions)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the page and its figures."""
+    run_pipes_inside()
     args = page_parser().parse_args(argv)
     spec = report_spec(args)
     sets = [read_set_facts(test, args.data / test) for test in args.tests]

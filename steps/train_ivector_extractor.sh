@@ -53,7 +53,7 @@ delta_opts=$(ivector_delta_opts "$ubm")
 table=$data/feats.scp
 if [ -n "$num_utts" ] && [ "$num_utts" -lt "$(wc -l < "$table")" ]; then
   require "stage 1 makes it" "$data/utt2num_frames"
-  sort -k 2,2nr -k 1,1 "$data/utt2num_frames" | awk -v n="$num_utts" 'NR <= n' > "$exp/log/longest"
+  sort -k 2,2nr -k 1,1 "$data/utt2num_frames" | sed "$((num_utts + 1)),\$d" > "$exp/log/longest"
   table=$exp/log/longest.scp
   utils/filter_scp.pl "$exp/log/longest" "$data/feats.scp" > "$table"
 fi

@@ -39,6 +39,9 @@ ALLOWED = {
     ("minikaldi/io/inner.py", "re.compile"): "a pipe whose words hold another blank goes to the shell",
     ("minikaldi/io/matrices.py", "body.split()"): BYTES,
     ("minikaldi/io/matrices.py", "line.split()"): BYTES,
+    ("minikaldi/io/packed.py", "body.split()"): BYTES,
+    ("minikaldi/io/ragged.py", "line.split()"): BYTES,
+    ("minikaldi/io/ragged.py", "part.split()"): BYTES,
     ("minikaldi/io/specifiers.py", "line.split(None, 1)"): BYTES,
     ("minikaldi/io/specifiers.py", "line.strip()"): BYTES,
     ("minikaldi/io/specifiers.py", "words[1].strip()"): BYTES,
@@ -78,6 +81,7 @@ SHELL_ALLOWED = {
         "in path.sh's locale awk parts at space and tab; filter_scp.pl has read and written this table just before"
     ),
     'sha256sum "$out/embedding.scp" | cut': "the sum, not the table",
+    'awk -v p="$initial_gauss_proportion"': "numbers of options",
 }
 
 
