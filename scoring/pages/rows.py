@@ -39,6 +39,7 @@ class ReportRow:
         status: one of `STATES`.
         log: the log to read if it failed.
         published: figures of the same system elsewhere.
+        reason: why it is missing although it was done.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ReportRow:
     status: str = "done"
     log: str | None = None
     published: PublishedFigures | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
