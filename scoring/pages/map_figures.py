@@ -11,7 +11,7 @@ from scoring.pages.rows import ReportRow, ReportSpec
 from scoring.pages.set_facts import GENDERS, SetFacts
 from scoring.plots.maps import draw_map
 
-MOST_POINTS, MOST_POINTS_OF_MAP = 8000, 1000
+MOST_POINTS, MOST_POINTS_OF_MAP = 6000, 1000
 """Embeddings on all maps of a page, and on one: each is an element of the page."""
 
 MOST_MAPPED = 12

@@ -17,6 +17,7 @@ from scoring.pages.run_page import RunPage
 from scoring.pages.set_page import PageOptions, SetPage
 from scoring.pages.worst_trials import NUM_WORST
 from scoring.plots.canvas import PALETTE
+from scoring.plots.curves import MOST_CURVE_POINTS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -56,6 +57,7 @@ def render_page(
         main_prior=MAIN_PRIOR,
         num_worst=NUM_WORST,
         significant=SIGNIFICANT,
+        most_curve_points=MOST_CURVE_POINTS,
         normalised_mark=NORMALISED_MARK,
         normalised_sentence=NORMALISED_SENTENCE,
         eer_definition=EER_DEFINITION,

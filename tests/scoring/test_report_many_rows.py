@@ -58,6 +58,15 @@ def add_embeddings(runs: SmallRuns) -> None:
                 out.write(utt_id, rng.normal(size=8).astype(np.float32))
 
 
+def lengthen_curves(runs: SmallRuns) -> None:
+    """Training curves of 1,500 points."""
+    rng = np.random.default_rng(0)
+    for row in runs.rows:
+        header = (runs.exp(row) / "curve.tsv").read_text().splitlines()[0]
+        lines = (f"{step}\t{rng.uniform(1, 5):.3f}\t{rng.uniform():.3f}\t0.001\t\t1\t2\t0" for step in range(1, 1501))
+        (runs.exp(row) / "curve.tsv").write_text("\n".join([header, *lines, ""]))
+
+
 def copy_set(runs: SmallRuns, name: str) -> None:
     """A second test set with the trials and scores of the first, and normalised embeddings of each row."""
     shutil.copytree(runs.data / "test", runs.data / name)
@@ -73,6 +82,7 @@ def copy_set(runs: SmallRuns, name: str) -> None:
 def test_twenty_rows_on_two_test_sets_make_a_page_that_browsers_open(tmp_path: Path) -> None:
     runs = write_small_runs(tmp_path, *(f"row{number}" for number in range(20)), utt_ids=12)
     add_embeddings(runs)
+    lengthen_curves(runs)
     copy_set(runs, "other")
     page = page_of(runs, "test", "other")
     assert len(page.encode()) < LARGEST_PAGE
