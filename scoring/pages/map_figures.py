@@ -1,4 +1,4 @@
-"""The maps of a page: how many there are, of which systems, and how many embeddings each shows."""
+"""The maps of a page: how many there are, which systems have one, and how many embeddings each shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of many rows: a small page; and of rows of which some cannot be shown."""
+"""The report of many rows, a small page; and the report of rows that cannot all be shown."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def not_done(page: str) -> list[str]:
     return re.findall(r'<tr class="not-done">.*?</tr>', page, re.DOTALL)
 
 
-@pytest.mark.parametrize("num_sets", [1, 2, 5, 40])
+@pytest.mark.parametrize("num_sets", [1, 2, 5, 30])
 @pytest.mark.parametrize("num_systems", [0, 1, 4, 20, 100])
 def test_all_maps_of_a_page_together_have_a_limit(num_systems: int, num_sets: int) -> None:
     limits = map_limits(num_systems, num_sets)
@@ -123,7 +123,7 @@ def test_a_done_row_that_cannot_be_shown_is_missing_with_its_reason(
     assert "2 of 7 done" in page and 'aria-label="EER with 95 % intervals' in page
 
 
-def test_a_report_of_which_no_done_row_can_be_shown_is_refused(tmp_path: Path) -> None:
+def test_a_report_without_a_done_row_that_can_be_shown_is_refused(tmp_path: Path) -> None:
     runs = write_small_runs(tmp_path, "a", "b")
     for row in runs.rows:
         (runs.exp(row) / "results.json").write_text(json.dumps({"test_sets": 3}))
