@@ -115,7 +115,9 @@ def test_a_done_row_that_cannot_be_shown_is_missing_with_its_reason(
         ("SHORT", "test_cosine: 1 of 435 trials have no score"),
     ):
         [first, second] = [row for row in rows if title in row]
-        assert reason in first and reason in second and ">missing<" in first
+        assert ">missing<" in first and ">missing<" in second
+        assert page.count(f"<strong>Why {title} is missing.</strong> ") == 2  # below the table of each test set
+        assert reason in page.split(f"<strong>Why {title} is missing.</strong> ")[1].split("</p>")[0]
         [line] = [line for line in printed.splitlines() if f"{title}: not in the report" in line]
         assert reason in line
     failed = [row for row in rows if "BROKEN" in row]
