@@ -16,6 +16,7 @@ from typing import Literal
 
 from recipe.command_line import as_given
 from recipe.plan import RunPlan
+from scoring.back_ends import BACK_ENDS
 
 LAST_STAGE = 12
 Role = Literal["data", "mfcc", "feats", "prepared", "exp"]  # which directory of the plan keeps the marker
@@ -239,7 +240,7 @@ STAGES = (
     ),
 )  # fmt: skip
 COPIES = ("reverb", "noise", "music", "babble", "aug")
-SCORES = ("plda", "lda_cosine", "cosine", "cosine_asnorm")
+SCORES = tuple(BACK_ENDS)
 
 
 @dataclass(frozen=True)

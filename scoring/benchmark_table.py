@@ -11,15 +11,11 @@ from common.errors import InputError
 from common.option_errors import OptionError, require
 from common.options import REQUIRED, OptionSet, option, parse
 from common.yaml_text import read_yaml
-from scoring.ledger import newest_records
+from scoring.back_ends import BACK_ENDS, HEADLINE, PUBLISHED_KEYS
 from scoring.ledger_record import Figure, LedgerRecord
 from scoring.results_table import show_interval
 
-PUBLISHED_BACK_END = "PLDA"
-BACK_ENDS = (PUBLISHED_BACK_END, "LDA, cosine", "cosine", "cosine, AS-norm")
-PUBLISHED = ("eer", "eer_normalised", "min_dcf_0.01", "min_dcf_0.01_normalised")
-"""Keys of published figures, in the order of the table's columns; EER in per cent."""
-
+PUBLISHED_BACK_END = BACK_ENDS[HEADLINE]
 BENCHMARK_HEADER = (
     *("system", "scoring", "EER %: published", "here [95 %]", "ᴺ published", "ᴺ here [95 %]"),
     *("minDCF(0.01): published", "here [95 %]", "ᴺ published", "ᴺ here [95 %]"),
@@ -39,7 +35,7 @@ class BenchmarkRow(OptionSet):
     def __post_init__(self) -> None:
         super().__post_init__()
         for key in self.published or {}:
-            require(key in PUBLISHED, "published", key, f"keys of {', '.join(PUBLISHED)}")
+            require(key in PUBLISHED_KEYS, "published", key, f"keys of {', '.join(PUBLISHED_KEYS)}")
         plain = re.fullmatch(r"[\w.-]*\w[\w.-]*", self.name)
         require(plain is not None, "name", self.name, "letters, digits and . _ - only")
         one = (self.network is None) != (self.ivector is None)
@@ -76,23 +72,25 @@ def benchmark_table(
     records: Iterable[LedgerRecord],
     rows: Sequence[BenchmarkRow],
     test_set: str,
-    back_ends: Sequence[str] = BACK_ENDS,
+    back_ends: Sequence[str] = tuple(BACK_ENDS.values()),
+    benchmark: str | None = None,
 ) -> list[list[str]]:
     """Lines under `BENCHMARK_HEADER`: one for each row and back end that the ledger has, or that was published.
 
     Args:
-        records: of one benchmark; of several results of a row the newest counts.
+        records: of a ledger, in the order in which they were appended; of several results of a row the last counts.
         rows: the rows, in order.
         test_set: name of the test set.
         back_ends: the back ends, in order. Published figures are beside those of PLDA.
+        benchmark: only records of the benchmark of this name; None: of all.
 
     Returns:
         Cells; a row that was not run here has a dash. Baselines of the runs are left out.
     """
     found = {
         (record.row, record.back_end, record.normalised): record
-        for record in newest_records(records)
-        if record.test_set == test_set and not record.baseline
+        for record in records
+        if record.test_set == test_set and not record.baseline and benchmark in (None, record.benchmark)
     }
     lines = []
     for row in rows:
@@ -109,7 +107,7 @@ def _figure_cells(
     published: dict[str, float], plain: LedgerRecord | None, normalised: LedgerRecord | None
 ) -> list[str]:
     cells = []
-    for key in PUBLISHED:
+    for key in PUBLISHED_KEYS:
         record = normalised if key.endswith("_normalised") else plain
         is_eer = key.startswith("eer")
         figure: Figure | None = None

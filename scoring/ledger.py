@@ -18,6 +18,7 @@ from pathlib import Path
 from common.errors import InputError
 from common.program import Parser, run_program
 from common.shared_lines import append_new_lines
+from scoring.back_ends import NORMALISED_MARK
 from scoring.ledger_record import LedgerRecord, from_line, is_torn, to_line
 from scoring.results_table import aligned_table, show_interval
 
@@ -25,9 +26,6 @@ logger = logging.getLogger(__name__)
 
 LEDGER_FILE = "results.jsonl"
 DEFAULT_LEDGER = Path("exp", LEDGER_FILE)
-NORMALISED = "ᴺ"
-"""Ends the name of a system whose embeddings were normalised first."""
-
 LISTED = ("benchmark", "row", "system", "back end", "test set")
 NONE = "-"  # on the command line: no value
 FILTERS = ("benchmark", "corpus", "row", "system", "back_end", "test_set")
@@ -108,7 +106,7 @@ def listed_rows(records: Sequence[LedgerRecord]) -> list[list[str]]:
         rows.append(
             [
                 record.benchmark or NONE, record.row,
-                record.system + (NORMALISED if record.normalised else ""), record.back_end, record.test_set,
+                record.system + (NORMALISED_MARK if record.normalised else ""), record.back_end, record.test_set,
                 show_interval(record.eer, 100.0, 2), show_interval(min_dcf) if min_dcf else "",
                 str(record.seed), record.date[:10], code,
             ]

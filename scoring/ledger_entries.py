@@ -15,8 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from scoring.back_ends import NORMALISED_MARK
 from scoring.bootstrap import Interval, Summary
-from scoring.ledger import NORMALISED
 from scoring.ledger_record import Figure, LedgerRecord, MachineFacts, StageCost, content_hash
 from scoring.provenance import checkout_state, made_here, processor, processor_version, read_record, usable_cores
 from scoring.results import Results, System
@@ -83,11 +83,11 @@ def _test_set_fields(run: ScoredRun, trial_set: TrialSet) -> dict[str, Any]:
 
 
 def _system_fields(run: ScoredRun, system: System) -> dict[str, Any]:
-    name = system.name.removesuffix(NORMALISED)
+    name = system.name.removesuffix(NORMALISED_MARK)
     return {
         "system": run.own_system if name == run.row else name,
         "baseline": name != run.row,
-        "normalised": system.name.endswith(NORMALISED),
+        "normalised": system.name.endswith(NORMALISED_MARK),
         "back_end": system.back_end,
     }
 

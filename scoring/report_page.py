@@ -5,7 +5,8 @@
 
 Written are <out>/index.html, which loads nothing from a network, and the same figures as <out>/figures/*.svg and *.png.
 `rows.json` has the texts `title`, `corpus`, `command` and `published_note`, and a list `rows` of `name`, `title`,
-`exp`, `status` (done, failed or missing), `log` (or null) and `published` (or null).
+`exp`, `status` (done, failed or missing), `log` (or null) and `published` (or null). A row that is done but has no
+scores of a test set, or a damaged file, is shown as missing, with the reason.
 """
 
 from __future__ import annotations
@@ -14,22 +15,23 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.errors import InputError
 from common.program import Parser, log_message, positive_int, run_program
 from common.progress import Progress
 from common.whole_files import write_whole
 from minikaldi.running import run_pipes_inside
 from scoring.pages.gallery import Gallery
+from scoring.pages.map_figures import map_limits
 from scoring.pages.page import render_page
 from scoring.pages.result_tables import result_tables
 from scoring.pages.rows import ReportSpec, read_rows, single_run
 from scoring.pages.run_page import run_page
 from scoring.pages.set_facts import SetFacts, read_set_facts
 from scoring.pages.set_page import PageOptions, set_page
-from scoring.pages.systems import RecordedFigures, systems_of
+from scoring.pages.systems import RecordedFigures
+from scoring.pages.usable_rows import usable_rows
 
 PAGE = "index.html"
-PARTS_OF_SET = 4  # of the work on a test set, besides one map for each system
+PARTS_OF_SET = 4  # of the work on a test set, besides the map of each system
 LARGEST_PAGE = 5_000_000  # bytes; a browser on a phone still opens it
 
 
@@ -57,18 +59,11 @@ def report_spec(args: argparse.Namespace) -> ReportSpec:
     """What the report is about.
 
     Raises:
-        InputError: the rows are damaged, or a row that is done has no scores.
+        InputError: the file of rows is damaged.
     """
     if args.rows:
-        spec = read_rows(args.rows)
-    else:
-        spec = single_run(args.exp, args.title or f"Results of {args.exp.name}", args.corpus, args.command)
-    for row in spec.done:
-        for test in args.tests:
-            if not systems_of(row, test):
-                fix = "run stage 11, or set the row's status to failed or missing" if args.rows else "run stage 11"
-                raise InputError(f"{row.exp}/scores: there are no scores of test set {test}; {fix}")
-    return spec
+        return read_rows(args.rows)
+    return single_run(args.exp, args.title or f"Results of {args.exp.name}", args.corpus, args.command)
 
 
 def build_page(spec: ReportSpec, sets: Sequence[SetFacts], options: PageOptions) -> tuple[str, Gallery]:
@@ -100,9 +95,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = page_parser().parse_args(argv)
     spec = report_spec(args)
     sets = [read_set_facts(test, args.data / test) for test in args.tests]
+    spec = usable_rows(spec, sets)
     args.out.mkdir(parents=True, exist_ok=True)
     progress = Progress("report", len(sets) * (PARTS_OF_SET + len(spec.done)) + 1, "parts")
-    options = PageOptions(args.num_resamples, args.group_resamples, args.seed, args.out, progress.update)
+    limits = map_limits(len(spec.done), len(sets))
+    options = PageOptions(args.num_resamples, args.group_resamples, args.seed, args.out, limits, progress.update)
     html, gallery = build_page(spec, sets, options)
     gallery.save(args.out)
     content = html.encode("utf-8", errors="replace")  # an id may have bytes that are not UTF-8

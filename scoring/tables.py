@@ -38,11 +38,12 @@ def ledger_table(spec: TableSpec, root: Path) -> list[str]:
     Raises:
         InputError: the ledger cannot be read, or no result, or more than one, fits a line of the table.
     """
-    records = newest_records(read_records(root / spec.ledger))
+    records = read_records(root / spec.ledger)
     if spec.benchmark_rows is not None:
-        own = [record for record in records if spec.benchmark in (None, record.benchmark)]
         rows = read_benchmark_rows(root / spec.benchmark_rows)
-        return markdown_table(BENCHMARK_HEADER, benchmark_table(own, rows, spec.test_set))
+        cells = benchmark_table(records, rows, spec.test_set, benchmark=spec.benchmark)
+        return markdown_table(BENCHMARK_HEADER, cells)
+    records = newest_records(records)
     lines = [(row, back_end, not place) for row in spec.rows for place, back_end in enumerate(row.back_ends)]
     columns = [_column_cells(records, lines, column) for column in spec.columns]
     return markdown_table([column.title for column in spec.columns], list(zip(*columns, strict=True)))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scoring.back_ends import NORMALISED_MARK
 from scoring.bootstrap import Interval
 from scoring.metrics import EER_DEFINITION, MIN_DCF_DEFINITION, P_TARGETS
 from scoring.pages.result_tables import MAIN_PRIOR, ResultTables
@@ -16,6 +17,7 @@ from scoring.pages.run_page import RunPage
 from scoring.pages.set_page import PageOptions, SetPage
 from scoring.pages.worst_trials import NUM_WORST
 from scoring.plots.canvas import PALETTE
+from scoring.plots.curves import MOST_CURVE_POINTS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 DARK_PALETTE = ("#6ab4f0", "#f08a4b", "#41cba3", "#e6a6cb", "#f2bc57", "#9ad4f7", "#a9a9b0")
 SIGNIFICANT = 0.05
+NORMALISED_SENTENCE = (
+    f"{NORMALISED_MARK}: the embeddings are mean-subtracted, projected by LDA and length-normalised before they are"
+    " scored."
+)
 
 
 def render_page(
@@ -51,6 +57,9 @@ def render_page(
         main_prior=MAIN_PRIOR,
         num_worst=NUM_WORST,
         significant=SIGNIFICANT,
+        most_curve_points=MOST_CURVE_POINTS,
+        normalised_mark=NORMALISED_MARK,
+        normalised_sentence=NORMALISED_SENTENCE,
         eer_definition=EER_DEFINITION,
         min_dcf_definition=MIN_DCF_DEFINITION,
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scoring.back_ends import BACK_ENDS, HEADLINE, NORMALISED_MARK
 from scoring.bootstrap import Interval, Summary
 from scoring.pages.gallery import Gallery, PageFigure
 from scoring.pages.rows import ReportRow, ReportSpec
 from scoring.pages.set_facts import SetFacts
-from scoring.pages.shown import HEADLINE, baselines
+from scoring.pages.shown import baselines
 from scoring.pages.systems import (
-    BACK_ENDS,
     BASELINES,
     NORMALISED,
     RecordedFigures,
@@ -21,7 +21,7 @@ from scoring.pages.systems import (
 )
 from scoring.plots.intervals import draw_intervals
 
-VARIANT_NAMES = {"": "as extracted", NORMALISED: "normalised (N)"}
+VARIANT_NAMES = {"": "as extracted", NORMALISED: f"normalised ({NORMALISED_MARK})"}
 MAIN_PRIOR = 0.01
 
 

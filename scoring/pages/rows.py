@@ -10,20 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError, why
+from scoring.back_ends import PUBLISHED_KEYS
 
 STATES = ("done", "failed", "missing")
-PUBLISHED_KEYS = {
-    "eer": "eer",
-    "min_dcf_0.01": "min_dcf",
-    "eer_normalised": "eer_normalised",
-    "min_dcf_0.01_normalised": "min_dcf_normalised",
-}
-"""Key of the JSON file -> field of `PublishedFigures`."""
 
 
 @dataclass(frozen=True)
 class PublishedFigures:
-    """What was published of a system: EER in per cent, minDCF(0.01), raw and with normalised embeddings."""
+    """What was published of a system: EER in per cent, minDCF(0.01), raw and with normalised embeddings.
+
+    The fields are `PUBLISHED_KEYS` without the prior.
+    """
 
     eer: float | None = None
     min_dcf: float | None = None
@@ -42,6 +39,7 @@ class ReportRow:
         status: one of `STATES`.
         log: the log to read if it failed.
         published: figures of the same system elsewhere.
+        reason: why it is missing although it was done.
     """
 
     name: str
@@ -50,6 +48,7 @@ class ReportRow:
     status: str = "done"
     log: str | None = None
     published: PublishedFigures | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,8 @@ def _published(path: Path, where: str, content: Any) -> PublishedFigures | None:
     for key, value in given.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise InputError(f"{path}: {where}: published {key} is {value!r}; expected a number or null")
-    return dataclasses.replace(PublishedFigures(), **{PUBLISHED_KEYS[key]: value for key, value in given.items()})
+    fields = {key.replace("_0.01", ""): value for key, value in given.items()}
+    return dataclasses.replace(PublishedFigures(), **fields)
 
 
 def _mapping(path: Path, where: str, content: Any) -> Mapping[str, Any]:

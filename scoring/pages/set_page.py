@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from scoring.bootstrap import Interval
 from scoring.det_points import det_curve
-from scoring.embedding_map import embedding_map
 from scoring.metrics import eer_of_rates
 from scoring.pages.audio_links import AudioLinks
 from scoring.pages.breakdown import (
@@ -22,6 +21,7 @@ from scoring.pages.breakdown import (
     worst_speakers,
 )
 from scoring.pages.gallery import Gallery, PageFigure
+from scoring.pages.map_figures import MapLimits, SetMaps, set_maps
 from scoring.pages.rows import ReportSpec
 from scoring.pages.set_facts import GENDERS, SetFacts
 from scoring.pages.shown import ShownGroup, ShownSystem, shown_groups
@@ -29,12 +29,8 @@ from scoring.pages.worst_trials import WorstTrial, worst_trials
 from scoring.plots.det import draw_det
 from scoring.plots.histograms import draw_histogram
 from scoring.plots.intervals import draw_groups
-from scoring.plots.maps import draw_map
 from scoring.plots.speakers import draw_speakers
 from scoring.significance import Difference, compare
-
-MOST_POINTS, MOST_POINTS_OF_MAP = 8000, 1000
-"""Embeddings on all maps of a page, and on one: each is an element of the page."""
 
 EER_AXIS = "EER, %"
 SPEAKERS_IN_TABLE = 20
@@ -49,6 +45,7 @@ class PageOptions:
         group_resamples: the same for the parts of the trials.
         seed: random seed of the resamples and of the maps.
         page_dir: folder of the page.
+        map_limits: of the maps of each test set.
         done: called after each part of the work.
     """
 
@@ -56,6 +53,7 @@ class PageOptions:
     group_resamples: int
     seed: int
     page_dir: Path
+    map_limits: MapLimits
     done: Callable[[], None]
 
 
@@ -105,8 +103,7 @@ class SetPage:
     groups: list[ShownGroup]
     det: list[tuple[str, PageFigure]] = field(default_factory=list)
     histograms: list[PageFigure] = field(default_factory=list)
-    maps: list[PageFigure] = field(default_factory=list)
-    without_map: list[str] = field(default_factory=list)
+    maps: SetMaps = field(default_factory=SetMaps)
     durations: GroupTable | None = None
     genders: GroupTable | None = None
     speakers: SpeakerTable | None = None
@@ -131,7 +128,7 @@ def set_page(spec: ReportSpec, facts: SetFacts, gallery: Gallery, options: PageO
         return page
     first = page.groups[0].systems
     _add_score_figures(page, gallery, options)
-    _add_maps(page, spec, gallery, options)
+    page.maps = set_maps(spec, facts, gallery, options.map_limits, options.seed, options.done)
     page.durations = _group_table(page, duration_groups(facts), "duration", gallery, options)
     page.genders = _group_table(page, gender_groups(facts), "gender", gallery, options)
     page.speakers = _speaker_table(page, gallery)
@@ -165,26 +162,6 @@ def _add_score_figures(page: SetPage, gallery: Gallery, options: PageOptions) ->
         caption = f"EER {percent:.2f} % at a threshold of {threshold:.3g}.".replace("-", "−")
         page.histograms.append(gallery.add(f"scores-{name}-{shown.label}", drawing, text, caption))
     options.done()
-
-
-def _add_maps(page: SetPage, spec: ReportSpec, gallery: Gallery, options: PageOptions) -> None:
-    facts = page.facts
-    most = min(MOST_POINTS_OF_MAP, MOST_POINTS // (2 * len(spec.done)))
-    for row in spec.done:
-        scp = row.exp / f"embeddings_{facts.name}" / "embedding.scp"
-        found = embedding_map(str(scp), facts.trial_set.speaker_of, most, options.seed) if scp.is_file() else None
-        options.done()
-        if found is None:
-            page.without_map.append(row.title)
-            continue
-        kinds: list[tuple[str, Sequence[str]]] = [("speaker", found.speakers)]
-        if facts.gender:
-            kinds.append(("gender", [GENDERS.get(facts.gender.get(spk, ""), "unknown") for spk in found.speakers]))
-        for kind, names in kinds:
-            count = f"{len(found.points)} embeddings of {len(set(found.speakers))} speakers"
-            text = f"t-SNE of {count} by {row.title}, coloured by {kind}"
-            drawing = draw_map(f"{row.title}, by {kind}", found.points, names)
-            page.maps.append(gallery.add(f"map-{facts.name}-{row.name}-{kind}", drawing, text, f"{count}."))
 
 
 def _group_table(

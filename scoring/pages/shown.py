@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from numpy.typing import NDArray
 
+from scoring.back_ends import BACK_ENDS, HEADLINE, NORMALISED_MARK
 from scoring.metrics import ErrorRates, SortedTrials
 from scoring.pages.rows import ReportSpec
 from scoring.pages.set_facts import SetFacts
-from scoring.pages.systems import BACK_ENDS, BASELINES, NORMALISED, ScoredSystem, scores_of, systems_of
+from scoring.pages.systems import BASELINES, NORMALISED, ScoredSystem, scores_of, systems_of
 
-HEADLINE = next(iter(BACK_ENDS))
 LONGEST_LABEL = 40
 
 
@@ -100,7 +100,7 @@ def _shown(system: ScoredSystem, facts: SetFacts, short: bool) -> ShownSystem:
 def _label(system: ScoredSystem, short: bool) -> str:
     back_end = BACK_ENDS[system.back_end]
     if short and system.variant not in BASELINES:
-        label = f"N, {back_end}" if system.variant == NORMALISED else back_end
+        label = f"{back_end}{NORMALISED_MARK}" if system.variant == NORMALISED else back_end
     else:
         label = f"{system.title}, {back_end}" if short else system.title
     return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"

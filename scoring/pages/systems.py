@@ -12,19 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InputError, why
+from scoring.back_ends import BACK_ENDS, NORMALISED_MARK
 from scoring.bootstrap import Interval, Summary, summarize
 from scoring.metrics import P_TARGETS
 from scoring.pages.rows import ReportRow
 from scoring.pages.set_facts import SetFacts
 from scoring.trials import align, read_scores
-
-BACK_ENDS = {
-    "plda": "PLDA",
-    "lda_cosine": "LDA, cosine",
-    "cosine": "cosine",
-    "cosine_asnorm": "cosine, AS-norm",
-}
-"""End of the name of a score file -> name of the back end; the first is the one that the figures show."""
 
 NORMALISED, BASELINES = "normalised", {"baseline": "MFCC statistics", "baseline_cmvn": "MFCC statistics, CMVN"}
 VARIANTS = ("", NORMALISED, *BASELINES)
@@ -49,10 +42,10 @@ class ScoredSystem:
 
     @property
     def title(self) -> str:
-        """The row, or the baseline; with an N if its embeddings are normalised."""
+        """The row, or the baseline; with a mark if its embeddings are normalised."""
         if self.variant in BASELINES:
             return BASELINES[self.variant]
-        return f"{self.row.title} (N)" if self.variant == NORMALISED else self.row.title
+        return f"{self.row.title}{NORMALISED_MARK}" if self.variant == NORMALISED else self.row.title
 
     @property
     def full_title(self) -> str:

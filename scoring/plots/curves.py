@@ -5,9 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from scoring.plots.canvas import Drawing, finish, legend_below, line_style, new_axes
 
 Points = tuple[Sequence[float], Sequence[float]]
+MOST_CURVE_POINTS = 200
+
+
+def thinned_curve(curve: Points) -> Points:
+    """At most MOST_CURVE_POINTS points of a curve, evenly spread over its list, with its first and its last."""
+    steps, values = curve
+    if len(steps) <= MOST_CURVE_POINTS:
+        return curve
+    chosen = np.linspace(0, len(steps) - 1, MOST_CURVE_POINTS).round().astype(int).tolist()
+    return [steps[place] for place in chosen], [values[place] for place in chosen]
 
 
 def draw_curves(labels: Sequence[str], curves: Sequence[Points], axis: str, log_scale: bool = False) -> Drawing:
@@ -15,14 +27,15 @@ def draw_curves(labels: Sequence[str], curves: Sequence[Points], axis: str, log_
 
     Args:
         labels: names of the rows.
-        curves: steps and values of each; both may be empty: the row is left out, and the others keep their styles.
+        curves: steps and values of each, thinned if there are many; both may be empty: the row is left out, and the
+            others keep their styles.
         axis: what the vertical axis shows.
         log_scale: of the vertical axis.
     """
     from matplotlib.ticker import NullFormatter
 
     with new_axes(4.4, 2.7) as (figure, axes):
-        for number, (label, (steps, values)) in enumerate(zip(labels, curves, strict=True)):
+        for number, (label, (steps, values)) in enumerate(zip(labels, map(thinned_curve, curves), strict=True)):
             if not len(steps):
                 continue
             style = line_style(number)

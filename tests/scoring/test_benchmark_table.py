@@ -52,6 +52,22 @@ def test_of_a_repeated_row_the_newest_result_counts() -> None:
     assert [line[3] for line in lines] == ["2.00 [1.00, 3.00]", "–"]
 
 
+def test_of_two_experiments_of_a_row_the_one_appended_last_counts() -> None:
+    """The place of the last record appeared first; the order of places must not count."""
+    eers = ((0.02, "exp/a"), (0.04, "exp/b"), (0.03, "exp/a"))
+    own = [made_up_record(eer, row="xvector", exp=exp) for eer, exp in eers]
+    for records_, shown in ((own, "3.00"), (own[:2], "4.00"), (own[:1], "2.00")):
+        assert benchmark_table(records_, ROWS[:1], "test")[0][3].split()[0] == shown
+
+
+def test_two_benchmarks_of_one_ledger_do_not_mix() -> None:
+    own = [made_up_record(eer, row="xvector", benchmark=name) for eer, name in ((0.02, "full"), (0.04, "small"))]
+    own.append(made_up_record(0.05, row="xvector", back_end="cosine", benchmark="small"))
+    for name, shown in (("full", ["2.00"]), ("small", ["4.00", "5.00"]), (None, ["4.00", "5.00"]), ("none", ["–"])):
+        lines = benchmark_table(own, ROWS[:1], "test", benchmark=name)
+        assert [line[3].split()[0] for line in lines] == shown
+
+
 def test_a_published_figure_of_an_unknown_kind_is_refused() -> None:
     with pytest.raises(OptionError, match=r'published is "eer_raw"; expected keys of eer, eer_normalised'):
         BenchmarkRow("x", "x", network="x.yaml", published={"eer_raw": 3.0})

@@ -158,7 +158,7 @@ def test_show_prints_whole_records(ledger: Path, capsys: pytest.CaptureFixture[s
     assert main(["show", str(ledger), "--back-end", "cosine"]) == 0
     [record] = yaml.safe_load(capsys.readouterr().out)
     assert record["config"] == CONFIG and record["eer"]["value"] == 0.06
-    assert record["stages"][0] == {"stage": "6", "seconds": 70.0, "cpu_seconds": 100.0, "peak_mb": 900.5}
+    assert record["stages"][0] == {"stage": "6", "seconds": 70.0, "cpu_seconds": 100.0, "peak_mb": 900.5, "title": ""}
 
 
 def test_filters_that_fit_nothing_name_what_there_is(root: Path, ledger: Path) -> None:

@@ -10,12 +10,12 @@ import pytest
 
 from scoring.report_page import main
 
-from .helpers.browser import ENTER, SPACE, Browser, installed, open_browser
+from .helpers.browser import ENTER, SPACE, Browser, may_skip, open_browser
 from .helpers.small_runs import write_small_runs
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(installed() is None, reason="chromium and chromium-driver are not installed"),
+    pytest.mark.skipif(may_skip(), reason="chromium and chromium-driver are not installed"),
 ]
 WIDTHS = (400, 800, 1400)
 TABLE = "#all-results"

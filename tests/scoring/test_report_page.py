@@ -73,8 +73,10 @@ def test_a_benchmark_has_every_part(benchmark_page: str) -> None:
                     "Worst trials", "Significance", "Training", "Times and dropped utterances"):  # fmt: skip
         assert heading in text
     assert "Why the published figures differ. Others." in text and "3.033" in text
-    assert "FIRST" in text and "FIRST (N)" in text and "MFCC statistics, CMVN" in text
+    assert "FIRST" in text and "FIRSTᴺ" in text and "(N)" not in text and "MFCC statistics, CMVN" in text
     assert "# frames <b>&</b>" in text
+    meaning = "ᴺ: the embeddings are mean-subtracted, projected by LDA and length-normalised before they are scored."
+    assert meaning in text
     links = {str(attributes.get("href")) for tag, attributes in reader.tags if tag == "a"}
     assert {link[1:] for link in links if link.startswith("#")} <= set(ids_of(benchmark_page))
 
@@ -119,7 +121,7 @@ def test_audio_is_linked_relative_to_the_page(runs: SmallRuns, benchmark_page: s
 def test_one_run_has_its_back_ends_and_baselines(run_page: str) -> None:
     text = " ".join(Reader(run_page).text.split())
     assert "Results of first" in text and "./pipeline.sh --corpus x" in text
-    for label in ("PLDA", "LDA, cosine", "cosine, AS-norm", "N, PLDA", "MFCC statistics, PLDA"):
+    for label in ("PLDA", "LDA, cosine", "cosine, AS-norm", "PLDAᴺ", "MFCC statistics, PLDA"):
         assert label in text
     assert "published" not in text.lower()
     assert run_page.count("<summary>") < 8

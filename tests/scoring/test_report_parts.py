@@ -19,6 +19,7 @@ from scoring.pages.run_files import read_curve
 from scoring.pages.set_facts import read_set_facts
 from scoring.pages.worst_trials import worst_trials
 from scoring.plots.canvas import INK, PALETTE, Drawing, finish, line_style, new_axes
+from scoring.plots.curves import MOST_CURVE_POINTS, thinned_curve
 from scoring.plots.det import draw_det
 from scoring.plots.histograms import score_densities
 from scoring.plots.speakers import stacked
@@ -193,3 +194,13 @@ def test_dots_of_equal_values_do_not_lie_on_each_other() -> None:
 def test_the_odd_id_is_in_the_data(tmp_path: Path) -> None:
     runs = write_small_runs(tmp_path, "a")
     assert SCRIPT_ID in read_set_facts("test", runs.data / "test").trial_set.speaker_of
+
+
+@pytest.mark.parametrize("length", [0, 1, MOST_CURVE_POINTS, MOST_CURVE_POINTS + 1, 3001])
+def test_a_long_curve_is_thinned_evenly_and_keeps_its_ends(length: int) -> None:
+    steps = [float(number) for number in range(length)]
+    kept, values = thinned_curve((steps, [2 * step for step in steps]))
+    assert len(kept) == min(length, MOST_CURVE_POINTS) and values == [2 * step for step in kept]
+    assert [*kept[:1], *kept[-1:]] == [*steps[:1], *steps[-1:]]
+    gaps = np.diff(kept)
+    assert not len(gaps) or (gaps.min() >= 1 and gaps.max() - gaps.min() <= 1)

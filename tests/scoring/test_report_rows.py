@@ -69,7 +69,7 @@ def test_a_row_has_the_systems_whose_scores_are_there(tmp_path: Path) -> None:
         (row.exp / name).write_text("a b 1\n")
     found = [(system.variant, system.back_end) for system in systems_of(row, "test")]
     assert found == [("", "plda"), ("normalised", "cosine"), ("baseline", "plda")]
-    assert [system.title for system in systems_of(row, "test")] == ["run", "run (N)", "MFCC statistics"]
+    assert [system.title for system in systems_of(row, "test")] == ["run", "runᴺ", "MFCC statistics"]
 
 
 def test_recorded_figures_belong_to_a_system_wherever_the_run_is_now(tmp_path: Path) -> None:

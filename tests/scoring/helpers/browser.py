@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,11 @@ def installed() -> tuple[str, str] | None:
     """Paths of chromedriver and of Chromium; None if one is absent."""
     driver, browser = (next(filter(None, map(shutil.which, names)), None) for names in (DRIVERS, BROWSERS))
     return (driver, browser) if driver and browser else None
+
+
+def may_skip() -> bool:
+    """Whether tests that need the browser are skipped: it is absent, and PIPELINE_NEED_BROWSER is not 1."""
+    return installed() is None and os.environ.get("PIPELINE_NEED_BROWSER") != "1"
 
 
 class Browser:
