@@ -84,11 +84,10 @@ def benchmark_lines(folder: Path, runs: Sequence[RowRun], tests: Sequence[str]) 
     """
     ledger, failed = ledger_of(folder), {run.name for run in runs if run.status == "failed"}
     records = [record for record in read_records(ledger) if record.row not in failed] if ledger.exists() else []
-    own = [record for record in records if record.benchmark == folder.name]
     rows = [replace(run.row.row, title=run.row.row.title + " (failed)" * (run.name in failed)) for run in runs]
     lines: list[str] = []
     for test in tests:
-        cells = benchmark_table(own, rows, test)
+        cells = benchmark_table(records, rows, test, benchmark=folder.name)
         lines += ["", f"{test}:", *aligned_table(BENCHMARK_HEADER, cells)]
     return lines
 

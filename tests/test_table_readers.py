@@ -82,6 +82,11 @@ SHELL_ALLOWED = {
     ),
     'sha256sum "$out/embedding.scp" | cut': "the sum, not the table",
     'awk -v p="$initial_gauss_proportion"': "numbers of options",
+    """awk '$1 == "MemAvailable:" {""": "what the kernel says",
+    'awk -v free="$free"': "numbers",
+    'awk -v size="$(wc': "numbers",
+    "awk '{ like += $1 * $2": "numbers of a log",
+    "awk 'NF == 2 { sub(": "archives whose names have no blank; others, as pipes, are left out on purpose",
 }
 
 
