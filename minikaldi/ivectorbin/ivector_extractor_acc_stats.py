@@ -1,8 +1,9 @@
 """ivector-extractor-acc-stats: statistics for the estimation of an i-vector extractor.
 
 Differs from Kaldi: features and posteriors that hold NaN or infinity are an error that names the utterance. Vectors
-that are drawn for weights are seeded by the utterance. --cache-size is also the number of utterances that are processed
-together. Products are in float32; sums differ from Kaldi's by less than 1e-5 of the largest.
+that are drawn for weights are seeded by the utterance and the model. --cache-size is also the number of utterances that
+are processed together. Products are in float32, in float64 for an utterance with too few Gaussians; sums differ from
+those of float64 by less than 1e-5 of the largest.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def _add_batch(
     accumulator: StatsAccumulator, terms: ExtractorTerms, batch: UtteranceBatch, options: ExtractorStatsOptions
 ) -> None:
     stats = batch_stats(batch.utterances, len(batch.keys), terms.centres, options.update_variances)
-    equations = equations_of(terms, stats)
+    equations = equations_of(terms, stats, batch.keys)
     if not terms.has_weight_projections:
         accumulator.add(stats, posterior_of(equations))
         return

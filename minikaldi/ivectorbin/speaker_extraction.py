@@ -123,7 +123,7 @@ def _write_batch(
     else:
         stats = batch_stats(batch.utterances, len(batch.speakers), terms.centres, with_scatter=False)
     stats = _limited(run, options, batch.speakers, stats)
-    found = extract_vectors(terms, stats, options.compute_objf_change)
+    found = extract_vectors(terms, stats, batch.speakers, options.compute_objf_change)
     for row, speaker in enumerate(batch.speakers):
         frames = float(stats.num_frames[row])
         if frames == 0.0:
