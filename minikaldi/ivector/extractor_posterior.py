@@ -84,7 +84,7 @@ class BatchEquations:
         except KaldiError:
             pass  # rounding has made the precision indefinite
         precision, self.linear[row] = exact_equation(self.terms, self.stats, row)
-        self.exact[row] = packed_of(precision)
+        self.exact[row] = np.asarray(packed_of(precision), dtype=np.float64)
         np.copyto(work, np.tril(precision))
         try:
             return factor_in_place(work)

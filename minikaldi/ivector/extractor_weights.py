@@ -140,12 +140,16 @@ class WeightStats:
 def weight_stats(
     terms: ExtractorTerms, stats: BatchStats, posterior: WeightedPosterior, num_samples: int, keys: Sequence[str]
 ) -> WeightStats:
-    """Coefficients at `num_samples` vectors drawn for each utterance; they are seeded by its key.
+    """Coefficients at `num_samples` vectors drawn for each utterance.
 
-    The draws of an utterance have its exact mean, and are scaled so that their variance is right.
+    They are seeded by the utterance's key and the model, so that each pass of a training draws others. The draws of an
+    utterance have its exact mean, and are scaled so that their variance is right.
     """
     dim = terms.ivector_dim
-    draws = np.stack([np.random.default_rng(crc32(key.encode())).standard_normal((num_samples, dim)) for key in keys])
+    model = crc32(terms.weight_projections.tobytes(), crc32(np.float64(terms.prior_offset).tobytes()))
+    draws = np.stack(
+        [np.random.default_rng((crc32(key.encode()), model)).standard_normal((num_samples, dim)) for key in keys]
+    )
     draws = draws @ np.linalg.cholesky(posterior.covars).transpose(0, 2, 1)  # (B, S, I) (B, I, I)
     draws -= draws.mean(axis=1, keepdims=True)
     draws *= np.sqrt(num_samples / (num_samples - 1.0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from minikaldi.gmm.triangles import unpacked
@@ -157,6 +159,17 @@ def test_drawn_vectors_are_seeded_by_the_utterance() -> None:
     first = weight_stats(terms, stats, posterior, 3, ["a", "b"]).vectors
     np.testing.assert_array_equal(first, weight_stats(terms, stats, posterior, 3, ["a", "b"]).vectors)
     assert not np.array_equal(first, weight_stats(terms, stats, posterior, 3, ["a", "c"]).vectors)
+
+
+def test_each_pass_draws_other_vectors_since_its_model_is_another() -> None:
+    extractor = random_extractor(with_weights=True)
+    _, terms, stats = batch_of(extractor, 1)
+    posterior = posterior_with_weights(terms, stats, equations_of(terms, stats, keys_of(stats)))
+    first = weight_stats(terms, stats, posterior, 3, ["a"]).vectors
+    nearly = replace(terms, weight_projections=terms.weight_projections * (1 + 1e-12))
+    assert np.abs(weight_stats(nearly, stats, posterior, 3, ["a"]).vectors - first).max() > 0.01
+    offset = replace(terms, prior_offset=terms.prior_offset + 1e-9)
+    assert np.abs(weight_stats(offset, stats, posterior, 3, ["a"]).vectors - first).max() > 0.01
 
 
 def test_zero_weight_projections_give_the_vectors_of_constant_weights() -> None:
