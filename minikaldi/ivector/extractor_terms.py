@@ -9,7 +9,7 @@ tolerance is 1e-4. U, the largest, takes half the memory of Kaldi's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,6 +66,11 @@ class ExtractorTerms:
     def has_weight_projections(self) -> bool:
         """Whether the Gaussians' weights depend on the vector."""
         return bool(self.weight_projections.size)
+
+    def without_products(self) -> ExtractorTerms:
+        """What the end of an accumulation needs: without the arrays of I dimensions that take most of the memory."""
+        none = np.zeros((0, self.ivector_dim), dtype=np.float32)
+        return replace(self, quadratic=none, linear=none, projections=np.zeros((0, self.dim, self.ivector_dim)))
 
 
 def terms_of(extractor: IvectorExtractor) -> ExtractorTerms:
