@@ -7,7 +7,7 @@ matrix is factored in float64. Vectors are given about the prior's mean.
 Where few Gaussians have frames, the prior alone determines some directions, and its 1 on the diagonal may be less than
 the rounding of the rest. The equation of such an utterance is computed again in float64. The sign is the condition of
 the precision with its diagonal scaled to 1: the rounding of an element is in proportion to the scales of its row and
-column, so different scales do no harm. It is 5 to 15 where Gaussians with frames times dimensions are several times the
+column, so different scales do no harm. It is 4 to 15 where Gaussians with frames times dimensions are several times the
 vector's dimensions, more than 100 where they are fewer.
 
 Source: IvectorExtractor::GetIvectorDistribution and GetAuxf.
@@ -35,7 +35,11 @@ from minikaldi.ivector.posdef import (
 )
 from minikaldi.ivector.utterance_stats import BatchStats
 
-LARGEST_CONDITION = 25.0  # of a precision with unit diagonal; up to it vectors differ by less than 1e-5
+# Of a precision with unit diagonal. A vector's error is about 1.5e-7 times it, so it stays below 1e-5. With few
+# Gaussians an exact equation is cheap, and a new extractor's first dimension, of another scale, needs the margin.
+LARGEST_CONDITION = 60.0
+LARGEST_OF_FEW = 25.0
+_FEW = 4  # times the vector's dimensions
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,17 @@ class BatchEquations:
         try:
             log_det = factor_in_place(work)
             diagonal = self.precisions[row, diagonal_places(len(work))]
-            if scaled_condition(work, diagonal, scratch) <= LARGEST_CONDITION:
+            if scaled_condition(work, diagonal, scratch) <= self._largest_condition(row):
                 return log_det
         except KaldiError:
             pass  # rounding has made the precision indefinite
+        return self._factor_exact(row, work)
+
+    def _largest_condition(self, row: int) -> float:
+        determined = np.count_nonzero(self.stats.counts[row]) * self.terms.dim
+        return LARGEST_OF_FEW if determined <= _FEW * self.terms.ivector_dim else LARGEST_CONDITION
+
+    def _factor_exact(self, row: int, work: Float64Array) -> float:
         precision, self.linear[row] = exact_equation(self.terms, self.stats, row)
         self.exact[row] = np.asarray(packed_of(precision), dtype=np.float64)
         np.copyto(work, np.tril(precision))
