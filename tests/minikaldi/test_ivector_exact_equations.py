@@ -164,6 +164,21 @@ def test_only_the_rows_that_need_it_are_computed_again_and_the_others_are_close_
         close(vector, slow_vector(extractor, utterance))
 
 
+@pytest.mark.parametrize(("decay", "exact"), [(2.0, False), (4.0, True)])
+def test_many_gaussians_whose_directions_have_different_scales_are_close_in_float32_or_computed_again(
+    decay: float, exact: bool
+) -> None:
+    extractor = new_extractor(128, 20, 100)
+    scales = np.exp(-decay * np.arange(99) / 99)
+    mixing = np.linalg.qr(np.random.default_rng(0).standard_normal((99, 99)))[0]
+    extractor.projections[:, :, 1:] = extractor.projections[:, :, 1:] * scales @ mixing
+    utterance = utterance_of(extractor, 100, 1000)
+    stats = batch_of(extractor, [utterance])
+    equations = equations_of(terms_of(extractor), stats, ["a"])
+    close(vectors_of(equations)[0], slow_vector(extractor, utterance))
+    assert bool(equations.exact) is exact
+
+
 def test_the_projections_are_not_copied() -> None:
     extractor = new_extractor(4, 3, 5)
     terms = terms_of(extractor)
