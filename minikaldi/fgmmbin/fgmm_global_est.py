@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.errors import KaldiError
 from common.options import option
 from minikaldi.command import CommandRun, command
 from minikaldi.gmm.flags import parse_flags
@@ -41,6 +42,10 @@ class FullEstOptions(EstOptions):
 )
 def main(run: CommandRun, options: FullEstOptions, args: list[str]) -> int:
     """Update the model; then mix up, if asked to."""
+    if not options.max_condition >= 1.0:
+        raise KaldiError(f"--max-condition={options.max_condition:g}; expected a number >= 1")
+    if not options.variance_floor > 0.0:
+        raise KaldiError(f"--variance-floor={options.variance_floor:g}; expected a number above 0")
     old = run.read_object(args[0], FULL_GMM)
     stats = run.read_object(args[1], FULL_STATS)
     eigenvalues = EigenvalueLimits(options.variance_floor, options.max_condition)

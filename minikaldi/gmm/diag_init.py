@@ -18,6 +18,7 @@ from minikaldi.gmm.diag_stats import DiagAccumulator
 from minikaldi.gmm.diag_update import update_diag
 from minikaldi.gmm.flags import GmmFlags
 from minikaldi.gmm.low_counts import CountLimits
+from minikaldi.gmm.selection import invalid_likelihood
 from minikaldi.gmm.splitting import split_diag
 from minikaldi.gmm.triangles import Float32Array, Float64Array
 
@@ -89,7 +90,7 @@ def gmm_of_random_frames(frames: Float32Array, num_gauss: int, random: Generator
     """Means at different random frames, the variance of all frames, equal weights.
 
     Raises:
-        KaldiError: too few frames, or frames that are all the same.
+        KaldiError: too few frames, or frames that are all the same, or the same in a dimension.
     """
     if len(frames) < FRAMES_PER_GAUSS * num_gauss:
         raise KaldiError(
@@ -99,6 +100,12 @@ def gmm_of_random_frames(frames: Float32Array, num_gauss: int, random: Generator
     variance = _variances(frames)
     if variance.max() <= 0:
         raise KaldiError("Features do not have positive variance; are all frames the same?")
+    if variance.min() <= 0:
+        dim = int(variance.argmin())
+        raise KaldiError(
+            f"dimension {dim} (of 0 to {frames.shape[1] - 1}) of the features has the same value, {frames[0, dim]:g}, "
+            f"in all {len(frames)} frames; compute the features again, or without it"
+        )
     means = frames[random.choice(len(frames), num_gauss, replace=False)].astype(np.float64)
     return diag_gmm_of_moments(np.full(num_gauss, 1 / num_gauss), means, np.tile(variance, (num_gauss, 1)))
 
@@ -132,6 +139,9 @@ def train_from_frames(
         min_variance: floor of the variances.
         random: draws frames and directions.
         report: takes each line of the log.
+
+    Raises:
+        KaldiError: as `gmm_of_random_frames`, or the likelihood of a frame is not finite.
     """
     gmm = gmm_of_random_frames(frames, steps.num_gauss_init, random)
     current = steps.num_gauss_init
@@ -139,7 +149,11 @@ def train_from_frames(
     increase = max(1, (steps.num_gauss - steps.num_gauss_init) // max(steps.num_iters // 2, 1))
     for iteration in range(steps.num_iters):
         accumulator = DiagAccumulator(DiagScorer(gmm), GmmFlags.ALL)
-        like = accumulator.add(frames, num_threads=steps.num_threads).mean()
+        likes = accumulator.add(frames, num_threads=steps.num_threads)
+        finite = np.isfinite(likes)
+        if not finite.all():
+            raise invalid_likelihood(f"frame {int(finite.argmin())} of the sample", float(likes[finite.argmin()]))
+        like = likes.mean()
         report(f"Likelihood per frame on iteration {iteration} was {like:.6g} over {len(frames)} frames.")
         gmm, done = update_diag(gmm, accumulator.stats(), GmmFlags.ALL, limits, min_variance)
         done.log_floored()

@@ -74,11 +74,14 @@ class DiagScorer:
 
         Returns:
             the Gaussians, and the log of the sum of their likelihoods (T,).
+
+        Raises:
+            KaldiError: a likelihood is NaN; the text names the frame.
         """
         chosen = np.empty((len(feats), count), np.int32)
         likes = np.empty(len(feats), np.float64)
         for frames in frame_slices(len(feats), block_rows(self.num_gauss, BLOCK_BYTES)):
-            chosen[frames], best = best_of_rows(self.log_likes(feats[frames]), count)
+            chosen[frames], best = best_of_rows(self.log_likes(feats[frames]), count, frames.start)
             likes[frames], _ = softmax_rows(best)
         return FrameIndices(np.full(len(feats), count, np.int32), chosen.reshape(-1)), likes
 
@@ -94,7 +97,10 @@ class DiagScorer:
             log_likes = self.log_likes(feats[frames])
             for row, frame in enumerate(range(frames.start, frames.stop)):
                 own = slice(starts[frame], starts[frame + 1])
-                keys = np.sort(sort_keys(log_likes[row, used[own]], candidates.indices[own]))[::-1][:count]
+                values = log_likes[row, used[own]]
+                if np.isnan(values).any():
+                    raise not_numbers(frame)
+                keys = np.sort(sort_keys(values, candidates.indices[own]))[::-1][:count]
                 kept.append((keys & _LOW).astype(np.int32))
                 likes[frame] = softmax_rows(_values_of(keys)[None])[0][0]
         counts = np.minimum(candidates.counts, count).astype(np.int32)
@@ -106,27 +112,46 @@ def block_rows(num_gauss: int, block_bytes: int) -> int:
     return max(16, block_bytes // (4 * num_gauss))
 
 
-def best_of_rows(values: Float32Array, count: int) -> tuple[NDArray[np.int32], Float32Array]:
+def best_of_rows(values: Float32Array, count: int, first_frame: int = 0) -> tuple[NDArray[np.int32], Float32Array]:
     """The columns (T, count) of the largest values of each row (T, M), largest first, and these values (T, count).
 
     Of equal values the one with the larger column comes first, as in Kaldi.
+
+    Args:
+        values: (T, M).
+        count: how many columns, at most M.
+        first_frame: number of the first row, for the message.
 
     Raises:
         KaldiError: a value is NaN.
     """
     num_rows, width = values.shape
     if count < width:
-        least = np.partition(values, width - count, axis=1)[:, width - count]
-        flat = np.flatnonzero(values >= least[:, None])  # of one dimension: of two it takes ten times as long
-        if len(flat) < count * num_rows:
-            raise KaldiError("the likelihoods of a frame are not numbers: overflow, or invalid variances or features")
+        largest = np.partition(values, width - count, axis=1)[:, width - count :]  # NaN is sorted to the end
+        _check_rows(largest, first_frame)
+        flat = np.flatnonzero(values >= largest[:, :1])  # of one dimension: of two it takes ten times as long
         keys = sort_keys(values.reshape(-1)[flat], flat % width)
         keys = keys.reshape(-1, count) if len(flat) == count * num_rows else _without_ties(keys, flat // width, count)
     else:
+        _check_rows(values, first_frame)
         keys = sort_keys(values, np.arange(count))
     keys.sort(axis=1)
     keys = keys[:, ::-1]
     return (keys & _LOW).astype(np.int32), _values_of(keys)
+
+
+def not_numbers(frame: int) -> KaldiError:
+    """The error of a frame with a likelihood of NaN."""
+    return KaldiError(
+        f"the likelihoods of frame {frame} are not numbers: overflow, or invalid variances or features; check the "
+        "frame, and the model with gmm-global-copy --binary=false"
+    )
+
+
+def _check_rows(values: Float32Array, first_frame: int) -> None:
+    wrong = np.isnan(values)
+    if wrong.any():
+        raise not_numbers(first_frame + int(wrong.any(axis=1).argmax()))
 
 
 def sort_keys(values: Float32Array, columns: NDArray[np.integer]) -> NDArray[np.uint64]:

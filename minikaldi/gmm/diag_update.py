@@ -9,7 +9,7 @@ from minikaldi.gmm.diag_gmm import DiagGmm, diag_gmm, diag_gmm_of_moments
 from minikaldi.gmm.diag_stats import DiagStats
 from minikaldi.gmm.flags import GmmFlags, check_flags
 from minikaldi.gmm.low_counts import CountLimits, Counts, UpdateReport, by_counts, new_weights
-from minikaldi.gmm.stats_files import check_fits_model
+from minikaldi.gmm.stats_files import check_fits_model, check_stats_finite
 from minikaldi.gmm.triangles import Float64Array
 
 
@@ -26,10 +26,11 @@ def update_diag(
         min_variance: floor of the variances.
 
     Raises:
-        KaldiError: statistics of another model, or not of all that is updated.
+        KaldiError: statistics of another model, not of all that is updated, or not finite.
     """
     check_flags(flags, stats.flags)
     check_fits_model(stats.header, gmm.dim, gmm.num_gauss)
+    check_stats_finite(stats.occupancy, stats.sums, stats.squares)
     counts = by_counts(stats.occupancy, limits, gmm.dim, "g")
     weights, means, variances = gmm.weights.astype(np.float64), gmm.means(), gmm.variances()
     if flags & GmmFlags.WEIGHTS:

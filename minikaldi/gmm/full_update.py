@@ -14,7 +14,7 @@ from minikaldi.gmm.flags import GmmFlags, check_flags
 from minikaldi.gmm.full_gmm import FullGmm, full_gmm
 from minikaldi.gmm.full_stats import FullStats
 from minikaldi.gmm.low_counts import CountLimits, Counts, UpdateReport, by_counts, new_weights
-from minikaldi.gmm.stats_files import check_fits_model
+from minikaldi.gmm.stats_files import check_fits_model, check_stats_finite
 from minikaldi.gmm.triangles import Float64Array, packed_of, triangle_indices, unpacked
 
 
@@ -44,10 +44,11 @@ def update_full(
         eigenvalues: limits of the covariances.
 
     Raises:
-        KaldiError: statistics of another model, or not of all that is updated.
+        KaldiError: statistics of another model, not of all that is updated, or not finite.
     """
     check_flags(flags, stats.flags)
     check_fits_model(stats.header, gmm.dim, gmm.num_gauss)
+    check_stats_finite(stats.occupancy, stats.sums, stats.scatter)
     counts = by_counts(stats.occupancy, limits, gmm.dim, "i")
     weights = gmm.weights.astype(np.float64)
     if flags & GmmFlags.WEIGHTS:

@@ -86,6 +86,14 @@ def check_selection(key: str, selection: FrameIndices, num_gauss: int) -> None:
         )
 
 
+def invalid_likelihood(place: str, likelihood: float) -> KaldiError:
+    """The error of a frame whose log-likelihood is not finite, with Kaldi's text; `place` names the frame."""
+    return KaldiError(
+        f"{place}: Invalid answer (overflow or invalid variances/features?): its log-likelihood is {likelihood:g}; "
+        "compute the features again, or leave the utterance out; if every utterance fails, train the model again"
+    )
+
+
 def joined(selections: list[FrameIndices]) -> FrameIndices:
     """The frames of several utterances, one after another."""
     if len(selections) == 1:

@@ -101,6 +101,25 @@ def check_same_header(ours: StatsHeader, other: StatsHeader) -> None:
         )
 
 
+def check_stats_finite(occupancy: Float64Array, *sums: Float64Array) -> None:
+    """Check that statistics are numbers.
+
+    Args:
+        occupancy: (M,).
+        sums: (M, K) each, or empty.
+
+    Raises:
+        KaldiError: one is NaN or infinite; the text names its Gaussian.
+    """
+    for part in (occupancy[:, None], *sums):
+        finite = np.isfinite(part).all(axis=1)
+        if not finite.all():
+            raise KaldiError(
+                f"the statistics of Gaussian {int(finite.argmin())} hold NaN or infinity; check the features and the "
+                "model for values that are too large, and accumulate them again"
+            )
+
+
 def check_fits_model(header: StatsHeader, dim: int, num_gauss: int) -> None:
     """Check that statistics are of a model's size.
 

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from minikaldi.command import CommandRun
-from minikaldi.gmm.selection import joined, without_frames
+from minikaldi.gmm.selection import invalid_likelihood, joined, without_frames
 from minikaldi.gmm.triangles import Float32Array, Float64Array
 from minikaldi.gmmbin.frame_tables import FrameTables, Utterance, in_blocks
 from minikaldi.io import FrameIndices
@@ -25,7 +25,11 @@ class Accumulator(Protocol):
 
 
 def accumulate(run: CommandRun, tables: FrameTables, accumulator: Accumulator) -> None:
-    """Add all utterances, and report as Kaldi does."""
+    """Add all utterances, and report as Kaldi does.
+
+    Raises:
+        KaldiError: the likelihood of a frame is not finite; the text names utterance and frame.
+    """
     like = weight = 0.0
     for block in in_blocks(tables.utterances(run), tables.num_gauss):
         some_like, some_weight = _add_block(run, block, accumulator)
@@ -45,11 +49,25 @@ def _add_block(run: CommandRun, block: list[Utterance], accumulator: Accumulator
         weights = np.concatenate([one.weights for one in used if one.weights is not None])
     selections = [one.selection for one in used if one.selection is not None]
     likes = accumulator.add(feats, weights, joined(selections) if selections else None)
+    finite = np.isfinite(likes)
+    if not finite.all():
+        index = int(finite.argmin())
+        raise invalid_likelihood(_place(block, index), float(likes[index]))
     if weights is not None:
         likes = likes * weights
     if run.verbose >= LOUD:
         _log_files(run, used, likes)
     return float(likes.sum()), float(len(likes) if weights is None else weights.sum(dtype=np.float64))
+
+
+def _place(block: list[Utterance], index: int) -> str:
+    """Utterance and frame of the `index`th used frame of a block."""
+    for one in block:
+        used = np.arange(len(one.feats)) if one.weights is None else np.flatnonzero(one.weights)
+        if index < len(used):
+            return f"{one.key}: frame {used[index]}"
+        index -= len(used)
+    raise IndexError(index)
 
 
 def _log_files(run: CommandRun, block: list[Utterance], likes: Float64Array) -> None:

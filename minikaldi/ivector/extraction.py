@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,17 +27,21 @@ class ExtractedVectors:
     auxf_changes: Float64Array
 
 
-def extract_vectors(terms: ExtractorTerms, stats: BatchStats, with_auxf: bool) -> ExtractedVectors:
+def extract_vectors(terms: ExtractorTerms, stats: BatchStats, keys: Sequence[str], with_auxf: bool) -> ExtractedVectors:
     """The vectors of a batch.
 
     Args:
         terms: of the extractor.
-        stats: of the utterances.
+        stats: of the utterances or speakers.
+        keys: (B,), their names, for messages.
         with_auxf: whether to compute the changes of the auxiliary function.
+
+    Raises:
+        KaldiError: an equation overflows or cannot be solved; the text names the utterance or speaker.
 
     Source: IvectorExtractTask in ivectorbin/ivector-extract.cc.
     """
-    equations = equations_of(terms, stats)
+    equations = equations_of(terms, stats, keys)
     if not terms.has_weight_projections:
         vectors = vectors_of(equations)
         # At the solution the quadratic term is half of the linear one.

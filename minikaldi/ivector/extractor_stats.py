@@ -132,7 +132,7 @@ class StatsAccumulator:
 
     def finish(self) -> ExtractorStats:
         """The statistics about zero; the accumulator is used up, as its arrays are changed in place."""
-        terms = self._terms
+        terms = self._terms = self._terms.without_products()
         offset, dim, ivector_dim = terms.prior_offset, terms.dim, terms.ivector_dim
         scatter = np.zeros((0, 0)) if self._scatter is None else self._scatter_about_zero()
         linear = np.empty((terms.num_gauss, dim, ivector_dim))

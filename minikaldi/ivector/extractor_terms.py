@@ -1,13 +1,15 @@
-"""What an extractor's use needs: the products that Kaldi calls derived variables, in float32.
+"""What an extractor's use needs: the products that Kaldi calls derived variables, in float32, and the parameters.
 
 Statistics are taken about the means that the prior gives, c_i = M_i p e_0, and vectors about p e_0. So the products
-below are of numbers around 1, though p is 100, and float32, with an error of 6e-8 of each summand, keeps vectors and
-statistics within 1e-5 of float64: the golden tolerance is 1e-4. U, the largest, takes half the memory of Kaldi's.
+below are of numbers around 1, though p is 100, and float32 has an error of 6e-8 of each summand. Where the data
+determine a vector, that keeps vectors and statistics within 1e-5 of float64; where they do not, `extractor_posterior`
+computes the utterance's equation again from the parameters in float64, which are kept by reference for that. The golden
+tolerance is 1e-4. U, the largest, takes half the memory of Kaldi's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,7 +29,8 @@ class ExtractorTerms:
         quadratic: float32 (M, I(I+1)/2), lower triangles of U_i = M_iᵀ Σ_i⁻¹ M_i.
         linear: float32 (M F, I), the matrices Σ_i⁻¹ M_i below one another.
         centres: float32 (M, F), the mean of each Gaussian for the prior's mean.
-        inv_covars: float64 (M, F(F+1)/2).
+        projections: float64 (M, F, I), the extractor's own array, for equations of a high condition.
+        inv_covars: float64 (M, F(F+1)/2), likewise.
         log_norms: float64 (M,), -(log |Σ_i| + F log 2π) / 2.
         weights: float64 (M,); (0,) if they depend on the vector.
         weight_projections: float64 (M, I); (0, 0) if the weights are constant.
@@ -37,6 +40,7 @@ class ExtractorTerms:
     quadratic: Float32Array
     linear: Float32Array
     centres: Float32Array
+    projections: Float64Array
     inv_covars: Float64Array
     log_norms: Float64Array
     weights: Float64Array
@@ -62,6 +66,11 @@ class ExtractorTerms:
     def has_weight_projections(self) -> bool:
         """Whether the Gaussians' weights depend on the vector."""
         return bool(self.weight_projections.size)
+
+    def without_products(self) -> ExtractorTerms:
+        """What the end of an accumulation needs: without the arrays of I dimensions that take most of the memory."""
+        none = np.zeros((0, self.ivector_dim), dtype=np.float32)
+        return replace(self, quadratic=none, linear=none, projections=np.zeros((0, self.dim, self.ivector_dim)))
 
 
 def terms_of(extractor: IvectorExtractor) -> ExtractorTerms:
@@ -89,6 +98,7 @@ def terms_of(extractor: IvectorExtractor) -> ExtractorTerms:
         quadratic,
         linear.reshape(num_gauss * dim, ivector_dim),
         (extractor.prior_offset * extractor.projections[:, :, 0]).astype(np.float32),
+        extractor.projections,
         extractor.inv_covars,
         log_norms,
         extractor.weights,

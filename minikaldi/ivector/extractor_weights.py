@@ -15,8 +15,8 @@ from zlib import crc32
 
 import numpy as np
 
-from minikaldi.gmm.triangles import Float64Array, packed_of, unpacked
-from minikaldi.ivector.extractor_posterior import BatchEquations, BatchPosterior
+from minikaldi.gmm.triangles import Float64Array, packed_of
+from minikaldi.ivector.extractor_posterior import BatchEquations, BatchPosterior, make_exact
 from minikaldi.ivector.extractor_terms import ExtractorTerms
 from minikaldi.ivector.utterance_stats import BatchStats
 
@@ -40,11 +40,13 @@ class WeightedPosterior:
 
 def posterior_with_weights(terms: ExtractorTerms, stats: BatchStats, equations: BatchEquations) -> WeightedPosterior:
     """The posterior of a batch's vectors with the effect of the weights."""
+    make_exact(equations)
     means, ivector_dim = equations.linear.copy(), terms.ivector_dim
     covars = np.empty((len(means), ivector_dim, ivector_dim))
     for start in range(0, len(means), _BLOCK):
         block = slice(start, start + _BLOCK)
-        counts, precisions = stats.counts[block], unpacked(equations.precisions[block])
+        counts = stats.counts[block]
+        precisions = np.stack([equations.precision(row) for row in range(start, start + len(counts))])
         means[block], covars[block] = _solve_block(terms, counts, precisions, equations.linear[block])
     return WeightedPosterior(means, covars)
 
@@ -95,7 +97,7 @@ def moments_of(
     moments = packed_of(covars + means[:, :, None] * means[:, None, :]).astype(np.float32)
     auxf = point_auxf(terms, stats, equations, means)
     for row, covar in enumerate(covars):
-        precision = unpacked(equations.precisions[row])
+        precision = equations.precision(row)
         log_det = np.linalg.slogdet(covar)[1]
         auxf[row] += 0.5 * (len(covar) + log_det - np.vdot(covar, precision))
         logs = log_weights(terms, means[row : row + 1])[0]
@@ -116,7 +118,7 @@ def point_auxf(
     """The auxiliary function (B,) at vectors (B, I), less what does not depend on them; without covariances."""
     auxf = np.vecdot(log_weights(terms, means), stats.counts)
     for row, mean in enumerate(means):
-        auxf[row] += mean @ (equations.linear[row] - 0.5 * unpacked(equations.precisions[row]) @ mean)
+        auxf[row] += mean @ (equations.linear[row] - 0.5 * equations.precision(row) @ mean)
     return np.asarray(auxf)
 
 
@@ -138,12 +140,16 @@ class WeightStats:
 def weight_stats(
     terms: ExtractorTerms, stats: BatchStats, posterior: WeightedPosterior, num_samples: int, keys: Sequence[str]
 ) -> WeightStats:
-    """Coefficients at `num_samples` vectors drawn for each utterance; they are seeded by its key.
+    """Coefficients at `num_samples` vectors drawn for each utterance.
 
-    The draws of an utterance have its exact mean, and are scaled so that their variance is right.
+    They are seeded by the utterance's key and the model, so that each pass of a training draws others. The draws of an
+    utterance have its exact mean, and are scaled so that their variance is right.
     """
     dim = terms.ivector_dim
-    draws = np.stack([np.random.default_rng(crc32(key.encode())).standard_normal((num_samples, dim)) for key in keys])
+    model = crc32(terms.weight_projections.tobytes(), crc32(np.float64(terms.prior_offset).tobytes()))
+    draws = np.stack(
+        [np.random.default_rng((crc32(key.encode()), model)).standard_normal((num_samples, dim)) for key in keys]
+    )
     draws = draws @ np.linalg.cholesky(posterior.covars).transpose(0, 2, 1)  # (B, S, I) (B, I, I)
     draws -= draws.mean(axis=1, keepdims=True)
     draws *= np.sqrt(num_samples / (num_samples - 1.0))

@@ -83,6 +83,20 @@ def condition_of_factored(factor: Float64Array, norm: float) -> float:
     return 1.0 / reciprocal if reciprocal > 0.0 else np.inf
 
 
+def scaled_condition(factor: Float64Array, diagonal: NDArray[np.floating], scratch: Float64Array) -> float:
+    """An estimate of the 1-norm of the inverse of a factored matrix (dim, dim) whose diagonal is scaled to 1.
+
+    Such a matrix has an average eigenvalue of 1, so the norm is a condition.
+
+    Args:
+        factor: of the matrix before it is scaled.
+        diagonal: (dim,), of that matrix.
+        scratch: (dim, dim), is overwritten.
+    """
+    np.multiply(factor, 1.0 / np.sqrt(diagonal.astype(np.float64))[:, None], out=scratch)
+    return condition_of_factored(scratch, 1.0)
+
+
 def _lapack(name: str) -> Any:
     from scipy.linalg import lapack  # after the command line is checked: the import takes 0.1 s
 

@@ -20,7 +20,7 @@ class ThreadOptions(CommandOptions):
 
 
 def read_terms(run: CommandRun, rxfilename: str) -> ExtractorTerms:
-    """The terms of an extractor in a file; the extractor itself is then dropped, which saves a third of the memory."""
+    """The terms of an extractor in a file; its projections and inverse covariances stay in memory."""
     extractor = run.read_object(rxfilename, EXTRACTOR)
     run.log("Computing derived variables for iVector extractor")
     terms = terms_of(extractor)

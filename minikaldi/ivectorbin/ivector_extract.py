@@ -1,7 +1,8 @@
 """ivector-extract: one vector for each utterance or speaker, from features and posteriors.
 
 Differs from Kaldi: features and posteriors that hold NaN or infinity are an error that names the utterance. Products
-are in float32; vectors differ from Kaldi's by less than 1e-5 of the largest element.
+are in float32, in float64 for an utterance with too few Gaussians; vectors differ from those of float64 by less than
+1e-5 of the largest element.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def _write_batch(
     vectors: TableWriter[NDArray[np.float32]],
 ) -> None:  # fmt: skip
     stats = batch_stats(batch.utterances, len(batch.keys), terms.centres, with_scatter=False)
-    found = extract_vectors(terms, stats, options.compute_objf_change)
+    found = extract_vectors(terms, stats, batch.keys, options.compute_objf_change)
     frames = stats.num_frames
     totals.frames += float(frames.sum())
     totals.auxf_change += float(found.auxf_changes.sum())

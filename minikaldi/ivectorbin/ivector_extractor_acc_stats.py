@@ -1,8 +1,9 @@
 """ivector-extractor-acc-stats: statistics for the estimation of an i-vector extractor.
 
 Differs from Kaldi: features and posteriors that hold NaN or infinity are an error that names the utterance. Vectors
-that are drawn for weights are seeded by the utterance. --cache-size is also the number of utterances that are processed
-together. Products are in float32; sums differ from Kaldi's by less than 1e-5 of the largest.
+that are drawn for weights are seeded by the utterance and the model. --cache-size is also the number of utterances that
+are processed together. Products are in float32, in float64 for an utterance with too few Gaussians; sums differ from
+those of float64 by less than 1e-5 of the largest.
 """
 
 from __future__ import annotations
@@ -53,24 +54,33 @@ def main(run: CommandRun, options: ExtractorStatsOptions, args: list[str]) -> in
         raise KaldiError(f"--num-samples-for-weights={options.num_samples_for_weights}; expected an integer >= 2")
     if options.cache_size < 1:
         raise KaldiError(f"--cache-size={options.cache_size}; expected an integer >= 1")
+    counts = UtteranceCounts()
+    accumulator = _accumulated(run, options, args, counts)
+    run.write_object(args[3], EXTRACTOR_STATS, accumulator.finish(), options.binary)
+    run.log(f"Wrote stats to {args[3]}")
+    return 0 if counts.done else 1
+
+
+def _accumulated(
+    run: CommandRun, options: ExtractorStatsOptions, args: list[str], counts: UtteranceCounts
+) -> StatsAccumulator:
+    """All batches; only the accumulator then holds the terms, so that its end can drop the large ones."""
     terms = read_terms(run, args[0])
     accumulator = StatsAccumulator(terms, options.update_variances, options.compute_auxf)
-    counts, frames = UtteranceCounts(), 0
+    frames = 0
     utterances = utterances_with_posteriors(run, args[1], args[2], terms, counts)
     for batch in batches_of(utterances, options.cache_size):
         _add_batch(accumulator, terms, batch, options)
         frames += sum(len(utterance.feats) for utterance in batch.utterances)
     run.log(f"Done {counts.done} files, {counts.errors} with errors.  Total frames {frames}")
-    run.write_object(args[3], EXTRACTOR_STATS, accumulator.finish(), options.binary)
-    run.log(f"Wrote stats to {args[3]}")
-    return 0 if counts.done else 1
+    return accumulator
 
 
 def _add_batch(
     accumulator: StatsAccumulator, terms: ExtractorTerms, batch: UtteranceBatch, options: ExtractorStatsOptions
 ) -> None:
     stats = batch_stats(batch.utterances, len(batch.keys), terms.centres, options.update_variances)
-    equations = equations_of(terms, stats)
+    equations = equations_of(terms, stats, batch.keys)
     if not terms.has_weight_projections:
         accumulator.add(stats, posterior_of(equations))
         return

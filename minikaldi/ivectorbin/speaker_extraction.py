@@ -56,9 +56,35 @@ class _Totals:
 
 @dataclass
 class _SpeakerBatch:
+    terms: ExtractorTerms
     speakers: list[str] = field(default_factory=list)
-    utterances: list[WeightedFrames] = field(default_factory=list)
-    pairs: int = 0
+    utterances: list[WeightedFrames] = field(default_factory=list)  # whose frames are held
+    partial: BatchStats | None = None  # statistics of those before
+    held: int = 0  # pairs of the held utterances
+    pairs: int = 0  # of all
+
+    def add(self, feats: NDArray[np.float32], posteriors: FramePosteriors) -> None:
+        """Add an utterance of the next speaker; a speaker's frames are not all held if they are many."""
+        self.utterances.append(WeightedFrames(len(self.speakers), feats, posteriors))
+        self.held += len(posteriors.indices)
+        self.pairs += len(posteriors.indices)
+        if self.held >= PAIRS_AT_ONCE:
+            self.partial = self.stats(len(self.speakers) + 1)
+            self.utterances, self.held = [], 0
+
+    def stats(self, num_rows: int) -> BatchStats:
+        """The statistics of all utterances so far."""
+        if self.partial is None and self.utterances:
+            return batch_stats(self.utterances, num_rows, self.terms.centres, with_scatter=False)
+        counts = np.zeros((num_rows, self.terms.num_gauss))
+        sums = np.zeros((num_rows, len(self.terms.linear)), dtype=np.float32)
+        parts = [] if self.partial is None else [self.partial]
+        if self.utterances:
+            parts.append(batch_stats(self.utterances, num_rows, self.terms.centres, with_scatter=False))
+        for part in parts:
+            counts[: len(part.counts)] += part.counts
+            sums[: len(part.sums)] += part.sums
+        return BatchStats(counts, sums, None)
 
 
 def extract_speakers(
@@ -72,17 +98,16 @@ def extract_speakers(
         run.random_access(feature_rspecifier, FLOAT_MATRIX) as features,
         run.random_access(posterior_rspecifier, POSTERIOR_ARRAYS) as posteriors,
     ):
-        batch = _SpeakerBatch()
+        batch = _SpeakerBatch(terms)
         for speaker, utt_ids in spk2utt:
             for feats, weighted in _utterances(run, utt_ids, features, posteriors, totals.utterances):
                 check_utterance(f"{feature_rspecifier}: {speaker}", feats, weighted, terms.num_gauss, terms.dim)
                 shares = weighted.shares * np.float32(options.acoustic_weight)
-                batch.utterances.append(WeightedFrames(len(batch.speakers), feats, replace(weighted, shares=shares)))
-                batch.pairs += len(shares)
+                batch.add(feats, replace(weighted, shares=shares))
             batch.speakers.append(speaker)
             if len(batch.speakers) == _MOST_SPEAKERS or batch.pairs >= PAIRS_AT_ONCE:
                 _write_batch(run, options, terms, batch, totals, vectors)
-                batch = _SpeakerBatch()
+                batch = _SpeakerBatch(terms)
         if batch.speakers:
             _write_batch(run, options, terms, batch, totals, vectors)
     _report(run, options, totals)
@@ -114,16 +139,8 @@ def _write_batch(
     run: CommandRun, options: SpeakerExtractionOptions, terms: ExtractorTerms, batch: _SpeakerBatch, totals: _Totals,
     vectors: TableWriter[NDArray[np.float32]],
 ) -> None:  # fmt: skip
-    if not batch.utterances:
-        stats = BatchStats(
-            np.zeros((len(batch.speakers), terms.num_gauss)),
-            np.zeros((len(batch.speakers), len(terms.linear)), dtype=np.float32),
-            None,
-        )
-    else:
-        stats = batch_stats(batch.utterances, len(batch.speakers), terms.centres, with_scatter=False)
-    stats = _limited(run, options, batch.speakers, stats)
-    found = extract_vectors(terms, stats, options.compute_objf_change)
+    stats = _limited(run, options, batch.speakers, batch.stats(len(batch.speakers)))
+    found = extract_vectors(terms, stats, batch.speakers, options.compute_objf_change)
     for row, speaker in enumerate(batch.speakers):
         frames = float(stats.num_frames[row])
         if frames == 0.0:

@@ -206,6 +206,8 @@ def wrong_inputs(folder: Folder) -> None:
     folder.write("wide", {"utt-w": random_frames(5, DIM + 1)})
     folder.write("empty", {"utt-e": np.zeros((0, 0), np.float32)})
     folder.write("nan", {"utt-n": np.full((4, DIM), np.nan, np.float32)})
+    folder.write("huge", {"utt-1": random_frames(3, DIM), "utt-h": np.float32([[0] * DIM, [0] * DIM, [1e20] * DIM])})
+    make_table(folder["middle"], {"utt-1": np.float32([1, 1, 1]), "utt-h": np.float32([1, 0, 1])}, FLOAT_VECTOR)
     folder.write("none", {})
     outside = FrameIndices(np.ones(20, np.int32), np.full(20, SIZE, np.int32))
     make_table(folder["outside"], {"a": outside}, GSELECT)
@@ -226,6 +228,9 @@ WRONG = [
     ("fgmm-global-acc-stats full {empty} /dev/null", 0, "frame = nan over 0 (weighted) frames."),
     ("gmm-gselect diag {nan} ark:/dev/null", 255, "utt-n: frame 0 holds a value that is not finite"),
     ("fgmm-global-acc-stats full {nan} /dev/null", 255, "utt-n: frame 0 holds a value that is not finite"),
+    ("gmm-global-acc-stats diag {huge} /dev/null", 255, "utt-h: frame 2: Invalid answer (overflow or invalid"),
+    ("gmm-global-acc-stats --weights={middle} diag {huge} /dev/null", 255, "utt-h: frame 2: Invalid answer"),
+    ("fgmm-global-acc-stats full {huge} /dev/null", 255, "utt-h: frame 2: Invalid answer (overflow or invalid"),
     ("gmm-global-init-from-feats {nan} /dev/null", 255, "utt-n: frame 0 holds a value that is not finite"),
     ("gmm-global-init-from-feats {none} /dev/null", 255, "no features"),
     ("gmm-global-init-from-feats --num-gauss=5 {feats} /dev/null", 255, "Too few frames to train on: found 41"),
@@ -241,6 +246,9 @@ WRONG = [
     ("gmm-global-copy full /dev/null", 255, "expected the token <DiagGMM>, found '<FullGMM>'"),
     ("gmm-global-est larger acc /dev/null", 255, "the statistics are of 5 Gaussians"),
     ("gmm-global-est --update-flags=q diag acc /dev/null", 255, "found 'q', expected letters of mvw"),
+    ("fgmm-global-est --max-condition=0 full acc /dev/null", 255, "--max-condition=0; expected a number >= 1"),
+    ("fgmm-global-est --max-condition=nan full acc /dev/null", 255, "--max-condition=nan; expected a number >= 1"),
+    ("fgmm-global-est --variance-floor=0 full acc /dev/null", 255, "--variance-floor=0; expected a number above 0"),
     ("gmm-global-sum-accs /dev/null acc full", 255, "expected the token <GMMACCS>"),
     ("gmm-global-sum-accs /dev/null", 1, "expected 2 or more arguments"),
 ]
@@ -253,9 +261,8 @@ def test_wrong_input_is_reported_by_name(
     monkeypatch.chdir(folder.path)
     assert folder.accumulate() == 0
     wrong_inputs(folder)
-    names = {
-        name: f"ark:{name}" for name in ("wide", "empty", "nan", "none", "outside", "unselected", "feats", "gselect")
-    }
+    tables = "wide empty nan huge middle none outside unselected feats gselect"
+    names = {name: f"ark:{name}" for name in tables.split()}
     assert run(*line.format(**names).split())[0] == code
     assert message in capfd.readouterr().err
 

@@ -54,6 +54,10 @@ def test_the_start_has_frames_as_means_and_the_variance_of_all() -> None:
 def test_too_few_or_constant_frames_are_refused() -> None:
     with pytest.raises(KaldiError, match="found 49, expected 10 for each of 5"):
         gmm_of_random_frames(random_frames(49, 3), 5, np.random.default_rng(0))
+    one_constant = random_frames(100, 3)
+    one_constant[:, 1] = 7
+    with pytest.raises(KaldiError, match=r"dimension 1 .* has the same value, 7, in all 100 frames"):
+        gmm_of_random_frames(one_constant, 5, np.random.default_rng(0))
     with pytest.raises(KaldiError, match="positive variance"):
         gmm_of_random_frames(np.ones((100, 3), np.float32), 5, np.random.default_rng(0))
 

@@ -95,6 +95,21 @@ def test_likelihoods_that_are_not_numbers_are_refused() -> None:
         best_of_rows(np.array([[1, np.nan, np.nan]], np.float32), 2)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize("row", [[np.nan, 0, 1, 2], [np.nan, 5, 5, 5], [0, 1, 2, np.nan]])
+def test_a_frame_that_is_not_a_number_is_refused_beside_a_row_of_ties(row: list[float], count: int) -> None:
+    with pytest.raises(KaldiError, match="frame 8 are not numbers"):
+        best_of_rows(np.array([[5, 5, 5, 5], row], np.float32), count, first_frame=7)
+
+
+def test_likelihoods_of_candidates_that_are_not_numbers_are_refused() -> None:
+    scorer = DiagScorer(random_diag(5, 3))
+    feats = random_frames(4, 3)
+    feats[2] = np.nan
+    with pytest.raises(KaldiError, match="frame 2 are not numbers"):
+        scorer.select_among(feats, FrameIndices(np.full(4, 2, np.int32), np.tile(np.int32([3, 0]), 4)), 1)
+
+
 def test_selection_sums_the_likelihoods_of_what_it_selects() -> None:
     scorer, feats = DiagScorer(random_diag(SIZE, DIM)), random_frames(FRAMES, DIM)
     all_likes = scorer.log_likes(feats)

@@ -178,6 +178,18 @@ def test_statistics_of_another_model_or_of_fewer_parameters_are_refused() -> Non
         update_diag(one_dim([0, 0], [1, 1]), only, MVW, KEEP, 0.001)
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_statistics_that_are_not_finite_are_refused(wrong: float) -> None:
+    with pytest.raises(KaldiError, match=r"statistics of Gaussian 1 hold NaN or infinity.*accumulate them again"):
+        update_diag(one_dim([0, 0], [1, 1]), stats_of([4, 12], [8, wrong], [20, 48]), MVW, KEEP, 0.001)
+    with pytest.raises(KaldiError, match="statistics of Gaussian 0 hold NaN"):
+        update_diag(one_dim([0, 0], [1, 1]), stats_of([wrong, 12], [8, 1], [20, 48]), MVW, KEEP, 0.001)
+    full = random_full(2, 1)
+    stats = FullStats(MVW, 1, np.array([4.0, 12.0]), np.ones((2, 1)), np.array([[1.0], [wrong]]))
+    with pytest.raises(KaldiError, match="statistics of Gaussian 1 hold NaN"):
+        update_full(full, stats, MVW, KEEP, EigenvalueLimits(0.001, 1e4))
+
+
 @pytest.mark.parametrize("target", [4, 6, 11])
 def test_the_heaviest_gaussian_is_split_into_two_of_the_same_covariance(target: int) -> None:
     random = np.random.default_rng(0)

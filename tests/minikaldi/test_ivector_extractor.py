@@ -16,7 +16,7 @@ from minikaldi.ivector.extraction import extract_vectors
 from minikaldi.ivector.extractor import IvectorExtractor
 from minikaldi.ivector.extractor_terms import terms_of
 from minikaldi.ivector.utterance_stats import BatchStats, WeightedFrames, batch_stats
-from tests.minikaldi.helpers.extractor_passes import hand_case, stats_of, vectors_by
+from tests.minikaldi.helpers.extractor_passes import hand_case, keys_of, stats_of, vectors_by
 from tests.minikaldi.helpers.slow_extractor import (
     from_frames,
     pass_statistics,
@@ -180,7 +180,7 @@ def test_utterances_of_one_row_are_pooled() -> None:
         )
     )
     expected = vectors_by(extractor, [(np.concatenate([first[0], second[0]]), joined)])
-    np.testing.assert_allclose(extract_vectors(terms, pooled, True).vectors, expected, rtol=1e-5)
+    np.testing.assert_allclose(extract_vectors(terms, pooled, keys_of(pooled), True).vectors, expected, rtol=1e-5)
 
 
 def test_the_change_of_the_auxiliary_function_is_that_of_its_quadratic_form() -> None:
@@ -188,7 +188,7 @@ def test_the_change_of_the_auxiliary_function_is_that_of_its_quadratic_form() ->
     utterance = random_utterance(extractor, 30, 0)
     terms = terms_of(extractor)
     stats = batch_stats([WeightedFrames(0, *utterance)], 1, terms.centres, False)
-    found = extract_vectors(terms, stats, True)
+    found = extract_vectors(terms, stats, keys_of(stats), True)
     counts, sums, squares = utterance_statistics(extractor, utterance)
     nothing = np.full((extractor.ivector_dim, extractor.ivector_dim), 0.0)
 
@@ -215,5 +215,5 @@ def test_counts_and_sums_scale_together() -> None:
     half = replace(posteriors, shares=posteriors.shares / 2)
     stats = batch_stats([WeightedFrames(0, feats, posteriors)], 1, terms.centres, False)
     scaled = BatchStats(stats.counts / 2, stats.sums / 2, None)
-    found = extract_vectors(terms, scaled, False).vectors
+    found = extract_vectors(terms, scaled, keys_of(scaled), False).vectors
     np.testing.assert_allclose(found, vectors_by(extractor, [(feats, half)]), rtol=1e-5)

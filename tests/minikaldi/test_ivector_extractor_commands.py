@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from minikaldi.gmm.full_gmm import FULL_GMM, full_gmm_of_moments
 from minikaldi.io import FLOAT_VECTOR, POSTERIOR, read_object, write_object
 from minikaldi.ivector.extractor import IvectorExtractor
+from minikaldi.ivector.utterance_stats import BatchStats, WeightedFrames, batch_stats
+from minikaldi.ivectorbin import speaker_extraction
 from minikaldi.ivectorbin.extractor_holder import EXTRACTOR
 from minikaldi.ivectorbin.extractor_stats_holder import EXTRACTOR_STATS
 from tests.minikaldi.helpers.extractor_calls import accumulate, extract, write_small_case
@@ -153,6 +157,30 @@ def test_a_speakers_vector_comes_from_all_its_utterances(folder: Path, capfd: py
     assert extract(feats="ark:joined.ark", post="ark:joined_post.ark") == 0
     for key, vector in table("ark:iv.ark", FLOAT_VECTOR).items():
         np.testing.assert_allclose(speakers[key], vector, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("most", "calls"), [(20, [1, 1, 1, 1]), (30, [2, 1, 1]), (60, [3, 1]), (100_000, [4])])
+def test_the_frames_of_a_speaker_with_many_utterances_are_not_all_held(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, most: int, calls: list[int]
+) -> None:
+    # The posteriors have 24, 29, 50 and 57 pairs.
+    (folder / "spk2utt").write_text("s1 a b c\ns2 d\ns3 nobody\n")
+    assert extract("--spk2utt=ark:spk2utt") == 0
+    expected = table("ark:iv.ark", FLOAT_VECTOR)
+    held: list[int] = []
+
+    def counted(utterances: Sequence[WeightedFrames], *rest: Any, **named: Any) -> BatchStats:
+        held.append(len(utterances))
+        return batch_stats(utterances, *rest, **named)
+
+    monkeypatch.setattr(speaker_extraction, "batch_stats", counted)
+    monkeypatch.setattr(speaker_extraction, "PAIRS_AT_ONCE", most)
+    assert extract("--spk2utt=ark:spk2utt") == 0
+    assert held == calls
+    found = table("ark:iv.ark", FLOAT_VECTOR)
+    assert list(found) == list(expected) == ["s1", "s2"]
+    for key, vector in found.items():
+        np.testing.assert_allclose(vector, expected[key], rtol=1e-5, atol=1e-6)
 
 
 def test_max_count_scales_speakers_and_utterances_alike(folder: Path) -> None:

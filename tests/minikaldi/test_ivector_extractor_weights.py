@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from minikaldi.gmm.triangles import unpacked
 from minikaldi.ivector.extractor import IvectorExtractor
-from minikaldi.ivector.extractor_posterior import BatchEquations, equations_of
+from minikaldi.ivector.extractor_posterior import equations_of
 from minikaldi.ivector.extractor_stats import ExtractorStats, StatsAccumulator
 from minikaldi.ivector.extractor_terms import ExtractorTerms, terms_of
 from minikaldi.ivector.extractor_weights import (
@@ -17,7 +19,7 @@ from minikaldi.ivector.extractor_weights import (
     weight_stats,
 )
 from minikaldi.ivector.utterance_stats import BatchStats, WeightedFrames, batch_stats
-from tests.minikaldi.helpers.extractor_passes import updated
+from tests.minikaldi.helpers.extractor_passes import keys_of, updated
 from tests.minikaldi.helpers.slow_extractor import Utterance, random_extractor, random_utterance, utterance_statistics
 
 
@@ -61,7 +63,7 @@ def slow_posterior(extractor: IvectorExtractor, counts: np.ndarray, sums: np.nda
 def test_posterior_equals_that_of_the_slow_version() -> None:
     extractor = random_extractor(with_weights=True)
     utterances, terms, stats = batch_of(extractor, 10)  # more than a block
-    found = posterior_with_weights(terms, stats, equations_of(terms, stats))
+    found = posterior_with_weights(terms, stats, equations_of(terms, stats, keys_of(stats)))
     for row, utterance in enumerate(utterances):
         counts, sums, _ = utterance_statistics(extractor, utterance)
         vector, covar = slow_posterior(extractor, counts, sums)
@@ -73,7 +75,7 @@ def test_posterior_equals_that_of_the_slow_version() -> None:
 def test_the_vector_raises_the_auxiliary_function_over_the_priors_mean_and_near_it() -> None:
     extractor = random_extractor(with_weights=True)
     _, terms, stats = batch_of(extractor, 3)
-    equations = equations_of(terms, stats)
+    equations = equations_of(terms, stats, keys_of(stats))
     means = posterior_with_weights(terms, stats, equations).means
     best = point_auxf(terms, stats, equations, means)
     assert (best > point_auxf(terms, stats, equations, np.zeros_like(means))).all()
@@ -98,7 +100,7 @@ def test_log_weights_are_those_of_a_softmax() -> None:
 def test_auxiliary_function_of_a_point_is_kaldis_formula() -> None:
     extractor = random_extractor(with_weights=True)
     _, terms, stats = batch_of(extractor, 2)
-    equations = equations_of(terms, stats)
+    equations = equations_of(terms, stats, keys_of(stats))
     posterior = posterior_with_weights(terms, stats, equations)
     found = moments_of(terms, stats, equations, posterior)
     for row in range(2):
@@ -121,7 +123,7 @@ def test_auxiliary_function_of_a_point_is_kaldis_formula() -> None:
 def test_drawn_vectors_have_the_posteriors_mean_and_the_statistics_are_sums_over_them() -> None:
     extractor = random_extractor(with_weights=True)
     _, terms, stats = batch_of(extractor, 2)
-    posterior = posterior_with_weights(terms, stats, equations_of(terms, stats))
+    posterior = posterior_with_weights(terms, stats, equations_of(terms, stats, keys_of(stats)))
     drawn = weight_stats(terms, stats, posterior, 4000, ["a", "b"])
     vectors = drawn.vectors.reshape(2, 4000, 4)
     means = posterior.means + np.array([100.0, 0, 0, 0])
@@ -132,7 +134,7 @@ def test_drawn_vectors_have_the_posteriors_mean_and_the_statistics_are_sums_over
             np.cov(vectors[row].T), posterior.covars[row], atol=0.1 * posterior.covars[row].max()
         )
     accumulator = StatsAccumulator(terms, True, True)
-    accumulator.add(stats, moments_of(terms, stats, equations_of(terms, stats), posterior))
+    accumulator.add(stats, moments_of(terms, stats, equations_of(terms, stats, keys_of(stats)), posterior))
     few = weight_stats(terms, stats, posterior, 3, ["a", "b"])
     accumulator.add_weights(few)
     found = accumulator.finish()
@@ -153,10 +155,21 @@ def test_drawn_vectors_have_the_posteriors_mean_and_the_statistics_are_sums_over
 def test_drawn_vectors_are_seeded_by_the_utterance() -> None:
     extractor = random_extractor(with_weights=True)
     _, terms, stats = batch_of(extractor, 2)
-    posterior = posterior_with_weights(terms, stats, equations_of(terms, stats))
+    posterior = posterior_with_weights(terms, stats, equations_of(terms, stats, keys_of(stats)))
     first = weight_stats(terms, stats, posterior, 3, ["a", "b"]).vectors
     np.testing.assert_array_equal(first, weight_stats(terms, stats, posterior, 3, ["a", "b"]).vectors)
     assert not np.array_equal(first, weight_stats(terms, stats, posterior, 3, ["a", "c"]).vectors)
+
+
+def test_each_pass_draws_other_vectors_since_its_model_is_another() -> None:
+    extractor = random_extractor(with_weights=True)
+    _, terms, stats = batch_of(extractor, 1)
+    posterior = posterior_with_weights(terms, stats, equations_of(terms, stats, keys_of(stats)))
+    first = weight_stats(terms, stats, posterior, 3, ["a"]).vectors
+    nearly = replace(terms, weight_projections=terms.weight_projections * (1 + 1e-12))
+    assert np.abs(weight_stats(nearly, stats, posterior, 3, ["a"]).vectors - first).max() > 0.01
+    offset = replace(terms, prior_offset=terms.prior_offset + 1e-9)
+    assert np.abs(weight_stats(offset, stats, posterior, 3, ["a"]).vectors - first).max() > 0.01
 
 
 def test_zero_weight_projections_give_the_vectors_of_constant_weights() -> None:
@@ -165,10 +178,10 @@ def test_zero_weight_projections_give_the_vectors_of_constant_weights() -> None:
         constant.projections, constant.inv_covars, np.zeros(0), np.zeros((5, 4)), constant.prior_offset
     )
     _, terms, stats = batch_of(extractor, 3)
-    equations = equations_of(terms, stats)
+    equations = equations_of(terms, stats, keys_of(stats))
     precisions = unpacked(equations.precisions)
     expected = np.linalg.solve(precisions, equations.linear[:, :, None])[:, :, 0]
-    found = posterior_with_weights(terms, stats, BatchEquations(equations.precisions, equations.linear))
+    found = posterior_with_weights(terms, stats, equations)
     np.testing.assert_allclose(found.means, expected, atol=1e-6)
 
 
@@ -180,7 +193,7 @@ def test_training_with_weights_raises_the_auxiliary_function() -> None:
         accumulator = StatsAccumulator(terms, True, True)
         part = [WeightedFrames(row, *utterance) for row, utterance in enumerate(utterances)]
         stats = batch_stats(part, len(part), terms.centres, True)
-        equations = equations_of(terms, stats)
+        equations = equations_of(terms, stats, keys_of(stats))
         posterior = posterior_with_weights(terms, stats, equations)
         accumulator.add(stats, moments_of(terms, stats, equations, posterior))
         keys = [str(row) for row in range(len(part))]

@@ -11,10 +11,15 @@ from minikaldi.ivector.extractor_prior import update_prior
 from minikaldi.ivector.extractor_stats import ExtractorStats, StatsAccumulator
 from minikaldi.ivector.extractor_terms import terms_of
 from minikaldi.ivector.extractor_update import UpdateRules, update_parameters
-from minikaldi.ivector.utterance_stats import WeightedFrames, batch_stats
+from minikaldi.ivector.utterance_stats import BatchStats, WeightedFrames, batch_stats
 from tests.minikaldi.helpers.slow_extractor import Utterance, from_frames
 
 RULES = UpdateRules(gaussian_min_count=1.0, variance_floor_factor=0.01, diagonalize=True)
+
+
+def keys_of(stats: BatchStats) -> list[str]:
+    """Names of the rows of a batch."""
+    return [f"utt{row}" for row in range(len(stats.counts))]
 
 
 def stats_of(
@@ -26,7 +31,7 @@ def stats_of(
     for start in range(0, len(utterances), batch_size):
         part = [WeightedFrames(row, *utt) for row, utt in enumerate(utterances[start : start + batch_size])]
         stats = batch_stats(part, len(part), terms.centres, update_variances)
-        accumulator.add(stats, posterior_of(equations_of(terms, stats)))
+        accumulator.add(stats, posterior_of(equations_of(terms, stats, keys_of(stats))))
     return accumulator.finish()
 
 
@@ -34,7 +39,8 @@ def vectors_by(extractor: IvectorExtractor, utterances: list[Utterance]) -> np.n
     """The vectors (B, I) of one batch."""
     terms = terms_of(extractor)
     part = [WeightedFrames(row, *utt) for row, utt in enumerate(utterances)]
-    return extract_vectors(terms, batch_stats(part, len(part), terms.centres, False), True).vectors
+    stats = batch_stats(part, len(part), terms.centres, False)
+    return extract_vectors(terms, stats, keys_of(stats), True).vectors
 
 
 def hand_case() -> tuple[IvectorExtractor, Utterance]:
