@@ -82,7 +82,7 @@ if stage 6-ivectors; then
   run steps/train_diag_ubm.sh "${cpu[@]}" "${diag_ubm[@]}" "$feats/train" "$exp/diag_ubm"
   run steps/train_full_ubm.sh "${cpu[@]}" "${full_ubm[@]}" "$feats/train" "$exp/diag_ubm" "$exp/full_ubm"
   run steps/train_ivector_extractor.sh "${cpu[@]}" "${extractor[@]}" "$exp/full_ubm" "$feats/train" "$exp"
-  run python3 -m recipe.ivector --exp "$exp" "$nnet_config" "${overrides[@]}"
+  run python3 -m recipe.ivector_record --exp "$exp" "$nnet_config" "${overrides[@]}"
 fi
 
 # 7: as stage 4, for what the network embeds: the clean sets

@@ -12,7 +12,8 @@ from common.errors import InputError
 from minikaldi.io import write_object
 from minikaldi.ivector.extractor import IvectorExtractor
 from minikaldi.ivectorbin.extractor_holder import EXTRACTOR
-from recipe.ivector import ExtractorOptions, load_ivector, main, step_options
+from recipe.ivector import ExtractorOptions, load_ivector, step_options
+from recipe.ivector_record import main
 from recipe.stages import planned_stages
 
 from .conftest import MakePlan

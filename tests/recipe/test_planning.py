@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -285,3 +287,8 @@ def test_an_imported_network_keeps_its_config_and_needs_no_training(
 @pytest.mark.parametrize(("word", "text"), [("a/b=c,d", "a/b=c,d"), ("a b", "'a b'"), ("it's", "'it'\\''s'")])
 def test_the_command_is_written_as_a_shell_reads_it(word: str, text: str) -> None:
     assert shell_word(word) == text
+
+
+def test_the_modules_that_every_start_imports_need_no_numpy(checkout: Path) -> None:
+    code = "import sys, recipe.planning, recipe.run_state; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=checkout, check=False).returncode == 0
